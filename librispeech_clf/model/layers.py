@@ -1,0 +1,153 @@
+"""The layers that Keras lacks for an exact wav2vec 2.0: everything that must know which frames are padding.
+
+Legend of shapes: B batch, N samples, T frames, C channels, V vocabulary. A mask is bool (B, T), True at valid frames.
+All layers are registered with Keras under the package name `librispeech_clf`; leap_binder registers them with
+Tensorleap.
+"""
+
+import keras
+from keras import ops
+
+from librispeech_clf.vocabulary import BLANK
+
+FORCED_LOGIT = 1e4
+"""Size of the logits at padded frames; fits float16, in which the Tensorleap engine stores tensors."""
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
+class FrameMask(keras.layers.Layer):
+    """Which frames of a convolution stack come from real samples only.
+
+    A sample is real up to the last non-zero one of its row. Call shapes: audio float (B, N) -> bool (B, T), where T is
+    the number of frames that N samples give.
+    """
+
+    def __init__(self, kernels, strides, **kwargs):
+        """Take kernel size and stride of each convolution, in order."""
+        super().__init__(**kwargs)
+        self.kernels = tuple(kernels)
+        self.strides = tuple(strides)
+
+    def _count_frames(self, samples):
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            samples = (samples - kernel) // stride + 1
+        return samples
+
+    def call(self, audio):
+        total = ops.shape(audio)[1]
+        positions = ops.arange(1, total + 1, dtype="int32")
+        samples = ops.max(ops.where(audio != 0, positions, 0), axis=1)
+        frames = ops.arange(self._count_frames(total), dtype="int32")
+        return frames[None, :] < self._count_frames(samples)[:, None]
+
+    def compute_output_spec(self, audio):
+        total = audio.shape[1]
+        frames = None if total is None else self._count_frames(total)
+        return keras.KerasTensor((audio.shape[0], frames), dtype="bool")
+
+    def get_config(self):
+        return {**super().get_config(), "kernels": self.kernels, "strides": self.strides}
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
+class MaskedGroupNormalization(keras.layers.Layer):
+    """Group norm over time with one channel a group, its mean and variance taken over valid frames only.
+
+    Without padding it is `torch.nn.GroupNorm(C, C)`. Call shapes: [features (B, T, C), mask (B, T)] -> (B, T, C).
+    A row without a valid frame gives finite values.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        """Take the epsilon that is added to the variance."""
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        channels = input_shape[0][-1]
+        self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
+
+    def call(self, inputs):
+        features, mask = inputs
+        valid = ops.cast(mask, features.dtype)[:, None, :]
+        count = ops.maximum(ops.sum(valid, axis=2, keepdims=True), 1)
+        mean = ops.matmul(valid, features) / count
+        centred = features - mean
+        variance = ops.matmul(valid, ops.square(centred)) / count
+        return centred * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
+class ZeroPaddedFrames(keras.layers.Layer):
+    """Set padded frames to zero. Call shapes: [features (B, T, C), mask (B, T)] -> (B, T, C)."""
+
+    def call(self, inputs):
+        features, mask = inputs
+        return features * ops.cast(mask, features.dtype)[:, :, None]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
+class MaskedSelfAttention(keras.layers.MultiHeadAttention):
+    """Self-attention that leaves out padded keys. Call shapes: [features (B, T, C), mask (B, T)] -> (B, T, C)."""
+
+    def build(self, input_shape):
+        features = input_shape[0]
+        super().build(features, features)
+
+    def call(self, inputs, training=None):
+        features, mask = inputs
+        return super().call(features, features, attention_mask=mask[:, None, :], training=training)
+
+    def compute_output_spec(self, inputs, training=None):
+        features, _ = inputs
+        return keras.KerasTensor(features.shape, dtype=self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
+class ForceBlank(keras.layers.Layer):
+    """Make padded frames certain blanks, so that decoding and CTC need no length.
+
+    Call shapes: [logits (B, T, V), mask (B, T)] -> float32 (B, T, V); at padded frames the blank has `FORCED_LOGIT`, all
+    other letters its negative.
+    """
+
+    def call(self, inputs):
+        logits, mask = inputs
+        letters = ops.arange(logits.shape[-1])
+        forced = ops.where(letters == BLANK, FORCED_LOGIT, -FORCED_LOGIT)
+        return ops.where(mask[:, :, None], logits, ops.cast(forced, logits.dtype))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
+class MaskedMean(keras.layers.Layer):
+    """Mean over valid frames. Call shapes: [features (B, T, C), mask (B, T)] -> (B, C); zeros without a valid frame."""
+
+    def call(self, inputs):
+        features, mask = inputs
+        valid = ops.cast(mask, features.dtype)[:, :, None]
+        return ops.sum(features * valid, axis=1) / ops.maximum(ops.sum(valid, axis=1), 1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0], input_shape[0][-1])
+
+
+CUSTOM_LAYERS = (
+    FrameMask,
+    MaskedGroupNormalization,
+    ZeroPaddedFrames,
+    MaskedSelfAttention,
+    ForceBlank,
+    MaskedMean,
+)

@@ -1,0 +1,24 @@
+"""Frames per sample count: the arithmetic of unpadded strided convolutions."""
+
+from collections.abc import Sequence
+
+BASE_KERNELS = (10, 3, 3, 3, 3, 2, 2)
+BASE_STRIDES = (5, 2, 2, 2, 2, 2, 2)
+
+
+def count_frames(
+    samples: int, *, kernels: Sequence[int] = BASE_KERNELS, strides: Sequence[int] = BASE_STRIDES
+) -> int:
+    """Return how many frames a stack of unpadded convolutions makes of `samples` samples.
+
+    Args:
+        samples: samples of audio, 0 or more.
+        kernels: kernel size of each convolution.
+        strides: stride of each convolution.
+
+    Returns:
+        Frames, 0 when the audio is shorter than the receptive field: 16,000 samples give 49, 559,280 give 1,747.
+    """
+    for kernel, stride in zip(kernels, strides, strict=True):
+        samples = max(0, (samples - kernel) // stride + 1)
+    return samples
