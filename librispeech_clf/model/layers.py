@@ -96,6 +96,40 @@ class ZeroPaddedFrames(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="librispeech_clf")
+class PositionalConvolution(keras.layers.Layer):
+    """Grouped convolution over time, as one plain convolution per group: (B, T, C) -> (B, T, C).
+
+    TensorFlow runs a grouped convolution on the CPU through XLA, compiled anew for every length; 16 plain ones are 2 to
+    8 times as fast forwards and over 70 times backwards (measured at C=256 and C=768). Zero-padded by kernel_size // 2 on
+    the left, and on the right so that T is kept: what `Wav2Vec2PositionalConvEmbedding` does for even kernels, too.
+    """
+
+    def __init__(self, kernel_size, groups, **kwargs):
+        """Take the kernel size in frames and the number of groups."""
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+        self.groups = groups
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.kernel = self.add_weight(name="kernel", shape=(self.kernel_size, channels // self.groups, channels))
+        self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
+
+    def call(self, features):
+        left = self.kernel_size // 2
+        padded = ops.pad(features, ((0, 0), (left, self.kernel_size - 1 - left), (0, 0)))
+        groups = zip(ops.split(padded, self.groups, axis=2), ops.split(self.kernel, self.groups, axis=2), strict=True)
+        parts = [ops.conv(part, kernel, strides=1, padding="valid") for part, kernel in groups]
+        return ops.concatenate(parts, axis=2) + self.bias
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size, "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable(package="librispeech_clf")
 class MaskedSelfAttention(keras.layers.MultiHeadAttention):
     """Self-attention that leaves out padded keys. Call shapes: [features (B, T, C), mask (B, T)] -> (B, T, C)."""
 
@@ -147,6 +181,7 @@ CUSTOM_LAYERS = (
     FrameMask,
     MaskedGroupNormalization,
     ZeroPaddedFrames,
+    PositionalConvolution,
     MaskedSelfAttention,
     ForceBlank,
     MaskedMean,

@@ -14,6 +14,7 @@ from librispeech_clf.model.layers import (
     MaskedGroupNormalization,
     MaskedMean,
     MaskedSelfAttention,
+    PositionalConvolution,
     ZeroPaddedFrames,
 )
 
@@ -97,15 +98,11 @@ def _project_features(features, configuration: Wav2Vec2Configuration, dropout: f
 
 
 def _add_positions(hidden, configuration: Wav2Vec2Configuration):
-    """Add the positional convolution; an even kernel pads one frame more on the left, as torch's does after cutting."""
-    kernel = configuration.num_conv_pos_embeddings
-    x = layers.ZeroPadding1D((kernel // 2, kernel - 1 - kernel // 2), name="positional_padding")(hidden)
-    x = layers.Conv1D(
-        configuration.hidden_size,
-        kernel,
-        groups=configuration.num_conv_pos_embedding_groups,
+    x = PositionalConvolution(
+        configuration.num_conv_pos_embeddings,
+        configuration.num_conv_pos_embedding_groups,
         name="positional_convolution",
-    )(x)
+    )(hidden)
     x = _gelu("positional_gelu")(x)
     return layers.Add(name="positional_add")([hidden, x])
 
