@@ -1,0 +1,1 @@
+"""Metadata of an utterance: its signal, its text, its readability and its record in the tables."""

@@ -1,0 +1,85 @@
+"""Readability of a transcript, computed with textstat.
+
+LibriSpeech's transcripts have no punctuation, so every utterance is one sentence and the grade formulas
+(Flesch-Kincaid, Gunning fog, Linsear Write, and Flesch reading ease and Dale-Chall in part) follow its number
+of words: on the reference example's utterances the Flesch-Kincaid grade correlates 0.93 with it.
+`difficult_word_share` and `mean_syllables_per_word` do not depend on length.
+
+textstat takes its syllables from a dictionary that it downloads; here it gets them from `syllables` instead,
+so that it works offline and gives the same numbers everywhere.
+"""
+
+from functools import lru_cache
+from types import ModuleType
+
+from librispeech_clf.metadata.syllables import count_syllables
+
+READABILITY_METADATA_TYPES: dict[str, str] = {
+    "syllables": "int",
+    "sentences": "int",
+    "dale_chall_score": "float",
+    "difficult_words": "int",
+    "difficult_word_share": "float",
+    "mean_syllables_per_word": "float",
+    "flesch_reading_ease": "float",
+    "flesch_kincaid_grade": "float",
+    "gunning_fog": "float",
+    "linsear_write": "float",
+    "text_standard": "float",
+}
+"""Key -> "float" or "int"; the keys of `readability_metadata`, in its order."""
+
+
+def readability_metadata(transcript: str) -> dict[str, float | int | None]:
+    """Measure how hard a transcript is to read.
+
+    A word is difficult if it is not in the Dale-Chall list of 3,000 easy words as it stands and has two
+    syllables or more (`TABLES`, not `WALKED`); repeated words count again. The Dale-Chall score counts words
+    of one syllable too.
+
+    Args:
+        transcript: words separated by spaces, in any case.
+
+    Returns:
+        Counts (`syllables`, `sentences`, `difficult_words`), grades of the US school system
+        (`flesch_kincaid_grade`, `gunning_fog`, `linsear_write`, and `text_standard`, the most frequent grade
+        over eight formulas), the Dale-Chall score (below 5: fourth grade; above 9: college), Flesch reading
+        ease (100 is easy, 0 very hard), the share of difficult words in [0, 1] and the mean number of
+        syllables per word. An empty transcript has counts of 0 and `None` for the rest.
+    """
+    text = " ".join(transcript.lower().split())
+    if not text:
+        return {key: 0 if kind == "int" else None for key, kind in READABILITY_METADATA_TYPES.items()}
+    textstat = _textstat()
+    words = text.count(" ") + 1
+    syllables, difficult = textstat.syllable_count(text), textstat.difficult_words(text, unique=False)
+    return {
+        "syllables": syllables,
+        "sentences": textstat.sentence_count(text),
+        "dale_chall_score": float(textstat.dale_chall_readability_score(text)),
+        "difficult_words": difficult,
+        "difficult_word_share": difficult / words,
+        "mean_syllables_per_word": syllables / words,
+        "flesch_reading_ease": float(textstat.flesch_reading_ease(text)),
+        "flesch_kincaid_grade": float(textstat.flesch_kincaid_grade(text)),
+        "gunning_fog": float(textstat.gunning_fog(text)),
+        "linsear_write": float(textstat.linsear_write_formula(text)),
+        "text_standard": float(textstat.text_standard(text, float_output=True)),
+    }
+
+
+@lru_cache(maxsize=1)
+def _textstat() -> ModuleType:
+    """Import textstat once (about 2 s) and give it `count_syllables` for its pronouncing dictionary."""
+    import textstat
+    from textstat.backend.counts import _count_syllables
+
+    _count_syllables.get_cmudict = lambda _language: _Pronunciations()
+    return textstat
+
+
+class _Pronunciations:
+    """Stands for textstat's dictionary: word -> pronunciations; a vowel ends in a digit."""
+
+    def __getitem__(self, word: str) -> list[list[str]]:
+        return [["1"] * count_syllables(word)]

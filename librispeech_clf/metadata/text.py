@@ -1,0 +1,68 @@
+"""Metadata of a transcript: words, letters and what the vocabulary does not hold.
+
+In: a transcript as the corpus has it. Out: a flat dict with the same keys for every utterance. Words are
+separated by white space only, so `DON'T` is one word; letters are all signs that are neither white space nor
+an apostrophe.
+"""
+
+from collections import Counter
+
+from librispeech_clf.vocabulary import LETTERS
+
+TEXT_METADATA_TYPES: dict[str, str] = {
+    "word_count": "int",
+    "word_length_min": "int",
+    "word_length_mean": "float",
+    "word_length_max": "int",
+    "letter_count": "int",
+    "distinct_letter_count": "int",
+    "most_frequent_letter": "string",
+    "most_frequent_letter_count": "int",
+    "least_frequent_letter": "string",
+    "least_frequent_letter_count": "int",
+    "apostrophe_count": "int",
+    "out_of_vocabulary_letter_count": "int",
+}
+"""Key -> "float", "int" or "string"; the keys of `text_metadata`, in its order."""
+
+APOSTROPHE = "'"
+
+
+def text_metadata(transcript: str) -> dict[str, float | int | str | None]:
+    """Count words and letters.
+
+    Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of letters
+    that are equally frequent the first in the alphabet is named; the least frequent letter is the rarest that
+    occurs. Letters out of the vocabulary are signs that the model cannot emit: digits, punctuation, accented
+    letters.
+
+    Args:
+        transcript: any text.
+
+    Returns:
+        One value per key of `TEXT_METADATA_TYPES`. An empty transcript has counts of 0 and `None` for word
+        lengths and for most and least frequent letter.
+    """
+    lengths = [len(word) for word in transcript.split()]
+    signs = Counter("".join(transcript.upper().split()))
+    letters = {sign: count for sign, count in signs.items() if sign != APOSTROPHE}
+    most = min(letters, key=lambda letter: (-letters[letter], letter), default=None)
+    least = min(letters, key=lambda letter: (letters[letter], letter), default=None)
+    return {
+        "word_count": len(lengths),
+        "word_length_min": min(lengths, default=None),
+        "word_length_mean": sum(lengths) / len(lengths) if lengths else None,
+        "word_length_max": max(lengths, default=None),
+        "letter_count": sum(letters.values()),
+        "distinct_letter_count": len(letters),
+        "most_frequent_letter": most,
+        "most_frequent_letter_count": letters[most] if most else 0,
+        "least_frequent_letter": least,
+        "least_frequent_letter_count": letters[least] if least else 0,
+        "apostrophe_count": signs[APOSTROPHE],
+        "out_of_vocabulary_letter_count": sum(count for sign, count in signs.items() if not _is_known(sign)),
+    }
+
+
+def _is_known(sign: str) -> bool:
+    return sign != "|" and sign in LETTERS
