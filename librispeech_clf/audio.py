@@ -1,0 +1,163 @@
+"""Audio as the model and the metadata need it: read, resample, normalise, pad.
+
+In: an `Utterance` with encoded audio. Out: float32 arrays. N is the number of samples.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from librispeech_clf.corpus.schema import Utterance
+
+if TYPE_CHECKING:
+    import soundfile
+
+Waveform = npt.NDArray[np.float32]
+
+CACHED_WAVEFORMS = 16
+# As in the feature extractor of transformers: what published checkpoints were fed.
+VARIANCE_EPSILON = 1e-7
+# The smallest normal float16: survives the engine's float16 storage.
+SMALLEST_LAST_SAMPLE = np.float32(2.0**-14)
+
+
+@functools.lru_cache(maxsize=CACHED_WAVEFORMS)
+def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
+    """Decodes an utterance's audio, or takes it from the cache of the most recent ones.
+
+    So one decode serves encoder, metadata and visualizers. Channels are averaged. Audio at another rate is
+    resampled by soxr. Audio that peaks above 1 (float files, ringing after resampling) is scaled down to 1.
+
+    Args:
+        utterance: With audio bytes or an audio path, in any format libsndfile reads.
+        sampling_rate: Hz.
+
+    Returns:
+        float32 (N,), in [-1, 1], read-only.
+
+    Raises:
+        FileNotFoundError: The audio file is not there.
+        ValueError: The audio cannot be decoded, is cut off, has no samples, or holds NaN or infinity.
+    """
+    samples, own_rate = _decode(utterance)
+    if len(samples) == 0:
+        raise ValueError(
+            f"{utterance.id}: the audio has no samples; remove the utterance or restore its file."
+        )
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{utterance.id}: the audio holds NaN or infinity; convert it to integer samples.")
+    waveform = samples.mean(axis=1)
+    if own_rate != sampling_rate:
+        waveform = _resample(waveform, utterance.id, own_rate=own_rate, sampling_rate=sampling_rate)
+    waveform = (waveform / max(1.0, float(np.abs(waveform).max()))).astype(np.float32, copy=False)
+    waveform.setflags(write=False)
+    return waveform
+
+
+def normalize(waveform: Waveform) -> Waveform:
+    """Zero mean and unit variance, as wav2vec 2.0 expects: (x - mean) / sqrt(variance + 1e-7).
+
+    The model takes zeros at a row's end for padding. So the last sample stays 2**-14 or more from zero.
+    Audio of one constant value, which holds no speech, becomes zeros only: for the model an empty recording.
+
+    Args:
+        waveform: float32 (N,), N > 0.
+
+    Returns:
+        float32 (N,).
+
+    Raises:
+        ValueError: There are no samples.
+    """
+    if len(waveform) == 0:
+        raise ValueError("The waveform has no samples; at least one is needed.")
+    if waveform.min() == waveform.max():
+        return np.zeros(len(waveform), np.float32)
+    exact = waveform.astype(np.float64)
+    normalized = ((exact - exact.mean()) / np.sqrt(exact.var() + VARIANCE_EPSILON)).astype(np.float32)
+    if abs(normalized[-1]) < SMALLEST_LAST_SAMPLE:
+        normalized[-1] = np.copysign(SMALLEST_LAST_SAMPLE, normalized[-1])
+    return normalized
+
+
+def pad(normalized: Waveform, *, max_samples: int, utterance_id: str) -> Waveform:
+    """Appends zeros.
+
+    Args:
+        normalized: float32 (N,).
+        max_samples: The width to reach.
+        utterance_id: For the message.
+
+    Returns:
+        float32 (max_samples,).
+
+    Raises:
+        ValueError: The audio is longer.
+    """
+    samples = len(normalized)
+    if samples > max_samples:
+        raise ValueError(
+            f"{utterance_id}: audio has {samples} samples, the limit is {max_samples}; "
+            "raise audio.max_samples in config.yaml."
+        )
+    return np.pad(normalized.astype(np.float32, copy=False), (0, max_samples - samples))
+
+
+def count_samples(padded: Waveform) -> int:
+    """The number of samples before the padding: up to and including the last that is not zero.
+
+    Args:
+        padded: float32 (N,), zero-padded.
+    """
+    nonzero = np.flatnonzero(padded)
+    return int(nonzero[-1]) + 1 if len(nonzero) else 0
+
+
+def _decode(utterance: Utterance) -> tuple[Waveform, int]:
+    """Samples float32 (N, channels) and their rate in Hz."""
+    import soundfile
+
+    try:
+        with _open(utterance) as file:
+            samples = file.read(dtype="float32", always_2d=True)
+            if len(samples) != file.frames:
+                raise ValueError(
+                    f"{utterance.id}: the audio is cut off: its header tells {file.frames} samples, "
+                    f"{len(samples)} can be read; restore the file."
+                )
+            return samples, file.samplerate
+    except soundfile.LibsndfileError as error:
+        raise ValueError(
+            f"{utterance.id}: the audio cannot be decoded ({error}); restore the file."
+        ) from error
+
+
+def _open(utterance: Utterance) -> soundfile.SoundFile:
+    import soundfile
+
+    if utterance.audio_bytes is not None:
+        return soundfile.SoundFile(io.BytesIO(utterance.audio_bytes))
+    if utterance.audio_path is None:
+        raise ValueError(f"{utterance.id}: has neither audio bytes nor an audio path; give it one.")
+    if not os.path.isfile(utterance.audio_path):
+        raise FileNotFoundError(
+            f"{utterance.audio_path}: the audio of {utterance.id} is not there; restore it."
+        )
+    return soundfile.SoundFile(utterance.audio_path)
+
+
+def _resample(waveform: Waveform, utterance_id: str, *, own_rate: int, sampling_rate: int) -> Waveform:
+    import soxr
+
+    resampled = soxr.resample(waveform, own_rate, sampling_rate)
+    if len(resampled) == 0:
+        raise ValueError(
+            f"{utterance_id}: the audio is too short for {sampling_rate} Hz; remove the utterance."
+        )
+    return resampled

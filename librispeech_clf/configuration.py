@@ -1,0 +1,226 @@
+"""Typed settings, read from config.yaml.
+
+In: the YAML file and two environment variables. Out: a frozen `Configuration`. A key that is unknown, missing
+or of the wrong type is refused by its name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKAGE_FOLDER = Path(__file__).resolve().parent
+PROJECT_ROOT = PACKAGE_FOLDER.parent
+SOURCES = ("sample", "openslr", "huggingface", "files")
+STATES = ("training", "validation", "test", "additional")
+SOURCE_VARIABLE = "LIBRISPEECH_SOURCE"
+ROOT_VARIABLE = "LIBRISPEECH_ROOT"
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusConfiguration:
+    """Which corpus is read.
+
+    Attributes:
+        source: One of `SOURCES`.
+        root: Folder of the data; None when the source needs none.
+        dataset: Name of a Hugging Face dataset, for the source huggingface.
+        dataset_files: Where the parquet files of a subset lie in that dataset's repository, with `{subset}`.
+        splits: For each source, the subsets of each state.
+    """
+
+    source: str
+    root: Path | None
+    dataset: str
+    dataset_files: str
+    splits: dict[str, dict[str, tuple[str, ...]]]
+
+    def __post_init__(self) -> None:
+        """Refuses sources and states that do not exist."""
+        _refuse_unknown("corpus.source", [self.source], SOURCES)
+        _refuse_unknown("corpus.splits", self.splits, SOURCES)
+        for source, subsets_by_state in self.splits.items():
+            _refuse_unknown(f"corpus.splits.{source}", subsets_by_state, STATES)
+        if self.source not in self.splits:
+            raise ValueError(f"corpus.splits: no entry for the source {self.source!r}; add one.")
+        if "{subset}" not in self.dataset_files:
+            raise ValueError(f"corpus.dataset_files: {self.dataset_files!r} lacks '{{subset}}'; add it.")
+
+    @property
+    def subsets_by_state(self) -> dict[str, tuple[str, ...]]:
+        """The subsets of each state, for the chosen source."""
+        return self.splits[self.source]
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioConfiguration:
+    """How audio is read.
+
+    Attributes:
+        sampling_rate: Hz.
+        max_samples: Width of the model's input in samples.
+    """
+
+    sampling_rate: int
+    max_samples: int
+
+    def __post_init__(self) -> None:
+        """Refuses numbers below one."""
+        _require_positive("audio.sampling_rate", self.sampling_rate)
+        _require_positive("audio.max_samples", self.max_samples)
+
+
+@dataclasses.dataclass(frozen=True)
+class TextConfiguration:
+    """How transcripts are encoded.
+
+    Attributes:
+        max_letters: The longest transcript in letters, spaces included.
+    """
+
+    max_letters: int
+
+    def __post_init__(self) -> None:
+        """Refuses numbers below one."""
+        _require_positive("text.max_letters", self.max_letters)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFileConfiguration:
+    """Where the model is.
+
+    Attributes:
+        path: The Keras .h5 file.
+    """
+
+    path: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """All settings."""
+
+    corpus: CorpusConfiguration
+    audio: AudioConfiguration
+    text: TextConfiguration
+    model: ModelFileConfiguration
+
+    def with_corpus(
+        self,
+        *,
+        source: str | None = None,
+        root: str | Path | None = None,
+        dataset: str | None = None,
+        subsets_by_state: Mapping[str, Sequence[str]] | None = None,
+    ) -> Configuration:
+        """A copy that reads another corpus; what is None stays.
+
+        Args:
+            source: One of `SOURCES`.
+            root: Folder of the data, relative to the working folder.
+            dataset: Name of a Hugging Face dataset.
+            subsets_by_state: The subsets of each state, for the chosen source.
+
+        Raises:
+            ValueError: The source or a state does not exist.
+        """
+        corpus = self.corpus
+        changes: dict[str, Any] = {
+            "source": source or corpus.source,
+            "root": Path(root).expanduser() if root is not None else corpus.root,
+            "dataset": dataset or corpus.dataset,
+        }
+        if subsets_by_state is not None:
+            chosen = {state: tuple(subsets) for state, subsets in subsets_by_state.items()}
+            changes["splits"] = {**corpus.splits, changes["source"]: chosen}
+        return dataclasses.replace(self, corpus=dataclasses.replace(corpus, **changes))
+
+
+def load_configuration(
+    path: str | Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Configuration:
+    """Reads the settings.
+
+    Args:
+        path: A YAML file in the form of the package's config.yaml, which is read when it is None.
+        environment: LIBRISPEECH_SOURCE and LIBRISPEECH_ROOT override the file.
+
+    Returns:
+        The settings; relative paths of the file start at the project root.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is no YAML mapping; a key is unknown, missing or of the wrong type.
+    """
+    path = Path(path) if path is not None else PACKAGE_FOLDER / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such configuration file.")
+    configuration = _build(Configuration, _read_yaml(path), place=path.name)
+    return configuration.with_corpus(
+        source=environment.get(SOURCE_VARIABLE) or None, root=environment.get(ROOT_VARIABLE) or None
+    )
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML: {error}") from error
+
+
+def _build(record_type: type, values: Any, place: str) -> Any:
+    """Builds a dataclass from a mapping, by its field types."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{place}: expected a mapping, got {values!r}.")
+    field_types = typing.get_type_hints(record_type)
+    _refuse_unknown(place, values, tuple(field_types))
+    missing = [name for name in field_types if name not in values]
+    if missing:
+        raise ValueError(f"{place}: missing {', '.join(missing)}.")
+    return record_type(
+        **{name: _convert(kind, values[name], f"{place}: {name}") for name, kind in field_types.items()}
+    )
+
+
+def _convert(kind: Any, value: Any, place: str) -> Any:
+    """Converts a YAML value to a field type, or refuses it by its place."""
+    arguments = typing.get_args(kind)
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _build(typing.cast(type, kind), value, place)
+    if origin is types.UnionType:
+        return None if value is None else _convert(arguments[0], value, place)
+    if origin is dict:
+        return {
+            key: _convert(arguments[1], item, f"{place}.{key}")
+            for key, item in _of_type(dict, value, place).items()
+        }
+    if origin is tuple:
+        return tuple(_convert(arguments[0], item, f"{place} item") for item in _of_type(list, value, place))
+    if kind is Path:
+        return PROJECT_ROOT / Path(_of_type(str, value, place)).expanduser()
+    return _of_type(kind, value, place)
+
+
+def _of_type(kind: type, value: Any, place: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{place}: expected {kind.__name__}, got {value!r}.")
+    return value
+
+
+def _refuse_unknown(place: str, names: Any, known: Sequence[str]) -> None:
+    unknown = [str(name) for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"{place}: unknown {', '.join(unknown)}; known: {', '.join(known)}.")
+
+
+def _require_positive(place: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{place}: expected a number above zero, got {value}.")

@@ -1,0 +1,109 @@
+"""Source files, and the parquet files of the other sources: own recordings by configuration alone.
+
+A subset `training` under the data root is one of:
+
+    training.parquet or training/*.parquet     columns audio {bytes, path}, text, id, speaker_id, chapter_id
+    training/metadata.csv (.jsonl, .parquet)   columns file_name, text, ... beside the audio files it names
+
+The second is the folder form of the datasets library (`audiofolder`); it is read here without that library's
+reader, which wants torchcodec and torch even when audio stays undecoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.corpus.columns import to_corpus_table
+from librispeech_clf.corpus.index import open_index
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
+
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+ROWS_PER_BATCH = 64
+
+
+def open_subset(root: Path, subset: str) -> datasets.Dataset:
+    """Opens an own subset, memory-mapped, audio undecoded.
+
+    Args:
+        root: The data root.
+        subset: A folder's or parquet file's name under it.
+
+    Raises:
+        FileNotFoundError: Neither parquet files nor an audio folder are there, or a recording is not.
+        ValueError: A column is missing or of the wrong type.
+    """
+    folder = root.absolute() / subset
+    for name in METADATA_NAMES:
+        if (folder / name).is_file():
+            return open_audio_folder(folder / name)
+    single = folder.with_name(f"{folder.name}.parquet")
+    paths = [single] if single.is_file() else sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise FileNotFoundError(
+            f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet "
+            f"or an audio folder {subset}/ with one of {', '.join(METADATA_NAMES)}."
+        )
+    return open_parquet(paths)
+
+
+def open_parquet(paths: Sequence[Path]) -> datasets.Dataset:
+    """Opens parquet files as one dataset of the corpus schema, memory-mapped, audio undecoded.
+
+    Raises:
+        ValueError: A column is missing or of the wrong type.
+    """
+    state = [_file_state(path) for path in paths]
+    return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths))
+
+
+def open_audio_folder(metadata: Path) -> datasets.Dataset:
+    """Opens a folder of audio files by its metadata file, memory-mapped, audio as paths.
+
+    Raises:
+        FileNotFoundError: A recording is not there.
+        ValueError: A column is missing or of the wrong type.
+    """
+    return open_index(metadata.parent, state=_file_state(metadata), tables=_folder_tables(metadata))
+
+
+def _parquet_tables(paths: Sequence[Path]) -> Iterator[pyarrow.Table]:
+    import pyarrow
+    import pyarrow.parquet
+
+    for path in paths:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
+                table = pyarrow.Table.from_batches([batch])
+                yield to_corpus_table(table, place=str(path), folder=path.parent)
+
+
+def _folder_tables(metadata: Path) -> Iterator[pyarrow.Table]:
+    table = to_corpus_table(_read_metadata(metadata), place=str(metadata), folder=metadata.parent)
+    for audio in table.column("audio").to_pylist():
+        if not Path(audio["path"]).is_file():
+            raise FileNotFoundError(f"{audio['path']}: {metadata} lists it, but it is not there; restore it.")
+    yield table
+
+
+def _read_metadata(path: Path) -> pyarrow.Table:
+    import pyarrow
+    import pyarrow.csv
+    import pyarrow.json
+    import pyarrow.parquet
+
+    if path.suffix == ".parquet":
+        return pyarrow.parquet.read_table(path)
+    if path.suffix == ".jsonl":
+        return pyarrow.json.read_json(path)
+    as_text = dict.fromkeys(("file_name", "text", "id"), pyarrow.string())
+    return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types=as_text))
+
+
+def _file_state(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns

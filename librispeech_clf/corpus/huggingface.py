@@ -1,0 +1,56 @@
+"""Source huggingface: the parquet files of a dataset on the Hugging Face hub, only those of the subset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.corpus.cache import first_writable_folder
+from librispeech_clf.corpus.files import open_parquet
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def open_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> datasets.Dataset:
+    """Opens one subset of a dataset on the hub, memory-mapped, audio undecoded; downloads it when needed.
+
+    Args:
+        dataset: The dataset's name, for example "openslr/librispeech_asr".
+        subset: For example "test.clean".
+        files: Where the subset's parquet files lie in the repository, with `{subset}`.
+        root: The data root; the download is cached in its folder `huggingface`. None: in the hub's own cache.
+
+    Raises:
+        FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
+        ValueError: A column is missing or of the wrong type.
+    """
+    return open_parquet(download_subset(dataset, subset, files=files, root=root))
+
+
+def download_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> list[Path]:
+    """Brings a subset's parquet files into the cache and lists them; arguments as for `open_subset`.
+
+    Raises:
+        FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+
+    pattern = files.format(subset=subset)
+    cache = first_writable_folder([root / "huggingface"]) if root is not None else None
+    try:
+        snapshot = huggingface_hub.snapshot_download(
+            dataset, repo_type="dataset", allow_patterns=[pattern], cache_dir=cache
+        )
+    except (LocalEntryNotFoundError, RepositoryNotFoundError) as error:
+        raise FileNotFoundError(
+            f"{dataset}: the subset {subset} is neither cached nor to be reached; with internet: "
+            f"poetry run prepare-data --source huggingface --subset {subset}"
+        ) from error
+    paths = sorted(Path(snapshot).glob(pattern))
+    if not paths:
+        raise FileNotFoundError(
+            f"{dataset}: no files {pattern}; set corpus.dataset_files in config.yaml to where they lie."
+        )
+    return paths

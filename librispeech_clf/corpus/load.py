@@ -1,0 +1,71 @@
+"""Opens the split of a state from the configured source: the one entrance to the corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.configuration import CorpusConfiguration
+from librispeech_clf.corpus import files, huggingface, openslr, tables
+from librispeech_clf.corpus.schema import Split
+
+if TYPE_CHECKING:
+    import datasets
+
+BUNDLED_FOLDER = Path(__file__).resolve().parent / "bundled"
+
+
+def load_split(corpus: CorpusConfiguration, state: str) -> Split:
+    """Opens the split of a state; reads no audio.
+
+    Args:
+        corpus: Source, data root and subsets.
+        state: training, validation, test or additional.
+
+    Returns:
+        The subsets configured for the state, one after the other, with the tables about them.
+
+    Raises:
+        FileNotFoundError: A subset is not there.
+        ValueError: No subset is configured for the state, or a subset's content does not fit.
+    """
+    subsets = corpus.subsets_by_state.get(state, ())
+    if not subsets:
+        raise ValueError(
+            f"{state}: no subset is configured; add one under corpus.splits.{corpus.source} in config.yaml."
+        )
+    import datasets
+
+    parts = {subset: _open_subset(corpus, subset) for subset in subsets}
+    folder = _tables_folder(corpus)
+    return Split(
+        name=state,
+        dataset=datasets.concatenate_datasets(list(parts.values())),
+        row_counts={subset: len(part) for subset, part in parts.items()},
+        speakers=tables.read_speakers(folder) if folder else {},
+        chapters=tables.read_chapters(folder) if folder else {},
+        books=tables.read_books(folder) if folder else {},
+    )
+
+
+def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:
+    if corpus.source == "sample":
+        return files.open_subset(BUNDLED_FOLDER, subset)
+    if corpus.source == "huggingface":
+        return huggingface.open_subset(corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root)
+    if corpus.root is None:
+        raise ValueError(
+            f"corpus.root: the source {corpus.source} needs a folder; set LIBRISPEECH_ROOT or config.yaml."
+        )
+    opener = openslr.open_subset if corpus.source == "openslr" else files.open_subset
+    return opener(corpus.root, subset)
+
+
+def _tables_folder(corpus: CorpusConfiguration) -> Path | None:
+    """Where SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are looked for."""
+    if corpus.source == "sample":
+        return BUNDLED_FOLDER
+    if corpus.root is None:
+        return None
+    tree = openslr.tree_folder(corpus.root)
+    return tree if tree.is_dir() else corpus.root

@@ -1,0 +1,142 @@
+"""Source openslr: a LibriSpeech tree as the OpenSLR archives unpack it.
+
+    LibriSpeech/test-clean/1089/134686/1089-134686.trans.txt    lines "1089-134686-0000 HE HOPED THERE ..."
+    LibriSpeech/test-clean/1089/134686/1089-134686-0000.flac
+
+The transcripts become an index (an Arrow file in the cache, opened memory-mapped); no audio is read.
+It is made anew when a chapter's folder or transcript file changes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.corpus.index import open_index
+from librispeech_clf.corpus.schema import dataset_features
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
+
+TREE_NAME = "LibriSpeech"
+ROWS_PER_BATCH = 10_000
+
+
+def tree_folder(root: Path) -> Path:
+    """The LibriSpeech folder: `root/LibriSpeech`, or `root` itself when it has that name."""
+    root = root.absolute()
+    inner = root / TREE_NAME
+    return inner if inner.is_dir() or root.name != TREE_NAME else root
+
+
+def open_subset(root: Path, subset: str) -> datasets.Dataset:
+    """Opens one subset of a LibriSpeech tree, memory-mapped, audio as paths.
+
+    Args:
+        root: The folder that contains `LibriSpeech/`, or that folder itself.
+        subset: For example "test-clean".
+
+    Raises:
+        FileNotFoundError: The subset is not on the disk, or an utterance's audio is not.
+        ValueError: A transcript line does not fit.
+    """
+    folder = tree_folder(root) / subset
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: the subset {subset} is not there; "
+            f"get it with: poetry run prepare-data --subset {subset} --root {folder.parent.parent}"
+        )
+    chapters = list_chapters(folder)
+    if not chapters:
+        raise FileNotFoundError(f"{folder}: holds no <speaker>/<chapter> folders; unpack the subset again.")
+    return open_index(
+        folder, state=[_chapter_state(chapter) for chapter in chapters], tables=_tables(chapters)
+    )
+
+
+def list_chapters(folder: Path) -> list[Path]:
+    """The chapters' folders `<speaker>/<chapter>`, sorted by number."""
+    speakers = sorted((entry for entry in os.scandir(folder) if entry.is_dir()), key=_numerically)
+    return [
+        Path(chapter.path)
+        for speaker in speakers
+        for chapter in sorted((entry for entry in os.scandir(speaker) if entry.is_dir()), key=_numerically)
+    ]
+
+
+def read_chapter(folder: Path) -> list[dict[str, Any]]:
+    """Reads one chapter's transcript file into rows of the corpus schema.
+
+    Raises:
+        FileNotFoundError: The transcript file is missing, or an utterance's audio is.
+        ValueError: A line does not fit.
+    """
+    prefix = f"{folder.parent.name}-{folder.name}"
+    path = folder / f"{prefix}.trans.txt"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: the chapter's transcripts are not there; unpack the subset again.")
+    recordings = {name for name in os.listdir(folder) if name.endswith(".flac")}
+    rows = [
+        parse_transcript_line(line, path=path, number=number)
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1)
+        if line.strip()
+    ]
+    for row in rows:
+        if Path(row["audio"]["path"]).name not in recordings:
+            raise FileNotFoundError(
+                f"{row['audio']['path']}: {path.name} lists it, but it is not there; restore it."
+            )
+    untranscribed = recordings - {f"{row['id']}.flac" for row in rows}
+    if untranscribed:
+        warnings.warn(
+            f"{folder}: no transcript for {', '.join(sorted(untranscribed))}; left out.", stacklevel=2
+        )
+    return rows
+
+
+def parse_transcript_line(line: str, *, path: Path, number: int) -> dict[str, Any]:
+    """Reads a line "1089-134686-0000 HE HOPED ..." of a transcript file into a row of the corpus schema.
+
+    Raises:
+        ValueError: The id does not consist of speaker, chapter and number.
+    """
+    utterance_id, text = (*line.split(maxsplit=1), "")[:2]
+    try:
+        speaker, chapter, _ = utterance_id.split("-")
+        speaker_id, chapter_id = int(speaker), int(chapter)
+    except ValueError:
+        raise ValueError(
+            f"{path}:{number}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}."
+        ) from None
+    return {
+        "id": utterance_id,
+        "audio": {"bytes": None, "path": str(path.with_name(f"{utterance_id}.flac"))},
+        "text": text.strip(),
+        "speaker_id": speaker_id,
+        "chapter_id": chapter_id,
+    }
+
+
+def _tables(chapters: Iterable[Path]) -> Iterator[pyarrow.Table]:
+    import pyarrow
+
+    schema = dataset_features().arrow_schema
+    rows = itertools.chain.from_iterable(map(read_chapter, chapters))
+    while batch := list(itertools.islice(rows, ROWS_PER_BATCH)):
+        yield pyarrow.Table.from_pylist(batch, schema=schema)
+
+
+def _numerically(entry: os.DirEntry[str]) -> tuple[int, str]:
+    return (int(entry.name) if entry.name.isdecimal() else -1, entry.name)
+
+
+def _chapter_state(folder: Path) -> tuple[str, int, int, int]:
+    """Changes whenever a file is added or removed, or the transcript file is written."""
+    transcript = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
+    status = transcript.stat() if transcript.is_file() else folder.stat()
+    return str(folder), folder.stat().st_mtime_ns, status.st_size, status.st_mtime_ns

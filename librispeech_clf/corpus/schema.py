@@ -1,0 +1,226 @@
+"""The corpus as everything downstream sees it: records, and a `Split` over a memory-mapped dataset.
+
+The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datasets
+
+COLUMNS = ("id", "audio", "text", "speaker_id", "chapter_id")
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording with its transcript.
+
+    Attributes:
+        id: For example "1272-128104-0000": speaker, chapter, number.
+        text: The transcript as the corpus has it.
+        speaker_id: Key into the speaker table; `UNKNOWN` when the corpus does not tell.
+        chapter_id: Key into the chapter table; `UNKNOWN` when the corpus does not tell.
+        audio_bytes: The encoded audio file, or None.
+        audio_path: The audio file's path; with `audio_bytes` only its name.
+    """
+
+    id: str
+    text: str
+    speaker_id: int
+    chapter_id: int
+    audio_bytes: bytes | None = field(repr=False)
+    audio_path: str | None
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """One row of SPEAKERS.TXT.
+
+    Attributes:
+        id: The reader's number.
+        gender: "F", "M" or None.
+        subset: The subset the reader's speech is in.
+        total_minutes: All of the reader's speech in the corpus, in minutes.
+        name: The reader's name.
+    """
+
+    id: int
+    gender: str | None
+    subset: str
+    total_minutes: float | None
+    name: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One row of CHAPTERS.TXT.
+
+    Attributes:
+        id: The chapter's number.
+        speaker_id: The reader's number.
+        minutes: The chapter's speech in the corpus, in minutes.
+        subset: The subset the chapter is in.
+        project_id: The recording project's number.
+        book_id: Key into the book table.
+        title: The chapter's title.
+        project_title: The recording project's title.
+    """
+
+    id: int
+    speaker_id: int
+    minutes: float | None
+    subset: str
+    project_id: int | None
+    book_id: int | None
+    title: str
+    project_title: str
+
+
+@dataclass(frozen=True)
+class Book:
+    """One row of BOOKS.TXT.
+
+    Attributes:
+        id: The book's number.
+        title: The book's title.
+        authors: What the row says after the title, or None.
+    """
+
+    id: int
+    title: str
+    authors: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The utterances of one state, with the tables about them.
+
+    Attributes:
+        name: The state: training, validation, test or additional.
+        dataset: Columns `COLUMNS`; the rows of one subset after the other.
+        row_counts: The number of rows of each subset, in the dataset's order.
+        speakers: The speaker table by speaker id.
+        chapters: The chapter table by chapter id.
+        books: The book table by book id.
+    """
+
+    name: str
+    dataset: datasets.Dataset
+    row_counts: Mapping[str, int]
+    speakers: Mapping[int, Speaker]
+    chapters: Mapping[int, Chapter]
+    books: Mapping[int, Book]
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """The subsets, in the dataset's order."""
+        return tuple(self.row_counts)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The utterance ids, in the dataset's order; reads no audio."""
+        return self.dataset.select_columns(["id"]).with_format("arrow")[:].column("id").to_pylist()
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        rows = {utterance_id: row for row, utterance_id in enumerate(self.ids)}
+        if len(rows) < len(self.ids):
+            twice = next(i for row, i in enumerate(self.ids) if rows[i] != row)
+            raise ValueError(
+                f"{twice}: this id occurs more than once in the {self.name} split; make ids unique."
+            )
+        return rows
+
+    @cached_property
+    def _subset_ends(self) -> list[int]:
+        return list(itertools.accumulate(self.row_counts.values()))
+
+    def __len__(self) -> int:
+        """The number of utterances."""
+        return len(self.dataset)
+
+    def utterance(self, utterance_id: str) -> Utterance:
+        """The utterance with that id, its audio undecoded.
+
+        Raises:
+            ValueError: The split has no such utterance, or has the id twice.
+        """
+        row = self.dataset[self._row(utterance_id)]
+        return Utterance(
+            id=row["id"],
+            text=row["text"],
+            speaker_id=row["speaker_id"],
+            chapter_id=row["chapter_id"],
+            audio_bytes=row["audio"]["bytes"],
+            audio_path=row["audio"]["path"],
+        )
+
+    def speaker(self, utterance: Utterance) -> Speaker | None:
+        """The utterance's row of the speaker table, or None when the table lacks it."""
+        return self.speakers.get(utterance.speaker_id)
+
+    def chapter(self, utterance: Utterance) -> Chapter | None:
+        """The utterance's row of the chapter table, or None when the table lacks it."""
+        return self.chapters.get(utterance.chapter_id)
+
+    def book(self, utterance: Utterance) -> Book | None:
+        """The book the utterance's chapter belongs to, or None when a table lacks it."""
+        chapter = self.chapter(utterance)
+        return self.books.get(chapter.book_id) if chapter and chapter.book_id is not None else None
+
+    def subset_of(self, utterance: Utterance) -> str:
+        """The subset the utterance is in.
+
+        Raises:
+            ValueError: The split has no such utterance.
+        """
+        return self.subsets[bisect.bisect_right(self._subset_ends, self._row(utterance.id))]
+
+    def _row(self, utterance_id: str) -> int:
+        row = self._rows.get(utterance_id)
+        if row is None:
+            raise ValueError(
+                f"{utterance_id}: the {self.name} split ({', '.join(self.subsets)}) has no such utterance."
+            )
+        return row
+
+
+def dataset_features() -> datasets.Features:
+    """The dataset's columns and their types, audio undecoded."""
+    import datasets
+
+    return datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "audio": datasets.Audio(decode=False),
+            "text": datasets.Value("string"),
+            "speaker_id": datasets.Value("int64"),
+            "chapter_id": datasets.Value("int64"),
+        }
+    )
+
+
+def dataset_from_utterances(utterances: Iterable[Utterance]) -> datasets.Dataset:
+    """A dataset of these utterances, in memory."""
+    import datasets
+    import pyarrow
+
+    rows = [
+        {
+            "id": utterance.id,
+            "audio": {"bytes": utterance.audio_bytes, "path": utterance.audio_path},
+            "text": utterance.text,
+            "speaker_id": utterance.speaker_id,
+            "chapter_id": utterance.chapter_id,
+        }
+        for utterance in utterances
+    ]
+    return datasets.Dataset(pyarrow.Table.from_pylist(rows, schema=dataset_features().arrow_schema))

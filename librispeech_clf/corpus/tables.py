@@ -1,0 +1,122 @@
+"""The tables SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT: pipe-separated, comments start with `;`.
+
+    ;ID  |SEX| SUBSET           |MINUTES| NAME
+    14   | F | train-clean-360  | 25.03 | Kristin LeMoine
+    60   | M | train-clean-100  | 20.18 | |CBW|Simon
+
+The last field may hold pipes, so a row is split at its first pipes only. A table that is not there is
+empty; a row that does not fit is left out with a warning that names it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from librispeech_clf.corpus.schema import Book, Chapter, Speaker
+
+Record = TypeVar("Record", Speaker, Chapter, Book)
+GENDERS = ("F", "M")
+
+
+def read_speakers(folder: Path) -> dict[int, Speaker]:
+    """Reads SPEAKERS.TXT; empty when there is none."""
+    return _read_table(folder / "SPEAKERS.TXT", 5, parse_speaker)
+
+
+def read_chapters(folder: Path) -> dict[int, Chapter]:
+    """Reads CHAPTERS.TXT; empty when there is none."""
+    return _read_table(folder / "CHAPTERS.TXT", 8, parse_chapter)
+
+
+def read_books(folder: Path) -> dict[int, Book]:
+    """Reads BOOKS.TXT; empty when there is none."""
+    return _read_table(folder / "BOOKS.TXT", 3, parse_book)
+
+
+def parse_speaker(fields: Sequence[str]) -> Speaker:
+    """Reads the five fields id, gender, subset, minutes, name.
+
+    Raises:
+        ValueError: A field is missing or the id is no number.
+    """
+    number, gender, subset, minutes, name = fields
+    gender = gender.upper()
+    return Speaker(
+        id=int(number),
+        gender=gender if gender in GENDERS else None,
+        subset=subset,
+        total_minutes=_optional_float(minutes),
+        name=name,
+    )
+
+
+def parse_chapter(fields: Sequence[str]) -> Chapter:
+    """Reads the eight fields id, reader, minutes, subset, project id, book id, title, project title.
+
+    Raises:
+        ValueError: A field is missing, or the id or reader is no number.
+    """
+    number, speaker_id, minutes, subset, project_id, book_id, title, project_title = fields
+    return Chapter(
+        id=int(number),
+        speaker_id=int(speaker_id),
+        minutes=_optional_float(minutes),
+        subset=subset,
+        project_id=_optional_int(project_id),
+        book_id=_optional_int(book_id),
+        title=title,
+        project_title=project_title,
+    )
+
+
+def parse_book(fields: Sequence[str]) -> Book:
+    """Reads the fields id, title and, when there, authors.
+
+    Raises:
+        ValueError: The title is missing or the id is no number.
+    """
+    number, title, *rest = fields
+    return Book(id=int(number), title=title, authors=rest[0] if rest else None)
+
+
+def _read_table(path: Path, field_count: int, parse: Callable[[Sequence[str]], Record]) -> dict[int, Record]:
+    if not path.is_file():
+        return {}
+    records: dict[int, Record] = {}
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    for number, line in enumerate(lines, start=1):
+        fields = [text.strip() for text in line.split("|", field_count - 1)]
+        if not line.strip() or _is_comment_or_header(fields[0]):
+            continue
+        try:
+            record = parse(fields)
+        except ValueError:
+            warnings.warn(
+                f"{path}:{number}: expected {field_count} fields, got {line!r}; row left out.", stacklevel=3
+            )
+            continue
+        if record.id in records:
+            warnings.warn(f"{path}:{number}: {record.id} occurs a second time; row left out.", stacklevel=3)
+        records.setdefault(record.id, record)
+    return records
+
+
+def _is_comment_or_header(first_field: str) -> bool:
+    return first_field.startswith(";") or first_field.upper() == "ID"
+
+
+def _optional_float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _optional_int(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
