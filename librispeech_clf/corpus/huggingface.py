@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def open_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> datasets.Dataset:
-    """Opens one subset of a dataset on the hub, memory-mapped, audio undecoded; downloads it when needed.
+    """Opens one subset of a dataset on the hub, memory-mapped, audio undecoded; downloads it unless cached.
 
     Args:
         dataset: The dataset's name, for example "openslr/librispeech_asr".
@@ -25,11 +25,24 @@ def open_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> 
         FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
         ValueError: A column is missing or of the wrong type.
     """
-    return open_parquet(download_subset(dataset, subset, files=files, root=root))
+    try:
+        paths = download_subset(dataset, subset, files=files, root=root, offline=True)
+    except FileNotFoundError:
+        paths = download_subset(dataset, subset, files=files, root=root)
+    return open_parquet(paths)
 
 
-def download_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> list[Path]:
-    """Brings a subset's parquet files into the cache and lists them; arguments as for `open_subset`.
+def download_subset(
+    dataset: str, subset: str, *, files: str, root: Path | None, offline: bool = False
+) -> list[Path]:
+    """Brings a subset's parquet files into the cache and lists them.
+
+    Args:
+        dataset: As for `open_subset`.
+        subset: As for `open_subset`.
+        files: As for `open_subset`.
+        root: As for `open_subset`.
+        offline: Only look into the cache.
 
     Raises:
         FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
@@ -41,7 +54,7 @@ def download_subset(dataset: str, subset: str, *, files: str, root: Path | None)
     cache = first_writable_folder([root / "huggingface"]) if root is not None else None
     try:
         snapshot = huggingface_hub.snapshot_download(
-            dataset, repo_type="dataset", allow_patterns=[pattern], cache_dir=cache
+            dataset, repo_type="dataset", allow_patterns=[pattern], cache_dir=cache, local_files_only=offline
         )
     except (LocalEntryNotFoundError, RepositoryNotFoundError) as error:
         raise FileNotFoundError(

@@ -1,0 +1,66 @@
+"""Unpacks a LibriSpeech archive and moves a subset into place whole.
+
+Everything happens in a folder on the same file system; one rename makes the subset appear.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from librispeech_clf.corpus.openslr import TREE_NAME
+
+
+def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, int], None]) -> None:
+    """Unpacks `LibriSpeech/...` from a .tar.gz into a folder, which is emptied first.
+
+    Args:
+        archive: The .tar.gz file.
+        folder: Where to.
+        on_progress: Told the bytes of the archive that are read and that there are.
+
+    Raises:
+        ValueError: The archive is damaged, or holds a link, a device or a path outside `LibriSpeech/`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    size = archive.stat().st_size
+    try:
+        with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:
+            for member in tar:
+                _refuse_unsafe(member, archive)
+                tar.extract(member, folder, filter="data")
+                on_progress(raw.tell(), size)
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{archive}: not a whole .tar.gz archive ({error}); remove it.") from error
+
+
+def move_into_place(unpacked: Path, tree: Path, subset: str) -> None:
+    """Moves a subset and the tables beside it from `unpacked/LibriSpeech/` into a LibriSpeech tree.
+
+    Files that the tree has already stay as they are.
+
+    Raises:
+        ValueError: The subset was not in the archive.
+    """
+    source = unpacked / TREE_NAME
+    if not (source / subset).is_dir():
+        raise ValueError(
+            f"{subset}: its archive holds no folder {TREE_NAME}/{subset}; choose another mirror."
+        )
+    tree.mkdir(parents=True, exist_ok=True)
+    for table in source.iterdir():
+        if table.is_file() and not (tree / table.name).exists():
+            os.replace(table, tree / table.name)
+    os.rename(source / subset, tree / subset)
+
+
+def _refuse_unsafe(member: tarfile.TarInfo, archive: Path) -> None:
+    path = PurePosixPath(member.name)
+    if not (member.isfile() or member.isdir()):
+        raise ValueError(f"{archive.name}: {member.name} is no plain file or folder; the archive is refused.")
+    if path.parts[:1] != (TREE_NAME,) or ".." in path.parts:
+        raise ValueError(f"{archive.name}: {member.name} leads out of {TREE_NAME}/; the archive is refused.")
