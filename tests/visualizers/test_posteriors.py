@@ -1,0 +1,54 @@
+"""The letters' probabilities as an image."""
+
+import numpy as np
+import pytest
+
+from librispeech_clf.visualizers import draw_letter_posteriors
+from librispeech_clf.visualizers.posteriors import letter_posteriors, letter_rows
+from librispeech_clf.vocabulary import BLANK, LETTERS
+
+
+def test_rows_are_blank_separator_and_alphabet() -> None:
+    rows = letter_rows()
+    assert rows[0] == BLANK
+    assert "".join(LETTERS[row] for row in rows[1:]) == "|'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def test_image_of_ten_seconds(logits_of) -> None:
+    image = draw_letter_posteriors(logits_of("A" * 250), frame_duration_s=0.02)
+    assert image.data.shape == (600, 1200, 3)
+    assert image.data.dtype == np.uint8
+    assert image.compress is False
+
+
+def test_padding_is_not_drawn(logits_of) -> None:
+    short, long = (
+        draw_letter_posteriors(logits_of("HELLO", padding=frames), frame_duration_s=0.02).data
+        for frames in (1, 900)
+    )
+    np.testing.assert_array_equal(short, long)
+
+
+def test_probable_letter_is_bright_in_its_row_and_column() -> None:
+    logits = np.zeros((100, 32), np.float32)
+    logits[:, BLANK] = 30
+    logits[50:60, [BLANK, LETTERS.index("Z")]] = 0, 30
+    image = draw_letter_posteriors(logits, frame_duration_s=0.02).data.astype(int).sum(axis=2)
+    # Z is the last of 29 rows; the axes fill the height but for the margin of the time axis.
+    plot = image[12:546, 60:580]
+    bottom_row = plot[-9]
+    bright = np.flatnonzero(bottom_row > 600) / len(bottom_row)
+    assert bright.min() == pytest.approx(0.5, abs=0.02)
+    assert bright.max() == pytest.approx(0.6, abs=0.02)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+def test_few_frames(frames: int) -> None:
+    image = draw_letter_posteriors(np.zeros((1, frames, 32), np.float16), frame_duration_s=0.02)
+    assert image.data.shape == (600, 600, 3)
+
+
+def test_no_valid_frame_is_one_of_certain_blank(logits_of) -> None:
+    posteriors = letter_posteriors(logits_of("", padding=5))
+    assert posteriors.shape == (1, 32)
+    assert posteriors[0, BLANK] == posteriors.sum() == 1
