@@ -22,7 +22,7 @@ def padded_sine():
 
 @pytest.fixture
 def logits_of():
-    """Return a function that makes logits (T, 32) of a given greedy text, their padding forced to the blank."""
+    """Return a function that makes logits (T, 32) of a given greedy text, padding forced to the blank."""
 
     def make(text: str, *, padding: int = 30) -> np.ndarray:
         labels = encode(text, utterance_id="test")
