@@ -1,7 +1,7 @@
 """`poetry run prepare-data`: brings LibriSpeech subsets from OpenSLR, or fills the Hugging Face cache.
 
 A subset is there whole or not at all: it is downloaded and unpacked in `<root>/.prepare-data` and appears by
-one rename. A stopped run is continued by the next; a lock lets a second run at the same time wait for the first.
+one rename. A stopped run is continued by the next; of two runs at the same time one waits for the other.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def _require_space(archive: Archive, file: Path, work: Path) -> None:
 
 def _disk_full_message(archive: Archive, work: Path) -> str:
     return (
-        f"{work.parent}: the disk is full; {archive.subset} needs about {2 * archive.size / 1e9:.1f} GB while it "
-        "is unpacked. Free space and run the command again; it continues where it stopped"
+        f"{work.parent}: the disk is full; {archive.subset} takes about {2 * archive.size / 1e9:.1f} GB until it is "
+        "unpacked. Free space and run the command again; it continues where it stopped"
     )
 
 
@@ -194,13 +194,9 @@ def _print_list(corpus: CorpusConfiguration) -> None:
     import rich.table
 
     table = rich.table.Table(title=f"LibriSpeech, source {corpus.source}, root {corpus.root}")
-    for heading, justify in (
-        ("subset", "left"),
-        ("archive", "right"),
-        ("utterances", "right"),
-        ("hours", "right"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("subset")
+    for heading in ("archive", "utterances", "hours"):
+        table.add_column(heading, justify="right")
     table.add_column("state")
     for archive in archives.ARCHIVES.values():
         table.add_row(*_list_row(archive, corpus))

@@ -1,0 +1,61 @@
+"""Only the needed files of a hub dataset are fetched, and the cache is asked first."""
+
+import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from librispeech_clf.corpus import huggingface
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch, make_parquet):
+    """A stand-in for the hub: keeps the calls, answers from the cache only when told so."""
+    calls = []
+    hub = {"calls": calls, "cached": False, "reached": True}
+    make_parquet(tmp_path / "snapshot" / "all" / "test.clean" / "0000.parquet")
+    make_parquet(tmp_path / "snapshot" / "all" / "test.other" / "0000.parquet")
+
+    def snapshot_download(name, **options):
+        calls.append((name, options))
+        if not (hub["cached"] if options["local_files_only"] else hub["reached"]):
+            raise LocalEntryNotFoundError("not cached")
+        return str(tmp_path / "snapshot")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    return hub
+
+
+FILES = "all/{subset}/*.parquet"
+
+
+def test_only_the_files_of_the_subset_are_fetched(tmp_path, hub):
+    dataset = huggingface.open_subset("openslr/librispeech_asr", "test.clean", files=FILES, root=tmp_path)
+    assert len(dataset) == 4
+    name, options = hub["calls"][-1]
+    assert name == "openslr/librispeech_asr"
+    assert options == {
+        "repo_type": "dataset",
+        "allow_patterns": ["all/test.clean/*.parquet"],
+        "cache_dir": tmp_path / "huggingface",
+        "local_files_only": False,
+    }
+
+
+def test_cached_subset_needs_no_network(hub):
+    hub.update(cached=True, reached=False)
+    assert len(huggingface.open_subset("own/corpus", "test.clean", files=FILES, root=None)) == 4
+    assert [options["local_files_only"] for _, options in hub["calls"]] == [True]
+
+
+def test_neither_cached_nor_reached_names_the_command(hub):
+    hub.update(reached=False)
+    with pytest.raises(
+        FileNotFoundError, match="test.clean is neither cached nor to be reached; .* prepare-data"
+    ):
+        huggingface.open_subset("own/corpus", "test.clean", files=FILES, root=None)
+
+
+def test_repository_without_such_files_names_the_setting(hub):
+    with pytest.raises(
+        FileNotFoundError, match=r"own/corpus: no files data/x-\*.parquet; set corpus.dataset_files"
+    ):
+        huggingface.open_subset("own/corpus", "x", files="data/{subset}-*.parquet", root=None)

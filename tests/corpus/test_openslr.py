@@ -1,0 +1,150 @@
+"""Reading a LibriSpeech tree, whole and damaged."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from librispeech_clf.corpus import openslr
+from librispeech_clf.corpus.load import load_split
+
+REAL_ROOT = Path("/work/shared/librispeech")
+IDS = ["12-340-0000", "12-340-0001", "12-341-0000", "60-7-0000"]
+
+
+def test_rows_of_a_tree(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    dataset = openslr.open_subset(tmp_path, "test-clean")
+    assert dataset["id"][:] == IDS
+    assert dataset[1] == {
+        "id": "12-340-0001",
+        "audio": {"bytes": None, "path": str(folder / "12" / "340" / "12-340-0001.flac")},
+        "text": "IT'S ANOTHER",
+        "speaker_id": 12,
+        "chapter_id": 340,
+    }
+    assert dataset[3]["text"] == ""
+
+
+def test_index_is_memory_mapped_and_made_once(tmp_path, make_tree, monkeypatch, cache):
+    make_tree(tmp_path)
+    first = openslr.open_subset(tmp_path, "test-clean")
+    assert [Path(file["filename"]).parent for file in first.cache_files] == [cache]
+    monkeypatch.setattr(openslr, "read_chapter", None)
+    assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == IDS
+
+
+def test_speakers_are_in_the_order_of_their_numbers(tmp_path, make_tree):
+    make_tree(tmp_path, transcripts={"100-1-0000": "B", "9-10-0000": "A", "9-2-0000": "A"})
+    assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == ["9-2-0000", "9-10-0000", "100-1-0000"]
+
+
+def test_root_may_be_the_tree_itself(tmp_path, make_tree):
+    make_tree(tmp_path)
+    assert openslr.open_subset(tmp_path / "LibriSpeech", "test-clean")["id"][:] == IDS
+
+
+def test_changed_transcript_is_noticed(tmp_path, make_tree, cache):
+    folder = make_tree(tmp_path)
+    openslr.open_subset(tmp_path, "test-clean")
+    path = folder / "12" / "341" / "12-341.trans.txt"
+    path.write_text("12-341-0000 AN OLD CHAPTER\n")
+    assert openslr.open_subset(tmp_path, "test-clean")["text"][2] == "AN OLD CHAPTER"
+    assert len(list(cache.glob("*.arrow"))) == 1
+
+
+def test_new_chapter_is_noticed(tmp_path, make_tree):
+    make_tree(tmp_path)
+    openslr.open_subset(tmp_path, "test-clean")
+    make_tree(tmp_path, transcripts={"60-8-0000": "NEW"})
+    assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == [*IDS, "60-8-0000"]
+
+
+def test_removed_recording_is_noticed_and_named(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    openslr.open_subset(tmp_path, "test-clean")
+    (folder / "12" / "340" / "12-340-0001.flac").unlink()
+    with pytest.raises(FileNotFoundError, match=r"12-340-0001.flac: 12-340.trans.txt lists it"):
+        openslr.open_subset(tmp_path, "test-clean")
+
+
+def test_failed_index_leaves_nothing(tmp_path, make_tree, cache):
+    folder = make_tree(tmp_path)
+    (folder / "12" / "340" / "12-340-0001.flac").unlink()
+    with pytest.raises(FileNotFoundError):
+        openslr.open_subset(tmp_path, "test-clean")
+    assert [path.suffix for path in cache.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_recording_without_transcript_is_named(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    (folder / "60" / "7" / "60-7-0009.flac").write_bytes(b"")
+    with pytest.warns(UserWarning, match="no transcript for 60-7-0009.flac"):
+        assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == IDS
+
+
+def test_subset_that_is_not_there_names_the_command(tmp_path, make_tree):
+    make_tree(tmp_path)
+    command = f"poetry run prepare-data --subset dev-clean --root {tmp_path}"
+    with pytest.raises(FileNotFoundError, match=f"dev-clean is not there; get it with: {command}$"):
+        openslr.open_subset(tmp_path / "LibriSpeech", "dev-clean")
+
+
+def test_subset_without_chapters(tmp_path):
+    (tmp_path / "LibriSpeech" / "test-clean" / "12").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="holds no <speaker>/<chapter> folders"):
+        openslr.open_subset(tmp_path, "test-clean")
+
+
+def test_chapter_without_transcript_file(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    (folder / "60" / "7" / "60-7.trans.txt").unlink()
+    with pytest.raises(FileNotFoundError, match="60-7.trans.txt: the chapter's transcripts are not there"):
+        openslr.open_subset(tmp_path, "test-clean")
+
+
+def test_transcript_line_that_does_not_fit(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    (folder / "60" / "7" / "60-7.trans.txt").write_text("\nhello world\n")
+    with pytest.raises(ValueError, match=r"60-7.trans.txt:2: expected 'speaker-chapter-number TRANSCRIPT'"):
+        openslr.open_subset(tmp_path, "test-clean")
+
+
+def test_audio_is_not_read(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    for path in folder.rglob("*.flac"):
+        path.write_bytes(b"no audio at all")
+    assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == IDS
+
+
+def test_tree_that_cannot_be_written_to(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = sorted(os.walk(tmp_path / "LibriSpeech"))
+    assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == IDS
+    assert sorted(os.walk(tmp_path / "LibriSpeech")) == before
+
+
+@pytest.mark.skipif(not REAL_ROOT.is_dir(), reason="no real LibriSpeech here")
+def test_real_librispeech(configuration):
+    from librispeech_clf.audio import read_waveform
+
+    split = load_split(configuration.with_corpus(root=REAL_ROOT).corpus, "test")
+    seconds = {
+        "1089-134686-0000": 10.435,
+        "1089-134686-0001": 3.275,
+        "1089-134691-0000": 2.085,
+        "1089-134691-0001": 5.415,
+    }
+    assert split.ids == list(seconds)
+    assert (split.chapters, split.books) == ({}, {})
+    assert split.speakers[60].name == "|CBW|Simon"
+    for utterance_id, duration in seconds.items():
+        utterance = split.utterance(utterance_id)
+        assert len(read_waveform(utterance, sampling_rate=16000)) == round(duration * 16000)
+        assert split.speaker(utterance).gender == "M"
+        assert split.speaker(utterance).name == "Peter Bobbe"
+        assert split.chapter(utterance) is None
+        assert split.subset_of(utterance) == "test-clean"
+    assert split.utterance("1089-134691-0000").text == "HE COULD WAIT NO LONGER"

@@ -1,0 +1,79 @@
+"""The tables as LibriSpeech writes them, and as they should not be."""
+
+from pathlib import Path
+
+import pytest
+
+from librispeech_clf.corpus.schema import Book, Chapter, Speaker
+from librispeech_clf.corpus.tables import read_books, read_chapters, read_speakers
+
+REAL_TREE = Path("/work/shared/librispeech/LibriSpeech")
+
+CHAPTERS = """\
+; comment
+;ID    |READER|MINUTES| SUBSET           | PROJ.|BOOK ID| CH. TITLE | PROJECT TITLE
+340    | 12   | 15.10 | test-clean       | 52   | 1004  | Canto I | Divine Comedy | in one | line
+341    | 12   |  n/a  | test-clean       |      |       | Untitled |
+"""
+
+
+def test_reader_with_pipes_in_the_name(tmp_path):
+    (tmp_path / "SPEAKERS.TXT").write_text(
+        "; gender: 'F' | 'M'\n;ID |SEX| SUBSET |MINUTES| NAME\n60 | M | train-clean-100 | 20.18 | |CBW|Simon\n"
+    )
+    assert read_speakers(tmp_path) == {60: Speaker(60, "M", "train-clean-100", 20.18, "|CBW|Simon")}
+
+
+def test_header_without_semicolon_byte_order_mark_and_carriage_returns(tmp_path):
+    text = 'ID|SEX|SUBSET|MINUTES|NAME\r\n1|f|own|2|Zoë, "the" O\'Neil\r\n\r\n'
+    (tmp_path / "SPEAKERS.TXT").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_speakers(tmp_path) == {1: Speaker(1, "F", "own", 2.0, 'Zoë, "the" O\'Neil')}
+
+
+def test_unknown_gender_and_minutes_are_none(tmp_path):
+    (tmp_path / "SPEAKERS.TXT").write_text("7 | ? | own | - | Somebody\n")
+    assert read_speakers(tmp_path) == {7: Speaker(7, None, "own", None, "Somebody")}
+
+
+def test_row_that_does_not_fit_is_named_and_left_out(tmp_path):
+    (tmp_path / "SPEAKERS.TXT").write_text("1 | F | own | 2 | Ada\nx | F\n3 | M | own | 1 | Ben\n")
+    with pytest.warns(UserWarning, match=r"SPEAKERS.TXT:2: expected 5 fields, got 'x | F'"):
+        speakers = read_speakers(tmp_path)
+    assert list(speakers) == [1, 3]
+
+
+def test_second_row_of_an_id_is_named_and_left_out(tmp_path):
+    (tmp_path / "SPEAKERS.TXT").write_text("1 | F | own | 2 | Ada\n1 | M | own | 2 | Ben\n")
+    with pytest.warns(UserWarning, match="SPEAKERS.TXT:2: 1 occurs a second time"):
+        speakers = read_speakers(tmp_path)
+    assert speakers[1].name == "Ada"
+
+
+def test_chapters_with_pipes_in_the_title_and_missing_numbers(tmp_path):
+    (tmp_path / "CHAPTERS.TXT").write_text(CHAPTERS)
+    assert read_chapters(tmp_path) == {
+        340: Chapter(340, 12, 15.1, "test-clean", 52, 1004, "Canto I", "Divine Comedy | in one | line"),
+        341: Chapter(341, 12, None, "test-clean", None, None, "Untitled", ""),
+    }
+
+
+def test_books_with_and_without_authors(tmp_path):
+    (tmp_path / "BOOKS.TXT").write_text(
+        ";ID|TITLE|AUTHORS\n1004 | Divine Comedy | Dante | and others\n5|Poems\n"
+    )
+    assert read_books(tmp_path) == {
+        1004: Book(1004, "Divine Comedy", "Dante | and others"),
+        5: Book(5, "Poems", None),
+    }
+
+
+def test_missing_tables_are_empty(tmp_path):
+    assert (read_speakers(tmp_path), read_chapters(tmp_path), read_books(tmp_path)) == ({}, {}, {})
+
+
+@pytest.mark.skipif(not REAL_TREE.is_dir(), reason="no real LibriSpeech here")
+def test_real_speakers():
+    speakers = read_speakers(REAL_TREE)
+    genders = [speaker.gender for speaker in speakers.values()]
+    assert (len(speakers), genders.count("F"), genders.count("M")) == (2484, 1201, 1283)
+    assert speakers[60] == Speaker(60, "M", "train-clean-100", 20.18, "|CBW|Simon")
