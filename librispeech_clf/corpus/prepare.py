@@ -19,6 +19,7 @@ from librispeech_clf.configuration import CorpusConfiguration, load_configuratio
 from librispeech_clf.corpus import archives, huggingface, openslr
 from librispeech_clf.corpus.archives import Archive
 from librispeech_clf.corpus.download import download_verified
+from librispeech_clf.corpus.files import open_parquet
 from librispeech_clf.corpus.unpack import move_into_place, unpack_archive
 
 if TYPE_CHECKING:
@@ -102,9 +103,12 @@ def _download_and_unpack(archive: Archive, tree: Path, work: Path, *, base_url: 
     try:
         unpack_archive(file, unpacked, on_progress=lambda done, total: report("unpack", done, total))
         move_into_place(unpacked, tree, archive.subset)
+        file.unlink()
+    except ValueError:
+        file.unlink()
+        raise
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-    file.unlink()
 
 
 def _lock(path: Path, report: Report) -> AbstractContextManager[object]:
@@ -128,8 +132,8 @@ def _require_space(archive: Archive, file: Path, work: Path) -> None:
 
 def _disk_full_message(archive: Archive, work: Path) -> str:
     return (
-        f"{work.parent}: the disk is full; {archive.subset} takes about {2 * archive.size / 1e9:.1f} GB until it is "
-        "unpacked. Free space and run the command again; it continues where it stopped"
+        f"{work.parent}: the disk is full; {archive.subset} takes about {2 * archive.size / 1e9:.1f} GB until "
+        "it is unpacked. Free space and run the command again; it continues where it stopped"
     )
 
 
@@ -170,9 +174,10 @@ def _reporter(progress: rich.progress.Progress, subset: str) -> Report:
 
 def _fill_hub_cache(corpus: CorpusConfiguration, subsets: Sequence[str]) -> None:
     for subset in subsets:
-        dataset = huggingface.open_subset(
+        paths = huggingface.download_subset(
             corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root
         )
+        dataset = open_parquet(paths)
         print(f"{subset}: ready, {len(dataset)} utterances of {corpus.dataset}")
 
 

@@ -35,7 +35,9 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
                 tar.extract(member, folder, filter="data")
                 on_progress(raw.tell(), size)
     except (tarfile.TarError, EOFError) as error:
-        raise ValueError(f"{archive}: not a whole .tar.gz archive ({error}); remove it.") from error
+        raise ValueError(
+            f"{archive}: not a whole .tar.gz archive ({error}); choose another mirror."
+        ) from error
 
 
 def move_into_place(unpacked: Path, tree: Path, subset: str) -> None:

@@ -1,6 +1,9 @@
 """Miniature corpora in LibriSpeech's layout, made of tones."""
 
 import io
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +110,88 @@ def configuration(tmp_path):
     from librispeech_clf.configuration import load_configuration
 
     return load_configuration(environment={}).with_corpus(source="openslr", root=tmp_path)
+
+
+class Server(ThreadingHTTPServer):
+    """A local HTTP server that answers with `content` and misbehaves as told.
+
+    Attributes:
+        content: What every path holds.
+        cuts: For each of the next answers, after how many bytes the connection is cut; None: never.
+        statuses: For each of the next answers, a status to refuse with; None: none.
+        knows_ranges: Whether range requests are honoured.
+        shift: By how many bytes the answer to a range request starts too late.
+        tells_length: Whether Content-Length is sent.
+        pause_s: Seconds between pieces of 1,000 bytes.
+        requests: The Range header of each request so far.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        """Listens on a free port."""
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content = b""
+        self.cuts: list[int | None] = []
+        self.statuses: list[int | None] = []
+        self.knows_ranges, self.tells_length = True, True
+        self.shift = 0
+        self.pause_s = 0.0
+        self.requests: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as its `Server` says."""
+
+    server: Server
+
+    def do_GET(self) -> None:  # noqa: N802
+        """Sends the content, or the rest of it."""
+        server = self.server
+        wanted = self.headers.get("Range")
+        server.requests.append(wanted)
+        status = server.statuses.pop(0) if server.statuses else None
+        if status is not None:
+            self.send_error(status)
+            return
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.knows_ranges else 0
+        if start and start >= len(server.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(server.content)}")
+            self.end_headers()
+            return
+        self._send_from(start, partial=bool(wanted and server.knows_ranges))
+
+    def _send_from(self, start: int, *, partial: bool) -> None:
+        server = self.server
+        start += server.shift if partial else 0
+        body = server.content[start:]
+        self.send_response(206 if partial else 200)
+        if partial:
+            last = len(server.content) - 1
+            self.send_header("Content-Range", f"bytes {start}-{last}/{len(server.content)}")
+        if server.tells_length:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        cut = server.cuts.pop(0) if server.cuts else None
+        body = body[:cut]
+        for first in range(0, len(body), 1000 if server.pause_s else len(body) or 1):
+            self.wfile.write(body[first : first + 1000] if server.pause_s else body)
+            time.sleep(server.pause_s)
+
+    def log_message(self, *_: object) -> None:
+        """Keeps quiet."""
+
+
+@pytest.fixture
+def server():
+    """A running `Server`."""
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield running
+        running.shutdown()

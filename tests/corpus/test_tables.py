@@ -19,7 +19,7 @@ CHAPTERS = """\
 
 def test_reader_with_pipes_in_the_name(tmp_path):
     (tmp_path / "SPEAKERS.TXT").write_text(
-        "; gender: 'F' | 'M'\n;ID |SEX| SUBSET |MINUTES| NAME\n60 | M | train-clean-100 | 20.18 | |CBW|Simon\n"
+        "; gender: 'F' | 'M'\n;ID |SEX| SUBSET |MINUTES| NAME\n60 | M | train-clean-100|20.18| |CBW|Simon\n"
     )
     assert read_speakers(tmp_path) == {60: Speaker(60, "M", "train-clean-100", 20.18, "|CBW|Simon")}
 
