@@ -14,15 +14,18 @@ from librispeech_clf.decoding import log_probabilities
 from librispeech_clf.vocabulary import BLANK
 
 LARGEST_LOSS = 1e4
-"""Loss of a transcript that cannot be aligned, and upper bound of all losses; float16 holds it exactly."""
+"""Loss of a transcript that cannot be aligned, and upper bound of all losses.
+
+Above that of 35 s of uniform logits (1747 * log 32 = 6055); float16 holds it exactly.
+"""
 
 
 def ctc_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Negative log-probability of each transcript, summed over all its CTC paths.
 
-    Source: A. Graves et al., "Connectionist Temporal Classification", 2006, equations 5 to 8. The frames that
-        the model forces to the blank contribute log 1 = 0 and are left out, so padding changes nothing. An
-        empty transcript has the loss of the all-blank path, 0 without a valid frame.
+    The frames that the model forces to the blank contribute log 1 = 0 and are left out, so padding changes
+    nothing. An empty transcript has the loss of the all-blank path, 0 without a valid frame.
+    Source: A. Graves et al., "Connectionist Temporal Classification", 2006, equations 5 to 8.
 
     Args:
         logits: float (B, T, V).
@@ -73,13 +76,13 @@ def _compiled_log_likelihood() -> Callable[[np.ndarray, np.ndarray], float]:
         return numba.njit(_log_likelihood)
 
 
-def _log_likelihood(log_probabilities: np.ndarray, letters: np.ndarray) -> float:
-    """Return the log-probability of `letters` (L,) under `log_probabilities` (T, V), T >= 1.
+def _log_likelihood(frames: np.ndarray, letters: np.ndarray) -> float:
+    """Return the log-probability of `letters` (L,) under log-probabilities `frames` (T, V), T >= 1.
 
     `forward[s]` is the log-probability of all paths up to frame t that end in state s of the sequence blank,
     letter 1, blank, letter 2, ..., blank.
     """
-    frame_count, state_count = len(log_probabilities), 2 * len(letters) + 1
+    frame_count, state_count = len(frames), 2 * len(letters) + 1
     forward = np.full(state_count, -np.inf)
     for t in range(frame_count):
         # Only the states that a path can have reached by now and from which it can still end.
@@ -93,7 +96,7 @@ def _log_likelihood(log_probabilities: np.ndarray, letters: np.ndarray) -> float
             largest = max(stay, step, skip)
             if largest > -np.inf:
                 total = math.exp(stay - largest) + math.exp(step - largest) + math.exp(skip - largest)
-                forward[s] = largest + math.log(total) + log_probabilities[t, label]
+                forward[s] = largest + math.log(total) + frames[t, label]
     if state_count == 1:
         return forward[0]
     return np.logaddexp(forward[-1], forward[-2])

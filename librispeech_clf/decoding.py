@@ -138,10 +138,7 @@ def greedy_text(logits: np.ndarray) -> str:
     Returns:
         The text; empty for zero frames and where the blank wins in every frame.
     """
-    logits = drop_batch_axis(logits, dimensions=2)
-    path = logits.argmax(axis=1)
-    first = np.diff(path, prepend=BLANK) != 0
-    return spell(path[first].tolist())
+    return spell(label for label, _, _ in _runs(_greedy_path(logits)))
 
 
 def greedy_confidence(logits: np.ndarray) -> float:
@@ -158,7 +155,7 @@ def greedy_confidence(logits: np.ndarray) -> float:
         A number <= 0; 0 is certain.
     """
     frames = log_probabilities(logits)
-    path = frames.argmax(axis=1) if len(frames) else np.zeros(0, int)
+    path = _greedy_path(logits)
     emitted = sum(label not in SPECIALS for label, _, _ in _runs(path))
     return float(np.take_along_axis(frames, path[:, None], axis=1).sum() / max(emitted, 1))
 
@@ -174,7 +171,6 @@ def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Lett
         The letters in order; none for zero frames and where the blank wins in every frame.
     """
     frames = log_probabilities(logits)
-    path = frames.argmax(axis=1) if len(frames) else np.zeros(0, int)
     return tuple(
         LetterTiming(
             text=LETTERS[label],
@@ -182,7 +178,7 @@ def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Lett
             end_s=stop * frame_duration_s,
             confidence=float(np.exp(frames[start:stop, label].mean())),
         )
-        for label, start, stop in _runs(path)
+        for label, start, stop in _runs(_greedy_path(logits))
         if label not in SPECIALS
     )
 
@@ -247,6 +243,12 @@ def beam_search_text(logits: np.ndarray, *, beam_width: int) -> str:
         The text.
     """
     return beam_search(logits, beam_width=beam_width)[0].text
+
+
+def _greedy_path(logits: np.ndarray) -> np.ndarray:
+    """Return the most probable label of each valid frame, int (valid frames,)."""
+    logits = drop_batch_axis(logits, dimensions=2)
+    return logits[: valid_frames(logits)].argmax(axis=1)
 
 
 def _runs(path: np.ndarray) -> list[tuple[int, int, int]]:
