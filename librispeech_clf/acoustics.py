@@ -1,0 +1,232 @@
+"""What rooms, lines and recorders do to speech, as pure functions of waveforms.
+
+In: float32 (N,) waveforms in [-1, 1] and a random generator. Out: float32 waveforms. Results may leave [-1, 1]
+(noise on top of loud speech): nothing is clipped here except by `clip`, so that ratios stay exact.
+"""
+
+import numpy as np
+
+TELEPHONE_BAND_HZ = (300.0, 3400.0)
+"""Pass band of analogue telephony, ITU-T G.712."""
+PACKET_S = 0.020
+"""Speech in one packet, the usual frame of voice over IP (RFC 3551, section 4.2)."""
+
+
+def white_noise(count: int, generator: np.random.Generator) -> np.ndarray:
+    """Gaussian noise with the same power at all frequencies.
+
+    Args:
+        count: Samples.
+        generator: Source of randomness.
+
+    Returns:
+        float32 (count,), mean 0, variance 1 on average.
+    """
+    return generator.standard_normal(count, dtype=np.float32)
+
+
+def pink_noise(count: int, generator: np.random.Generator) -> np.ndarray:
+    """Gaussian noise whose power falls by 3 dB an octave, like much of everyday noise.
+
+    Args:
+        count: Samples.
+        generator: Source of randomness.
+
+    Returns:
+        float32 (count,), mean 0, variance 1 on average.
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    length = next_fast_len(max(count, 2), real=True)
+    shape = np.concatenate([[0.0], 1 / np.sqrt(np.arange(1, length // 2 + 1))]).astype(np.float32)
+    mirrored = np.sum(shape**2) * 2 - (shape[-1] ** 2 if length % 2 == 0 else 0)
+    spectrum = rfft(white_noise(length, generator)) * shape * np.sqrt(length / mirrored)
+    return irfft(spectrum, length)[:count].astype(np.float32)
+
+
+def mix_at_signal_to_noise_ratio(waveform: np.ndarray, noise: np.ndarray, ratio_db: float) -> np.ndarray:
+    """Add noise so that speech and noise have the wanted ratio of power.
+
+    Power is the mean square over all N samples, pauses included:
+    ratio_db = 10 log10(sum(waveform**2) / sum(scaled_noise**2)).
+
+    Args:
+        waveform: float32 (N,), speech.
+        noise: float32 (N,), noise of any level.
+        ratio_db: Signal-to-noise ratio, dB.
+
+    Returns:
+        float32 (N,): waveform + scaled noise; the waveform alone when it or the noise is silent (no ratio exists).
+
+    Raises:
+        ValueError: The lengths differ.
+    """
+    if waveform.shape != noise.shape:
+        raise ValueError(
+            f"Noise has shape {noise.shape}, the waveform {waveform.shape}; make them equally long."
+        )
+    signal_energy = np.sum(np.square(waveform, dtype=np.float64))
+    noise_energy = np.sum(np.square(noise, dtype=np.float64))
+    if signal_energy == 0 or noise_energy == 0:
+        return waveform.astype(np.float32)
+    gain = np.sqrt(signal_energy / noise_energy / 10 ** (ratio_db / 10))
+    return (waveform + np.float32(gain) * noise).astype(np.float32)
+
+
+def room_impulse_response(
+    *,
+    decay_time_s: float,
+    sampling_rate: int,
+    generator: np.random.Generator,
+    direct_to_reverberant_db: float = 3.0,
+) -> np.ndarray:
+    """Impulse response of the simplest room: the direct path, then exponentially decaying Gaussian noise.
+
+    The model is Polack's (J.-D. Polack, "La transmission de l'energie sonore dans les salles", 1988).
+
+    Args:
+        decay_time_s: Time in which the echo falls by 60 dB (T60), s; above 0.
+        sampling_rate: Hz.
+        generator: Source of randomness.
+        direct_to_reverberant_db: Energy of the direct path over that of the echo, dB.
+
+    Returns:
+        float32 (1 + decay_time_s * sampling_rate,); sample 0 is the direct path and is 1.
+    """
+    times = np.arange(1, 1 + round(decay_time_s * sampling_rate)) / sampling_rate
+    echo = generator.standard_normal(times.size) * 10 ** (-3 * times / decay_time_s)
+    echo *= np.sqrt(10 ** (-direct_to_reverberant_db / 10) / max(np.sum(echo**2), np.finfo(float).tiny))
+    return np.concatenate([[1.0], echo]).astype(np.float32)
+
+
+def reverberate(
+    waveform: np.ndarray,
+    *,
+    decay_time_s: float,
+    sampling_rate: int,
+    generator: np.random.Generator,
+    direct_to_reverberant_db: float = 3.0,
+) -> np.ndarray:
+    """Put speech into a room; length, timing of the direct path, and level (root mean square) stay.
+
+    Args:
+        waveform: float32 (N,).
+        decay_time_s: T60, s; 0 returns the waveform.
+        sampling_rate: Hz.
+        generator: Source of randomness.
+        direct_to_reverberant_db: See `room_impulse_response`.
+
+    Returns:
+        float32 (N,).
+    """
+    from scipy.signal import oaconvolve
+
+    if round(decay_time_s * sampling_rate) < 1 or waveform.size == 0:
+        return waveform.astype(np.float32)
+    response = room_impulse_response(
+        decay_time_s=decay_time_s,
+        sampling_rate=sampling_rate,
+        generator=generator,
+        direct_to_reverberant_db=direct_to_reverberant_db,
+    )
+    echoed = oaconvolve(waveform, response)[: waveform.size]
+    level = np.sqrt(np.mean(np.square(echoed, dtype=np.float64)))
+    original = np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
+    return (echoed * (original / level if level > 0 else 1.0)).astype(np.float32)
+
+
+def telephone_band_pass(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
+    """Keep 300 to 3400 Hz, as a telephone line does; without delay.
+
+    A Butterworth band-pass of order 4 (scipy), run forwards and backwards: 6 dB down at the band's edges.
+
+    Args:
+        waveform: float32 (N,).
+        sampling_rate: Hz; above 6800.
+
+    Returns:
+        float32 (N,).
+
+    Raises:
+        ValueError: The sampling rate is too low for the band.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    if sampling_rate <= 2 * TELEPHONE_BAND_HZ[1]:
+        raise ValueError(
+            f"sampling_rate is {sampling_rate} Hz; a band up to 3400 Hz needs more than 6800, resample first."
+        )
+    sections = butter(4, TELEPHONE_BAND_HZ, btype="bandpass", fs=sampling_rate, output="sos")
+    edge = min(waveform.size - 1, round(0.02 * sampling_rate))
+    filtered = sosfiltfilt(sections, waveform, padlen=edge) if waveform.size else waveform
+    return filtered.astype(np.float32)
+
+
+def change_tempo(waveform: np.ndarray, *, factor: float) -> np.ndarray:
+    """Speak faster or slower at the same pitch (librosa's phase vocoder).
+
+    Args:
+        waveform: float32 (N,).
+        factor: Above 1 is faster; above 0.
+
+    Returns:
+        float32 (round(N / factor),).
+
+    Raises:
+        ValueError: The factor is not positive.
+    """
+    import librosa
+
+    if factor <= 0:
+        raise ValueError(f"tempo factor is {factor}; it must be above 0 (1 keeps the tempo).")
+    if factor == 1 or waveform.size == 0:
+        return waveform.astype(np.float32)
+    window = 1024
+    padded = np.pad(waveform, (0, max(0, window - waveform.size)))
+    stretched = librosa.effects.time_stretch(padded.astype(np.float32), rate=factor, n_fft=window)
+    return librosa.util.fix_length(stretched, size=round(waveform.size / factor)).astype(np.float32)
+
+
+def clip(waveform: np.ndarray, *, share: float) -> np.ndarray:
+    """Overdrive a recorder: flatten the loudest samples.
+
+    Args:
+        waveform: float32 (N,).
+        share: Share of the samples that are cut down to the clipping level, in [0, 1).
+
+    Returns:
+        float32 (N,); its peak is the level below which 1 - share of the magnitudes lie.
+
+    Raises:
+        ValueError: The share is outside [0, 1).
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"clipping share is {share}; it must be in [0, 1).")
+    if waveform.size == 0:
+        return waveform.astype(np.float32)
+    limit = np.quantile(np.abs(waveform), 1 - share)
+    return np.clip(waveform, -limit, limit).astype(np.float32)
+
+
+def drop_packets(
+    waveform: np.ndarray, *, loss_rate: float, sampling_rate: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Lose packets of 20 ms on the way; each is lost independently and heard as silence.
+
+    Args:
+        waveform: float32 (N,).
+        loss_rate: Probability that a packet is lost, in [0, 1].
+        sampling_rate: Hz.
+        generator: Source of randomness.
+
+    Returns:
+        float32 (N,) with zeros in place of lost packets.
+
+    Raises:
+        ValueError: The rate is outside [0, 1].
+    """
+    if not 0 <= loss_rate <= 1:
+        raise ValueError(f"packet loss_rate is {loss_rate}; it must be in [0, 1].")
+    size = round(PACKET_S * sampling_rate)
+    lost = generator.random(-(-waveform.size // size)) < loss_rate
+    return np.where(np.repeat(lost, size)[: waveform.size], 0, waveform).astype(np.float32)
