@@ -1,0 +1,204 @@
+"""Command that synthesizes training speech for a compact acoustic model, as parquet shards.
+
+In: voices and grammar. Out: training-NNNNN.parquet with id, text, speaker_id, samples.
+"""
+
+import argparse
+import functools
+import multiprocessing
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from librispeech_clf.corpus.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
+from librispeech_clf.corpus.synthesis.grammar import make_sentence
+from librispeech_clf.corpus.synthesis.sentences import load_sentences, to_transcript
+from librispeech_clf.corpus.synthesis.voices import ACCENTS, FEMALE_VARIANTS, MATERIAL_VARIANTS, Voice
+
+UTTERANCES_PER_SHARD = 500
+KINDS = {"short": 0.27, "sentence": 0.46, "long": 0.16, "salad": 0.11}
+ENGINES = {"espeak-ng": 0.65, "flite": 0.25, "festival": 0.1}
+FLITE_VOICES = ("slt", "awb", "kal16")
+FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
+MAX_WORDS = 34
+LENGTHS_S = (0.4, 14.0)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--hours", type=float, default=16.0, help="hours of speech")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    require_tools()
+    options.out.mkdir(parents=True, exist_ok=True)
+    make_material(options.out, hours=options.hours, seed=options.seed, processes=options.processes)
+
+
+def make_material(folder: Path, *, hours: float, seed: int, processes: int) -> None:
+    """Write shards until they hold the wanted hours; shards that are there are kept.
+
+    Args:
+        folder: Where the shards go; exists.
+        hours: Hours of speech.
+        seed: Shard i depends on the seed and i alone.
+        processes: Worker processes.
+    """
+    total = 0.0
+    work = functools.partial(make_shard, folder=folder, seed=seed)
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=os.nice, initargs=(5,)) as pool:
+        for index, seconds in enumerate(pool.imap(work, range(100_000))):
+            total += seconds
+            print(f"shard {index}: {seconds / 60:.1f} min, {total / 3600:.2f} h in all", flush=True)
+            if total >= hours * 3600:
+                pool.terminate()
+                return
+
+
+def make_shard(index: int, *, folder: Path, seed: int, count: int = UTTERANCES_PER_SHARD) -> float:
+    """Write one shard, unless it is there.
+
+    Args:
+        index: Number of the shard.
+        folder: Where it goes.
+        seed: With the index, decides all of its content.
+        count: Utterances.
+
+    Returns:
+        Its speech in seconds.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"training-{index:05d}.parquet"
+    if not path.exists():
+        table = pa.table(make_utterances(index, seed=seed, count=count))
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        pq.write_table(table, temporary, compression="zstd", compression_level=1)
+        temporary.replace(path)
+    lengths = pq.read_table(path, columns=["sample_count"])["sample_count"].to_numpy()
+    return float(lengths.sum()) / SAMPLING_RATE
+
+
+def make_utterances(index: int, *, seed: int, count: int) -> dict[str, list]:
+    """Draw texts and voices, and speak them; the columns of one shard, in random order."""
+    generator = np.random.default_rng([seed, index])
+    plan = [(draw_text(generator), draw_voice(generator)) for _ in range(count)]
+    columns: dict[str, list] = {
+        name: [] for name in ("id", "text", "speaker_id", "samples", "sample_count", "voice")
+    }
+    for place, waveform in enumerate(_speak(plan)):
+        text, voice = plan[place]
+        if LENGTHS_S[0] <= len(waveform) / SAMPLING_RATE <= LENGTHS_S[1]:
+            samples = _to_recording(waveform, generator)
+            columns["id"].append(f"{index}-{place:04d}")
+            columns["text"].append(to_transcript(text))
+            columns["speaker_id"].append(speaker_number(voice))
+            columns["samples"].append(samples.tobytes())
+            columns["sample_count"].append(len(samples))
+            columns["voice"].append(f"{voice.engine}:{voice.name}")
+    return columns
+
+
+def _speak(plan: list[tuple[str, Voice]]) -> list[np.ndarray]:
+    places = defaultdict(list)
+    for place, (_, voice) in enumerate(plan):
+        places[voice].append(place)
+    waveforms: dict[int, np.ndarray] = {}
+    for voice, members in places.items():
+        spoken = synthesize([plan[place][0] for place in members], voice)
+        waveforms.update(zip(members, spoken, strict=True))
+    return [waveforms[place] for place in range(len(plan))]
+
+
+def draw_text(generator: np.random.Generator) -> str:
+    """A sentence with commas where a reader might pause; never one of the held-out sentences."""
+    kind = str(generator.choice(list(KINDS), p=list(KINDS.values())))
+    while True:
+        text = make_sentence(kind, generator)
+        if generator.random() < 0.4:
+            text = (
+                text.replace(" and ", ", and ").replace(" but ", ", but ").replace(" because ", ", because ")
+            )
+        if len(text.split()) <= MAX_WORDS and to_transcript(text) not in held_out_transcripts():
+            return text
+
+
+@functools.lru_cache(maxsize=1)
+def held_out_transcripts() -> frozenset[str]:
+    """Transcripts of the bundled validation and test sentences."""
+    sentences = (*load_sentences("validation"), *load_sentences("test"))
+    return frozenset(to_transcript(sentence.text) for sentence in sentences)
+
+
+def material_voices() -> tuple[str, ...]:
+    """All voices of the material, "engine:name"; a voice's place is its speaker id."""
+    espeak = [f"espeak-ng:{accent}+{variant}" for accent in ACCENTS for variant in MATERIAL_VARIANTS]
+    return (
+        *espeak,
+        *(f"flite:{name}" for name in FLITE_VOICES),
+        *(f"festival:{name}" for name in FESTIVAL_VOICES),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _speaker_numbers() -> dict[str, int]:
+    return {name: number for number, name in enumerate(material_voices())}
+
+
+def speaker_number(voice: Voice) -> int:
+    """The speaker id of a voice."""
+    return _speaker_numbers()[f"{voice.engine}:{voice.name}"]
+
+
+def draw_voice(generator: np.random.Generator) -> Voice:
+    """A voice of the material; pitch, rate and intonation of espeak-ng's and flite's drawn anew each time.
+
+    festival's voices come in three rates only, so that one process speaks many sentences.
+    """
+    engine = str(generator.choice(list(ENGINES), p=list(ENGINES.values())))
+    if engine == "espeak-ng":
+        return _draw_espeak_voice(generator)
+    if engine == "flite":
+        name = str(generator.choice(FLITE_VOICES, p=(0.4, 0.35, 0.25)))
+        rate, speed = generator.normal(170, 18), generator.uniform(0.88, 1.14)
+        return Voice(
+            engine=engine,
+            name=name,
+            words_per_minute=round(float(np.clip(rate, 125, 220))),
+            speed=round(speed, 2),
+        )
+    name = str(generator.choice(FESTIVAL_VOICES))
+    rate, speed = generator.choice([145.0, 165.0, 190.0]), generator.choice([0.92, 1.0, 1.08])
+    return Voice(engine=engine, name=name, words_per_minute=float(rate), speed=float(speed))
+
+
+def _draw_espeak_voice(generator: np.random.Generator) -> Voice:
+    female = generator.random() < 0.5
+    variants = [variant for variant in MATERIAL_VARIANTS if (variant in FEMALE_VARIANTS) == female]
+    accents = generator.choice(ACCENTS, p=(0.4, 0.15, 0.08, 0.1, 0.06, 0.05, 0.05, 0.11))
+    return Voice(
+        engine="espeak-ng",
+        name=f"{accents}+{generator.choice(variants)}",
+        words_per_minute=round(float(np.clip(generator.normal(165, 22), 115, 225))),
+        pitch=round(float(np.clip(generator.normal(46, 14), 8, 85))),
+        pitch_range_percent=round(float(generator.uniform(60, 140))),
+        speed=round(float(generator.uniform(0.95, 1.06)), 2),
+    )
+
+
+def _to_recording(waveform: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Level of -24 to -16 dBFS, short silences before and after, int16."""
+    level = 10 ** (generator.uniform(-24, -16) / 20)
+    scaled = waveform * (level / max(float(np.sqrt(np.mean(waveform**2))), 1e-4))
+    scaled *= min(1.0, 0.99 / max(float(np.abs(scaled).max()), 1e-6))
+    before, after = (generator.uniform(0.03, 0.35, size=2) * SAMPLING_RATE).astype(int)
+    return np.pad(np.round(scaled * 32767), (before, after)).astype("<i2")
+
+
+if __name__ == "__main__":
+    main()

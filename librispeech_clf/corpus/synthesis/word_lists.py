@@ -1,0 +1,82 @@
+"""Word lists of the sentence grammar: this project's own, and those of installed packages, read at run time.
+
+In: the package's text files, textstat's Dale-Chall list, festival's dictionaries. Out: lists of words by name.
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+from importlib import resources, util
+from pathlib import Path
+
+TAGGED_WORDS = Path("/usr/share/festival/dicts/wsj.wp39.poslexR")
+"""festival's lexicon of part-of-speech tags (Debian package festlex-poslex)."""
+PRONOUNCED_WORDS = Path("/usr/share/festival/dicts/cmu/cmudict-0.4.out")
+"""The CMU pronouncing dictionary as festival ships it (Debian package festlex-cmu)."""
+
+
+def read_own_lists() -> dict[str, tuple[str, ...]]:
+    """Read word_lists.txt: list name -> words, underscores turned into spaces."""
+    text = resources.files(__package__).joinpath("word_lists.txt").read_text(encoding="utf-8")
+    lists = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, words = line.split(": ", 1)
+            lists[name] = tuple(word.replace("_", " ") for word in words.split())
+    return lists
+
+
+def read_easy_words() -> tuple[str, ...]:
+    """Read the Dale-Chall list of about 3,000 easy words that textstat ships."""
+    spec = util.find_spec("textstat")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("The package textstat is not installed; it holds the list of easy words.")
+    path = Path(spec.origin).parent / "resources" / "en" / "easy_words.txt"
+    words = path.read_text(encoding="utf-8").lower().split()
+    return tuple(word for word in words if re.fullmatch(r"[a-z]+('[a-z]+)?", word))
+
+
+@functools.lru_cache(maxsize=1)
+def read_tagged_words() -> Mapping[str, frozenset[str]]:
+    """Read festival's tag lexicon: word -> its Penn Treebank tags in lower case, rare tags left out."""
+    tagged = {}
+    for line in TAGGED_WORDS.read_text(encoding="latin-1").splitlines():
+        match = re.match(r'\("([a-z]{3,14})" \((.*)\) \(\) \)', line)
+        if match:
+            scores = {tag: float(score) for tag, score in re.findall(r"\((\w+) (-[\d.]+)\)", match[2])}
+            tagged[match[1]] = frozenset(t for t, s in scores.items() if s > max(scores.values()) - 1.5)
+    return tagged
+
+
+@functools.lru_cache(maxsize=1)
+def read_pronounced_words() -> tuple[str, ...]:
+    """Read the words of the CMU dictionary that are 3 to 13 plain letters long."""
+    lines = PRONOUNCED_WORDS.read_text(encoding="latin-1").splitlines()
+    words = {match[1] for line in lines if (match := re.match(r'\("([a-z]{3,13})" ', line))}
+    return tuple(sorted(words))
+
+
+@functools.lru_cache(maxsize=1)
+def load_word_lists() -> Mapping[str, tuple[str, ...]]:
+    """All lists the grammar draws from: the own ones, and easy and wide ones by part of speech."""
+    lists = read_own_lists()
+    easy, tagged, pronounced = read_easy_words(), read_tagged_words(), frozenset(read_pronounced_words())
+
+    def of_tag(words, tag: str) -> tuple[str, ...]:
+        return tuple(sorted(word for word in words if tag in tagged.get(word, ())))
+
+    wide = [word for word in tagged if word in pronounced]
+    lists["easy"] = easy
+    lists["easy_noun"] = of_tag(easy, "nn")
+    lists["easy_adjective"] = of_tag(easy, "jj")
+    for name, tag in (
+        ("noun", "nn"),
+        ("nouns", "nns"),
+        ("adjective", "jj"),
+        ("verb", "vbd"),
+        ("adverb", "rb"),
+    ):
+        lists[f"wide_{name}"] = of_tag(wide, tag)
+    lists["wide_word"] = tuple(sorted(word for word in wide if "nnp" not in tagged[word]))
+    lists["rare_name"] = read_pronounced_words()
+    return lists
