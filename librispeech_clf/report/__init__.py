@@ -1,0 +1,1 @@
+"""Interactive page and README images, made from a finished evaluation."""

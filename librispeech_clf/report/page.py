@@ -1,0 +1,217 @@
+"""Render the report as one HTML file which opens from disk without a network.
+
+In: the results table, its analysis and a callable which gives an utterance's audio file. Out: `index.html`,
+and a folder `audio/` beside it when the audio is too large for the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.report import payload as payloads
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AudioProvider = Callable[[str], bytes | None]
+
+SCRIPTS = (
+    "statistics.js",
+    "data.js",
+    "state.js",
+    "elements.js",
+    "charts.js",
+    "filters.js",
+    "map.js",
+    "table.js",
+    "utterance.js",
+    "overview.js",
+    "clusters.js",
+    "dashboards.js",
+    "confusions.js",
+    "comparison.js",
+    "robustness.js",
+    "main.js",
+)
+TEMPLATE = Path(__file__).parent / "template"
+AUDIO_LIMIT_BYTES = 30_000_000
+AUDIO_TYPES = {b"RIFF": ("wav", "audio/wav"), b"fLaC": ("flac", "audio/flac"), b"OggS": ("ogg", "audio/ogg")}
+
+
+def write_page(
+    path: Path | str,
+    results: pd.DataFrame,
+    *,
+    analysis: Mapping[str, Any] | None = None,
+    audio: AudioProvider | None = None,
+    other: pd.DataFrame | None = None,
+    title: str = "Speech recognition report",
+    description: Mapping[str, str] | None = None,
+    audio_limit_bytes: int = AUDIO_LIMIT_BYTES,
+) -> Path:
+    """Write the report page, and its audio folder when the audio exceeds the limit.
+
+    Args:
+        path: the HTML file to write; its folder is made when missing, the file appears whole or not at all.
+        results: one row per utterance, as in results.parquet.
+        analysis: optional sections, see `payload.build_payload`.
+        audio: gives the WAV, FLAC or Ogg file of an utterance id as bytes, or None where there is none.
+        other: results of a second run, for the comparison.
+        title: heading of the page.
+        description: what the run was, as name and value.
+        audio_limit_bytes: largest sum of audio files kept inside the page.
+
+    Returns:
+        The path written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    payload = payloads.build_payload(
+        results, analysis=analysis, other=other, title=title, description=description
+    )
+    blocks = collect_audio(payload["ids"], audio, audio_limit_bytes=audio_limit_bytes)
+    if blocks is None and audio is not None:
+        payload["audio"] = {
+            "mode": "folder",
+            "scripts": write_audio_folder(path.parent, payload["ids"], audio),
+        }
+    else:
+        payload["audio"] = {"mode": "page" if blocks else "none"}
+    write_whole(path, render_page(payload, blocks or []))
+    return path
+
+
+def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Render the page as one string.
+
+    Args:
+        payload: see `payload.build_payload`, with its `audio` entry.
+        audio_blocks: one record per utterance whose audio lies inside the page.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    script = join_scripts()
+    return environment.get_template("index.html.jinja").render(
+        title=payload["title"],
+        style=_mark_safe((TEMPLATE / "page.css").read_text(encoding="utf-8")),
+        script=_mark_safe(script),
+        script_hash=hash_script(script),
+        data=_mark_safe(escape_json(payload)),
+        audio_blocks=[_mark_safe(escape_json(block)) for block in audio_blocks],
+    )
+
+
+def join_scripts() -> str:
+    """Join the page's scripts, in their order, inside one strict function scope."""
+    sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
+
+
+def hash_script(script: str) -> str:
+    """Give the content security policy's name of an inline script: the base64 SHA-256 of its text."""
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+def escape_json(value: Any) -> str:
+    r"""Write JSON which is safe inside a `<script>` element.
+
+    `<`, `>` and `&` become `\u003c`, `\u003e` and `\u0026`, so that no text can close the element (HTML
+    standard, section "Restrictions for contents of script elements").
+
+    Raises:
+        ValueError: the value holds NaN or infinity.
+    """
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def collect_audio(
+    ids: Sequence[str], audio: AudioProvider | None, *, audio_limit_bytes: int
+) -> list[dict[str, Any]] | None:
+    """Read the audio of all utterances for the inside of the page.
+
+    Returns:
+        One record per utterance with audio; None as soon as the sum exceeds `audio_limit_bytes`.
+    """
+    blocks: list[dict[str, Any]] = []
+    total = 0
+    for row, utterance_id in enumerate(ids):
+        content = audio(utterance_id) if audio else None
+        if not content:
+            continue
+        total += len(content)
+        if total > audio_limit_bytes:
+            return None
+        data = base64.b64encode(content).decode("ascii")
+        blocks.append({"row": row, "type": guess_audio_type(content)[1], "data": data, **picture_of(content)})
+    return blocks
+
+
+def write_audio_folder(folder: Path, ids: Sequence[str], audio: AudioProvider) -> list[str]:
+    """Write each utterance's audio and a script with its picture into `audio/`.
+
+    A page opened from disk may play a file beside it but not read it, so the picture comes as a script.
+
+    Returns:
+        The scripts' addresses relative to the page, in the order of `ids`; empty where there is no audio.
+    """
+    (folder / "audio").mkdir(exist_ok=True)
+    scripts = []
+    for row, utterance_id in enumerate(ids):
+        content = audio(utterance_id)
+        if not content:
+            scripts.append("")
+            continue
+        suffix, kind = guess_audio_type(content)
+        name = f"audio/{name_file(row, utterance_id)}"
+        (folder / f"{name}.{suffix}").write_bytes(content)
+        block = {"row": row, "type": kind, "address": f"{name}.{suffix}", **picture_of(content)}
+        (folder / f"{name}.js").write_text(f"receiveAudio({escape_json(block)});\n", encoding="utf-8")
+        scripts.append(f"{name}.js")
+    return scripts
+
+
+def picture_of(content: bytes) -> dict[str, Any]:
+    """Draw waveform and spectrogram of an audio file, or say why it cannot be read."""
+    from librispeech_clf.report import pictures
+
+    try:
+        return {"picture": pictures.draw_picture(content)}
+    except (RuntimeError, ValueError) as error:
+        return {"problem": f"The audio cannot be drawn: {error}"}
+
+
+def guess_audio_type(content: bytes) -> tuple[str, str]:
+    """Name file suffix and media type from the first four bytes; WAV when unknown."""
+    return AUDIO_TYPES.get(content[:4], ("wav", "audio/wav"))
+
+
+def name_file(row: int, utterance_id: str) -> str:
+    """Make a file name without suffix which is safe on every file system and unique by its row number."""
+    return f"{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', utterance_id)[:60]}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _mark_safe(text: str) -> Any:
+    import markupsafe
+
+    return markupsafe.Markup(text)

@@ -1,0 +1,325 @@
+"""Turn a results table and its analysis into the compact JSON which the page reads.
+
+In: the results table (one row per utterance) and optional analysis sections. Out: plain dictionaries and lists
+without NaN, columnar, floats rounded to five significant digits, times in hundredths of a second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_COLUMNS = ("utterance_id", "reference", "hypothesis", "error")
+NESTED_COLUMNS = ("words", "letters", "latent", "acoustic_statistics")
+METRICS = (
+    "word_error_rate",
+    "match_error_rate",
+    "word_information_lost",
+    "word_information_preserved",
+    "word_hits",
+    "word_substitutions",
+    "word_deletions",
+    "word_insertions",
+    "character_error_rate",
+    "character_hits",
+    "character_substitutions",
+    "character_deletions",
+    "character_insertions",
+    "confidence",
+    "ctc_loss",
+)
+METADATA_GROUPS = ("signal", "text", "readability", "record")
+UNITS = {
+    "_dbfs": "dBFS",
+    "_db": "dB",
+    "_hz": "Hz",
+    "_ms": "ms",
+    "_s": "s",
+    "_minutes": "min",
+}
+MAX_LEVELS = 400
+SIGNIFICANT_DIGITS = 5
+TIME_UNITS_PER_SECOND = 100
+MISSING_TIME = -1
+OPERATIONS = {"equal": "=", "substitute": "s", "delete": "d", "insert": "i"}
+
+
+def round_number(value: Any) -> float | int | None:
+    """Round to five significant digits.
+
+    Args:
+        value: a number, or anything which is missing (None, NaN, infinity).
+
+    Returns:
+        An int where the value is whole, else a float; None for missing values.
+    """
+    if value is None:
+        return None
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    if number.is_integer() and abs(number) < 1e15:
+        return int(number)
+    return float(f"{number:.{SIGNIFICANT_DIGITS}g}")
+
+
+def make_plain(value: Any) -> Any:
+    """Convert records, arrays and tables to what JSON knows, with rounded numbers and without NaN."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: make_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): make_plain(item) for key, item in value.items()}
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [make_plain(record) for record in value.to_dict("records")]
+    if hasattr(value, "tolist"):
+        return make_plain(value.tolist())
+    if isinstance(value, Iterable):
+        return [make_plain(item) for item in value]
+    return round_number(value)
+
+
+def split_unit(name: str) -> tuple[str, str]:
+    """Split a metadata key such as `duration_s` into words and unit ("duration", "s")."""
+    for suffix, unit in UNITS.items():
+        if name.endswith(suffix):
+            return name.removesuffix(suffix).replace("_", " "), unit
+    return name.replace("_", " "), ""
+
+
+def describe_column(key: str) -> dict[str, str]:
+    """Give the group, the label in words and the unit of a column, read from its key alone."""
+    if key in METRICS:
+        return {
+            "key": key,
+            "group": "metric",
+            "label": key.replace("_", " ").replace("ctc", "CTC"),
+            "unit": "",
+        }
+    group, _, rest = key.partition("_")
+    if group not in METADATA_GROUPS or not rest:
+        group, rest = "record", key
+    label, unit = split_unit(rest.removesuffix("_id") or rest)
+    label = label.replace("dale chall", "Dale-Chall")
+    return {"key": key, "group": group, "label": label, "unit": unit}
+
+
+def encode_levels(values: Sequence[Any]) -> dict[str, Any]:
+    """Encode a categorical column as sorted levels and one code per row (-1 where missing)."""
+    texts = [None if _is_missing(value) else str(value) for value in values]
+    levels = sorted({text for text in texts if text is not None}, key=_natural_order)
+    codes = {level: code for code, level in enumerate(levels)}
+    return {"levels": levels, "values": [-1 if text is None else codes[text] for text in texts]}
+
+
+def build_column(key: str, series: pd.Series) -> dict[str, Any]:
+    """Build one column: description, `kind` (number, category or text) and values.
+
+    Args:
+        key: name of the column in the results table.
+        series: its values; text of more than 400 different values is free text, unless the key ends in `_id`.
+    """
+    import pandas as pd
+
+    described = describe_column(key)
+    is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+    if is_number and not key.endswith("_id"):
+        return described | {"kind": "number", "values": [round_number(value) for value in series.tolist()]}
+    encoded = encode_levels(series.tolist())
+    if len(encoded["levels"]) <= MAX_LEVELS or key.endswith("_id"):
+        return described | {"kind": "category"} | encoded
+    values = ["" if _is_missing(value) else str(value) for value in series.tolist()]
+    return described | {"kind": "text", "values": values}
+
+
+def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
+    """Build every scalar column of the results table, metrics first, empty columns left out."""
+    keys = [key for key in results.columns if key not in TEXT_COLUMNS + NESTED_COLUMNS]
+    keys = [key for key in keys if results[key].notna().any()]
+    ordered = [key for key in METRICS if key in keys] + [key for key in keys if key not in METRICS]
+    return [build_column(key, results[key]) for key in ordered]
+
+
+def encode_operations(chunks: Iterable[Any]) -> str:
+    """Write an alignment as counted operations, for example "12=1s3=2d".
+
+    Args:
+        chunks: jiwer's alignment chunks of one utterance.
+
+    Returns:
+        Runs of `=` (hit), `s` (substitution), `d` (deletion) and `i` (insertion).
+    """
+    runs = []
+    for chunk in chunks:
+        reference_count = chunk.ref_end_idx - chunk.ref_start_idx
+        hypothesis_count = chunk.hyp_end_idx - chunk.hyp_start_idx
+        runs.append(f"{max(reference_count, hypothesis_count)}{OPERATIONS[chunk.type]}")
+    return "".join(runs)
+
+
+def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Align each pair of texts by words and by letters with jiwer, which also gives the error counts.
+
+    Returns:
+        The counted operations of the words and of the letters, one string per utterance.
+    """
+    import jiwer
+
+    if not references:
+        return [], []
+    words = jiwer.process_words(list(references), list(hypotheses))
+    letters = jiwer.process_characters(list(references), list(hypotheses))
+    return (
+        [encode_operations(chunks) for chunks in words.alignments],
+        [encode_operations(chunks) for chunks in letters.alignments],
+    )
+
+
+def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] | None) -> list[int]:
+    """Lay the timings of a hypothesis on its tokens.
+
+    Args:
+        tokens: words or letters of the hypothesis, in order.
+        timings: records with `text`, `start_s`, `end_s` and `confidence`, in order.
+
+    Returns:
+        Three numbers per token: start and duration in 1/100 s, confidence in 1/1000; -1 where there is none.
+        Empty when there are no timings at all.
+    """
+    waiting = [] if timings is None else list(timings)
+    if not waiting:
+        return []
+    encoded: list[int] = []
+    position = 0
+    for token in tokens:
+        while position < len(waiting) and not waiting[position]["text"].strip() and token.strip():
+            position += 1
+        if position < len(waiting) and waiting[position]["text"] == token:
+            encoded += _encode_timing(waiting[position])
+            position += 1
+        else:
+            encoded += [MISSING_TIME] * 3
+    return encoded
+
+
+def build_comparison(results: pd.DataFrame, other: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Build the second run's hypotheses and error counts in the row order of the first run."""
+    if other is None:
+        return None
+    keys = [key for key in METRICS if key in other.columns]
+    joined = other.drop_duplicates("utterance_id").set_index("utterance_id").reindex(results["utterance_id"])
+    present = [bool(value) for value in joined["hypothesis"].notna()]
+    references, hypotheses = _texts(results["reference"]), _texts(joined["hypothesis"])
+    metrics = {key: [round_number(value) for value in joined[key].tolist()] for key in keys}
+    return {
+        "hypotheses": hypotheses,
+        "present": present,
+        "word_operations": _blank_failures(
+            align_texts(references, hypotheses)[0], ["" if was else "x" for was in present]
+        ),
+        "metrics": metrics,
+    }
+
+
+def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Convert the analysis sections, with row numbers in place of utterance ids.
+
+    Args:
+        ids: utterance ids in the order of the rows.
+        analysis: sections by name; absent and None sections are left out.
+    """
+    rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
+    sections = {key: make_plain(value) for key, value in (analysis or {}).items() if value is not None}
+    return {key: _replace_ids(value, rows) for key, value in sections.items()}
+
+
+def build_payload(
+    results: pd.DataFrame,
+    *,
+    analysis: Mapping[str, Any] | None = None,
+    other: pd.DataFrame | None = None,
+    title: str = "Speech recognition report",
+    description: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Build everything the page needs except the audio.
+
+    Args:
+        results: one row per utterance, as in results.parquet.
+        analysis: optional sections (`clusters`, `latent_maps`, `other_latent_maps`, `dashboards`, `comparison`,
+            `robustness`): records, arrays or tables; absent and None sections are left out of the page.
+        other: results of a second run over the same utterances, for the comparison.
+        title: heading of the page.
+        description: what the run was, as name and value (model, split, source).
+    """
+    references, hypotheses = _texts(results["reference"]), _texts(results["hypothesis"])
+    word_operations, letter_operations = align_texts(references, hypotheses)
+    failures = _texts(results["error"]) if "error" in results.columns else [""] * len(results)
+    ids = [str(value) for value in results["utterance_id"]]
+    return {
+        "title": title,
+        "description": {str(key): str(value) for key, value in (description or {}).items()},
+        "count": len(results),
+        "ids": ids,
+        "references": references,
+        "hypotheses": hypotheses,
+        "errors": failures,
+        "columns": build_columns(results),
+        "word_operations": _blank_failures(word_operations, failures),
+        "letter_operations": _blank_failures(letter_operations, failures),
+        "word_timings": _timings(results, "words", [text.split() for text in hypotheses]),
+        "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
+        "other": build_comparison(results, other),
+        "analysis": build_analysis(ids, analysis),
+    }
+
+
+def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
+    if isinstance(value, list):
+        return [_replace_ids(item, rows) for item in value]
+    if not isinstance(value, dict):
+        return value
+    replaced = {key: _replace_ids(item, rows) for key, item in value.items() if key != "utterance_ids"}
+    if "utterance_ids" in value:
+        replaced["rows"] = [rows.get(utterance_id, -1) for utterance_id in value["utterance_ids"]]
+    return replaced
+
+
+def _timings(results: pd.DataFrame, column: str, tokens: list[list[str]]) -> list[list[int]]:
+    if column not in results.columns:
+        return [[] for _ in tokens]
+    lists = [None if _is_missing(value) else value for value in results[column].tolist()]
+    return [encode_timings(of_row, timings) for of_row, timings in zip(tokens, lists, strict=True)]
+
+
+def _encode_timing(timing: Mapping[str, Any]) -> list[int]:
+    start, end, confidence = timing["start_s"], timing["end_s"], timing.get("confidence")
+    start_units = round(float(start) * TIME_UNITS_PER_SECOND)
+    duration_units = round(float(end) * TIME_UNITS_PER_SECOND) - start_units
+    known = confidence is not None and math.isfinite(confidence)
+    return [start_units, duration_units, round(float(confidence) * 1000) if known else MISSING_TIME]
+
+
+def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:
+    return ["" if failure else of_row for of_row, failure in zip(operations, failures, strict=True)]
+
+
+def _texts(series: pd.Series) -> list[str]:
+    return ["" if _is_missing(value) else str(value) for value in series.tolist()]
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
+    )
+
+
+def _natural_order(text: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

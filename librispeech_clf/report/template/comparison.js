@@ -1,0 +1,58 @@
+// Two runs over the same utterances: difference with a paired interval, utterances which got better or worse.
+
+const COMPARISON_LIST = 100;
+const otherErrors = makeOtherSum(["word_substitutions", "word_deletions", "word_insertions"]);
+
+function makeOtherSum(keys) {
+  const parts = keys.map((key) => payload.other?.metrics[key]);
+  if (parts.some((part) => !part)) return () => null;
+  return (row) => (parts.some((part) => part[row] === null) ? null : sum(parts.map((part) => part[row])));
+}
+
+function pairedFigures() {
+  const both = (row) => wordErrors(row) !== null && otherErrors(row) !== null;
+  const make = (key, label, numerator) => ({ key, label, short: label, percent: true, numerator: (row) => (both(row) ? numerator(row) : null), denominator: referenceWords });
+  return {
+    first: make("first", "This run", wordErrors), second: make("second", "Second run", otherErrors),
+    difference: make("difference", "Second minus this", (row) => otherErrors(row) - wordErrors(row)),
+  };
+}
+
+function showComparison(panel) {
+  const board = make("div", { class: "board" });
+  panel.append(board);
+  const render = () => {
+    const paired = pairedFigures();
+    const results = Object.values(paired).map((figure) => [figure, estimateRatio(state.rows, figure, speakerOf)]);
+    const rows = results.map(([figure, result]) => [figure.label, formatFigure(figure, result.estimate), formatInterval(figure, result)]);
+    const changed = [...state.rows].map((row) => [row, otherErrors(row) === null || wordErrors(row) === null ? 0 : otherErrors(row) - wordErrors(row)]).filter(([, change]) => change);
+    board.replaceChildren(makePanel("Word error rate of both runs", "The interval of the difference draws both runs together (paired).", makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] })), ...makeTests());
+    addChanges(board, "Worse in the second run", changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]));
+    addChanges(board, "Better in the second run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
+  };
+  render();
+  return { rows: render };
+}
+
+function makeTests() {
+  const facts = flattenFacts(payload.analysis.comparison).filter(([, value]) => value !== "");
+  if (!facts.length) return [];
+  return [makePanel("Tests over all utterances", "Not changed by the filters.", make("dl", { class: "facts" }, facts.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])))];
+}
+
+// The scalar entries of a record, nested names joined.
+function flattenFacts(value, prefix = "") {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap(([key, item]) => {
+    const name = `${prefix}${key.replaceAll("_", " ")}`;
+    if (typeof item === "number") return [[name, formatNumber(item)]];
+    if (typeof item === "string" || typeof item === "boolean") return [[name, String(item)]];
+    return flattenFacts(item, `${name}: `);
+  });
+}
+
+function addChanges(board, title, changes) {
+  const rows = changes.slice(0, COMPARISON_LIST).map(([row]) => [utteranceButton(row), String(wordErrors(row)), String(otherErrors(row)), payload.references[row]]);
+  const body = rows.length ? makeTable(["utterance", "this", "second", "reference"], rows, { numeric: [1, 2] }) : make("p", { class: "note" }, "None.");
+  board.append(fill(makePanel(`${title}: ${changes.length}`, null, body), { class: "card wide" }, []));
+}

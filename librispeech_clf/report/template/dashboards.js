@@ -1,0 +1,88 @@
+// Dashboards: a chosen metric against chosen metadata, the standard panels, and the corrected correlations.
+
+const dashboardState = { figure: figures[0]?.key, column: null, bins: 8, edges: "quantile" };
+const MOST_GROUPS = 24;
+
+function standardColumns() {
+  return [
+    findColumn("readability_dale_chall_score", "dale_chall_score", "dale_chall"), findColumn("text_word_count", "word_count"), durationColumn,
+    findColumn("signal_to_noise_ratio_db"), findColumn("words_per_second"), genderColumn, speakerColumn,
+  ].filter((column) => column);
+}
+
+function showDashboards(panel) {
+  dashboardState.column ??= standardColumns()[0]?.key ?? payload.columns[0]?.key;
+  const explorer = make("div", { class: "card", id: "explorer" });
+  const board = make("div", { class: "board" });
+  panel.append(explorer, board);
+  const render = () => {
+    explorer.replaceChildren(makeDashboardTools(render));
+    const chart = make("div", {});
+    explorer.append(chart);
+    chart.append(...drawAgainst(columns.get(dashboardState.column), Math.max(300, explorer.clientWidth - 32), 300, dashboardState.bins));
+    board.replaceChildren();
+    for (const column of standardColumns()) addStandardCard(board, column, render);
+    addCorrelations(board);
+  };
+  render();
+  return { rows: render, resize: render };
+}
+
+function makeDashboardTools(render) {
+  const change = (key, convert = (value) => value) => (value) => { dashboardState[key] = convert(value); render(); };
+  return make("div", { class: "toolbar" },
+    labelled("Metric", makeSelect("Metric", figureOptions(), dashboardState.figure, change("figure"))),
+    labelled("against", makeSelect("Metadata", columnOptions((column) => column.kind !== "text"), dashboardState.column, change("column"))),
+    labelled("Bins", makeSelect("Number of bins", [4, 6, 8, 10, 15, 20].map((count) => ({ value: String(count), label: String(count) })), String(dashboardState.bins), change("bins", Number))),
+    labelled("Edges", makeSelect("Edges of the bins", [{ value: "quantile", label: "same count" }, { value: "equal", label: "same width" }], dashboardState.edges, change("edges"))));
+}
+
+// The chart of the metric against a column, and a sentence with the rank correlation of the shown utterances.
+function drawAgainst(column, width, height, count) {
+  const figure = findFigure(dashboardState.figure);
+  const overall = estimateRatio(state.rows, figure, speakerOf);
+  if (column.kind === "category") {
+    const all = estimateGroups(state.rows, column, figure);
+    const groups = all.sort((left, right) => right.result.count - left.result.count).slice(0, MOST_GROUPS);
+    if (groups.length > 6) groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
+    const note = all.length > MOST_GROUPS ? `The ${MOST_GROUPS} most frequent of ${all.length}.` : `${all.length} groups.`;
+    return [drawBins(groups, figure, { width, height, overall, xLabel: describe(column), categorical: true }), make("p", { class: "note" }, note)];
+  }
+  const bins = estimateBins(state.rows, column, figure, count, dashboardState.edges === "equal" ? equalEdges : quantileEdges);
+  return [drawBins(bins, figure, { width, height, overall, xLabel: describe(column) }), make("p", { class: "note" }, describeCorrelation(column, figure))];
+}
+
+function describeCorrelation(column, figure) {
+  const pairs = [...state.rows].map((row) => [column.values[row], figure.numerator(row), figure.denominator(row)]).filter(([value, numerator, denominator]) => value !== null && numerator !== null && denominator > 0);
+  const correlation = correlateRanks(pairs.map(([value]) => value), pairs.map(([, numerator, denominator]) => numerator / denominator));
+  const text = correlation === null ? "no rank correlation" : `Spearman's rank correlation over utterances ${correlation.toFixed(2).replace("-", "−")}`;
+  return `${text} (${pairs.length} utterances shown). Dashed: all shown.`;
+}
+
+function addStandardCard(board, column, render) {
+  const figure = findFigure(dashboardState.figure);
+  const choose = make("button", { class: "quiet", onclick: () => { dashboardState.column = column.key; render(); document.getElementById("explorer").scrollIntoView({ block: "nearest" }); } }, "Enlarge");
+  const card = make("section", { class: "card" }, make("h2", {}, `${figure.short} against ${column.label}`, choose));
+  board.append(card);
+  card.append(...drawAgainst(column, chartWidth(card), 220, 6));
+}
+
+function addCorrelations(board) {
+  const rows = readCorrelations(payload.analysis.dashboards);
+  if (!rows.length) return;
+  const cells = rows.slice(0, 60).map((row) => [row.metric, row.column, row.text, formatProbability(row.p)]);
+  board.append(fill(makePanel("Correlations over all utterances", "Not changed by the filters; p-values corrected for the number of tests.", makeTable(["metric", "metadata", "correlation", "corrected p"], cells, { numeric: [2, 3] })), { class: "card wide" }, []));
+}
+
+function readCorrelations(dashboards) {
+  const found = dashboards?.correlations ?? (Array.isArray(dashboards) ? dashboards : []);
+  return (Array.isArray(found) ? found : []).map((row) => {
+    const size = row.correlation ?? row.coefficient ?? row.rho ?? row.effect ?? null;
+    return { metric: nameColumn(row.metric), column: nameColumn(row.column ?? row.variable ?? row.metadata), text: formatNumber(size), size, p: row.p_corrected ?? row.p_value ?? null };
+  }).filter((row) => row.size !== null).sort((left, right) => (left.p ?? 1) - (right.p ?? 1) || Math.abs(right.size) - Math.abs(left.size));
+}
+
+function nameColumn(key) {
+  const column = columns.get(key);
+  return column ? describe(column) : String(key ?? "").replaceAll("_", " ");
+}

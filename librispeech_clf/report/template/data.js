@@ -1,0 +1,167 @@
+// The payload, its columns by key, and what each figure is a ratio of.
+
+const payload = JSON.parse(document.getElementById("data").textContent);
+const columns = new Map(payload.columns.map((column) => [column.key, column]));
+const allRows = Int32Array.from({ length: payload.count }, (_, row) => row);
+
+addTextColumn("utterance_id", "utterance", payload.ids);
+addTextColumn("reference", "reference", payload.references);
+addTextColumn("hypothesis", "hypothesis", payload.hypotheses);
+if (payload.errors.some((reason) => reason)) addTextColumn("error", "failure", payload.errors);
+
+function addTextColumn(key, label, values) {
+  columns.set(key, { key, label, kind: "text", group: "text", unit: "", values });
+}
+
+function numberAt(key, row) {
+  const column = columns.get(key);
+  return column ? column.values[row] : null;
+}
+
+// A cell as number, text, or null where missing.
+function valueAt(column, row) {
+  const value = column.values[row];
+  if (column.kind === "category") return value < 0 ? null : column.levels[value];
+  return value === "" ? null : value;
+}
+
+function describe(column) {
+  return column.unit ? `${column.label} (${column.unit})` : column.label;
+}
+
+function findColumn(...endings) {
+  for (const ending of endings) {
+    for (const column of columns.values()) if (column.key === ending || column.key.endsWith(`_${ending}`)) return column;
+  }
+  return null;
+}
+
+const speakerColumn = findColumn("speaker_id");
+const genderColumn = findColumn("gender");
+const durationColumn = findColumn("signal_duration_s", "duration_s");
+const speakerOf = speakerColumn ? (row) => speakerColumn.values[row] : () => -1;
+
+function addUp(keys) {
+  const parts = keys.map((key) => columns.get(key));
+  if (parts.some((part) => !part)) return () => null;
+  return (row) => {
+    let total = 0;
+    for (const part of parts) {
+      if (part.values[row] === null) return null;
+      total += part.values[row];
+    }
+    return total;
+  };
+}
+
+const wordErrors = addUp(["word_substitutions", "word_deletions", "word_insertions"]);
+const referenceWords = addUp(["word_hits", "word_substitutions", "word_deletions"]);
+const characterErrors = addUp(["character_substitutions", "character_deletions", "character_insertions"]);
+const referenceCharacters = addUp(["character_hits", "character_substitutions", "character_deletions"]);
+const isScored = (row) => (wordErrors(row) === null ? null : 1);
+
+// Every figure is a sum over a sum; a mean is a sum over the number of utterances which have a value.
+const figures = [
+  { key: "word_error_rate", label: "Word error rate", short: "WER", numerator: wordErrors, denominator: referenceWords, percent: true },
+  { key: "character_error_rate", label: "Character error rate", short: "CER", numerator: characterErrors, denominator: referenceCharacters, percent: true },
+  {
+    key: "sentence_error_rate", label: "Sentence error rate", short: "SER", percent: true, denominator: isScored,
+    numerator: (row) => (wordErrors(row) === null ? null : Number(wordErrors(row) > 0)),
+  },
+  makeMean("ctc_loss", "CTC loss", "loss"),
+  makeMean("confidence", "Confidence", "confidence"),
+  { key: "match_error_rate", label: "Match error rate", short: "MER", numerator: wordErrors, percent: true,
+    denominator: addUp(["word_hits", "word_substitutions", "word_deletions", "word_insertions"]) },
+  { key: "word_substitution_rate", label: "Word substitution rate", short: "substitutions", numerator: addUp(["word_substitutions"]), denominator: referenceWords, percent: true },
+  { key: "word_deletion_rate", label: "Word deletion rate", short: "deletions", numerator: addUp(["word_deletions"]), denominator: referenceWords, percent: true },
+  { key: "word_insertion_rate", label: "Word insertion rate", short: "insertions", numerator: addUp(["word_insertions"]), denominator: referenceWords, percent: true },
+].filter((figure) => figure.numerator && payload.count && figure.denominator(firstScored()) !== null);
+
+function makeMean(key, label, short) {
+  const column = columns.get(key);
+  if (!column || column.kind !== "number") return { key, label, short, numerator: null };
+  return {
+    key, label, short, percent: false,
+    numerator: (row) => column.values[row],
+    denominator: (row) => (column.values[row] === null ? null : 1),
+  };
+}
+
+function firstScored() {
+  const row = allRows.findIndex((candidate) => wordErrors(candidate) !== null);
+  return row < 0 ? 0 : row;
+}
+
+function findFigure(key) {
+  return figures.find((figure) => figure.key === key) ?? figures[0];
+}
+
+function formatNumber(value, unit = "") {
+  if (value === null || value === undefined) return "–";
+  const size = Math.abs(value);
+  const digits = Number.isInteger(value) ? 0 : size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 3;
+  const text = value.toFixed(digits).replace("-", "−");
+  return unit ? `${text} ${unit}` : text;
+}
+
+function formatCell(column, row) {
+  const value = valueAt(column, row);
+  if (value === null) return "–";
+  if (column.kind !== "number") return value;
+  return column.key.endsWith("_error_rate") ? formatShare(value) : formatNumber(value);
+}
+
+function formatShare(value) {
+  return value === null || value === undefined ? "–" : `${(value * 100).toFixed(value >= 0.9995 ? 0 : value < 0.1 ? 2 : 1)} %`;
+}
+
+function formatFigure(figure, value) {
+  return figure.percent ? formatShare(value) : formatNumber(value);
+}
+
+function formatInterval(figure, result) {
+  if (result.low === null) return "no interval";
+  return `${formatFigure(figure, result.low).replace(" %", "")} – ${formatFigure(figure, result.high)}`;
+}
+
+function formatSeconds(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
+}
+
+function formatProbability(value) {
+  if (value === null || value === undefined) return "–";
+  return value < 0.001 ? "< 0.001" : value.toFixed(3);
+}
+
+// Reads "12=1s3=" into one record per aligned pair; reference or hypothesis is null where the pair has none.
+function readAlignment(operations, reference, hypothesis) {
+  const pairs = [];
+  let referenceAt = 0;
+  let hypothesisAt = 0;
+  for (const [, count, operation] of operations.matchAll(/(\d+)([=sdi])/g)) {
+    for (let step = 0; step < Number(count); step += 1) {
+      const isInsertion = operation === "i";
+      const isDeletion = operation === "d";
+      pairs.push({
+        operation,
+        reference: isInsertion ? null : reference[referenceAt++],
+        hypothesis: isDeletion ? null : hypothesis[hypothesisAt],
+        hypothesisAt: isDeletion ? null : hypothesisAt++,
+      });
+    }
+  }
+  return pairs;
+}
+
+function splitWords(text) {
+  return text.split(/\s+/).filter((word) => word);
+}
+
+function alignWords(row) {
+  return readAlignment(payload.word_operations[row], splitWords(payload.references[row]), splitWords(payload.hypotheses[row]));
+}
+
+function alignLetters(row) {
+  return readAlignment(payload.letter_operations[row], Array.from(payload.references[row].trim()), Array.from(payload.hypotheses[row].trim()));
+}

@@ -1,0 +1,92 @@
+// Make elements. Data enters the page only as text nodes and attributes, never as markup.
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  return fill(element, attributes, children);
+}
+
+function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  return fill(element, attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function makeSelect(label, options, chosen, onchange) {
+  const select = make("select", { "aria-label": label, onchange: () => onchange(select.value) });
+  for (const option of options) {
+    if (option.options) {
+      select.append(make("optgroup", { label: option.label }, option.options.map((inner) => makeOption(inner, chosen))));
+    } else select.append(makeOption(option, chosen));
+  }
+  return select;
+}
+
+function makeOption({ value, label }, chosen) {
+  return make("option", { value, selected: value === chosen }, label);
+}
+
+const GROUP_NAMES = { metric: "Metrics", text: "Transcript", signal: "Signal", readability: "Readability", record: "Recording" };
+
+function columnOptions(accept) {
+  return Object.entries(GROUP_NAMES)
+    .map(([group, label]) => ({
+      label,
+      options: [...columns.values()].filter((column) => column.group === group && accept(column)).map((column) => ({ value: column.key, label: describe(column) })),
+    }))
+    .filter((group) => group.options.length);
+}
+
+function figureOptions() {
+  return figures.map((figure) => ({ value: figure.key, label: figure.label }));
+}
+
+function labelled(text, control) {
+  return make("label", { class: "labelled" }, make("span", {}, text), control);
+}
+
+function makePanel(title, note, ...children) {
+  return make("section", { class: "card" }, make("h2", {}, title), note ? make("p", { class: "note" }, note) : null, children);
+}
+
+function makeTable(headings, rows, { numeric = [] } = {}) {
+  const cellClass = (index) => (numeric.includes(index) ? "number" : null);
+  return make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table" }, make("table", {},
+    make("thead", {}, make("tr", {}, headings.map((heading, index) => make("th", { scope: "col", class: cellClass(index) }, heading)))),
+    make("tbody", {}, rows.map((cells) => make("tr", {}, cells.map((cell, index) => make("td", { class: cellClass(index) }, cell)))))));
+}
+
+function utteranceButton(row, text = payload.ids[row]) {
+  return make("button", { class: "link", onclick: () => openUtterance(row) }, text);
+}
+
+const tooltip = document.getElementById("tooltip");
+
+function showTooltip(event, lines) {
+  tooltip.replaceChildren(...lines.map((line, index) => make(index ? "div" : "strong", {}, line)));
+  tooltip.hidden = false;
+  const { width, height } = tooltip.getBoundingClientRect();
+  tooltip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - width - 8))}px`;
+  tooltip.style.top = `${Math.max(4, Math.min(event.clientY + 14, innerHeight - height - 8))}px`;
+}
+
+function hideTooltip() {
+  tooltip.hidden = true;
+}
+
+function download(name, text, type) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  const link = make("a", { href: address, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}

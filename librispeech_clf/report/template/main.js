@@ -1,0 +1,118 @@
+// Start: header, theme, tabs, keys. The open section alone is kept up to date.
+
+const TABS = [
+  { key: "overview", label: "Overview", show: showOverview },
+  { key: "map", label: "Latent map", show: showMap, when: () => latentMaps.length },
+  { key: "utterances", label: "Utterances", show: showTable },
+  { key: "clusters", label: "Weak clusters", show: showClusters, when: () => clustering?.clusters?.length },
+  { key: "dashboards", label: "Dashboards", show: showDashboards, when: () => figures.length },
+  { key: "confusions", label: "Confusions", show: showConfusions },
+  { key: "robustness", label: "Robustness", show: showRobustness, when: () => robustness.length },
+  { key: "comparison", label: "Comparison", show: showComparison, when: () => payload.other },
+].filter((tab) => !tab.when || tab.when());
+
+const tabsElement = document.getElementById("tabs");
+const panelElement = document.getElementById("panel");
+let shownTab = null;
+let reactions = {};
+
+function buildTabs() {
+  tabsElement.replaceChildren(...TABS.map((tab) => make("button", { role: "tab", id: `tab-${tab.key}`, "aria-controls": "panel", onclick: () => showTab(tab.key) }, tab.label)));
+  tabsElement.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const place = TABS.findIndex((tab) => tab.key === shownTab);
+    const next = TABS[(place + step + TABS.length) % TABS.length];
+    showTab(next.key);
+    document.getElementById(`tab-${next.key}`).focus();
+  });
+}
+
+function showTab(key) {
+  const tab = TABS.find((candidate) => candidate.key === key) ?? TABS[0];
+  shownTab = tab.key;
+  for (const button of tabsElement.children) {
+    const isShown = button.id === `tab-${tab.key}`;
+    button.setAttribute("aria-selected", String(isShown));
+    button.tabIndex = isShown ? 0 : -1;
+  }
+  hideTooltip();
+  panelElement.setAttribute("aria-labelledby", `tab-${tab.key}`);
+  panelElement.dataset.tab = tab.key;
+  panelElement.replaceChildren();
+  reactions = tab.show(panelElement) ?? {};
+}
+
+function buildHeader() {
+  document.getElementById("title").textContent = payload.title;
+  document.getElementById("description").append(...Object.entries(payload.description).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+  document.getElementById("theme-switch").addEventListener("click", () => {
+    const isDark = (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+    document.documentElement.dataset.theme = isDark ? "light" : "dark";
+    repaint();
+  });
+  document.getElementById("filters-switch").addEventListener("click", () => toggleFilters());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+}
+
+function openFilters() {
+  toggleFilters(true);
+}
+
+function toggleFilters(open = !document.body.classList.contains("has-filters")) {
+  document.body.classList.toggle("has-filters", open);
+  document.getElementById("filters-switch").setAttribute("aria-expanded", String(open));
+}
+
+function repaint() {
+  showTab(shownTab);
+  if (shownView) drawPictures(shownView);
+}
+
+function listenToKeys() {
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      if (state.open !== null) openUtterance(null);
+      else toggleFilters(false);
+    }
+    if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      openFilters();
+      document.getElementById("search").focus();
+    }
+    if (state.open !== null && event.key === "n") document.getElementById("next").click();
+    if (state.open !== null && event.key === "p") document.getElementById("previous").click();
+  });
+}
+
+let resizing = null;
+
+function listenToSize() {
+  let width = panelElement.clientWidth;
+  const react = () => {
+    if (panelElement.clientWidth === width) return;
+    width = panelElement.clientWidth;
+    clearTimeout(resizing);
+    resizing = setTimeout(() => reactions.resize?.(), 120);
+  };
+  new ResizeObserver(react).observe(panelElement);
+}
+
+function start() {
+  buildHeader();
+  listen("rows", showHeadline);
+  buildFilters();
+  buildTabs();
+  listen("rows", () => reactions.rows?.());
+  listen("selected", () => reactions.selected?.());
+  listen("open", showUtterance);
+  listen("open", () => reactions.open?.());
+  applyFilters();
+  showTab("overview");
+  listenToKeys();
+  listenToSize();
+  document.documentElement.dataset.ready = "true";
+}
+
+start();

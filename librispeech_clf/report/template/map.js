@@ -1,0 +1,274 @@
+// The latent maps: points on canvases, coloured by any column; lasso or click to list utterances.
+
+const MAP_NAMES = { latent: "Hidden states of the model", acoustic_statistics: "Acoustic statistics" };
+const latentMaps = Object.entries(payload.analysis.latent_maps ?? {})
+  .map(([key, map]) => ({ key, name: MAP_NAMES[key] ?? key.replaceAll("_", " "), method: map.method, rows: map.rows ?? [], points: map.points ?? [] }))
+  .filter((map) => map.rows.length);
+const mapState = { colour: null, chosen: latentMaps[0]?.key, views: [] };
+const MISSING_COLOUR = "--faint";
+const LIST_LIMIT = 300;
+
+function showMap(panel) {
+  mapState.colour ??= columns.has("word_error_rate") ? "word_error_rate" : payload.columns[0]?.key;
+  const colours = columnOptions((column) => column.kind !== "text");
+  const legend = make("div", { class: "map-legend" });
+  const list = make("div", { class: "card", id: "map-list" });
+  const redraw = () => {
+    const colour = makeColours(columns.get(mapState.colour));
+    legend.replaceChildren(colour.legend);
+    for (const view of mapState.views) view.paint(colour.of);
+  };
+  const tools = make("div", { class: "toolbar" },
+    labelled("Colour", makeSelect("Colour of the points", colours, mapState.colour, (key) => { mapState.colour = key; redraw(); })), legend,
+    make("span", { class: "note" }, "Drag a lasso or click to select, wheel to zoom, double click for all. Keys: arrows move, Enter opens."));
+  const boards = make("div", { class: "maps" });
+  mapState.views = latentMaps.map((map) => new MapView(map, boards));
+  panel.append(make("div", { class: "card" }, tools, boards), list);
+  redraw();
+  showSelected(list);
+  return { rows: redraw, selected: () => { redraw(); showSelected(list); }, open: redraw, resize: redraw };
+}
+
+// Colour of a row as CSS, and the legend which explains it.
+function makeColours(column) {
+  const faint = style(MISSING_COLOUR);
+  if (column.kind === "category") return makeCategoryColours(column, faint);
+  const present = column.values.filter((value) => value !== null);
+  const sorted = Float64Array.from(present).sort();
+  const low = quantile(sorted, 0.02);
+  const high = Math.max(quantile(sorted, 0.98), low + 1e-12);
+  const ramp = makeRamp();
+  const of = (row) => (column.values[row] === null ? faint : toCss(ramp((column.values[row] - low) / (high - low))));
+  const show = (value) => (column.key.endsWith("_error_rate") ? formatShare(value) : formatNumber(value, column.unit));
+  const bar = make("span", { class: "ramp", style: `background:linear-gradient(90deg,${[0, 0.25, 0.5, 0.75, 1].map((share) => toCss(ramp(share))).join(",")})` });
+  return { of, legend: make("span", { class: "ramp-legend" }, show(low), bar, show(high)) };
+}
+
+function makeCategoryColours(column, faint) {
+  const counts = new Map(column.levels.map((level, code) => [code, 0]));
+  for (const code of column.values) if (code >= 0) counts.set(code, counts.get(code) + 1);
+  const frequent = [...counts].sort((left, right) => right[1] - left[1]).slice(0, 8).map(([code]) => code).sort((left, right) => left - right);
+  const colours = new Map(frequent.map((code, index) => [code, style(CATEGORY_COLOURS[index])]));
+  const entries = frequent.map((code) => [column.levels[code], colours.get(code)]);
+  if (column.levels.length > 8) entries.push([`${column.levels.length - 8} others`, faint]);
+  return { of: (row) => colours.get(column.values[row]) ?? faint, legend: makeLegend(entries) };
+}
+
+class MapView {
+  constructor(map, parent) {
+    this.map = map;
+    this.zoom = { factor: 1, x: 0.5, y: 0.5 };
+    this.lasso = null;
+    this.places = new Float64Array(payload.count * 2).fill(NaN);
+    this.canvas = make("canvas", { tabindex: 0, role: "application", "aria-label": `${map.name}: map of ${map.rows.length} utterances` });
+    parent.append(make("figure", {}, this.canvas, make("figcaption", {}, `${map.name} · ${map.method ?? ""}`)));
+    this.measure();
+    this.listen();
+  }
+
+  measure() {
+    const horizontal = this.map.points.map((point) => point[0]);
+    const vertical = this.map.points.map((point) => point[1]);
+    const bounds = [Math.min(...horizontal), Math.max(...horizontal), Math.min(...vertical), Math.max(...vertical)];
+    this.map.rows.forEach((row, index) => {
+      if (row < 0) return;
+      this.places[2 * row] = bounds[1] > bounds[0] ? (horizontal[index] - bounds[0]) / (bounds[1] - bounds[0]) : 0.5;
+      this.places[2 * row + 1] = bounds[3] > bounds[2] ? (bounds[3] - vertical[index]) / (bounds[3] - bounds[2]) : 0.5;
+    });
+  }
+
+  // Place of a row on the canvas in CSS pixels.
+  locate(row) {
+    const { factor, x, y } = this.zoom;
+    const margin = 14;
+    return [
+      margin + ((this.places[2 * row] - x) * factor + 0.5) * (this.width - 2 * margin),
+      margin + ((this.places[2 * row + 1] - y) * factor + 0.5) * (this.height - 2 * margin),
+    ];
+  }
+
+  paint(colourOf) {
+    this.colourOf = colourOf ?? this.colourOf;
+    const ratio = devicePixelRatio || 1;
+    this.width = this.canvas.clientWidth;
+    this.height = this.canvas.clientHeight;
+    this.canvas.width = this.width * ratio;
+    this.canvas.height = this.height * ratio;
+    const context = this.canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    this.paintPoints(context);
+    this.paintMarks(context);
+    if (this.lasso) this.paintLasso(context);
+  }
+
+  paintPoints(context) {
+    const shown = new Set(state.rows);
+    const radius = payload.count > 1500 ? 2.6 : payload.count > 400 ? 3.4 : 4.2;
+    context.fillStyle = style("--hidden-point");
+    for (const row of allRows) if (!shown.has(row)) this.dot(context, row, radius * 0.7);
+    context.globalAlpha = 0.9;
+    for (const row of state.rows) {
+      context.fillStyle = this.colourOf(row);
+      this.dot(context, row, radius);
+    }
+    context.globalAlpha = 1;
+  }
+
+  dot(context, row, radius) {
+    const [x, y] = this.locate(row);
+    if (Number.isNaN(x)) return;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
+  }
+
+  paintMarks(context) {
+    context.strokeStyle = style("--ink");
+    context.lineWidth = 1.3;
+    for (const row of state.selected) this.ring(context, row, 5.5);
+    context.strokeStyle = style("--accent");
+    context.lineWidth = 3;
+    if (state.open !== null) this.ring(context, state.open, 8);
+  }
+
+  ring(context, row, radius) {
+    const [x, y] = this.locate(row);
+    if (Number.isNaN(x)) return;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.stroke();
+  }
+
+  paintLasso(context) {
+    context.beginPath();
+    this.lasso.forEach(([x, y], index) => (index ? context.lineTo(x, y) : context.moveTo(x, y)));
+    context.closePath();
+    context.fillStyle = style("--lasso");
+    context.fill();
+    context.strokeStyle = style("--accent");
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+
+  nearest(x, y, limit) {
+    let best = null;
+    let distance = limit;
+    for (const row of state.rows) {
+      const [px, py] = this.locate(row);
+      const candidate = Math.hypot(px - x, py - y);
+      if (candidate < distance) [best, distance] = [row, candidate];
+    }
+    return best;
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.start(event));
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    canvas.addEventListener("pointerup", (event) => this.end(event));
+    canvas.addEventListener("pointerleave", hideTooltip);
+    canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    canvas.addEventListener("dblclick", () => { this.zoom = { factor: 1, x: 0.5, y: 0.5 }; this.paint(); });
+    canvas.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  start(event) {
+    if (event.button !== 0) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.lasso = [[event.offsetX, event.offsetY]];
+    hideTooltip();
+  }
+
+  move(event) {
+    if (this.lasso) {
+      this.lasso.push([event.offsetX, event.offsetY]);
+      this.paint();
+      return;
+    }
+    const row = this.nearest(event.offsetX, event.offsetY, 10);
+    if (row === null) hideTooltip();
+    else showTooltip(event, describeRow(row));
+  }
+
+  end(event) {
+    const lasso = this.lasso;
+    this.lasso = null;
+    if (!lasso) return;
+    const isClick = lasso.every(([x, y]) => Math.hypot(x - lasso[0][0], y - lasso[0][1]) < 5);
+    if (!isClick) return select([...state.rows].filter((row) => isInside(lasso, this.locate(row))));
+    const row = this.nearest(event.offsetX, event.offsetY, 12);
+    select(row === null ? [] : [row]);
+    if (row !== null) openUtterance(row);
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    const before = this.zoom.factor;
+    const factor = Math.min(40, Math.max(1, before * Math.exp(-event.deltaY * 0.0015)));
+    const aim = [event.offsetX / this.width - 0.5, event.offsetY / this.height - 0.5];
+    this.zoom.x += aim[0] / before - aim[0] / factor;
+    this.zoom.y += aim[1] / before - aim[1] / factor;
+    this.zoom.factor = factor;
+    if (factor === 1) this.zoom = { factor: 1, x: 0.5, y: 0.5 };
+    this.paint();
+  }
+
+  key(event) {
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === "Enter" && state.selected.size) openUtterance([...state.selected][0]);
+    if (!direction) return;
+    event.preventDefault();
+    const from = state.selected.size ? [...state.selected][0] : state.rows[0];
+    const next = this.neighbour(from, direction);
+    if (next !== null) select([next]);
+  }
+
+  // The nearest shown point in a direction, with distance across the direction counted twice.
+  neighbour(from, [dx, dy]) {
+    const [x, y] = this.locate(from);
+    let best = null;
+    let distance = Infinity;
+    for (const row of state.rows) {
+      const [px, py] = this.locate(row);
+      const along = (px - x) * dx + (py - y) * dy;
+      const cost = along + 2 * Math.abs((px - x) * dy + (py - y) * dx);
+      if (row !== from && along > 0.5 && cost < distance) [best, distance] = [row, cost];
+    }
+    return best;
+  }
+}
+
+// Even-odd rule.
+function isInside(polygon, [x, y]) {
+  let inside = false;
+  for (let index = 0, last = polygon.length - 1; index < polygon.length; last = index++) {
+    const [ax, ay] = polygon[index];
+    const [bx, by] = polygon[last];
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+  }
+  return inside;
+}
+
+function describeRow(row) {
+  const column = columns.get(mapState.colour);
+  const lines = [payload.ids[row], shorten(payload.references[row], 80)];
+  if (column) lines.push(`${describe(column)}: ${formatCell(column, row)}`);
+  if (wordErrors(row) !== null) lines.push(`${wordErrors(row)} errors in ${referenceWords(row)} words`);
+  return lines;
+}
+
+function showSelected(list) {
+  const rows = [...state.selected].sort((left, right) => (wordErrors(right) ?? 0) - (wordErrors(left) ?? 0));
+  if (!rows.length) {
+    list.replaceChildren(make("h2", {}, "Selection"), make("p", { class: "note" }, "Nothing is selected. Drag around points of a map to list them here."));
+    return;
+  }
+  const figure = figures[0];
+  const result = estimateRatio(rows, figure, speakerOf);
+  const text = figure ? `${figure.label} ${formatFigure(figure, result.estimate)} (${formatInterval(figure, result)})` : "";
+  list.replaceChildren(
+    make("h2", {}, `Selection: ${rows.length} ${rows.length === 1 ? "utterance" : "utterances"}`), make("p", { class: "note" }, text),
+    make("div", { class: "buttons" }, make("button", { id: "keep-selection", onclick: () => keepOnly(rows, "Selection on the map") }, "Keep only these"), make("button", { class: "quiet", onclick: () => select([]) }, "Clear")),
+    makeTable(["utterance", "errors", "words", "reference"], rows.slice(0, LIST_LIMIT).map((row) => [utteranceButton(row), String(wordErrors(row) ?? "–"), String(referenceWords(row) ?? "–"), payload.references[row]]), { numeric: [1, 2] }),
+    rows.length > LIST_LIMIT ? make("p", { class: "note" }, `The first ${LIST_LIMIT} are listed.`) : "");
+}

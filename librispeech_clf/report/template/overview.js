@@ -1,0 +1,156 @@
+// Headline figures and the overview: by group, by length, kinds of errors, speakers, worst utterances.
+
+const headlineElement = document.getElementById("headline");
+const TILE_COUNT = 5;
+let headline = new Map();
+
+function computeHeadline() {
+  headline = new Map(figures.map((figure) => [figure.key, estimateRatio(state.rows, figure, speakerOf, figures.indexOf(figure) < TILE_COUNT ? REPLICATES : 0)]));
+}
+
+function showHeadline() {
+  computeHeadline();
+  const tiles = figures.slice(0, TILE_COUNT).map((figure) => makeTile(figure, headline.get(figure.key)));
+  headlineElement.replaceChildren(...tiles, makeSizeTile());
+}
+
+function makeTile(figure, result) {
+  return make("div", { class: "tile", "data-figure": figure.key, "data-value": result.estimate ?? "", "data-low": result.low ?? "", "data-high": result.high ?? "" },
+    make("span", { class: "name" }, figure.label), make("strong", {}, formatFigure(figure, result.estimate)),
+    make("span", { class: "interval", title: `95 % bootstrap interval, ${result.units} ${result.unit} resampled ${REPLICATES} times` }, result.low === null ? "no interval" : formatInterval(figure, result)));
+}
+
+function makeSizeTile() {
+  const speakers = speakerColumn ? new Set([...state.rows].map((row) => speakerColumn.values[row]).filter((code) => code >= 0)).size : 0;
+  const words = sum(state.rows.map((row) => referenceWords(row) ?? 0));
+  const seconds = durationColumn ? sum(Float64Array.from(state.rows, (row) => durationColumn.values[row] ?? 0)) : null;
+  const length = seconds === null ? "" : seconds >= 5400 ? ` · ${(seconds / 3600).toFixed(1)} h` : ` · ${(seconds / 60).toFixed(1)} min`;
+  return make("div", { class: "tile" }, make("span", { class: "name" }, `${speakers} speakers${length}`), make("strong", {}, String(state.rows.length)),
+    make("span", { class: "interval" }, `utterances, ${words} words`));
+}
+
+function groupRows(rows, column) {
+  const groups = new Map();
+  for (const row of rows) {
+    const value = valueAt(column, row);
+    if (value === null) continue;
+    if (!groups.has(value)) groups.set(value, []);
+    groups.get(value).push(row);
+  }
+  return [...groups].sort((left, right) => column.levels.indexOf(left[0]) - column.levels.indexOf(right[0]));
+}
+
+function estimateGroups(rows, column, figure) {
+  return groupRows(rows, column).map(([name, members]) => ({ name, result: estimateRatio(members, figure, speakerOf) }));
+}
+
+// Bins of a numeric column with the metric in each: {name, low, high, result}.
+function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
+  const known = [...rows].filter((row) => column.values[row] !== null);
+  const edges = edgesOf(known.map((row) => column.values[row]), count);
+  const members = edges.slice(1).map(() => []);
+  for (const row of known) members[findBin(edges, column.values[row])].push(row);
+  return members.map((of, bin) => ({
+    name: `${formatNumber(edges[bin])} to ${formatNumber(edges[bin + 1], column.unit)}`, low: edges[bin], high: edges[bin + 1], result: estimateRatio(of, figure, speakerOf),
+  })).filter((bin) => bin.result.count || bin.low < bin.high);
+}
+
+function showOverview(panel) {
+  const board = make("div", { class: "board" });
+  panel.append(board);
+  const render = () => {
+    board.replaceChildren();
+    if (!figures.length) return board.append(make("p", { class: "note" }, "No utterance was scored."));
+    addGroupCards(board);
+    addLengthCard(board);
+    addKindsCard(board);
+    addSpreadCard(board);
+    addSpeakersCard(board);
+    addWorstCard(board);
+    addFailures(board);
+  };
+  render();
+  return { rows: render, resize: render };
+}
+
+// Width of a chart inside a card of the board.
+function chartWidth(card) {
+  return Math.max(260, card.clientWidth - 32);
+}
+
+function addGroupCards(board) {
+  const figure = figures[0];
+  const overall = headline.get(figure.key);
+  const grouped = [genderColumn, findColumn("subset"), columns.get("split")].filter((column, index, all) => column && all.indexOf(column) === index && new Set(column.values).size > 1 && column.levels.length <= 12);
+  for (const column of grouped) {
+    const card = makePanel(`Word error rate by ${column.label}`, "Dashed: all shown. Right: utterances.");
+    board.append(card);
+    card.append(drawIntervals(estimateGroups(state.rows, column, figure), figure, { width: chartWidth(card), overall, labelWidth: 150 }));
+  }
+}
+
+function addLengthCard(board) {
+  const column = durationColumn ?? findColumn("text_word_count", "word_count");
+  if (!column) return;
+  const card = makePanel("Word error rate by length", "Groups of about the same number of utterances.");
+  board.append(card);
+  const groups = estimateBins(state.rows, column, figures[0], 5);
+  card.append(drawIntervals(groups, figures[0], { width: chartWidth(card), overall: headline.get(figures[0].key), labelWidth: 150 }));
+}
+
+function addKindsCard(board) {
+  const card = makePanel("Kinds of errors", "Counts, and as a share of the reference's words or letters.");
+  board.append(card);
+  const body = [];
+  for (const [unit, total] of [["word", referenceWords], ["character", referenceCharacters]]) {
+    const length = sum(Float64Array.from(state.rows, (row) => total(row) ?? 0));
+    const counts = ["substitutions", "deletions", "insertions"].map((kind) => [kind, sum(Float64Array.from(state.rows, (row) => numberAt(`${unit}_${kind}`, row) ?? 0))]);
+    const errors = Math.max(1, sum(counts.map(([, count]) => count)));
+    body.push(make("div", { class: "kinds" }, make("span", { class: "name" }, unit === "word" ? "Words" : "Letters"),
+      make("div", { class: "shares", role: "img", "aria-label": counts.map(([kind, count]) => `${count} ${kind}`).join(", ") }, counts.map(([kind, count]) => make("span", { class: `share ${kind}`, style: `width:${(100 * count) / errors}%` }))),
+      make("span", { class: "counts" }, counts.map(([kind, count]) => make("span", {}, make("i", { class: `swatch ${kind}` }), `${kind} ${count} (${formatShare(length ? count / length : null)})`)))));
+  }
+  card.append(...body);
+}
+
+function addSpreadCard(board) {
+  const column = columns.get("word_error_rate");
+  if (!column) return;
+  const card = makePanel("Utterances by their word error rate", "Rates of 100 % and more are in the last bar.");
+  board.append(card);
+  const edges = Array.from({ length: 21 }, (_, index) => index / 20);
+  const values = [...state.rows].map((row) => column.values[row]).filter((value) => value !== null).map((value) => Math.min(value, 1));
+  card.append(drawHistogram(edges, countBins(edges, values), { width: chartWidth(card), label: "word error rate of the utterance", format: (value) => `${Math.round(value * 100)} %` }));
+}
+
+function addSpeakersCard(board) {
+  if (!speakerColumn) return;
+  const figure = figures[0];
+  const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({ name, result: estimateRatio(rows, figure, () => -1, 500) }));
+  groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
+  const card = makePanel("Speakers, highest word error rate first", `${groups.length} speakers; intervals within one speaker resample utterances. Click one to show only that speaker.`);
+  board.append(card);
+  const box = make("div", { class: "tall", tabindex: 0, role: "group", "aria-label": "Speakers" });
+  card.append(box);
+  const choose = (name) => {
+    state.filters.set(speakerColumn.key, { levels: new Set([name]) });
+    addCard(speakerColumn);
+    rebuildCard(speakerColumn);
+    applyFilters();
+  };
+  box.append(drawIntervals(groups, figure, { width: chartWidth(card) - 14, overall: headline.get(figure.key), labelWidth: 150, onclick: choose }));
+}
+
+function addWorstCard(board) {
+  const column = columns.get("word_error_rate");
+  if (!column) return;
+  const worst = [...state.rows].filter((row) => wordErrors(row)).sort((left, right) => wordErrors(right) - wordErrors(left) || column.values[right] - column.values[left]).slice(0, 12);
+  const rows = worst.map((row) => [utteranceButton(row), String(wordErrors(row)), formatShare(column.values[row]), payload.references[row]]);
+  board.append(fill(makePanel("Most errors", null, makeTable(["utterance", "errors", "WER", "reference"], rows, { numeric: [1, 2] })), { class: "card wide" }, []));
+}
+
+function addFailures(board) {
+  const failed = [...state.rows].filter((row) => payload.errors[row]);
+  if (!failed.length) return;
+  board.append(fill(makePanel(`Not evaluated: ${failed.length}`, "These utterances are in no figure.", makeTable(["utterance", "reason"], failed.slice(0, 50).map((row) => [utteranceButton(row), payload.errors[row]]))), { class: "card wide" }, []));
+}

@@ -1,0 +1,146 @@
+"""The page's data: rounding, columns, alignments, timings."""
+
+import json
+import math
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from librispeech_clf.report import payload as payloads
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as the analysis gives them."""
+
+    name: str
+    values: np.ndarray
+
+
+@pytest.fixture
+def table():
+    """Two utterances; the second failed."""
+    return pd.DataFrame(
+        {
+            "utterance_id": ["a-1", "b-2"],
+            "reference": ["THE OLD BRIDGE", "RIVER"],
+            "hypothesis": ["THE COLD", None],
+            "error": [None, "audio is empty"],
+            "word_error_rate": [2 / 3, np.nan],
+            "ctc_loss": [123.456789, np.nan],
+            "signal_duration_s": [1.25, 2.0],
+            "record_speaker_id": ["10", "9"],
+            "record_gender": ["F", None],
+            "record_empty": [None, None],
+            "words": [[{"text": "COLD", "start_s": 0.52, "end_s": 0.8, "confidence": 0.9994}], None],
+            "latent": [[1.0, 2.0], None],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (math.nan, None),
+        (math.inf, None),
+        (3.0, 3),
+        (0.123456789, 0.12346),
+        (-1234.5678, -1234.6),
+    ],
+)
+def test_round_number(value, expected):
+    assert payloads.round_number(value) == expected
+
+
+def test_make_plain_converts_records_arrays_and_tables():
+    value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
+    assert payloads.make_plain(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "group", "label", "unit"),
+    [
+        ("signal_duration_s", "signal", "duration", "s"),
+        ("signal_signal_to_noise_ratio_db", "signal", "signal to noise ratio", "dB"),
+        ("signal_words_per_second", "signal", "words per second", ""),
+        ("readability_dale_chall_score", "readability", "Dale-Chall score", ""),
+        ("ctc_loss", "metric", "CTC loss", ""),
+        ("split", "record", "split", ""),
+    ],
+)
+def test_describe_column(key, group, label, unit):
+    assert payloads.describe_column(key) == {"key": key, "group": group, "label": label, "unit": unit}
+
+
+def test_columns_have_kinds_and_leave_empty_ones_out(table):
+    columns = {column["key"]: column for column in payloads.build_columns(table)}
+    assert list(columns) == [
+        "word_error_rate",
+        "ctc_loss",
+        "signal_duration_s",
+        "record_speaker_id",
+        "record_gender",
+    ]
+    assert columns["ctc_loss"]["values"] == [123.46, None]
+    assert columns["record_speaker_id"] == {
+        "key": "record_speaker_id", "group": "record", "label": "speaker", "unit": "", "kind": "category",
+        "levels": ["9", "10"], "values": [1, 0],
+    }  # fmt: skip
+    assert columns["record_gender"]["values"] == [0, -1]
+
+
+def test_many_different_texts_are_free_text():
+    series = pd.Series([f"title {number}" for number in range(payloads.MAX_LEVELS + 1)])
+    assert payloads.build_column("record_title", series)["kind"] == "text"
+
+
+def test_encode_operations_counts_runs():
+    chunks = [
+        SimpleNamespace(type="equal", ref_start_idx=0, ref_end_idx=2, hyp_start_idx=0, hyp_end_idx=2),
+        SimpleNamespace(type="delete", ref_start_idx=2, ref_end_idx=3, hyp_start_idx=2, hyp_end_idx=2),
+        SimpleNamespace(type="insert", ref_start_idx=3, ref_end_idx=3, hyp_start_idx=2, hyp_end_idx=4),
+    ]
+    assert payloads.encode_operations(chunks) == "2=1d2i"
+
+
+def test_payload_aligns_and_blanks_failures(table):
+    payload = payloads.build_payload(table)
+    assert payload["word_operations"] == ["1=1d1s", ""] or payload["word_operations"] == ["1=1s1d", ""]
+    assert payload["letter_operations"][1] == ""
+    assert payload["errors"] == ["", "audio is empty"]
+    json.dumps(payload, allow_nan=False)
+
+
+def test_timings_lie_on_the_matching_words(table):
+    assert payloads.build_payload(table)["word_timings"] == [[-1, -1, -1, 52, 28, 999], []]
+
+
+def test_timings_skip_blank_letters():
+    timings = [
+        {"text": text, "start_s": i, "end_s": i + 1, "confidence": None} for i, text in enumerate(" A B")
+    ]
+    assert payloads.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
+
+
+def test_analysis_holds_rows_instead_of_ids():
+    analysis = {"clusters": {"clusters": [{"utterance_ids": ("b", "gone", "a")}]}, "robustness": None}
+    built = payloads.build_analysis(["a", "b"], analysis)
+    assert built == {"clusters": {"clusters": [{"rows": [1, -1, 0]}]}}
+
+
+def test_comparison_follows_the_rows_of_the_first_run(table):
+    other = table.iloc[::-1].assign(hypothesis=[None, "THE OLD BRIDGE"])
+    comparison = payloads.build_comparison(table, other)
+    assert comparison["present"] == [True, False]
+    assert comparison["word_operations"] == ["3=", ""]
+    assert comparison["metrics"]["ctc_loss"] == [123.46, None]
+
+
+def test_empty_table_gives_an_empty_payload(table):
+    payload = payloads.build_payload(table.iloc[:0])
+    assert payload["count"] == 0
+    assert payload["columns"] == []
