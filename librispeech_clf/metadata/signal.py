@@ -3,27 +3,23 @@
 In: the raw waveform (not the normalised one the model reads), float32 (N,) in [-1, 1], and its sampling rate.
 Out: a flat dict of floats and integers with the same keys for every utterance; a value that cannot be told is
 `None`.
-
-The ten spectral families equal librosa's functions called with `y=`, the sampling rate and defaults otherwise
-(FFT 2,048, hop 512, Hann window, centred frames), but share one short-time Fourier transform, and use matrix
-products and sorting of rows where librosa loops. Legend: N samples, T frames, F frequency bins.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-FFT_LENGTH = 2048
-HOP_LENGTH = 512
-ROLLOFF_SHARE = 0.85
-CONTRAST_BANDS = 6
-CONTRAST_LOWEST_HZ = 200.0
-CONTRAST_QUANTILE = 0.02
-MFCC_COUNT = 20
-POWER_FLOOR = 1e-10
-DYNAMIC_RANGE_DB = 80.0
-ZERO_TOLERANCE = 1e-10
+from librispeech_clf.metadata.spectrum import (
+    CONTRAST_BANDS,
+    CONTRAST_LOWEST_HZ,
+    FFT_LENGTH,
+    POWER_FLOOR,
+    SPECTRAL_TYPES,
+    Spectrum,
+    hann_window,
+    short_time_spectrum,
+    spectral_features,
+)
 
 LEVEL_BLOCK_S = 0.010
 SILENCE_BELOW_LOUD_DB = 30.0
@@ -41,24 +37,9 @@ OCTAVE_COST = 0.01
 CLIPPING_RUN = 3
 CLIPPING_LEAST_PEAK = 0.01
 
-_STATISTICS = ("min", "max", "mean", "std")
-_FAMILIES = {
-    "spectral_flatness": "",
-    "spectral_contrast": "_db",
-    "spectral_centroid": "_hz",
-    "spectral_bandwidth": "_hz",
-    "spectral_rolloff": "_hz",
-    "mel_energy": "",
-    "mfcc": "",
-    "rms": "",
-    "zero_crossing_rate": "",
-    "polynomial_slope": "",
-    "polynomial_intercept": "",
-}
-
 SIGNAL_METADATA_TYPES: dict[str, str] = {
     "duration_s": "float",
-    **{f"{family}_{name}{unit}": "float" for family, unit in _FAMILIES.items() for name in _STATISTICS},
+    **SPECTRAL_TYPES,
     "level_dbfs": "float",
     "peak_dbfs": "float",
     "clipping_share": "float",
@@ -77,23 +58,6 @@ SIGNAL_METADATA_TYPES: dict[str, str] = {
 """Key -> "float" or "int"; the keys of `signal_metadata`, in its order."""
 
 Values = dict[str, float | int | None]
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Short-time spectrum of one utterance, shared by all spectral families.
-
-    Attributes:
-        magnitude: float32 (T, F), bit for bit `abs(librosa.stft(y)).T`.
-        power: float32 (T, F), `magnitude ** 2`.
-        frequencies: float64 (F,), Hz, of the bins.
-        sampling_rate: Hz.
-    """
-
-    magnitude: np.ndarray
-    power: np.ndarray
-    frequencies: np.ndarray
-    sampling_rate: int
 
 
 def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str) -> Values:
@@ -122,143 +86,6 @@ def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str
     values |= signal_to_noise_ratio(block_power) | pauses(block_power)
     values |= fundamental_frequency(spectrum) | speaking_rate(transcript, duration_s)
     return values
-
-
-def short_time_spectrum(waveform: np.ndarray, *, sampling_rate: int) -> Spectrum:
-    """Transform the utterance once; frames are centred and the ends padded with zeros, as in librosa.
-
-    The transform is computed in float64 and rounded, block by block so that it stays in the processor's
-    cache.
-    """
-    import scipy.fft
-
-    padded = np.pad(waveform, FFT_LENGTH // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT_LENGTH)[::HOP_LENGTH]
-    magnitude = np.empty((len(frames), FFT_LENGTH // 2 + 1), np.float32)
-    window = _hann()
-    for start in range(0, len(frames), 32):
-        block = slice(start, start + 32)
-        transformed = scipy.fft.rfft(frames[block] * window, overwrite_x=True)
-        magnitude[block] = np.abs(transformed.astype(np.complex64))
-    frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / sampling_rate)
-    return Spectrum(magnitude, magnitude * magnitude, frequencies, sampling_rate)
-
-
-def spectral_features(waveform: np.ndarray, spectrum: Spectrum) -> Values:
-    """Minimum, maximum, mean and standard deviation of the ten families over all their values."""
-    energy = mel_energy(spectrum)
-    centroid, bandwidth, slope, intercept = spectral_moments(spectrum)
-    by_family = {
-        "spectral_flatness": spectral_flatness(spectrum),
-        "spectral_contrast": spectral_contrast(spectrum),
-        "spectral_centroid": centroid,
-        "spectral_bandwidth": bandwidth,
-        "spectral_rolloff": spectral_rolloff(spectrum),
-        "mel_energy": energy,
-        "mfcc": mel_cepstrum(energy),
-        "rms": root_mean_square(waveform),
-        "zero_crossing_rate": zero_crossing_rate(waveform),
-        "polynomial_slope": slope,
-        "polynomial_intercept": intercept,
-    }
-    return {
-        key: value
-        for family, array in by_family.items()
-        for key, value in _statistics(family, array, _FAMILIES[family]).items()
-    }
-
-
-def spectral_flatness(spectrum: Spectrum) -> np.ndarray:
-    """Geometric over arithmetic mean of the power, float32 (T,); 1 if flat or silent."""
-    power = np.maximum(spectrum.power, POWER_FLOOR)
-    return np.exp(np.mean(np.log(power), axis=1)) / np.mean(power, axis=1)
-
-
-def spectral_contrast(spectrum: Spectrum) -> np.ndarray:
-    """Peak over valley of the magnitude in seven octave bands from 200 Hz, float64 (T, 7), dB.
-
-    Peak and valley are the means of the highest and lowest 2 % of a band's bins (Jiang et al. 2002, as in
-    librosa).
-    """
-    bands = _contrast_bands(spectrum.sampling_rate)
-    peak = np.empty((len(spectrum.magnitude), len(bands)))
-    valley = np.empty_like(peak)
-    for index, (first, stop, count) in enumerate(bands):
-        ordered = np.sort(spectrum.magnitude[:, first:stop], axis=1)
-        valley[:, index] = ordered[:, :count].mean(axis=1)
-        peak[:, index] = ordered[:, -count:].mean(axis=1)
-    return _decibels(peak) - _decibels(valley)
-
-
-def spectral_moments(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Centroid, bandwidth and straight-line fit of the magnitude from one matrix product.
-
-    With the moments m_i = sum(f^i S): centroid m1 / m0, bandwidth sqrt(m2 / m0 - centroid^2). The frequencies
-    are centred before they are squared and summed in float64, so that little cancels. The line is the
-    least-squares fit of magnitude over frequency, linear in S and therefore a product with a fixed matrix.
-
-    Returns:
-        Centroid and bandwidth in Hz (0 for silent frames), slope per Hz and intercept of the line; float64
-        (T,) each.
-    """
-    weights, middle = _moment_weights(spectrum.sampling_rate)
-    total, first, second, slope, intercept = (spectrum.magnitude.astype(np.float64) @ weights).T
-    # librosa does not normalise frames whose sum is below float32's smallest normal number
-    silent = total < np.finfo(np.float32).tiny
-    total = np.where(silent, 1.0, total)
-    offset = first / total
-    variance = second / total - offset**2
-    centroid = np.where(silent, 0.0, offset + middle)
-    bandwidth = np.where(silent, 0.0, np.sqrt(np.maximum(variance, 0.0)))
-    return centroid, bandwidth, slope, intercept
-
-
-def spectral_rolloff(spectrum: Spectrum) -> np.ndarray:
-    """Lowest frequency below which 85 % of the magnitude lies, float64 (T,), Hz; 0 for silent frames."""
-    cumulative = np.cumsum(spectrum.magnitude, axis=1)
-    below = np.count_nonzero(cumulative < np.float32(ROLLOFF_SHARE) * cumulative[:, -1:], axis=1)
-    return spectrum.frequencies[below]
-
-
-def mel_energy(spectrum: Spectrum) -> np.ndarray:
-    """Power in 128 mel bands (Slaney scale and norm), float32 (T, 128)."""
-    return spectrum.power @ _mel_filters(spectrum.sampling_rate)
-
-
-def mel_cepstrum(energy: np.ndarray) -> np.ndarray:
-    """The 20 lowest mel-frequency cepstral coefficients, float32 (T, 20).
-
-    Statistics run over frames and coefficients together: the minimum is in practice the first coefficient
-    (level) of the quietest frame, the deviation tells how far the spectral envelope is from flat.
-
-    Args:
-        energy: float32 (T, 128), from `mel_energy`.
-    """
-    import scipy.fft
-
-    return scipy.fft.dct(_decibels(energy), axis=1, type=2, norm="ortho")[:, :MFCC_COUNT]
-
-
-def root_mean_square(waveform: np.ndarray) -> np.ndarray:
-    """Root mean square of each frame's samples, float64 (T,); the ends are padded with zeros."""
-    half = FFT_LENGTH // 2
-    blocks = waveform.size // HOP_LENGTH + FFT_LENGTH // HOP_LENGTH
-    padded = np.zeros(blocks * HOP_LENGTH)
-    kept = min(waveform.size, padded.size - half)
-    padded[half : half + kept] = waveform[:kept]
-    powers = np.square(padded).reshape(blocks, HOP_LENGTH).sum(axis=1)
-    frames = np.lib.stride_tricks.sliding_window_view(powers, FFT_LENGTH // HOP_LENGTH).sum(axis=1)
-    return np.sqrt(frames / FFT_LENGTH)
-
-
-def zero_crossing_rate(waveform: np.ndarray) -> np.ndarray:
-    """Changes of sign per sample of each frame, float64 (T,); padded with the end samples."""
-    negative = waveform < -ZERO_TOLERANCE
-    crossings = np.zeros(waveform.size, np.int64)
-    np.cumsum(negative[1:] != negative[:-1], out=crossings[1:])
-    first = np.arange(waveform.size // HOP_LENGTH + 1) * HOP_LENGTH - FFT_LENGTH // 2
-    last = np.minimum(first + FFT_LENGTH - 1, waveform.size - 1)
-    return (crossings[last] - crossings[np.maximum(first, 0)]) / FFT_LENGTH
 
 
 def level(waveform: np.ndarray) -> Values:
@@ -345,21 +172,27 @@ def fundamental_frequency(spectrum: Spectrum) -> Values:
     """Median and spread of the voice's pitch, from the autocorrelation of each frame.
 
     After Boersma (1993), "Accurate short-term analysis of the fundamental frequency": the autocorrelation of
-    the windowed frame over that of the window, here as the cosine transform of the shared power spectrum
-    between 50 and 1,000 Hz; the best lag of 60 to 500 Hz with a cost of 0.01 per octave down, refined by a
-    parabola. A frame is voiced if that autocorrelation exceeds 0.45 and its power is within 30 dB of the
-    loudest frame's.
+    the windowed frame over that of the window, here as the inverse transform of the shared power spectrum
+    between 50 and 1,000 Hz, at half the sampling rate; the best lag of 60 to 500 Hz with a cost of 0.01 per
+    octave down, refined by a parabola. A frame is voiced if that autocorrelation exceeds 0.45 and its power
+    is within 30 dB of the loudest frame's.
 
     Returns:
         The median in Hz and the interquartile range in semitones over the voiced frames (`None` without any),
         and the share of voiced frames.
     """
-    transform, window, lags, bins = _pitch_transform(spectrum.sampling_rate)
-    banded = spectrum.power[:, bins]
-    energy = banded.sum(axis=1)
+    import scipy.fft
+
+    first, stop = np.searchsorted(spectrum.frequencies, PITCH_BAND_HZ)
+    power = spectrum.power[:, :stop].copy()
+    power[:, :first] = 0
+    energy = power.sum(axis=1)
     loud = energy > max(10 ** (-SILENCE_BELOW_LOUD_DB / 10) * float(energy.max()), POWER_FLOOR)
-    correlation = banded[loud] @ transform / (energy[loud, None] * window)
-    pitch = _best_pitch(correlation, lags, spectrum.sampling_rate)
+    autocorrelation = scipy.fft.irfft(power[loud], n=FFT_LENGTH // 2)
+    rate = spectrum.sampling_rate / 2
+    lags = np.arange(int(rate / PITCH_RANGE_HZ[1]) - 1, int(rate / PITCH_RANGE_HZ[0]) + 3)
+    correlation = autocorrelation[:, lags] / (autocorrelation[:, :1] * _window_autocorrelation()[2 * lags])
+    pitch = rate / _best_lags(correlation, lags)
     voiced = pitch.size / energy.size
     if pitch.size == 0:
         return _pitch_values(None, None, voiced)
@@ -388,18 +221,6 @@ def _check(waveform: np.ndarray, sampling_rate: int) -> None:
         )
 
 
-def _statistics(name: str, values: np.ndarray, unit: str) -> dict[str, float]:
-    values = values.astype(np.float64, copy=False)
-    numbers = (values.min(), values.max(), values.mean(), values.std())
-    return {f"{name}_{key}{unit}": float(number) for key, number in zip(_STATISTICS, numbers, strict=True)}
-
-
-def _decibels(power: np.ndarray) -> np.ndarray:
-    """10 log10, at least -100 dB and within 80 dB of the array's maximum, as `librosa.power_to_db`."""
-    decibels = 10 * np.log10(np.maximum(power, POWER_FLOOR))
-    return np.maximum(decibels, decibels.max() - DYNAMIC_RANGE_DB)
-
-
 def _decibels_or_none(power: float) -> float | None:
     return float(10 * np.log10(power)) if power > 0 else None
 
@@ -418,72 +239,25 @@ def _pitch_values(median_hz: float | None, spread_semitones: float | None, voice
     }
 
 
-def _best_pitch(correlation: np.ndarray, lags: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """Pitch in Hz of the frames whose best inner lag passes the voicing threshold."""
-    inner = correlation[:, 1:-1]
-    is_peak = (inner >= correlation[:, :-2]) & (inner > correlation[:, 2:])
-    strength = np.where(is_peak, inner - OCTAVE_COST * np.log2(lags[1:-1] / lags[0]), -np.inf)
-    best = np.argmax(strength, axis=1)[:, None] if len(strength) else np.zeros((0, 1), np.intp)
-    before, peak, after = (np.take_along_axis(correlation, best + shift, axis=1)[:, 0] for shift in range(3))
-    voiced = np.take_along_axis(is_peak, best, axis=1)[:, 0] & (peak > VOICING_THRESHOLD)
-    curvature = (before - 2 * peak + after)[voiced]
-    offset = 0.5 * (before - after)[voiced] / np.where(curvature == 0, 1.0, curvature)
-    return sampling_rate / (lags[best[voiced, 0] + 1] + offset)
+def _best_lags(correlation: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """Best inner lag, in samples and parts, of the frames in which it passes the voicing threshold.
+
+    The parabola through a peak and its neighbours gives its place and height; without the height, an octave
+    below would win whenever its lag lies nearer to a sample.
+    """
+    before, inner, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
+    is_peak = (inner >= before) & (inner > after)
+    curvature = np.where(is_peak, before - 2 * inner + after, -1.0)
+    shift = 0.5 * (before - after) / curvature
+    height = inner - 0.25 * (before - after) * shift
+    strength = np.where(is_peak, height - OCTAVE_COST * np.log2(lags[1:-1]), -np.inf)
+    frames, best = np.arange(len(strength)), np.argmax(strength, axis=1)
+    voiced = is_peak[frames, best] & (height[frames, best] > VOICING_THRESHOLD)
+    return (lags[1:-1] + shift)[frames, best][voiced]
 
 
 @lru_cache(maxsize=1)
-def _hann() -> np.ndarray:
-    import scipy.signal
-
-    return scipy.signal.get_window("hann", FFT_LENGTH)
-
-
-@lru_cache(maxsize=4)
-def _mel_filters(sampling_rate: int) -> np.ndarray:
-    """Filter bank, float32 (F, 128)."""
-    import librosa
-
-    return np.ascontiguousarray(librosa.filters.mel(sr=sampling_rate, n_fft=FFT_LENGTH).T)
-
-
-@lru_cache(maxsize=4)
-def _contrast_bands(sampling_rate: int) -> tuple[tuple[int, int, int], ...]:
-    """First bin, bin after the last, and number of bins in peak and valley, per band, as librosa has them.
-
-    A band starts one bin below its lower edge (but for the lowest), ends one bin before its upper edge, the
-    highest at half the sampling rate; the quantile counts the dropped bin too.
-    """
-    frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / sampling_rate)
-    edges = [0.0, *(CONTRAST_LOWEST_HZ * 2.0 ** np.arange(CONTRAST_BANDS + 1))]
-    bands = []
-    for index, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-        inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
-        first = inside[0] - (index > 0)
-        stop = frequencies.size if index == CONTRAST_BANDS else inside[-1] + 1
-        count = max(1, int(np.rint(CONTRAST_QUANTILE * (stop - first))))
-        bands.append((int(first), int(stop - (index < CONTRAST_BANDS)), count))
-    return tuple(bands)
-
-
-@lru_cache(maxsize=4)
-def _moment_weights(sampling_rate: int) -> tuple[np.ndarray, float]:
-    """Columns for three centred moments, slope, intercept, float64 (F, 5); and the centre, Hz."""
-    frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / sampling_rate)
-    middle = float(frequencies.mean())
-    centred = frequencies - middle
-    slope = centred / np.sum(centred**2)
-    intercept = 1 / frequencies.size - middle * slope
-    columns = (np.ones_like(centred), centred, centred**2, slope, intercept)
-    return np.stack(columns, axis=1), middle
-
-
-@lru_cache(maxsize=4)
-def _pitch_transform(sampling_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, slice]:
-    """Power to autocorrelation, float32 (bins, lags); the window's own; the lags; the bins used."""
-    frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / sampling_rate)
-    first, stop = np.searchsorted(frequencies, PITCH_BAND_HZ)
-    lags = np.arange(int(sampling_rate / PITCH_RANGE_HZ[1]) - 1, int(sampling_rate / PITCH_RANGE_HZ[0]) + 3)
-    transform = np.cos(2 * np.pi * np.outer(np.arange(first, stop), lags) / FFT_LENGTH).astype(np.float32)
-    window_power = np.abs(np.fft.rfft(_hann(), 2 * FFT_LENGTH)) ** 2
-    window = np.fft.irfft(window_power)[: lags[-1] + 1]
-    return transform, (window[lags] / window[0]).astype(np.float32), lags, slice(int(first), int(stop))
+def _window_autocorrelation() -> np.ndarray:
+    """Of the analysis window, 1 at lag 0, float32 (4096,)."""
+    autocorrelation = np.fft.irfft(np.abs(np.fft.rfft(hann_window(), 2 * FFT_LENGTH)) ** 2)
+    return (autocorrelation / autocorrelation[0]).astype(np.float32)

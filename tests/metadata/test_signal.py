@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from librispeech_clf.metadata.signal import SIGNAL_METADATA_TYPES, Spectrum, signal_metadata, spectral_moments
+from librispeech_clf.metadata.signal import SIGNAL_METADATA_TYPES, signal_metadata
+from librispeech_clf.metadata.spectrum import Spectrum, spectral_moments
 
 RATE = 16_000
 KINDS = {"float": float, "int": int}
