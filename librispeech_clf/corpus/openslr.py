@@ -82,12 +82,12 @@ def read_chapter(folder: Path) -> list[dict[str, Any]]:
         raise FileNotFoundError(f"{path}: the chapter's transcripts are not there; unpack the subset again.")
     recordings = {name for name in os.listdir(folder) if name.endswith(".flac")}
     rows = [
-        parse_transcript_line(line, path=path, number=number)
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1)
+        parse_transcript_line(line, folder=str(folder), place=f"{path.name}:{number}")
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1)
         if line.strip()
     ]
     for row in rows:
-        if Path(row["audio"]["path"]).name not in recordings:
+        if f"{row['id']}.flac" not in recordings:
             raise FileNotFoundError(
                 f"{row['audio']['path']}: {path.name} lists it, but it is not there; restore it."
             )
@@ -99,8 +99,13 @@ def read_chapter(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def parse_transcript_line(line: str, *, path: Path, number: int) -> dict[str, Any]:
+def parse_transcript_line(line: str, *, folder: str, place: str) -> dict[str, Any]:
     """Reads a line "1089-134686-0000 HE HOPED ..." of a transcript file into a row of the corpus schema.
+
+    Args:
+        line: Not blank.
+        folder: Where the recording lies.
+        place: File and line, for the message.
 
     Raises:
         ValueError: The id does not consist of speaker, chapter and number.
@@ -110,12 +115,10 @@ def parse_transcript_line(line: str, *, path: Path, number: int) -> dict[str, An
         speaker, chapter, _ = utterance_id.split("-")
         speaker_id, chapter_id = int(speaker), int(chapter)
     except ValueError:
-        raise ValueError(
-            f"{path}:{number}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}."
-        ) from None
+        raise ValueError(f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}.") from None
     return {
         "id": utterance_id,
-        "audio": {"bytes": None, "path": str(path.with_name(f"{utterance_id}.flac"))},
+        "audio": {"bytes": None, "path": os.path.join(folder, f"{utterance_id}.flac")},
         "text": text.strip(),
         "speaker_id": speaker_id,
         "chapter_id": chapter_id,

@@ -132,8 +132,8 @@ def _require_space(archive: Archive, file: Path, work: Path) -> None:
 
 def _disk_full_message(archive: Archive, work: Path) -> str:
     return (
-        f"{work.parent}: the disk is full; {archive.subset} takes about {2 * archive.size / 1e9:.1f} GB until "
-        "it is unpacked. Free space and run the command again; it continues where it stopped"
+        f"{work.parent}: the disk is full; {archive.subset} takes about {2 * archive.size / 1e9:.1f} GB "
+        "until it is unpacked. Free space and run the command again; it continues where it stopped"
     )
 
 
