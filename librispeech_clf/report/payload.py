@@ -1,7 +1,7 @@
 """Turn a results table and its analysis into the compact JSON which the page reads.
 
-In: the results table (one row per utterance) and optional analysis sections. Out: plain dictionaries and lists
-without NaN, columnar, floats rounded to five significant digits, times in hundredths of a second.
+In: the results table (one row per utterance) and optional analysis sections. Out: plain dictionaries and
+lists without NaN, columnar, floats rounded to five significant digits, times in hundredths of a second.
 """
 
 from __future__ import annotations
@@ -252,8 +252,8 @@ def build_payload(
 
     Args:
         results: one row per utterance, as in results.parquet.
-        analysis: optional sections (`clusters`, `latent_maps`, `other_latent_maps`, `dashboards`, `comparison`,
-            `robustness`): records, arrays or tables; absent and None sections are left out of the page.
+        analysis: optional sections (`clusters`, `latent_maps`, `other_latent_maps`, `dashboards`,
+            `comparison`, `robustness`): records, arrays or tables; absent and None ones are left out.
         other: results of a second run over the same utterances, for the comparison.
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
@@ -302,8 +302,8 @@ def _encode_timing(timing: Mapping[str, Any]) -> list[int]:
     start, end, confidence = timing["start_s"], timing["end_s"], timing.get("confidence")
     start_units = round(float(start) * TIME_UNITS_PER_SECOND)
     duration_units = round(float(end) * TIME_UNITS_PER_SECOND) - start_units
-    known = confidence is not None and math.isfinite(confidence)
-    return [start_units, duration_units, round(float(confidence) * 1000) if known else MISSING_TIME]
+    thousandths = MISSING_TIME if round_number(confidence) is None else round(float(confidence or 0) * 1000)
+    return [start_units, duration_units, thousandths]
 
 
 def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:

@@ -28,8 +28,8 @@ def draw_picture(content: bytes) -> dict[str, Any]:
         content: a WAV, FLAC or Ogg file; several channels are averaged.
 
     Returns:
-        duration_s, peak (largest absolute sample, 0-1), envelope (base64 of int8 pairs, minimum and maximum per
-        column, scaled to the peak so that quiet speech is readable), spectrogram (base64 JPEG, grey, low
+        duration_s, peak (largest absolute sample, 0-1), envelope (base64 of int8 pairs, minimum and maximum
+        per column, scaled to the peak so that quiet speech is readable), spectrogram (base64 JPEG, grey, low
         frequencies below), highest_hz and the levels in dB which are black and white.
 
     Raises:
@@ -92,7 +92,9 @@ def compute_spectrogram(waveform: np.ndarray, *, sampling_rate: int) -> tuple[np
     count = int(np.clip(waveform.size / (0.01 * sampling_rate), 1, SPECTROGRAM_COLUMNS))
     padded = np.pad(waveform, (window // 2, window))
     starts = np.arange(count) * waveform.size // count
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * np.hanning(window)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * np.hanning(window).astype(
+        np.float32
+    )
     power = np.abs(np.fft.rfft(frames, n=max(512, window), axis=1)) ** 2
     highest_hz = min(HIGHEST_FREQUENCY_HZ, sampling_rate // 2)
     bins = int((power.shape[1] - 1) * highest_hz / (sampling_rate / 2))

@@ -122,7 +122,8 @@ def make_analysis(results: pd.DataFrame) -> dict:
     rates = [{"rate": 0.41, "low": 0.3, "high": 0.5}, {"rate": 0.17, "low": 0.1, "high": 0.2}]
     named = {
         "column": "record_gender", "name": "gender", "kind": "categorical", "value": "M",
-        "effect": 0.6, "inside": 1.0, "outside": 0.4, "unit": None, "p_corrected": 0.0001, "named": True, "phrase": "gender M",
+        "effect": 0.6, "inside": 1.0, "outside": 0.4, "unit": None, "p_corrected": 0.0001,
+        "named": True, "phrase": "gender M",
     }  # fmt: skip
     clusters = [
         make_cluster(0, weak, rates, flagged=True, metadata=[named]),
@@ -210,3 +211,21 @@ def browser(tmp_path_factory):
     started.downloads = downloads
     yield started
     driver.quit()
+
+
+@pytest.fixture(scope="session", name="make_results")
+def make_results_fixture():
+    """Give the maker of results tables."""
+    return make_results
+
+
+@pytest.fixture(scope="session", name="make_analysis")
+def make_analysis_fixture():
+    """Give the maker of analysis sections."""
+    return make_analysis
+
+
+@pytest.fixture(scope="session", name="make_audio")
+def make_audio_fixture():
+    """Give the maker of WAV files."""
+    return make_audio

@@ -20,6 +20,7 @@ function pairedFigures() {
 
 function showComparison(panel) {
   const board = make("div", { class: "board" });
+  const repaint = addPairedMaps(panel);
   panel.append(board);
   const render = () => {
     const paired = pairedFigures();
@@ -31,7 +32,24 @@ function showComparison(panel) {
     addChanges(board, "Better in the second run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
   };
   render();
-  return { rows: render };
+  return { rows: () => { render(); repaint(); }, selected: repaint, open: repaint, resize: repaint };
+}
+
+// The same latent space of both runs side by side, coloured by each run's own word errors per word.
+function addPairedMaps(panel) {
+  const first = latentMaps.find((map) => otherMaps.some((other) => other.key === map.key));
+  if (!first) return () => {};
+  const second = otherMaps.find((map) => map.key === first.key);
+  const boards = make("div", { class: "maps" });
+  panel.append(make("section", { class: "card paired" }, make("h2", {}, "Latent maps of both runs"), make("p", { class: "note" }, "Coloured by word error rate, 0 % to 50 %; the selection is shared."), boards));
+  const views = [[{ ...first, name: "This run" }, wordErrors], [{ ...second, name: "Second run" }, otherErrors]].map(([map, errors]) => [new MapView(map, boards), errors]);
+  const repaint = () => {
+    const ramp = makeRamp();
+    const faint = style(MISSING_COLOUR);
+    for (const [view, errors] of views) view.paint((row) => (errors(row) === null ? faint : toCss(ramp((2 * errors(row)) / Math.max(referenceWords(row), 1)))));
+  };
+  repaint();
+  return repaint;
 }
 
 function makeTests() {

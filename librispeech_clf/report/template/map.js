@@ -1,12 +1,17 @@
 // The latent maps: points on canvases, coloured by any column; lasso or click to list utterances.
 
 const MAP_NAMES = { latent: "Hidden states of the model", acoustic_statistics: "Acoustic statistics" };
-const latentMaps = Object.entries(payload.analysis.latent_maps ?? {})
-  .map(([key, map]) => ({ key, name: MAP_NAMES[key] ?? key.replaceAll("_", " "), method: map.method, rows: map.rows ?? [], points: map.points ?? [] }))
-  .filter((map) => map.rows.length);
-const mapState = { colour: null, chosen: latentMaps[0]?.key, views: [] };
+const latentMaps = readMaps(payload.analysis.latent_maps);
+const otherMaps = readMaps(payload.analysis.other_latent_maps);
+const mapState = { colour: null, views: [] };
 const MISSING_COLOUR = "--faint";
 const LIST_LIMIT = 300;
+
+function readMaps(section) {
+  return Object.entries(section ?? {})
+    .map(([key, map]) => ({ key, name: MAP_NAMES[key] ?? key.replaceAll("_", " "), method: map.method, rows: map.rows ?? [], points: map.points ?? [] }))
+    .filter((map) => map.rows.length);
+}
 
 function showMap(panel) {
   mapState.colour ??= columns.has("word_error_rate") ? "word_error_rate" : payload.columns[0]?.key;

@@ -16,7 +16,7 @@ function showHeadline() {
 
 function makeTile(figure, result) {
   return make("div", { class: "tile", "data-figure": figure.key, "data-value": result.estimate ?? "", "data-low": result.low ?? "", "data-high": result.high ?? "" },
-    make("span", { class: "name" }, figure.label), make("strong", {}, formatFigure(figure, result.estimate)),
+    make("span", { class: "name", title: figure.label }, make("span", { class: "long" }, figure.label), make("span", { class: "short" }, figure.short)), make("strong", {}, formatFigure(figure, result.estimate)),
     make("span", { class: "interval", title: `95 % bootstrap interval, ${result.units} ${result.unit} resampled ${REPLICATES} times` }, result.low === null ? "no interval" : formatInterval(figure, result)));
 }
 

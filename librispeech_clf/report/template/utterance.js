@@ -109,7 +109,7 @@ function makePictures(view, picture) {
   image.onload = () => { view.image = image; drawPictures(view); };
   image.src = `data:image/jpeg;base64,${picture.spectrogram}`;
   const level = picture.peak > 0 ? `${(20 * Math.log10(picture.peak)).toFixed(1).replace("-", "−")} dBFS` : "silence";
-  return [stage, make("p", { class: "note" }, `${formatNumber(picture.duration_s)} s. Waveform scaled to its peak (${level}); spectrogram 0 to ${picture.highest_hz / 1000} kHz, ${Math.round(picture.low_db)} to ${Math.round(picture.high_db)} dB. Click to move.`)];
+  return [stage, make("p", { class: "note" }, `${formatNumber(picture.duration_s)} s. Waveform scaled to its peak (${level}); spectrogram 0 to ${picture.highest_hz / 1000} kHz, ${formatTick(Math.round(picture.low_db))} to ${formatTick(Math.round(picture.high_db))} dB. Click to move.`)];
 }
 
 function drawPictures(view) {

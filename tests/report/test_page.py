@@ -1,0 +1,104 @@
+"""The page as a file: escaping, audio inside or beside, written whole."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from librispeech_clf.report import page
+
+
+def read_payload(text: str) -> dict:
+    """Read the page's data block."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))
+
+
+def test_escaped_json_holds_no_markup_and_reads_back():
+    value = {"text": "</script><script>alert(1)</script> &amp; <!-- \u2028"}
+    escaped = page.escape_json(value)
+    assert not set("<>&\u2028") & set(escaped)
+    assert json.loads(escaped) == value
+
+
+def test_escape_refuses_nan():
+    with pytest.raises(ValueError, match="Out of range float"):
+        page.escape_json({"value": float("nan")})
+
+
+def test_page_is_one_file_with_its_policy(tmp_path, make_results):
+    path = page.write_page(tmp_path / "report" / "index.html", make_results(5))
+    text = path.read_text(encoding="utf-8")
+    script = re.search(r"<script>(.*)</script>", text, re.S).group(1)
+    assert f"'sha256-{page.hash_script(script)}'" in text
+    assert [entry.name for entry in path.parent.iterdir()] == ["index.html"]
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert read_payload(text)["count"] == 5
+
+
+def test_same_results_give_the_same_page(tmp_path, make_results, make_audio):
+    pages = [
+        page.write_page(tmp_path / name, make_results(4), audio=lambda _: make_audio()) for name in ("a", "b")
+    ]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_title_with_markup_is_text(tmp_path, make_results):
+    text = page.write_page(tmp_path / "p.html", make_results(3), title="<b>x</b>").read_text()
+    assert "<title>&lt;b&gt;x&lt;/b&gt;</title>" in text
+    assert "<b>" not in text
+
+
+def test_scripts_cannot_close_their_element():
+    assert "</script" not in page.join_scripts().lower()
+
+
+def test_small_audio_is_inside_the_page(tmp_path, make_results, make_audio):
+    audio = make_audio()
+    path = page.write_page(tmp_path / "p.html", make_results(3), audio=lambda _: audio)
+    text = path.read_text()
+    block = json.loads(re.search(r'class="audio">(.*?)</script>', text).group(1))
+    assert base64.b64decode(block["data"]) == audio
+    assert block["type"] == "audio/wav"
+    assert read_payload(text)["audio"] == {"mode": "page"}
+
+
+def test_large_audio_is_beside_the_page(tmp_path, make_results, make_audio):
+    results = make_results(3)
+    results.loc[1, "utterance_id"] = "../../evil name"
+    audio = make_audio()
+    path = page.write_page(tmp_path / "p.html", results, audio=lambda _: audio, audio_limit_bytes=1000)
+    scripts = read_payload(path.read_text())["audio"]["scripts"]
+    assert scripts[1] == "audio/000001-_evil_name.js"
+    assert (tmp_path / "audio" / "000001-_evil_name.wav").read_bytes() == audio
+    assert (tmp_path / scripts[1]).read_text().startswith('receiveAudio({"row":1,')
+    assert len(list((tmp_path / "audio").iterdir())) == 6
+
+
+def test_missing_and_broken_audio(make_audio):
+    audio = {"a": None, "b": b"not audio"}
+    blocks = page.collect_audio(["a", "b"], audio.get, audio_limit_bytes=100)
+    assert [block["row"] for block in blocks] == [1]
+    assert blocks[0]["problem"].startswith("The audio cannot be drawn")
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (b"RIFF", ("wav", "audio/wav")),
+        (b"fLaC", ("flac", "audio/flac")),
+        (b"OggS", ("ogg", "audio/ogg")),
+        (b"????", ("wav", "audio/wav")),
+    ],
+)
+def test_guess_audio_type(start, expected):
+    assert page.guess_audio_type(start + b"rest") == expected
+
+
+def test_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
+    path = tmp_path / "p.html"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError, match="surrogates"):
+        page.write_whole(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["p.html"]
