@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Waveform = npt.NDArray[np.float32]
 
 CACHED_WAVEFORMS = 16
+# libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
+MOST_SAMPLES = 2**40
 # As in the feature extractor of transformers: what published checkpoints were fed.
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
@@ -125,6 +127,10 @@ def _decode(utterance: Utterance) -> tuple[Waveform, int]:
 
     try:
         with _open(utterance) as file:
+            if file.frames > MOST_SAMPLES:
+                raise ValueError(
+                    f"{utterance.id}: the audio's header does not tell its length; encode it again."
+                )
             samples = file.read(dtype="float32", always_2d=True)
             if len(samples) != file.frames:
                 raise ValueError(

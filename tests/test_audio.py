@@ -141,6 +141,25 @@ def test_damaged_flac_is_named(rng_samples):
         read(bytes(content))
 
 
+def test_flac_of_unknown_length_is_named(rng_samples):
+    content = bytearray(encode(rng_samples))
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    with pytest.raises(
+        ValueError, match="1-2-0000: the audio's header does not tell its length; encode it again"
+    ):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype"), [("MP3", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("AIFF", None)]
+)
+def test_other_forms_are_read(form, subtype):
+    waveform = read(encode(tone(), form=form, subtype=subtype))
+    assert len(waveform) == pytest.approx(RATE // 2, abs=1)
+    assert np.corrcoef(waveform[: RATE // 2 - 1], tone()[: len(waveform)][: RATE // 2 - 1])[0, 1] > 0.99
+
+
 @pytest.mark.parametrize("content", [b"", b"no audio at all", b"fLaC"])
 def test_what_is_no_audio_is_named(content):
     with pytest.raises(ValueError, match="1-2-0000: the audio cannot be decoded"):
