@@ -124,8 +124,9 @@ def signal_to_noise_ratio(block_power: np.ndarray) -> Values:
 
     The noise power is the mean of the lowest 10 % of frames of 20 ms (speakers pause; stationary noise does
     not), at least the quantisation noise of 16 bits; the speech power is the mean power less that. Kept
-    within -10 and 80 dB. Blind spots: speech without any pause is taken for noise in part (too low), noise
-    that pauses with the speech is not seen (too high). Steady noise alone gives less than 0 dB.
+    within -10 and 80 dB. Blind spots: speech without any pause is taken for noise in part (too low); noise
+    that pauses with the speech is not seen, and digital zeros (lost packets, pauses of synthetic speech)
+    count as a clean pause (too high). Steady noise alone gives less than 0 dB.
 
     Args:
         block_power: float64 (blocks,), from `block_powers`.

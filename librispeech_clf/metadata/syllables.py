@@ -40,8 +40,8 @@ _REWRITES = tuple(
 _VOWELS = re.compile(r"[aeiouy]+")
 # each match adds a syllable: two vowels heard apart, or a consonant that is one
 _SPLITS = re.compile(
-    r"[aeou]ing|(?<=[^aeiou])ying|iou(?!s)|(?<![tscgx])i[oa]|[^aeiou]ier$|iet|ua(?![rl])|eo(?!u)|uou|creat|rea[lt]i"
-    r"|ual|iu|uel|^idea|[^aeiouy]sm$|thm$|[ds]n t$|[^aeiou]oem"
+    r"[aeou]ing|(?<=[^aeiou])ying|iou(?!s)|(?<![tscgx])i[oa]|[^aeiou]ier$|iet|ua(?![rl])|eo(?!u)|uou"
+    r"|creat|rea[lt]i|ual|iu|uel|^idea|[^aeiouy]sm$|thm$|[ds]n t$|[^aeiou]oem"
 )
 
 
