@@ -51,10 +51,13 @@ def download_subset(
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
     pattern = files.format(subset=subset)
-    cache = first_writable_folder([root / "huggingface"]) if root is not None else None
     try:
         snapshot = huggingface_hub.snapshot_download(
-            dataset, repo_type="dataset", allow_patterns=[pattern], cache_dir=cache, local_files_only=offline
+            dataset,
+            repo_type="dataset",
+            allow_patterns=[pattern],
+            cache_dir=_cache_folder(root, offline=offline),
+            local_files_only=offline,
         )
     except (LocalEntryNotFoundError, RepositoryNotFoundError) as error:
         raise FileNotFoundError(
@@ -67,3 +70,11 @@ def download_subset(
             f"{dataset}: no files {pattern}; set corpus.dataset_files in config.yaml to where they lie."
         )
     return paths
+
+
+def _cache_folder(root: Path | None, *, offline: bool) -> Path | None:
+    """The download cache under the data root; None, the hub's own, when it is not there or cannot be made."""
+    if root is None:
+        return None
+    folder = root / "huggingface"
+    return folder if folder.is_dir() or (not offline and first_writable_folder([folder])) else None

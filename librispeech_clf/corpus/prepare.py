@@ -32,11 +32,8 @@ Report = Callable[[str, int, int | None], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     options = _parser().parse_args(arguments)
-    configuration = load_configuration().with_corpus(
-        source=options.source, root=options.root, dataset=options.dataset
-    )
-    corpus = configuration.corpus
     try:
+        corpus = _corpus(options)
         subsets = _chosen_subsets(corpus, options.subset)
         if options.list:
             _print_list(corpus)
@@ -179,6 +176,11 @@ def _fill_hub_cache(corpus: CorpusConfiguration, subsets: Sequence[str]) -> None
         )
         dataset = open_parquet(paths)
         print(f"{subset}: ready, {len(dataset)} utterances of {corpus.dataset}")
+
+
+def _corpus(options: argparse.Namespace) -> CorpusConfiguration:
+    configuration = load_configuration()
+    return configuration.with_corpus(source=options.source, root=options.root, dataset=options.dataset).corpus
 
 
 def _chosen_subsets(corpus: CorpusConfiguration, named: Sequence[str] | None) -> list[str]:

@@ -46,6 +46,12 @@ def test_cached_subset_needs_no_network(hub):
     assert [options["local_files_only"] for _, options in hub["calls"]] == [True]
 
 
+def test_download_cache_that_cannot_be_made_is_the_hubs_own(tmp_path, hub):
+    (tmp_path / "root").write_text("in the way")
+    huggingface.open_subset("own/corpus", "test.clean", files=FILES, root=tmp_path / "root")
+    assert [options["cache_dir"] for _, options in hub["calls"]] == [None, None]
+
+
 def test_neither_cached_nor_reached_names_the_command(hub):
     hub.update(reached=False)
     with pytest.raises(

@@ -1,6 +1,7 @@
 """Reading a LibriSpeech tree, whole and damaged."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ def test_failed_index_leaves_nothing(tmp_path, make_tree, cache):
     with pytest.raises(FileNotFoundError):
         openslr.open_subset(tmp_path, "test-clean")
     assert [path.suffix for path in cache.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_several_at_once(tmp_path, make_tree, cache):
+    make_tree(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: openslr.open_subset(tmp_path, "test-clean")["id"][:], range(8)))
+    assert opened == [IDS] * 8
+    assert sorted(path.suffix for path in cache.iterdir()) == [".arrow", ".lock"]
 
 
 def test_recording_without_transcript_is_named(tmp_path, make_tree):
