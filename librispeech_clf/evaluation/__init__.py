@@ -1,0 +1,1 @@
+"""Evaluation without the platform: run the registered functions, analyse the table of results."""
