@@ -1,7 +1,7 @@
 """The sentences of the bundled corpus: plain text files, one sentence a line, one file a chapter.
 
-In: texts/<split>/<chapter>.txt, whose first lines "# book: ..." and "# chapter: ..." name them. Out: sentences, and
-transcripts as LibriSpeech writes them.
+In: texts/<split>/<chapter>.txt, whose first lines "# book: ..." and "# chapter: ..." name them.
+Out: sentences, and transcripts as LibriSpeech writes them.
 """
 
 import dataclasses

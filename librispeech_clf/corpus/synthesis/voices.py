@@ -9,7 +9,7 @@ from importlib import resources
 
 ACCENTS = (
     "en-us",
-    "en-gb",
+    "en",
     "en-gb-scotland",
     "en-gb-x-rp",
     "en-029",
@@ -17,7 +17,7 @@ ACCENTS = (
     "en-gb-x-gbcwmd",
     "en-us-nyc",
 )
-"""espeak-ng's English accents."""
+"""espeak-ng's English accents; "en" is British ("en-gb" silently ignores a variant)."""
 
 MATERIAL_VARIANTS = (
     *("f1", "f2", "f3", "f4", "Andrea", "Alicia", "belinda", "linda", "grandma"),
@@ -26,7 +26,7 @@ MATERIAL_VARIANTS = (
     *("gustave", "john", "klatt2", "klatt3", "max", "miguel", "norbert", "pablo", "paul", "quincy", "sandro"),
     *("victor", "marcelo", "Jacky"),
 )
-"""espeak-ng variants of the training material: natural ones, without robots, whispers and jokes, and none of the test's."""
+"""espeak-ng variants of the training material: no robots, whispers and jokes, and none of the test's."""
 
 FEMALE_VARIANTS = frozenset(("f1", "f2", "f3", "f4", "Andrea", "Alicia", "belinda", "linda", "grandma"))
 
@@ -50,9 +50,9 @@ class Voice:
     Attributes:
         engine: "espeak-ng", "flite" or "festival".
         name: The engine's own name of the voice; for espeak-ng "accent+variant".
-        words_per_minute: Speaking rate; espeak-ng takes it as it is, the others stretch their own rate (170 is normal).
-        pitch: espeak-ng's pitch, 0 to 99, 50 is the variant's own; not used by the others.
-        pitch_range_percent: espeak-ng's liveliness of intonation, 100 is the variant's own; not used by the others.
+        words_per_minute: Speaking rate; the others than espeak-ng stretch their own, 170 leaves it.
+        pitch: espeak-ng's pitch, 0 to 99, 50 is the variant's own; the others ignore it.
+        pitch_range_percent: espeak-ng's intonation, 100 is the variant's own; the others ignore it.
         speed: Playback speed, which moves pitch, formants and rate together; 1 is the recorded voice.
     """
 

@@ -1,6 +1,7 @@
 """Word lists of the sentence grammar: this project's own, and those of installed packages, read at run time.
 
-In: the package's text files, textstat's Dale-Chall list, festival's dictionaries. Out: lists of words by name.
+In: this package's text file, textstat's Dale-Chall list, festival's dictionaries.
+Out: lists of words by name.
 """
 
 import functools
