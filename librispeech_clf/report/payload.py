@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.evaluation.results_table import METADATA_GROUPS, is_null, physical_unit, readable_name
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -34,15 +36,6 @@ METRICS = (
     "confidence",
     "ctc_loss",
 )
-METADATA_GROUPS = ("signal", "text", "readability", "record")
-UNITS = {
-    "_dbfs": "dBFS",
-    "_db": "dB",
-    "_hz": "Hz",
-    "_ms": "ms",
-    "_s": "s",
-    "_minutes": "min",
-}
 MAX_LEVELS = 400
 SIGNIFICANT_DIGITS = 5
 TIME_UNITS_PER_SECOND = 100
@@ -86,14 +79,6 @@ def make_plain(value: Any) -> Any:
     return round_number(value)
 
 
-def split_unit(name: str) -> tuple[str, str]:
-    """Split a metadata key such as `duration_s` into words and unit ("duration", "s")."""
-    for suffix, unit in UNITS.items():
-        if name.endswith(suffix):
-            return name.removesuffix(suffix).replace("_", " "), unit
-    return name.replace("_", " "), ""
-
-
 def describe_column(key: str) -> dict[str, str]:
     """Give the group, the label in words and the unit of a column, read from its key alone."""
     if key in METRICS:
@@ -103,17 +88,18 @@ def describe_column(key: str) -> dict[str, str]:
             "label": key.replace("_", " ").replace("ctc", "CTC"),
             "unit": "",
         }
-    group, _, rest = key.partition("_")
-    if group not in METADATA_GROUPS or not rest:
-        group, rest = "record", key
-    label, unit = split_unit(rest.removesuffix("_id") or rest)
-    label = label.replace("dale chall", "Dale-Chall")
-    return {"key": key, "group": group, "label": label, "unit": unit}
+    group = key.partition("_")[0]
+    return {
+        "key": key,
+        "group": group if group in METADATA_GROUPS else "record",
+        "label": readable_name(key).replace("dale chall", "Dale-Chall"),
+        "unit": physical_unit(key) or "",
+    }
 
 
 def encode_levels(values: Sequence[Any]) -> dict[str, Any]:
     """Encode a categorical column as sorted levels and one code per row (-1 where missing)."""
-    texts = [None if _is_missing(value) else str(value) for value in values]
+    texts = [None if is_null(value) else str(value) for value in values]
     levels = sorted({text for text in texts if text is not None}, key=_natural_order)
     codes = {level: code for code, level in enumerate(levels)}
     return {"levels": levels, "values": [-1 if text is None else codes[text] for text in texts]}
@@ -135,7 +121,7 @@ def build_column(key: str, series: pd.Series) -> dict[str, Any]:
     encoded = encode_levels(series.tolist())
     if len(encoded["levels"]) <= MAX_LEVELS or key.endswith("_id"):
         return described | {"kind": "category"} | encoded
-    values = ["" if _is_missing(value) else str(value) for value in series.tolist()]
+    values = ["" if is_null(value) else str(value) for value in series.tolist()]
     return described | {"kind": "text", "values": values}
 
 
@@ -294,7 +280,7 @@ def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
 def _timings(results: pd.DataFrame, column: str, tokens: list[list[str]]) -> list[list[int]]:
     if column not in results.columns:
         return [[] for _ in tokens]
-    lists = [None if _is_missing(value) else value for value in results[column].tolist()]
+    lists = [None if is_null(value) else value for value in results[column].tolist()]
     return [encode_timings(of_row, timings) for of_row, timings in zip(tokens, lists, strict=True)]
 
 
@@ -311,13 +297,7 @@ def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:
 
 
 def _texts(series: pd.Series) -> list[str]:
-    return ["" if _is_missing(value) else str(value) for value in series.tolist()]
-
-
-def _is_missing(value: Any) -> bool:
-    return (
-        value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
-    )
+    return ["" if is_null(value) else str(value) for value in series.tolist()]
 
 
 def _natural_order(text: str) -> list[tuple[int, int, str]]:

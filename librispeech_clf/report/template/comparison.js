@@ -20,16 +20,19 @@ function pairedFigures() {
 
 function showComparison(panel) {
   const board = make("div", { class: "board" });
-  const repaint = addPairedMaps(panel);
+  const changes = make("div", { class: "board" });
   panel.append(board);
+  const repaint = addPairedMaps(panel);
+  panel.append(changes);
   const render = () => {
     const paired = pairedFigures();
     const results = Object.values(paired).map((figure) => [figure, estimateRatio(state.rows, figure, speakerOf)]);
     const rows = results.map(([figure, result]) => [figure.label, formatFigure(figure, result.estimate), formatInterval(figure, result)]);
     const changed = [...state.rows].map((row) => [row, otherErrors(row) === null || wordErrors(row) === null ? 0 : otherErrors(row) - wordErrors(row)]).filter(([, change]) => change);
     board.replaceChildren(makePanel("Word error rate of both runs", "The interval of the difference draws both runs together (paired).", makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] })), ...makeTests());
-    addChanges(board, "Worse in the second run", changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]));
-    addChanges(board, "Better in the second run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
+    changes.replaceChildren();
+    addChanges(changes, "Worse in the second run", changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]));
+    addChanges(changes, "Better in the second run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
   };
   render();
   return { rows: () => { render(); repaint(); }, selected: repaint, open: repaint, resize: repaint };

@@ -112,6 +112,7 @@ function formatCell(column, row) {
 }
 
 function formatShare(value) {
+  if (value === 0) return "0 %";
   return value === null || value === undefined ? "–" : `${(value * 100).toFixed(value >= 0.9995 ? 0 : value < 0.1 ? 2 : 1)} %`;
 }
 
