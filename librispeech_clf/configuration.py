@@ -22,6 +22,8 @@ SOURCES = ("sample", "openslr", "huggingface", "files")
 STATES = ("training", "validation", "test", "additional")
 SOURCE_VARIABLE = "LIBRISPEECH_SOURCE"
 ROOT_VARIABLE = "LIBRISPEECH_ROOT"
+SUBSETS_VARIABLE = "LIBRISPEECH_SUBSETS"
+MODEL_VARIABLE = "LIBRISPEECH_MODEL"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +152,9 @@ def load_configuration(
 
     Args:
         path: A YAML file in the form of the package's config.yaml, which is read when it is None.
-        environment: LIBRISPEECH_SOURCE and LIBRISPEECH_ROOT override the file.
+        environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT and LIBRISPEECH_MODEL override the file; LIBRISPEECH_SUBSETS,
+            names separated by commas, become the subsets of training, validation and test alike (code-loader asks
+            for all three), so that one subset can be evaluated where only that one is on the disk.
 
     Returns:
         The settings; relative paths of the file start at the project root.
@@ -163,9 +167,16 @@ def load_configuration(
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such configuration file.")
     configuration = _build(Configuration, _read_yaml(path), place=path.name)
-    return configuration.with_corpus(
-        source=environment.get(SOURCE_VARIABLE) or None, root=environment.get(ROOT_VARIABLE) or None
+    subsets = [name for name in environment.get(SUBSETS_VARIABLE, "").split(",") if name]
+    configuration = configuration.with_corpus(
+        source=environment.get(SOURCE_VARIABLE) or None,
+        root=environment.get(ROOT_VARIABLE) or None,
+        subsets_by_state={state: subsets for state in STATES[:3]} if subsets else None,
     )
+    if environment.get(MODEL_VARIABLE):
+        model = ModelFileConfiguration(path=Path(environment[MODEL_VARIABLE]).expanduser().absolute())
+        configuration = dataclasses.replace(configuration, model=model)
+    return configuration
 
 
 def _read_yaml(path: Path) -> Any:

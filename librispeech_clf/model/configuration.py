@@ -73,7 +73,7 @@ BASE = Wav2Vec2Configuration()
 """facebook/wav2vec2-base-960h (its `config.json`)."""
 
 COMPACT = Wav2Vec2Configuration(
-    conv_dim=(64, 96, 128, 128, 192, 192, 192),
+    conv_dim=(32, 64, 96, 128, 160, 192, 192),
     hidden_size=256,
     num_hidden_layers=5,
     num_attention_heads=4,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 BASE_KERNELS = (10, 3, 3, 3, 3, 2, 2)
 BASE_STRIDES = (5, 2, 2, 2, 2, 2, 2)
+FRAME_DURATION_S = 0.02
+"""Seconds from one frame to the next: 320 samples, the product of the strides, at 16,000 Hz."""
 
 
 def count_frames(

@@ -1,0 +1,403 @@
+"""What Tensorleap sees of the integration: thin decorated functions over the package `librispeech_clf`.
+
+Read from top to bottom: data, model, loss, metrics, metadata, visualizers, latent space, simulations, and the
+integration test that wires them. Nothing is read or loaded when this file is imported.
+"""
+
+import os
+from functools import cache
+
+ON_PLATFORM = os.environ.get("IS_TENSORLEAP_PLATFORM") == "true"
+if not ON_PLATFORM:
+    os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")  # otherwise code-loader calls home when imported
+
+import numpy as np  # noqa: E402
+from code_loader.contract.datasetclasses import (  # noqa: E402
+    PredictionTypeHandler,
+    PreprocessResponse,
+    RawInputsForHeatmap,
+)
+from code_loader.contract.enums import (  # noqa: E402
+    DatasetMetadataType,
+    DataStateType,
+    LeapDataType,
+    MetricDirection,
+)
+from code_loader.contract.visualizer_classes import (  # noqa: E402
+    LeapAudio,
+    LeapGraph,
+    LeapHorizontalBar,
+    LeapImage,
+    LeapText,
+    LeapTextMask,
+)
+from code_loader.inner_leap_binder.leapbinder_decorators import (  # noqa: E402
+    tensorleap_custom_latent_space,
+    tensorleap_custom_layer,
+    tensorleap_custom_loss,
+    tensorleap_custom_metric,
+    tensorleap_custom_visualizer,
+    tensorleap_gt_encoder,
+    tensorleap_input_encoder,
+    tensorleap_integration_test,
+    tensorleap_load_model,
+    tensorleap_metadata,
+    tensorleap_preprocess,
+    tensorleap_simulation,
+)
+
+from librispeech_clf import audio as audio_reading  # noqa: E402
+from librispeech_clf import ctc_loss as ctc  # noqa: E402
+from librispeech_clf import metrics, simulations, visualizers, vocabulary  # noqa: E402
+from librispeech_clf.acoustic_statistics import acoustic_statistics as acoustics_of  # noqa: E402
+from librispeech_clf.configuration import Configuration, load_configuration  # noqa: E402
+from librispeech_clf.corpus.load import load_split  # noqa: E402
+from librispeech_clf.corpus.schema import Split, Utterance  # noqa: E402
+from librispeech_clf.metadata import readability, record, signal, text  # noqa: E402
+from librispeech_clf.model.lengths import FRAME_DURATION_S  # noqa: E402
+
+
+@cache
+def configuration() -> Configuration:
+    """Read config.yaml and the environment, once."""
+    return load_configuration()
+
+
+@cache
+def split_of(state: str) -> Split:
+    """Open the split of a state, once."""
+    return load_split(configuration().corpus, state)
+
+
+def read_waveform(utterance: Utterance) -> np.ndarray:
+    """Return the raw waveform, float32 (N,) in [-1, 1]."""
+    return audio_reading.read_waveform(utterance, sampling_rate=configuration().audio.sampling_rate)
+
+
+def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
+    """Return metadata types as code-loader names them."""
+    return {key: DatasetMetadataType[name] for key, name in types.items()}
+
+
+# Data
+
+
+@tensorleap_preprocess()
+def preprocess() -> list[PreprocessResponse]:
+    """Open every configured split; sample ids are utterance ids."""
+    splits = [split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets]
+    return [
+        PreprocessResponse(data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name])
+        for split in splits
+    ]
+
+
+@tensorleap_input_encoder("audio", channel_dim=-1)
+def encode_audio(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
+    """Return the model's input: float32 (max_samples,), normalised over the real samples, then zero-padded."""
+    utterance = preprocess_response.data.utterance(utterance_id)
+    normalized = audio_reading.normalize(read_waveform(utterance))
+    return audio_reading.pad(
+        normalized, max_samples=configuration().audio.max_samples, utterance_id=utterance.id
+    )
+
+
+@tensorleap_gt_encoder("transcript")
+def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
+    """Return the CTC labels: float32 (max_letters,), label ids, then zeros."""
+    utterance = preprocess_response.data.utterance(utterance_id)
+    labels = vocabulary.encode(utterance.text, utterance_id=utterance.id)
+    return vocabulary.pad_labels(labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id)
+
+
+@tensorleap_gt_encoder("transcript_length")
+def encode_transcript_length(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
+    """Return the number of CTC labels, float32 (1,)."""
+    utterance = preprocess_response.data.utterance(utterance_id)
+    return np.array([len(vocabulary.encode(utterance.text, utterance_id=utterance.id))], np.float32)
+
+
+# Model
+
+
+def register_custom_layers() -> None:
+    """Tell code-loader the layers that the .h5 file is made of, once."""
+    from code_loader.inner_leap_binder import global_leap_binder
+
+    from librispeech_clf.model.layers import CUSTOM_LAYERS
+
+    for layer in CUSTOM_LAYERS:
+        if layer.__name__ not in global_leap_binder.setup_container.custom_layers:
+            tensorleap_custom_layer(layer.__name__)(layer)
+
+
+if ON_PLATFORM:
+    register_custom_layers()  # imports TensorFlow: elsewhere load_model does it
+
+
+@tensorleap_load_model([PredictionTypeHandler("letters", list(vocabulary.LETTERS), channel_dim=-1)])
+def load_model():
+    """Load the Keras model that config.yaml names."""
+    from librispeech_clf.model.load import load_model as load
+
+    register_custom_layers()
+    return load(configuration().model.path)
+
+
+@tensorleap_custom_loss("ctc_loss")
+def ctc_loss(letters: np.ndarray, transcript: np.ndarray) -> np.ndarray:
+    """Return the CTC loss of each utterance in nats, float32 (B,)."""
+    return ctc.ctc_loss(letters, transcript)
+
+
+# Metrics
+
+UP, DOWN = MetricDirection.Upward, MetricDirection.Downward
+WORD_DIRECTIONS = {
+    "word_error_rate": DOWN,
+    "match_error_rate": DOWN,
+    "word_information_lost": DOWN,
+    "word_information_preserved": UP,
+    "word_hits": UP,
+    "word_substitutions": DOWN,
+    "word_deletions": DOWN,
+    "word_insertions": DOWN,
+}
+CHARACTER_DIRECTIONS = {
+    "character_error_rate": DOWN,
+    "character_hits": UP,
+    "character_substitutions": DOWN,
+    "character_deletions": DOWN,
+    "character_insertions": DOWN,
+}
+COUNTS = ("hits", "substitutions", "deletions", "insertions")
+
+
+def rates_only(directions: dict[str, MetricDirection]) -> dict[str, bool]:
+    """Ask for insights on rates, not on counts, which mostly tell how long an utterance is."""
+    return {key: not key.endswith(COUNTS) for key in directions}
+
+
+@tensorleap_custom_metric("word_errors", direction=WORD_DIRECTIONS, compute_insights=rates_only(WORD_DIRECTIONS))
+def word_errors(letters: np.ndarray, transcript: np.ndarray) -> dict[str, np.ndarray]:
+    """Return word error rates and counts, each float32 (B,)."""
+    return metrics.word_errors(letters, transcript)
+
+
+@tensorleap_custom_metric(
+    "character_errors", direction=CHARACTER_DIRECTIONS, compute_insights=rates_only(CHARACTER_DIRECTIONS)
+)
+def character_errors(letters: np.ndarray, transcript: np.ndarray) -> dict[str, np.ndarray]:
+    """Return character error rate and counts, each float32 (B,)."""
+    return metrics.character_errors(letters, transcript)
+
+
+@tensorleap_custom_metric("confidence", direction=UP, compute_insights=True)
+def confidence(letters: np.ndarray) -> np.ndarray:
+    """Return the mean log-probability of the greedy path per emitted letter, float32 (B,)."""
+    return metrics.confidence(letters)
+
+
+# Metadata
+
+
+@tensorleap_metadata("signal", metadata_type=typed(signal.SIGNAL_METADATA_TYPES))
+def signal_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
+    """Measure the raw waveform."""
+    utterance = preprocess_response.data.utterance(utterance_id)
+    sampling_rate = configuration().audio.sampling_rate
+    return signal.signal_metadata(
+        read_waveform(utterance), sampling_rate=sampling_rate, transcript=utterance.text
+    )
+
+
+@tensorleap_metadata("text", metadata_type=typed(text.TEXT_METADATA_TYPES))
+def text_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
+    """Count words and letters."""
+    return text.text_metadata(preprocess_response.data.utterance(utterance_id).text)
+
+
+@tensorleap_metadata("readability", metadata_type=typed(readability.READABILITY_METADATA_TYPES))
+def readability_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
+    """Grade the transcript's difficulty."""
+    return readability.readability_metadata(preprocess_response.data.utterance(utterance_id).text)
+
+
+@tensorleap_metadata("record", metadata_type=typed(record.RECORD_METADATA_TYPES))
+def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
+    """Look up reader, chapter, book and subset."""
+    split = preprocess_response.data
+    utterance = split.utterance(utterance_id)
+    rows = {"speaker": split.speaker(utterance), "chapter": split.chapter(utterance), "book": split.book(utterance)}
+    return record.record_metadata(utterance, **rows, subset=split.subset_of(utterance))
+
+
+# Visualizers. A heatmap function receives the heatmap under the input's name, and the input in `raw_inputs`.
+
+
+@tensorleap_custom_visualizer("hypothesis", LeapDataType.Text)
+def hypothesis(letters: np.ndarray) -> LeapText:
+    """Show the greedy hypothesis."""
+    return visualizers.show_hypothesis(letters)
+
+
+@tensorleap_custom_visualizer("reference", LeapDataType.Text)
+def reference(transcript: np.ndarray) -> LeapText:
+    """Show the transcript."""
+    return visualizers.show_reference(transcript)
+
+
+def waveform_heatmap(audio: np.ndarray, raw_inputs: RawInputsForHeatmap) -> np.ndarray:
+    """Map the engine's heatmap over the input onto the points of `waveform`."""
+    raw_audio = raw_inputs.raw_input_by_vizualizer_arg_name["audio"]
+    return visualizers.map_waveform_heatmap(audio, audio=raw_audio)
+
+
+@tensorleap_custom_visualizer("waveform", LeapDataType.Graph, heatmap_function=waveform_heatmap)
+def waveform(audio: np.ndarray) -> LeapGraph:
+    """Draw the waveform over seconds."""
+    return visualizers.draw_waveform(audio, sampling_rate=configuration().audio.sampling_rate)
+
+
+def mel_spectrogram_heatmap(audio: np.ndarray, raw_inputs: RawInputsForHeatmap) -> np.ndarray:
+    """Map the engine's heatmap over the input onto the columns of `mel_spectrogram`."""
+    raw_audio = raw_inputs.raw_input_by_vizualizer_arg_name["audio"]
+    sampling_rate = configuration().audio.sampling_rate
+    return visualizers.map_mel_spectrogram_heatmap(audio, audio=raw_audio, sampling_rate=sampling_rate)
+
+
+@tensorleap_custom_visualizer("mel_spectrogram", LeapDataType.Image, heatmap_function=mel_spectrogram_heatmap)
+def mel_spectrogram(audio: np.ndarray) -> LeapImage:
+    """Draw the mel spectrogram in dB, low frequencies at the bottom."""
+    return visualizers.draw_mel_spectrogram(audio, sampling_rate=configuration().audio.sampling_rate)
+
+
+@tensorleap_custom_visualizer("audio_player", LeapDataType.Audio)
+def audio_player(audio: np.ndarray) -> LeapAudio:
+    """Play the utterance over its spectrogram."""
+    return visualizers.play_audio(audio, sampling_rate=configuration().audio.sampling_rate)
+
+
+@tensorleap_custom_visualizer("word_alignment", LeapDataType.TextMask)
+def word_alignment(letters: np.ndarray, transcript: np.ndarray) -> LeapTextMask:
+    """Align reference and hypothesis word by word."""
+    return visualizers.show_word_alignment(letters, transcript)
+
+
+@tensorleap_custom_visualizer("character_alignment", LeapDataType.TextMask)
+def character_alignment(letters: np.ndarray, transcript: np.ndarray) -> LeapTextMask:
+    """Align reference and hypothesis letter by letter."""
+    return visualizers.show_character_alignment(letters, transcript)
+
+
+@tensorleap_custom_visualizer("letter_posteriors", LeapDataType.Image)
+def letter_posteriors(letters: np.ndarray) -> LeapImage:
+    """Draw the probability of every letter over time."""
+    return visualizers.draw_letter_posteriors(letters, frame_duration_s=FRAME_DURATION_S)
+
+
+@tensorleap_custom_visualizer("word_confidence", LeapDataType.Text)
+def word_confidence(letters: np.ndarray) -> LeapText:
+    """Show the hypothesis, each word coloured by the model's confidence."""
+    return visualizers.show_word_confidence(letters)
+
+
+@tensorleap_custom_visualizer("edit_operations", LeapDataType.HorizontalBar)
+def edit_operations(letters: np.ndarray, transcript: np.ndarray) -> LeapHorizontalBar:
+    """Count hits, substitutions, deletions and insertions."""
+    return visualizers.show_edit_operations(letters, transcript)
+
+
+# Latent space and simulations
+
+
+@tensorleap_custom_latent_space("acoustic_statistics")
+def acoustic_statistics(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
+    """Describe how an utterance sounds, whatever the model makes of it."""
+    utterance = preprocess_response.data.utterance(utterance_id)
+    sampling_rate = configuration().audio.sampling_rate
+    return acoustics_of(read_waveform(utterance), sampling_rate=sampling_rate)
+
+
+def simulate(name: str, **arguments) -> PreprocessResponse:
+    """Grow a simulated split from the test split."""
+    sampling_rate = configuration().audio.sampling_rate
+    split = getattr(simulations, name)(split_of("test"), **arguments, sampling_rate=sampling_rate)
+    return PreprocessResponse(
+        data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType.additional
+    )
+
+
+@tensorleap_simulation("additive_noise", simulations.SIMULATION_PARAMETERS["additive_noise"])
+def additive_noise(kind: str, ratio_db: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
+    """Add white noise, pink noise or babble at a signal-to-noise ratio in dB."""
+    return simulate("additive_noise", kind=kind, ratio_db=ratio_db, N=N, seed=seed)
+
+
+@tensorleap_simulation("reverberation", simulations.SIMULATION_PARAMETERS["reverberation"])
+def reverberation(decay_time_s: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
+    """Add room echo of a decay time in seconds."""
+    return simulate("reverberation", decay_time_s=decay_time_s, N=N, seed=seed)
+
+
+@tensorleap_simulation("telephone", simulations.SIMULATION_PARAMETERS["telephone"])
+def telephone(highest_hz: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
+    """Keep the telephone band only."""
+    return simulate("telephone", highest_hz=highest_hz, N=N, seed=seed)
+
+
+@tensorleap_simulation("tempo", simulations.SIMULATION_PARAMETERS["tempo"])
+def tempo(rate: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
+    """Speak faster or slower at the same pitch."""
+    return simulate("tempo", rate=rate, N=N, seed=seed)
+
+
+@tensorleap_simulation("clipping", simulations.SIMULATION_PARAMETERS["clipping"])
+def clipping(share: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
+    """Clip a share of the samples."""
+    return simulate("clipping", share=share, N=N, seed=seed)
+
+
+@tensorleap_simulation("packet_loss", simulations.SIMULATION_PARAMETERS["packet_loss"])
+def packet_loss(share: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
+    """Lose a share of the packets."""
+    return simulate("packet_loss", share=share, N=N, seed=seed)
+
+
+# The wiring
+
+
+@tensorleap_integration_test()
+def integration_test(utterance_id: str, preprocess_response: PreprocessResponse) -> None:
+    """Call everything once, as the engine does; code-loader reads the wiring from these calls."""
+    audio = encode_audio(utterance_id, preprocess_response)
+    transcript = encode_transcript(utterance_id, preprocess_response)
+    encode_transcript_length(utterance_id, preprocess_response)
+    letters = load_model()(audio)
+
+    ctc_loss(letters, transcript)
+    word_errors(letters, transcript)
+    character_errors(letters, transcript)
+    confidence(letters)
+
+    signal_metadata(utterance_id, preprocess_response)
+    text_metadata(utterance_id, preprocess_response)
+    readability_metadata(utterance_id, preprocess_response)
+    record_metadata(utterance_id, preprocess_response)
+    acoustic_statistics(utterance_id, preprocess_response)
+
+    hypothesis(letters)
+    reference(transcript)
+    waveform(audio)
+    mel_spectrogram(audio)
+    audio_player(audio)
+    word_alignment(letters, transcript)
+    character_alignment(letters, transcript)
+    letter_posteriors(letters)
+    word_confidence(letters)
+    edit_operations(letters, transcript)
+
+
+if __name__ == "__main__":
+    first = preprocess()[0]
+    integration_test(first.sample_ids[0], first)
