@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path) -> pyarrow.Table:
+def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row: int = 0) -> pyarrow.Table:
     """A table with the columns of the corpus schema.
 
     Args:
@@ -23,26 +24,33 @@ def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path) -> pyarro
             `speaker_id`, `chapter_id`.
         place: Where the table comes from, for messages.
         folder: Where relative audio paths start.
+        first_row: Where the table starts in its file, for messages.
 
     Raises:
         ValueError: A column is missing or of the wrong type, or a row has no id, text or audio.
     """
     import pyarrow
+    import pyarrow.compute
 
-    contents, paths = _audio_columns(table, place=place, folder=folder)
+    contents, names = _audio_columns(table, place=place)
+    paths = _absolute_paths(contents, names, folder=folder)
     columns = [
-        _ids(table, paths, place=place),
+        _ids(table, names, place=place),
         pyarrow.StructArray.from_arrays([contents, paths], ["bytes", "path"]),
         _column(table, "text", pyarrow.string(), place=place),
         _numbers(table, "speaker_id", place=place),
         _numbers(table, "chapter_id", place=place),
     ]
-    _refuse_missing(columns[0], "id", place=place)
-    _refuse_missing(columns[2], "text", place=place)
+    present = {
+        "audio": pyarrow.compute.or_(contents.is_valid(), paths.is_valid()),
+        "id": columns[0].is_valid(),
+        "text": columns[2].is_valid(),
+    }
+    _refuse_missing(present, place=place, first_row=first_row)
     return pyarrow.Table.from_arrays(columns, schema=dataset_features().arrow_schema)
 
 
-def _audio_columns(table: pyarrow.Table, *, place: str, folder: Path) -> tuple[pyarrow.Array, pyarrow.Array]:
+def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, pyarrow.Array]:
     """The columns of encoded audio and of paths."""
     import pyarrow
 
@@ -60,23 +68,21 @@ def _audio_columns(table: pyarrow.Table, *, place: str, folder: Path) -> tuple[p
         contents, paths = nothing, audio
     else:
         contents, paths = audio, nothing
-    contents = _cast(contents, pyarrow.binary(), place=f"{place}: {name}")
-    paths = _cast(paths, pyarrow.string(), place=f"{place}: {name}")
-    return contents, _absolute_paths(contents, paths, place=place, folder=folder)
+    return (
+        _cast(contents, pyarrow.binary(), place=f"{place}: {name}"),
+        _cast(paths, pyarrow.string(), place=f"{place}: {name}"),
+    )
 
 
-def _absolute_paths(contents: Any, paths: Any, *, place: str, folder: Path) -> pyarrow.Array:
+def _absolute_paths(contents: Any, names: Any, *, folder: Path) -> pyarrow.Array:
     """The paths; those without encoded audio beside them made absolute."""
     import pyarrow
 
-    absolute = []
-    for row, (has_content, path) in enumerate(
-        zip(contents.is_valid().to_pylist(), paths.to_pylist(), strict=True)
-    ):
-        if not has_content and path is None:
-            raise ValueError(f"{place}: row {row} has no audio; give bytes or a path.")
-        absolute.append(path if has_content else str(folder / path))
-    return pyarrow.array(absolute, pyarrow.string())
+    paths = [
+        name if has_content or name is None else str(folder / name)
+        for has_content, name in zip(contents.is_valid().to_pylist(), names.to_pylist(), strict=True)
+    ]
+    return pyarrow.array(paths, pyarrow.string())
 
 
 def _ids(table: pyarrow.Table, paths: Any, *, place: str) -> pyarrow.Array:
@@ -127,7 +133,10 @@ def _is_text(kind: pyarrow.DataType) -> bool:
     return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
 
-def _refuse_missing(values: pyarrow.Array, name: str, *, place: str) -> None:
-    if values.null_count:
-        row = values.is_null().to_pylist().index(True)
-        raise ValueError(f"{place}: row {row} has no {name}; give every row one.")
+def _refuse_missing(present: Mapping[str, Any], *, place: str, first_row: int) -> None:
+    """Raises at the first row that lacks one of the columns."""
+    for name, column in present.items():
+        rows = column.to_pylist()
+        if not all(rows):
+            row = first_row + rows.index(False)
+            raise ValueError(f"{place}: row {row} has no {name}; give every row one.")

@@ -76,10 +76,14 @@ def _parquet_tables(paths: Sequence[Path]) -> Iterator[pyarrow.Table]:
     import pyarrow.parquet
 
     for path in paths:
+        first_row = 0
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
-                table = pyarrow.Table.from_batches([batch])
-                yield to_corpus_table(table, place=str(path), folder=path.parent)
+            # One row group after the other: pyarrow keeps what it has read until the iterator ends.
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group]):
+                    table = pyarrow.Table.from_batches([batch])
+                    yield to_corpus_table(table, place=str(path), folder=path.parent, first_row=first_row)
+                    first_row += len(batch)
 
 
 def _folder_tables(metadata: Path) -> Iterator[pyarrow.Table]:

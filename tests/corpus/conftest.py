@@ -139,6 +139,9 @@ class Server(ThreadingHTTPServer):
         self.pause_s = 0.0
         self.requests: list[str | None] = []
 
+    def handle_error(self, *_: object) -> None:
+        """Keeps quiet when a client is killed."""
+
     @property
     def url(self) -> str:
         """The server's address."""

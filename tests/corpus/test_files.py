@@ -66,6 +66,15 @@ def test_column_that_does_not_fit_is_named(tmp_path, columns, message):
         files.open_subset(tmp_path, "own")
 
 
+def test_row_is_counted_in_the_whole_file(tmp_path):
+    texts = ["A"] * 150
+    texts[140] = None
+    table = pa.table({"audio": [b"x"] * 150, "text": texts, "id": [str(row) for row in range(150)]})
+    pa.parquet.write_table(table, tmp_path / "own.parquet", row_group_size=100)
+    with pytest.raises(ValueError, match="own.parquet: row 140 has no text"):
+        files.open_subset(tmp_path, "own")
+
+
 def test_changed_parquet_is_noticed(tmp_path, make_parquet, make_rows):
     make_parquet(tmp_path / "own.parquet")
     assert len(files.open_subset(tmp_path, "own")) == 4
