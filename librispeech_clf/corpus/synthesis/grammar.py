@@ -76,7 +76,7 @@ def _draw(symbol: str, generator: np.random.Generator) -> str:
     if symbol in _special():
         return _special()[symbol](generator)
     name, _, form = symbol.rpartition("_")
-    if form in FORMS:
+    if form in FORMS and not symbol.startswith("wide"):
         return inflect(_pick(name, generator), form)
     return _pick(symbol, generator)
 
@@ -95,20 +95,20 @@ def _mixed(**shares: float) -> Callable[[np.random.Generator], str]:
 
 @functools.lru_cache(maxsize=1)
 def _special() -> Mapping[str, Callable[[np.random.Generator], str]]:
-    noun = _mixed(thing=0.25, person=0.1, place_noun=0.1, abstract=0.13, easy_noun=0.3, wide_noun=0.12)
+    noun = _mixed(thing=0.25, person=0.1, place_noun=0.1, abstract=0.13, easy_noun=0.28, wide_noun=0.14)
     return {
         "noun": noun,
         "nouns": lambda g: pluralize(noun(g)) if g.random() < 0.85 else _pick("wide_nouns", g),
-        "adjective": _mixed(adjective=0.62, easy_adjective=0.26, wide_adjective=0.12),
+        "adjective": _mixed(adjective=0.58, easy_adjective=0.26, wide_adjective=0.16),
         "manner": _mixed(manner=0.7, wide_adverb=0.3),
         "any": _mixed(
-            easy=0.48,
-            preposition=0.1,
-            determiner=0.1,
-            conjunction=0.06,
-            subject_pronoun=0.08,
-            wide_word=0.14,
-            rare_name=0.04,
+            common=0.3,
+            easy=0.4,
+            wide_word=0.2,
+            rare_name=0.03,
+            wide_nouns=0.03,
+            surname=0.02,
+            given_name=0.02,
         ),
     }
 

@@ -15,6 +15,19 @@ TAGGED_WORDS = Path("/usr/share/festival/dicts/wsj.wp39.poslexR")
 PRONOUNCED_WORDS = Path("/usr/share/festival/dicts/cmu/cmudict-0.4.out")
 """The CMU pronouncing dictionary as festival ships it (Debian package festlex-cmu)."""
 
+WIDE_TAGS = {
+    "noun": "nn",
+    "nouns": "nns",
+    "adjective": "jj",
+    "adverb": "rb",
+    "verb": "vbd",
+    "verb_base": "vb",
+    "verb_third": "vbz",
+    "verb_gerund": "vbg",
+    "verb_participle": "vbn",
+}
+"""List of wide words -> Penn Treebank tag of festival's lexicon."""
+
 
 def read_own_lists() -> dict[str, tuple[str, ...]]:
     """Read word_lists.txt: list name -> words, underscores turned into spaces."""
@@ -70,13 +83,7 @@ def load_word_lists() -> Mapping[str, tuple[str, ...]]:
     lists["easy"] = easy
     lists["easy_noun"] = of_tag(easy, "nn")
     lists["easy_adjective"] = of_tag(easy, "jj")
-    for name, tag in (
-        ("noun", "nn"),
-        ("nouns", "nns"),
-        ("adjective", "jj"),
-        ("verb", "vbd"),
-        ("adverb", "rb"),
-    ):
+    for name, tag in WIDE_TAGS.items():
         lists[f"wide_{name}"] = of_tag(wide, tag)
     lists["wide_word"] = tuple(sorted(word for word in wide if "nnp" not in tagged[word]))
     lists["rare_name"] = read_pronounced_words()
