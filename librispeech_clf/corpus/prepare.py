@@ -69,9 +69,10 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
         ValueError: The archive has the wrong checksum, is damaged, or would write outside its folder.
     """
     tree = openslr.tree_folder(root)
-    if (tree / archive.subset).is_dir():
-        return False
     work = tree.parent / WORK_NAME
+    if (tree / archive.subset).is_dir():
+        (work / f"{archive.subset}.tar.gz").unlink(missing_ok=True)  # of a run killed at its very end
+        return False
     work.mkdir(parents=True, exist_ok=True)
     with _lock(work / f"{archive.subset}.lock", report):
         if (tree / archive.subset).is_dir():
@@ -100,7 +101,7 @@ def _download_and_unpack(archive: Archive, tree: Path, work: Path, *, base_url: 
     try:
         unpack_archive(file, unpacked, on_progress=lambda done, total: report("unpack", done, total))
         move_into_place(unpacked, tree, archive.subset)
-        file.unlink()
+        file.unlink(missing_ok=True)
     except ValueError:
         file.unlink()
         raise

@@ -185,3 +185,14 @@ def test_split_of_utterances_made_in_memory(tmp_path, configuration, make_tree):
     copy = Split("test", dataset, {"made": 2}, split.speakers, split.chapters, split.books)
     assert dataset.features == split.dataset.features
     assert [copy.utterance(utterance_id) for utterance_id in copy.ids] == utterances
+
+
+def test_bundled_corpus_is_the_default(configuration):
+    corpus = configuration.with_corpus(source="sample").corpus
+    splits = [load_split(corpus, state) for state in corpus.subsets_by_state]
+    assert [split.name for split in splits] == ["training", "validation", "test"]
+    for split in splits:
+        utterance = split.utterance(split.ids[0])
+        assert split.speaker(utterance).gender in ("F", "M")
+        assert split.book(utterance).title
+        assert len(read_waveform(utterance, sampling_rate=16000)) > 16000

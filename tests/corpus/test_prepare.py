@@ -109,6 +109,15 @@ def test_second_run_does_nothing(root, server, pack):
     assert server.requests == before
 
 
+def test_archive_left_by_a_run_killed_at_its_very_end_is_removed(root, server, pack):
+    archive = pack()
+    run(archive, root, server)
+    leftover = root / ".prepare-data" / "test-clean.tar.gz"
+    leftover.write_bytes(server.content)
+    assert not run(archive, root, server)
+    assert not leftover.exists()
+
+
 def test_second_subset_joins_the_first(tmp_path, root, server, pack):
     run(pack("test-clean"), root, server)
     (root / "LibriSpeech" / "SPEAKERS.TXT").write_text("corrected by hand\n")
