@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -61,7 +62,7 @@ def download(url: str, path: Path, *, on_progress: OnProgress) -> None:
                 return
             error: Exception | None = None
         except NETWORK_ERRORS as network_error:
-            _refuse_if_final(url, network_error)
+            _refuse_if_final(url, network_error, begun=_size(path) > 0)
             error = network_error
         failures = 0 if _size(path) > most else failures + 1
         most = max(most, _size(path))
@@ -118,8 +119,10 @@ def _complete_or_restart(path: Path, size: int, total: int | None) -> bool:
     return size == total
 
 
-def _refuse_if_final(url: str, error: Exception) -> None:
-    """Raises when trying again is of no use."""
+def _refuse_if_final(url: str, error: Exception, *, begun: bool) -> None:
+    """Raises when trying again is of no use: no such file, or no such server before anything came from it."""
+    if isinstance(getattr(error, "reason", None), socket.gaierror) and not begun:
+        raise ConnectionError(f"{url}: {error}; check the network connection and --base-url.") from error
     if isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500 and error.code not in (408, 429):
         raise FileNotFoundError(
             f"{url}: the server answers {error.code} {error.reason}; check --base-url."

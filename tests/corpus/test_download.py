@@ -123,6 +123,15 @@ def test_connection_that_brings_nothing(server, path):
     assert path.read_bytes() == CONTENT[:100]
 
 
+def test_server_that_has_no_address(tmp_path):
+    with pytest.raises(
+        ConnectionError, match="no-such-server.invalid/file: .*; check the network connection"
+    ):
+        download.download(
+            "http://no-such-server.invalid/file", tmp_path / "file", on_progress=lambda *_: None
+        )
+
+
 def test_server_that_is_not_there(tmp_path):
     with pytest.raises(ConnectionError, match="6 attempts brought nothing more .*refused"):
         download.download("http://127.0.0.1:9/file", tmp_path / "file", on_progress=lambda *_: None)
