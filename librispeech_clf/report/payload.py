@@ -12,7 +12,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.evaluation.results_table import METADATA_GROUPS, is_null, physical_unit, readable_name
+from librispeech_clf.evaluation.results_table import (
+    METADATA_GROUPS,
+    count_errors,
+    find_scored,
+    is_null,
+    physical_unit,
+    readable_name,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +43,7 @@ METRICS = (
     "confidence",
     "ctc_loss",
 )
+WHOLE_SECTIONS = ("clusters", "latent_maps", "other_latent_maps", "robustness")
 MAX_LEVELS = 400
 SIGNIFICANT_DIGITS = 5
 TIME_UNITS_PER_SECOND = 100
@@ -215,15 +223,75 @@ def build_comparison(results: pd.DataFrame, other: pd.DataFrame | None) -> dict[
 
 
 def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert the analysis sections, with row numbers in place of utterance ids.
+    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids.
 
     Args:
         ids: utterance ids in the order of the rows.
-        analysis: sections by name; absent and None sections are left out.
+        analysis: sections by name; absent, None and other sections are left out.
     """
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
     sections = {key: make_plain(value) for key, value in (analysis or {}).items() if value is not None}
-    return {key: _replace_ids(value, rows) for key, value in sections.items()}
+    chosen = {key: sections[key] for key in WHOLE_SECTIONS if key in sections}
+    if "dashboards" in sections:
+        boards = [board for board in sections["dashboards"] if board["association"]]
+        chosen["dashboards"] = [
+            {key: board[key] for key in ("metric", "against", "association")} for board in boards
+        ]
+    if "comparison" in sections:
+        kept = ("names", "word", "character", "unchanged")
+        chosen["comparison"] = {key: sections["comparison"].get(key) for key in kept}
+    return {key: _replace_ids(value, rows) for key, value in chosen.items()}
+
+
+def split_simulated(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a results table into the recordings as they are and those with simulated conditions.
+
+    A table without the column `simulation`, or with simulated rows only, is taken as it is.
+    """
+    if "simulation" not in results.columns:
+        return results, results.iloc[:0]
+    simulated = results["simulation"].notna()
+    if simulated.all():
+        return results, results.iloc[:0]
+    return results[~simulated].reset_index(drop=True), results[simulated].reset_index(drop=True)
+
+
+def build_simulated(ids: Sequence[str], simulated: pd.DataFrame) -> list[dict[str, Any]]:
+    """Build, per simulation, each simulated utterance's row number, severity, errors and reference words.
+
+    Args:
+        ids: ids of the recordings in the order of the rows; a simulated id is one of them, or one of them
+            with "+" and the conditions behind.
+        simulated: the simulated rows of the results table; failed ones and those of other recordings are
+            left out.
+    """
+    if simulated.empty:
+        return []
+    rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
+    scored = find_scored(simulated)
+    errors, words = count_errors(scored)
+    found = [rows.get(name, rows.get(name.rpartition("+")[0], -1)) for name in _texts(scored["utterance_id"])]
+    table = scored[["simulation", "severity"]].assign(row=found, errors=errors, words=words)
+    return [
+        {
+            "simulation": str(name),
+            "severity_name": name_severity(str(name)),
+            **{key: make_plain(of_name[key]) for key in ("row", "severity", "errors", "words")},
+        }
+        for name, of_name in table[table["row"] >= 0].groupby("simulation")
+    ]
+
+
+def name_severity(simulation: str) -> str:
+    """Name the number which makes a simulation more or less severe: "ratio in dB", or just "severity"."""
+    from librispeech_clf.simulations import SIMULATION_PARAMETERS
+
+    parameters = SIMULATION_PARAMETERS.get(simulation, {})
+    numeric = [name for name, declared in parameters.items() if declared["type"] == "float"]
+    if not numeric:
+        return "severity"
+    unit = physical_unit(numeric[0])
+    return readable_name(numeric[0]) + (f" in {unit}" if unit else "")
 
 
 def build_payload(
@@ -237,13 +305,15 @@ def build_payload(
     """Build everything the page needs except the audio.
 
     Args:
-        results: one row per utterance, as in results.parquet.
+        results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness
+            charts.
         analysis: optional sections (`clusters`, `latent_maps`, `other_latent_maps`, `dashboards`,
             `comparison`, `robustness`): records, arrays or tables; absent and None ones are left out.
         other: results of a second run over the same utterances, for the comparison.
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
     """
+    results, simulated = split_simulated(results)
     references, hypotheses = _texts(results["reference"]), _texts(results["hypothesis"])
     word_operations, letter_operations = align_texts(references, hypotheses)
     failures = _texts(results["error"]) if "error" in results.columns else [""] * len(results)
@@ -261,7 +331,8 @@ def build_payload(
         "letter_operations": _blank_failures(letter_operations, failures),
         "word_timings": _timings(results, "words", [text.split() for text in hypotheses]),
         "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
-        "other": build_comparison(results, other),
+        "other": build_comparison(results, None if other is None else split_simulated(other)[0]),
+        "simulated": build_simulated(ids, simulated),
         "analysis": build_analysis(ids, analysis),
     }
 

@@ -5,6 +5,7 @@ import io
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from librispeech_clf.report.page import write_page
@@ -29,16 +30,26 @@ def results(make_results):
     return make_results(120, speakers=10)
 
 
+def simulate(results, severity: float):
+    """Make rows of a simulation with one word more wrong per utterance."""
+    ids = [f"{name}+additive_noise-{severity}" for name in results["utterance_id"]]
+    worse = results["word_insertions"] + 1
+    return results.assign(
+        utterance_id=ids, simulation="additive_noise", severity=severity, word_insertions=worse
+    )
+
+
 @pytest.fixture(scope="module")
 def report(results, make_results, make_analysis, make_audio, tmp_path_factory):
     """Write a page with every section."""
-    noise = [{"severity": 20, "rate": 0.2, "low": 0.1, "high": 0.3}, {"severity": 0, "rate": 0.6}]
-    analysis = make_analysis(results) | {"robustness": {"additive_noise": noise}}
+    noisy = [simulate(results, severity) for severity in (20.0, 10.0)]
+    analysis = make_analysis(results)
     analysis["other_latent_maps"] = analysis["latent_maps"]
     other = results.assign(word_insertions=results["word_insertions"] + 1)
     audio = make_audio(duration_s=2.0)
     path = tmp_path_factory.mktemp("report") / "index.html"
-    return write_page(path, results, analysis=analysis, audio=lambda _: audio, other=other, title="Test")
+    table = pd.concat([results, *noisy], ignore_index=True)
+    return write_page(path, table, analysis=analysis, audio=lambda _: audio, other=other, title="Test")
 
 
 @pytest.fixture
@@ -261,6 +272,43 @@ def test_comparison_gives_the_paired_difference(opened, results):
     words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
     assert f"{100 * len(scored) / words:.2f}" in text
     assert f"Worse in the second run: {len(scored)}" in opened.run("return document.body.innerText")
+
+
+def test_robustness_follows_the_filters(opened, results):
+    opened.run("document.querySelector('fieldset[data-key=record_gender] input').click()")
+    chosen = results[results["record_gender"] == "F"]
+    wait_for_count(opened, len(chosen))
+    show(opened, "robustness")
+    rate = word_error_rate(simulate(chosen, 20.0))
+    dot = opened.driver.find_element("css selector", "#panel svg circle")
+    opened.run("arguments[0].dispatchEvent(new PointerEvent('pointermove', {clientX: 9, clientY: 9}))", dot)
+    assert f"10: {100 * rate:.1f} %" in opened.run("return document.getElementById('tooltip').textContent")
+
+
+def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
+    from librispeech_clf.evaluation import clusters, comparison, dashboards, latent_maps, robustness
+
+    other = results.assign(word_insertions=results["word_insertions"] + results["word_hits"] % 2)
+    table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)
+    analysis = {
+        "clusters": clusters.find_clusters(results),
+        "latent_maps": latent_maps.make_latent_maps(results),
+        "other_latent_maps": latent_maps.make_latent_maps(other),
+        "dashboards": dashboards.make_dashboards(results, replicates=100),
+        "comparison": comparison.compare_runs(results, other, names=("one", "two"), replicates=100),
+        "robustness": robustness.measure_robustness(table, replicates=100),
+    }
+    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, other=other))
+    for section in SECTIONS:
+        show(browser, section)
+        text = browser.run("return document.getElementById('panel').innerText")
+        assert len(text) > 60
+        assert "undefined" not in text and "NaN" not in text and "[object" not in text
+    assert browser.problems() == []
+    show(browser, "clusters")
+    assert "Reader 3" in browser.run("return document.querySelector('.flagged').innerText")
+    show(browser, "comparison")
+    assert "matched pairs" in browser.run("return document.getElementById('panel').innerText")
 
 
 def test_dashboard_choices_draw(opened):

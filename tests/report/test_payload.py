@@ -127,9 +127,57 @@ def test_timings_skip_blank_letters():
 
 
 def test_analysis_holds_rows_instead_of_ids():
-    analysis = {"clusters": {"clusters": [{"utterance_ids": ("b", "gone", "a")}]}, "robustness": None}
+    analysis = {
+        "clusters": {"clusters": [{"utterance_ids": ("b", "gone", "a")}]},
+        "robustness": None,
+        "confusions": {"words": []},
+    }
     built = payloads.build_analysis(["a", "b"], analysis)
     assert built == {"clusters": {"clusters": [{"rows": [1, -1, 0]}]}}
+
+
+def test_analysis_keeps_tests_only_of_dashboards_and_comparison():
+    board = {"metric": "ctc_loss", "against": "text_word_count", "association": {"value": 0.5}, "bars": [1]}
+    analysis = {
+        "dashboards": [board, board | {"association": None}],
+        "comparison": {"names": ("a", "b"), "word": {"difference": 0.1}, "better": [{"utterance_id": "x"}]},
+    }
+    built = payloads.build_analysis([], analysis)
+    del board["bars"]
+    assert built["dashboards"] == [board]
+    assert built["comparison"] == {
+        "names": ["a", "b"],
+        "word": {"difference": 0.1},
+        "character": None,
+        "unchanged": None,
+    }
+
+
+def test_simulated_rows_are_apart(table):
+    counts = {"word_hits": 2, "word_substitutions": 1, "word_deletions": 1, "word_insertions": 3}
+    clean = table.assign(**counts)
+    noisy = clean.assign(simulation="additive_noise", severity=10.0)
+    noisy["utterance_id"] = ["a-1+additive_noise-10-s0", "gone"]
+    payload = payloads.build_payload(pd.concat([clean, noisy], ignore_index=True))
+    assert payload["ids"] == ["a-1", "b-2"]
+    assert payload["simulated"] == [
+        {
+            "simulation": "additive_noise",
+            "severity_name": "ratio in dB",
+            "row": [0],
+            "severity": [10],
+            "errors": [5],
+            "words": [4],
+        }
+    ]
+    assert payloads.build_payload(noisy)["simulated"] == []
+
+
+@pytest.mark.parametrize(
+    ("simulation", "expected"), [("tempo", "rate"), ("reverberation", "decay time in s"), ("own", "severity")]
+)
+def test_name_severity(simulation, expected):
+    assert payloads.name_severity(simulation) == expected
 
 
 def test_comparison_follows_the_rows_of_the_first_run(table):

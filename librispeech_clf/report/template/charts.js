@@ -176,10 +176,10 @@ function drawHistogram(edges, counts, { width, height = 180, label, format = for
 }
 
 // Lines with intervals over a numeric axis: [{name, points: [{x, estimate, low, high}]}].
-function drawLines(lines, figure, { width, height = 300, xLabel }) {
+function drawLines(lines, figure, { width, height = 300, xLabel, overall = null }) {
   const svg = makeChart(width, height, `${figure.label} against ${xLabel}`);
   const points = lines.flatMap((line) => line.points);
-  const [low, high] = rangeOf(points);
+  const [low, high] = rangeOf([...points, ...(overall ? [overall] : [])]);
   const horizontal = points.map((point) => point.x);
   const [left, bottom] = [56, height - 42];
   const x = scale(Math.min(...horizontal), Math.max(...horizontal), left + 14, width - 24);
@@ -188,10 +188,18 @@ function drawLines(lines, figure, { width, height = 300, xLabel }) {
     svg.append(draw("line", { x1: left, x2: width - 10, y1: y(tick), y2: y(tick), class: "grid" }));
     svg.append(draw("text", { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" }, formatTick(tick, figure)));
   }
-  for (const tick of [...new Set(horizontal)]) svg.append(draw("text", { x: x(tick), y: bottom + 18, class: "tick", "text-anchor": "middle" }, formatTick(tick)));
+  if (overall && overall.estimate !== null) svg.append(draw("line", { x1: left, x2: width - 10, y1: y(overall.estimate), y2: y(overall.estimate), class: "overall" }));
+  for (const tick of thinOut([...new Set(horizontal)].sort((one, other) => one - other), x)) svg.append(draw("text", { x: x(tick), y: bottom + 18, class: "tick", "text-anchor": "middle" }, formatTick(tick)));
   lines.forEach((line, index) => svg.append(drawLine(line, figure, { x, y, colour: `var(${CATEGORY_COLOURS[index % 8]})` })));
   svg.append(draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, xLabel));
   return svg;
+}
+
+// Drops the ticks which would overlap the one before.
+function thinOut(ticks, x) {
+  const kept = [];
+  for (const tick of ticks) if (!kept.length || x(tick) - x(kept[kept.length - 1]) >= 34) kept.push(tick);
+  return kept;
 }
 
 function drawLine({ name, points }, figure, { x, y, colour }) {

@@ -1,6 +1,7 @@
 // Two runs over the same utterances: difference with a paired interval, utterances which got better or worse.
 
 const COMPARISON_LIST = 100;
+const runNames = payload.analysis.comparison?.names ?? ["This run", "Second run"];
 const otherErrors = makeOtherSum(["word_substitutions", "word_deletions", "word_insertions"]);
 
 function makeOtherSum(keys) {
@@ -13,8 +14,8 @@ function pairedFigures() {
   const both = (row) => wordErrors(row) !== null && otherErrors(row) !== null;
   const make = (key, label, numerator) => ({ key, label, short: label, percent: true, numerator: (row) => (both(row) ? numerator(row) : null), denominator: referenceWords });
   return {
-    first: make("first", "This run", wordErrors), second: make("second", "Second run", otherErrors),
-    difference: make("difference", "Second minus this", (row) => otherErrors(row) - wordErrors(row)),
+    first: make("first", runNames[0], wordErrors), second: make("second", runNames[1], otherErrors),
+    difference: make("difference", "Second minus first", (row) => otherErrors(row) - wordErrors(row)),
   };
 }
 
@@ -45,7 +46,7 @@ function addPairedMaps(panel) {
   const second = otherMaps.find((map) => map.key === first.key);
   const boards = make("div", { class: "maps" });
   panel.append(make("section", { class: "card paired" }, make("h2", {}, "Latent maps of both runs"), make("p", { class: "note" }, "Coloured by word error rate, 0 % to 50 %; the selection is shared."), boards));
-  const views = [[{ ...first, name: "This run" }, wordErrors], [{ ...second, name: "Second run" }, otherErrors]].map(([map, errors]) => [new MapView(map, boards), errors]);
+  const views = [[{ ...first, name: runNames[0] }, wordErrors], [{ ...second, name: runNames[1] }, otherErrors]].map(([map, errors]) => [new MapView(map, boards), errors]);
   const repaint = () => {
     const ramp = makeRamp();
     const faint = style(MISSING_COLOUR);
@@ -56,24 +57,19 @@ function addPairedMaps(panel) {
 }
 
 function makeTests() {
-  const facts = flattenFacts(payload.analysis.comparison).filter(([, value]) => value !== "");
-  if (!facts.length) return [];
-  return [makePanel("Tests over all utterances", "Not changed by the filters.", make("dl", { class: "facts" }, facts.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])))];
-}
-
-// The scalar entries of a record, nested names joined.
-function flattenFacts(value, prefix = "") {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return [];
-  return Object.entries(value).flatMap(([key, item]) => {
-    const name = `${prefix}${key.replaceAll("_", " ")}`;
-    if (typeof item === "number") return [[name, formatNumber(item)]];
-    if (typeof item === "string" || typeof item === "boolean") return [[name, String(item)]];
-    return flattenFacts(item, `${name}: `);
+  const { word, character } = payload.analysis.comparison ?? {};
+  return [["words", word], ["letters", character]].filter(([, unit]) => unit).map(([name, unit]) => {
+    const facts = [
+      ["difference", formatShare(unit.difference)], ["95 % interval", unit.low === null ? "–" : `${formatShare(unit.low)} – ${formatShare(unit.high)}`],
+      [`p-value, bootstrap over ${unit.resampled}`, formatProbability(unit.p_bootstrap)], ["p-value, matched pairs", formatProbability(unit.matched_pairs?.p_value)],
+      ["probability that the second run is better", formatShare(unit.probability_of_improvement)],
+    ];
+    return makePanel(`Tests by ${name}, over all utterances`, "Second minus first run. Not changed by the filters.", make("dl", { class: "facts" }, facts.map(([fact, value]) => [make("dt", {}, fact), make("dd", {}, value)])));
   });
 }
 
 function addChanges(board, title, changes) {
   const rows = changes.slice(0, COMPARISON_LIST).map(([row]) => [utteranceButton(row), String(wordErrors(row)), String(otherErrors(row)), payload.references[row]]);
-  const body = rows.length ? makeTable(["utterance", "this", "second", "reference"], rows, { numeric: [1, 2] }) : make("p", { class: "note" }, "None.");
+  const body = rows.length ? makeTable(["utterance", "first", "second", "reference"], rows, { numeric: [1, 2] }) : make("p", { class: "note" }, "None.");
   board.append(fill(makePanel(`${title}: ${changes.length}`, null, body), { class: "card wide" }, []));
 }

@@ -36,7 +36,7 @@ function showConfusions(panel) {
     const words = countConfusions(state.rows, aligned.words);
     const letters = countConfusions(state.rows, aligned.letters);
     board.replaceChildren(...makeLists("Words", words, aligned.words), ...makeAccuracy(words), makeLetterMatrix(letters), ...makeLists("Letters", letters, aligned.letters));
-    addWordLength(board, aligned.words);
+    addWordGroups(board, aligned.words);
   };
   render();
   return { rows: render, resize: render };
@@ -100,24 +100,53 @@ function makeLetterMatrix(counts) {
   return fill(card, {}, [make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Letter confusions" }, svg)]);
 }
 
-function addWordLength(board, aligned) {
+const FREQUENCIES = [[1, 1], [2, 2], [3, 5], [6, 10], [11, 50], [51, Infinity]];
+let spokenCounts = null;
+
+// How often all references hold each word.
+function countSpoken() {
+  if (spokenCounts) return spokenCounts;
+  spokenCounts = new Map();
+  for (const text of payload.references) for (const word of splitWords(text)) spokenCounts.set(word, (spokenCounts.get(word) ?? 0) + 1);
+  return spokenCounts;
+}
+
+function nameFrequency(word) {
+  const count = countSpoken().get(word);
+  return FREQUENCIES.findIndex(([low, high]) => count >= low && count <= high);
+}
+
+function addWordGroups(board, aligned) {
+  const lengths = (word) => Math.min(Array.from(word).length, 14);
+  const nameLength = (length) => (length === 14 ? "14+" : String(length));
+  addWordCard(board, aligned, { title: "Words wrong by their length", xLabel: "letters of the word", groupOf: lengths, nameOf: nameLength });
+  const nameBin = (bin) => { const [low, high] = FREQUENCIES[bin]; return high === Infinity ? `${low}+` : low === high ? String(low) : `${low}–${high}`; };
+  addWordCard(board, aligned, { title: "Words wrong by their frequency", xLabel: "times in all references", groupOf: nameFrequency, nameOf: nameBin });
+}
+
+function addWordCard(board, aligned, { title, xLabel, groupOf, nameOf }) {
+  const figure = { key: "wrong", label: "Share of words wrong", percent: true };
+  const bins = groupWords(aligned, groupOf).map(([group, ofRows]) => {
+    const metric = { numerator: (row) => ofRows.get(row)[0], denominator: (row) => ofRows.get(row)[1] };
+    return { name: nameOf(group), result: estimateRatio([...ofRows.keys()], metric, speakerOf, 1000) };
+  });
+  const card = makePanel(title, "Substituted or deleted, of the words spoken; counts are utterances with such a word.");
+  board.append(card);
+  card.append(drawBins(bins, figure, { width: chartWidth(card), height: 240, xLabel, categorical: true }));
+}
+
+// Per group of words, per row: [wrong, spoken].
+function groupWords(aligned, groupOf) {
   const groups = new Map();
   for (const row of state.rows) {
     for (const { operation, reference } of aligned[row]) {
       if (reference === null) continue;
-      const length = Math.min(Array.from(reference).length, 14);
-      if (!groups.has(length)) groups.set(length, new Map());
-      const ofRows = groups.get(length);
-      const [wrong, seen] = ofRows.get(row) ?? [0, 0];
-      ofRows.set(row, [wrong + (operation === "=" ? 0 : 1), seen + 1]);
+      const group = groupOf(reference);
+      if (!groups.has(group)) groups.set(group, new Map());
+      const ofRows = groups.get(group);
+      const [wrong, spoken] = ofRows.get(row) ?? [0, 0];
+      ofRows.set(row, [wrong + (operation === "=" ? 0 : 1), spoken + 1]);
     }
   }
-  const figure = { key: "length", label: "Share of words wrong", percent: true };
-  const bins = [...groups].sort((left, right) => left[0] - right[0]).map(([length, ofRows]) => {
-    const metric = { numerator: (row) => ofRows.get(row)[0], denominator: (row) => ofRows.get(row)[1] };
-    return { name: length === 14 ? "14+" : String(length), result: { ...estimateRatio([...ofRows.keys()], metric, speakerOf, 1000) } };
-  });
-  const card = makePanel("Words wrong by their length", "Substituted or deleted, of the words spoken; counts are utterances with such a word.");
-  board.append(card);
-  card.append(drawBins(bins, figure, { width: chartWidth(card), height: 240, xLabel: "letters of the word", categorical: true }));
+  return [...groups].sort((left, right) => left[0] - right[0]);
 }

@@ -68,18 +68,14 @@ function addStandardCard(board, column, render) {
 }
 
 function addCorrelations(board) {
-  const rows = readCorrelations(payload.analysis.dashboards);
-  if (!rows.length) return;
-  const cells = rows.slice(0, 60).map((row) => [row.metric, row.column, row.text, formatProbability(row.p)]);
-  board.append(fill(makePanel("Correlations over all utterances", "Not changed by the filters; p-values corrected for the number of tests.", makeTable(["metric", "metadata", "correlation", "corrected p"], cells, { numeric: [2, 3] })), { class: "card wide" }, []));
-}
-
-function readCorrelations(dashboards) {
-  const found = dashboards?.correlations ?? (Array.isArray(dashboards) ? dashboards : []);
-  return (Array.isArray(found) ? found : []).map((row) => {
-    const size = row.correlation ?? row.coefficient ?? row.rho ?? row.effect ?? null;
-    return { metric: nameColumn(row.metric), column: nameColumn(row.column ?? row.variable ?? row.metadata), text: formatNumber(size), size, p: row.p_corrected ?? row.p_value ?? null };
-  }).filter((row) => row.size !== null).sort((left, right) => (left.p ?? 1) - (right.p ?? 1) || Math.abs(right.size) - Math.abs(left.size));
+  const tested = [...(payload.analysis.dashboards ?? [])].sort((left, right) => (left.association.p_corrected ?? 1) - (right.association.p_corrected ?? 1) || Math.abs(right.association.value) - Math.abs(left.association.value));
+  if (!tested.length) return;
+  const cells = tested.map(({ metric, against, association }) => {
+    const { kind, value, low, high, groups, p_corrected: p } = association;
+    const sort = kind === "spearman" ? "rank correlation" : `difference ${groups.join(" − ")}`;
+    return [nameColumn(metric), nameColumn(against), sort, formatNumber(value), low === null ? "–" : `${formatNumber(low)} – ${formatNumber(high)}`, formatProbability(p)];
+  });
+  board.append(fill(makePanel("Associations over all utterances", "Not changed by the filters. Tested with a speaker's utterances as dependent; p-values corrected for the number of tests.", makeTable(["metric", "metadata", "kind", "value", "95 % interval", "corrected p"], cells, { numeric: [3, 4, 5] })), { class: "card wide" }, []));
 }
 
 function nameColumn(key) {

@@ -1,36 +1,44 @@
-// Word error rate against the severity of each simulation.
+// Word error rate against the severity of each simulation, on the shown utterances.
 
-const robustness = readRobustness(payload.analysis.robustness);
+const robustness = payload.simulated.length ? payload.simulated : readCurves(payload.analysis.robustness);
 
-// One line per simulation: {name, xLabel, points: [{x, estimate, low, high}]}, from lists of records or records of lists.
-function readRobustness(section) {
-  if (!section) return [];
-  const list = Array.isArray(section) ? section : section.points ?? section.curves ?? section.results ?? Object.entries(section).map(([simulation, points]) => ({ simulation, points }));
-  const lines = new Map();
-  for (const item of Array.isArray(list) ? list : []) {
-    const points = item.points ?? [item];
-    for (const point of Array.isArray(points) ? points : []) {
-      const name = String(point.simulation ?? item.simulation ?? item.name ?? "simulation").replaceAll("_", " ");
-      const rate = typeof point.rate === "object" && point.rate ? point.rate : point;
-      const parameter = point.parameter ?? item.parameter ?? "severity";
-      if (!lines.has(name)) lines.set(name, { name, xLabel: String(parameter).replaceAll("_", " "), points: [] });
-      lines.get(name).points.push({ x: point.severity ?? point.value ?? point.x ?? 0, estimate: rate.rate ?? rate.word_error_rate ?? rate.estimate ?? null, low: rate.low ?? null, high: rate.high ?? null });
-    }
-  }
-  return [...lines.values()];
+// Curves without single utterances, as computed over all of them: {simulation, points: [{severity, word}]}.
+function readCurves(curves) {
+  return (curves ?? []).map((curve) => ({
+    simulation: curve.simulation, severity_name: "severity",
+    points: curve.points.map(({ severity, word }) => ({ x: severity, estimate: word.rate, low: word.low, high: word.high })),
+  }));
+}
+
+function estimateCurve(simulation) {
+  if (simulation.points) return simulation.points;
+  const shown = new Set(state.rows);
+  const metric = { numerator: (place) => simulation.errors[place], denominator: (place) => simulation.words[place] };
+  const groups = new Map();
+  simulation.row.forEach((row, place) => {
+    if (!shown.has(row)) return;
+    const severity = simulation.severity[place];
+    if (!groups.has(severity)) groups.set(severity, []);
+    groups.get(severity).push(place);
+  });
+  return [...groups].map(([severity, places]) => ({ x: severity, ...estimateRatio(places, metric, (place) => speakerOf(simulation.row[place])) }));
 }
 
 function showRobustness(panel) {
   const board = make("div", { class: "board" });
-  panel.append(make("p", { class: "note" }, "Simulated on the audio of the evaluated utterances. Not changed by the filters."), board);
+  const note = payload.simulated.length ? "Of the shown utterances. Dashed: their recordings as they are." : "Over all utterances, not changed by the filters.";
+  panel.append(make("p", { class: "note" }, note), board);
   const render = () => {
     board.replaceChildren();
-    for (const line of robustness) {
-      const card = makePanel(line.name, null);
+    for (const simulation of robustness) {
+      const points = estimateCurve(simulation);
+      const name = simulation.simulation.replaceAll("_", " ");
+      const card = makePanel(name, null);
       board.append(card);
-      card.append(drawLines([line], figures[0], { width: chartWidth(card), height: 250, xLabel: line.xLabel }));
+      if (!points.length) card.append(make("p", { class: "note" }, "No shown utterance was simulated."));
+      else card.append(drawLines([{ name, points }], figures[0], { width: chartWidth(card), height: 250, xLabel: simulation.severity_name, overall: payload.simulated.length ? headline.get(figures[0].key) : null }));
     }
   };
   render();
-  return { resize: render };
+  return { rows: render, resize: render };
 }
