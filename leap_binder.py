@@ -110,11 +110,12 @@ def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse
     return vocabulary.pad_labels(labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id)
 
 
-@tensorleap_gt_encoder("transcript_length")
-def encode_transcript_length(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
-    """Return the number of CTC labels, float32 (1,)."""
+@tensorleap_gt_encoder("transcript_size")
+def encode_transcript_size(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
+    """Return the transcript's letters (spaces included, as CTC counts them) and words: float32 (2,)."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    return np.array([len(vocabulary.encode(utterance.text, utterance_id=utterance.id))], np.float32)
+    labels = vocabulary.encode(utterance.text, utterance_id=utterance.id)
+    return np.array([len(labels), len(utterance.text.split())], np.float32)
 
 
 # Model
@@ -349,7 +350,8 @@ def telephone(highest_hz: float, N: int, seed: int) -> PreprocessResponse:  # no
 @tensorleap_simulation("tempo", simulations.SIMULATION_PARAMETERS["tempo"])
 def tempo(rate: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
     """Speak faster or slower at the same pitch."""
-    return simulate("tempo", rate=rate, N=N, seed=seed)
+    max_samples = configuration().audio.max_samples
+    return simulate("tempo", rate=rate, max_samples=max_samples, N=N, seed=seed)
 
 
 @tensorleap_simulation("clipping", simulations.SIMULATION_PARAMETERS["clipping"])
@@ -372,7 +374,7 @@ def integration_test(utterance_id: str, preprocess_response: PreprocessResponse)
     """Call everything once, as the engine does; code-loader reads the wiring from these calls."""
     audio = encode_audio(utterance_id, preprocess_response)
     transcript = encode_transcript(utterance_id, preprocess_response)
-    encode_transcript_length(utterance_id, preprocess_response)
+    encode_transcript_size(utterance_id, preprocess_response)
     letters = load_model()(audio)
 
     ctc_loss(letters, transcript)
@@ -396,6 +398,13 @@ def integration_test(utterance_id: str, preprocess_response: PreprocessResponse)
     letter_posteriors(letters)
     word_confidence(letters)
     edit_operations(letters, transcript)
+
+    additive_noise(kind="babble", ratio_db=10.0, N=1, seed=0)
+    reverberation(decay_time_s=0.5, N=1, seed=0)
+    telephone(highest_hz=3400.0, N=1, seed=0)
+    tempo(rate=0.9, N=1, seed=0)
+    clipping(share=0.1, N=1, seed=0)
+    packet_loss(share=0.1, N=1, seed=0)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ In: the raw waveform. Out: mean and spread of the mel-frequency cepstrum and of 
 
 import numpy as np
 
-from librispeech_clf.metadata.signal import mel_cepstrum, mel_energy, short_time_spectrum
+from librispeech_clf.metadata.spectrum import mel_cepstrum, mel_energy, short_time_spectrum
 
 
 def acoustic_statistics(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
