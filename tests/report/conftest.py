@@ -168,7 +168,7 @@ class Browser:
         from selenium.webdriver.support.ui import WebDriverWait
 
         self.driver.get(path.as_uri())
-        WebDriverWait(self.driver, 20).until(
+        WebDriverWait(self.driver, 60).until(
             lambda driver: self.run("return document.documentElement.dataset.ready")
         )
 
@@ -176,7 +176,7 @@ class Browser:
         """Run JavaScript in the page and give its result."""
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, script: str, seconds: float = 5.0):
+    def wait(self, script: str, seconds: float = 20.0):
         """Wait until JavaScript gives something true, and give it."""
         from selenium.webdriver.support.ui import WebDriverWait
 

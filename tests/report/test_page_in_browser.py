@@ -329,7 +329,7 @@ def read_export(browser) -> list[list[str]]:
     for old in browser.downloads.iterdir():
         old.unlink()
     browser.run("document.getElementById('export').click()")
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     path = browser.downloads / "utterances.csv"
     while not path.exists() and time.monotonic() < end:
         time.sleep(0.05)
@@ -367,6 +367,7 @@ def test_audio_plays_with_the_playhead(browser, results, make_audio, tmp_path, l
     )
     assert browser.run(painted, ".waveform")
     assert browser.run(painted, ".spectrogram")
+    assert "null" not in browser.run("return document.getElementById('utterance').innerText")
     browser.run("document.querySelectorAll('.words .pair:not(.op-deleted)')[1].click()")
     assert browser.run("return document.querySelector('#utterance audio').currentTime") > 0
     assert browser.problems() == []

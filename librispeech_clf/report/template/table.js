@@ -1,7 +1,7 @@
 // The utterance table: only the visible rows exist as elements; sorting by any column; keyboard.
 
 const ROW_HEIGHT = 30;
-const WIDTHS = { utterance_id: 160, reference: 420, hypothesis: 420, error: 300 };
+const WIDTHS = { utterance_id: 150, reference: 420, hypothesis: 420, error: 300 };
 const tableState = { sort: { key: "word_error_rate", descending: true }, keys: chooseColumns(), cursor: 0 };
 
 function chooseColumns() {
@@ -39,7 +39,7 @@ function showTable(panel) {
 }
 
 function refreshTable(view) {
-  const template = tableState.keys.map((key) => `${WIDTHS[key] ?? (columns.get(key).kind === "number" ? 108 : 128)}px`).join(" ");
+  const template = tableState.keys.map((key) => `${WIDTHS[key] ?? (columns.get(key).kind === "number" ? 104 : 100)}px`).join(" ");
   view.grid.style.setProperty("--template", template);
   view.grid.setAttribute("aria-rowcount", view.rows.length + 1);
   view.head.replaceChildren(...tableState.keys.map((key) => makeHeading(key, view)));

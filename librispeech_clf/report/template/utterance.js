@@ -50,7 +50,8 @@ function showUtterance() {
   const player = make("div", { class: "player" });
   const view = { row, tokens: [], player };
   shownView = view;
-  utteranceElement.replaceChildren(makeUtteranceHead(row), makeVerdict(row), player, makeWordAlignment(view), makeLetterAlignment(view), makeOtherHypothesis(row), makeMetadata(row));
+  utteranceElement.replaceChildren();
+  fill(utteranceElement, {}, [makeUtteranceHead(row), makeVerdict(row), player, makeWordAlignment(view), makeLetterAlignment(view), makeOtherHypothesis(row), makeMetadata(row)]);
   utteranceElement.scrollTop = 0;
   requestAudio(row, (block) => {
     if (state.open === row) showPlayer(view, block);
