@@ -1,0 +1,34 @@
+"""For all tests: a quiet TensorFlow, and no network but this machine's own addresses."""
+
+import ipaddress
+import os
+import socket
+
+import pytest
+
+os.environ["TL_DISABLE_ANALYTICS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def is_local(address) -> bool:
+    """Whether a socket address is a file or on the loopback interface."""
+    if not isinstance(address, tuple):
+        return True
+    host = address[0]
+    is_number = host[:1].isdigit() or ":" in host
+    return host == "localhost" or (is_number and ipaddress.ip_address(host).is_loopback)
+
+
+@pytest.fixture(autouse=True)
+def offline(request, monkeypatch):
+    """Refuse connections to other machines, unless the test is marked `network`."""
+    if request.node.get_closest_marker("network"):
+        return
+    connect = socket.socket.connect
+
+    def connect_locally(self, address):
+        if not is_local(address):
+            raise OSError(f"{request.node.name}: connection to {address[0]}; mark the test `network`.")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_locally)
