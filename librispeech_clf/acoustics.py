@@ -1,6 +1,6 @@
 """What rooms, lines and recorders do to speech, as pure functions of waveforms.
 
-In: float32 (N,) waveforms in [-1, 1] and a random generator. Out: float32 waveforms. Results may leave [-1, 1]
+In: float32 (N,) waveforms in [-1, 1] and a random generator. Out: float32 waveforms; they may leave [-1, 1]
 (noise on top of loud speech): nothing is clipped here except by `clip`, so that ratios stay exact.
 """
 
@@ -56,7 +56,7 @@ def mix_at_signal_to_noise_ratio(waveform: np.ndarray, noise: np.ndarray, ratio_
         ratio_db: Signal-to-noise ratio, dB.
 
     Returns:
-        float32 (N,): waveform + scaled noise; the waveform alone when it or the noise is silent (no ratio exists).
+        float32 (N,): waveform + scaled noise; the waveform alone when it or the noise is silent.
 
     Raises:
         ValueError: The lengths differ.
