@@ -43,6 +43,7 @@ SMALLEST_CLUSTER = 8
 SMALLEST_SHARE = 0.02
 MOST_CLUSTERS = 10
 SPEAKERS_PER_CLUSTER = 6
+FEWEST_EFFECTIVE_BLOCKS = 2.0
 NAMED_IN_SENTENCE = 4
 ALIKE = 0.9
 _SILHOUETTE_SAMPLE = 2000
@@ -241,9 +242,11 @@ def _has_clusters(labels: np.ndarray, smallest: int) -> bool:
 
 def _score(reduced: np.ndarray, labels: np.ndarray, seed: int) -> float:
     from sklearn.metrics import silhouette_score
+    from threadpoolctl import threadpool_limits
 
     sample = min(len(reduced), _SILHOUETTE_SAMPLE)
-    return float(silhouette_score(reduced, labels, sample_size=sample, random_state=seed))
+    with threadpool_limits(limits=1):
+        return float(silhouette_score(reduced, labels, sample_size=sample, random_state=seed))
 
 
 def _test_clusters(
@@ -276,7 +279,14 @@ def _test_cluster(
     errors, units = count_errors(clustered)
     blocks = find_blocks(clustered)
     tested = compare_rates(errors, units, inside, blocks.index)
-    return (None, "no reference words to compare") if tested is None else (tested.p_greater, None)
+    if tested is None:
+        return None, "no reference words to compare"
+    if tested.effective_blocks < FEWEST_EFFECTIVE_BLOCKS:
+        return (
+            None,
+            f"nearly all of one of the {blocks.resampled}: a voice of its own, not a weakness of many",
+        )
+    return tested.p_greater, None
 
 
 def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, seed: int) -> Cluster:

@@ -192,7 +192,7 @@ def _rate_words(
                 group = _find_bin(measure(edit.reference), bins)
                 counts[row, group] += (edit.operation != "equal", 1)
     blocks = find_blocks(rows)
-    drawn = resample_sums(counts.reshape(len(rows), -1), blocks, seed=seed, replicates=replicates)
+    drawn = resample_sums(counts.reshape(len(rows), 2 * len(bins)), blocks, seed=seed, replicates=replicates)
     drawn = drawn.reshape(replicates, len(bins), 2)
     groups = []
     for number, bounds in enumerate(bins):

@@ -123,6 +123,7 @@ def reduce_vectors(
         `variance_kept`, at most `most_components`; 0 when all vectors are alike.
     """
     from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
 
     deviations = vectors.std(axis=0)
     varied = deviations > 1e-9 * np.maximum(1, np.abs(vectors).max(axis=0))
@@ -131,7 +132,8 @@ def reduce_vectors(
     standardised = (vectors[:, varied] - vectors[:, varied].mean(axis=0)) / deviations[varied]
     count = min(most_components, *standardised.shape)
     model = PCA(n_components=count, svd_solver="full", random_state=seed)
-    reduced = model.fit_transform(standardised)
+    with threadpool_limits(limits=1):
+        reduced = model.fit_transform(standardised)
     shares = np.cumsum(model.explained_variance_ratio_)
     wanted = min(int(np.searchsorted(shares, variance_kept - 1e-12)) + 1, count)
     return reduced[:, :wanted], float(min(shares[wanted - 1], 1.0))
@@ -139,10 +141,11 @@ def reduce_vectors(
 
 def _embed(reduced: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     start = np.zeros((len(reduced), 2))
     start[:, : min(2, reduced.shape[1])] = reduced[:, :2]
     start *= 1e-4 / start[:, 0].std()
-    return TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed).fit_transform(
-        reduced.astype(np.float32)
-    )
+    model = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed, n_jobs=1)
+    with threadpool_limits(limits=1):  # threads that wait for a busy core make it 100 times slower
+        return model.fit_transform(reduced.astype(np.float32))

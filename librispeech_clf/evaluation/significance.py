@@ -26,6 +26,8 @@ class Difference:
         degrees_of_freedom: of Student's t, number of blocks - 2.
         p_greater: one-sided, that the rate inside is not higher.
         p_two_sided: that the rates do not differ.
+        effective_blocks: how many equally large blocks would weigh as much as those inside,
+            (sum n)**2 / sum n**2 with n units each.
     """
 
     difference: float
@@ -33,6 +35,7 @@ class Difference:
     degrees_of_freedom: int
     p_greater: float
     p_two_sided: float
+    effective_blocks: float
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def compare_rates(
 
     Errors are the rate of the side plus a random effect of the block plus noise in proportion to the units.
     The difference of the two ratios of sums is divided by the larger of two standard errors: from the
-    variance components (blocks of both sides pooled, so that a group of one or two speakers can be tested
+    variance components (blocks of both sides pooled, so that a group of few speakers can be tested
     against the spread between speakers) and the robust one (so that a group of uneven speakers is not
     flagged for it).
 
@@ -83,11 +86,12 @@ def compare_rates(
     noise = _estimate_noise(errors, units, inside, index, cells)
     error = float(np.sqrt(max(_model_variance(cells, noise), _robust_variance(cells))))
     difference = float(cells.rates[1] - cells.rates[0])
+    effective = float(cells.totals[1] ** 2 / np.sum(cells.units[:, 1] ** 2))
     if error == 0:
-        return Difference(difference, 0.0, freedom, float(difference <= 0), float(difference == 0))
+        return Difference(difference, 0.0, freedom, float(difference <= 0), float(difference == 0), effective)
     score = difference / error
     p_greater, p_two_sided = student.sf(score, freedom), 2 * student.sf(abs(score), freedom)
-    return Difference(difference, error, freedom, float(p_greater), float(p_two_sided))
+    return Difference(difference, error, freedom, float(p_greater), float(p_two_sided), effective)
 
 
 def _sum_cells(errors: np.ndarray, units: np.ndarray, inside: np.ndarray, index: np.ndarray) -> _Cells:
