@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from librispeech_clf.corpus.synthesis.engines import SAMPLING_RATE
 from librispeech_clf.corpus.synthesis.recording import Conditions
 from librispeech_clf.corpus.synthesis.sentences import Sentence
 from librispeech_clf.corpus.synthesis.voices import Reader
@@ -59,7 +60,7 @@ class Recording:
     @property
     def minutes(self) -> float:
         """Length in minutes."""
-        return self.sample_count / 16_000 / 60
+        return self.sample_count / SAMPLING_RATE / 60
 
 
 def deal_chapters(

@@ -91,7 +91,7 @@ def _recording(split):
 
 @pytest.mark.slow
 def test_bundled_files_are_made_again_byte_for_byte():
-    """With the recorded versions of all tools; about 30 s."""
+    """With the recorded versions of all tools; 30 s on idle cores."""
     recorded = card.read_versions((make_corpus.BUNDLED / "CARD.md").read_text())
     if card.describe_differences(recorded, card.find_versions()):
         pytest.skip("the corpus was made with other versions of the tools")
