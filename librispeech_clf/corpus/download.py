@@ -90,6 +90,7 @@ def _fetch_rest(url: str, path: Path, *, on_progress: OnProgress) -> bool:
     try:
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
         return _complete_or_restart(path, start, _total_of_range(error.headers.get("Content-Range")))

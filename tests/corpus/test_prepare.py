@@ -275,7 +275,7 @@ def test_killed_in_the_download(tmp_path, root, server, pack):
     partial = root / ".prepare-data" / "test-clean.tar.gz"
     wait_for(lambda: partial.exists() and partial.stat().st_size > 0)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert 0 < partial.stat().st_size < archive.size
     assert not (root / "LibriSpeech").exists()
     server.pause_s = 0.0
@@ -290,7 +290,7 @@ def test_killed_while_unpacking(tmp_path, root, server, pack, files):
     process = start(archive, root, server, pause_s=0.05)
     wait_for(lambda: len(list((root / ".prepare-data" / "test-clean").rglob("*.*"))) >= files)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (root / "LibriSpeech" / "test-clean").exists()
     assert run(archive, root, server)
     assert_whole(root, tmp_path)
