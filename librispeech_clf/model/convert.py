@@ -31,6 +31,10 @@ _ALLOWED = {  # None: absent, transformers' default
     "add_adapter": (False, None),
     "adapter_attn_dim": (None,),
     "position_embeddings_type": (None,),
+    "layer_norm_eps": (
+        1e-5,
+        None,
+    ),  # transformers fixes it in the feature encoder; one value serves all norms here
 }
 _UNNEEDED_TENSORS = frozenset({"wav2vec2.masked_spec_embed"})  # replaces masked frames in training only
 _SPECIAL_ALIASES = {"[PAD]": "<pad>", "[UNK]": "<unk>", " ": "|"}

@@ -1,0 +1,114 @@
+"""Speed and memory of inference: base configuration, random weights.
+
+1. test-clean's lengths: `inference.predict` against padding every utterance to 35 s.
+2. One unpadded utterance of 2 to 35 s against `transformers` on torch (where they are installed).
+
+Test-clean's lengths are the quantiles of a log-normal distribution with its median, 5.8 s, and mean, 7.4 s,
+clipped to 1.3-35 s. Wall and CPU seconds (of all threads) are printed: CPU seconds bear other work better.
+Measurements of the two sides alternate; figures are medians.
+Run: `python tests/benchmarks/benchmark_inference.py`.
+"""
+
+import argparse
+import importlib.util
+import math
+import os
+import resource
+import statistics
+import time
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+SAMPLING_RATE = 16_000
+LONGEST_SAMPLES = 559_280
+MEDIAN_S, MEAN_S = 5.8, 7.4
+
+
+def make_lengths(count: int) -> list[int]:
+    """Return `count` utterance lengths in samples, distributed as test-clean's, shuffled."""
+    normal = statistics.NormalDist(math.log(MEDIAN_S), math.sqrt(2 * math.log(MEAN_S / MEDIAN_S)))
+    seconds = [math.exp(normal.inv_cdf((index + 0.5) / count)) for index in range(count)]
+    samples = [int(SAMPLING_RATE * min(max(length, 1.3), 35.0)) for length in seconds]
+    return list(np.random.default_rng(0).permutation(samples))
+
+
+def make_audio(samples: int) -> np.ndarray:
+    """Return noise: float32 (N,)."""
+    return np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
+
+
+def measure(call) -> tuple[float, float]:
+    """Return wall and CPU seconds of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def compare_with_torch(predict, repeats: int) -> None:
+    """Print seconds per utterance of both, by length."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+    reference = Wav2Vec2ForCTC(Wav2Vec2Config()).eval()
+
+    @torch.inference_mode()
+    def predict_with_torch(audio):
+        return reference(torch.from_numpy(audio)).logits.numpy()
+
+    print("seconds  torch wall  keras wall  ratio   torch CPU  keras CPU  ratio")
+    for seconds in (2, 5, 10, 20, 35):
+        audio = make_audio(seconds * SAMPLING_RATE)[None]
+        predict_with_torch(audio), predict(audio)
+        pairs = [
+            (*measure(lambda: predict_with_torch(audio)), *measure(lambda: predict(audio)))  # noqa: B023
+            for _ in range(repeats)
+        ]
+        torch_wall, torch_cpu, keras_wall, keras_cpu = np.array(pairs).T
+        print(
+            f"{seconds:7d} {np.median(torch_wall):11.2f} {np.median(keras_wall):11.2f}"
+            f" {np.median(torch_wall / keras_wall):6.2f} {np.median(torch_cpu):11.2f}"
+            f" {np.median(keras_cpu):10.2f} {np.median(torch_cpu / keras_cpu):6.2f}",
+            flush=True,
+        )
+
+
+def compare_with_padding(model, predict_one, count: int, repeats: int) -> None:
+    """Print seconds for `count` utterances of test-clean's lengths, and for the same padded to 35 s."""
+    from librispeech_clf.model.inference import predict
+
+    lengths = make_lengths(count)
+    utterances = [(str(index), make_audio(samples)) for index, samples in enumerate(lengths)]
+    padded = np.pad(make_audio(int(np.median(lengths))), (0, LONGEST_SAMPLES))[None, :LONGEST_SAMPLES]
+    predict_one(padded)
+    pairs = [
+        (*measure(lambda: list(predict(model, utterances))), *measure(lambda: predict_one(padded)))
+        for _ in range(repeats)
+    ]
+    ours_wall, ours_cpu, padded_wall, padded_cpu = np.median(pairs, axis=0) * [1, 1, count, count]
+    mean_s = np.mean(lengths) / SAMPLING_RATE
+    print(f"{count} utterances, mean {mean_s:.2f} s: wall {ours_wall:.1f} s, CPU {ours_cpu:.1f} s")
+    print(f"padded to 35 s (one call, times {count}): wall {padded_wall:.1f} s, CPU {padded_cpu:.1f} s")
+    print(f"times as fast: wall {padded_wall / ours_wall:.1f}, CPU {padded_cpu / ours_cpu:.1f}")
+
+
+def main() -> None:
+    """Run both comparisons and print peak memory."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--utterances", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    from librispeech_clf.model.configuration import BASE
+    from librispeech_clf.model.inference import compile_model
+    from librispeech_clf.model.wav2vec2 import build_wav2vec2
+
+    model = build_wav2vec2(BASE)
+    predict_one = compile_model(model)
+    compare_with_padding(model, predict_one, options.utterances, options.repeats)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
+        compare_with_torch(predict_one, options.repeats)
+
+
+if __name__ == "__main__":
+    main()
