@@ -1,0 +1,405 @@
+"""Evaluate utterances as the Tensorleap engine does: through `LeapLoader`, by registered names and wiring.
+
+In: tasks (utterance ids, or utterances of a simulation). Out: one row of the results table per task.
+
+Every tensor is stored as float16 before metrics, losses and visualizers read it, by code-loader's own
+simulation of the engine. Two shortcuts change no result (tested): inference is not padded to the model's
+width, for the model ignores padding; and metrics see the frames of the longest utterance of their batch, for
+frames of the padding are certain blanks, which decoding and loss leave out.
+
+Legend: B batch, N samples, T frames, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from librispeech_clf.audio import count_samples
+from librispeech_clf.corpus.schema import Split
+from librispeech_clf.decoding import greedy_letters, greedy_words
+from librispeech_clf.model.lengths import FRAME_DURATION_S, count_frames
+from librispeech_clf.vocabulary import LETTERS, WORD_SEPARATOR
+
+if TYPE_CHECKING:
+    import pyarrow
+    from code_loader.contract.datasetclasses import DatasetSample
+    from code_loader.contract.mapping import NodeConnection, NodeMapping
+
+STATE = "test"
+PREDICTION = "Prediction0"
+Row = dict[str, Any]
+Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Audio float32 (B, N) to logits float32 (B, T, V) and latent vectors float32 (B, C)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the results table to fill.
+
+    Attributes:
+        utterance_id: in the corpus.
+        sample_id: as LeapLoader knows it; another one for an utterance of a simulation.
+        split: the state or subset that was asked for.
+        subset: the corpus' subset.
+        simulation: registered name of the simulation, None for the recording as it is.
+        severity: the simulation's numeric parameter, in its own unit.
+    """
+
+    utterance_id: str
+    sample_id: str
+    split: str
+    subset: str
+    simulation: str | None = None
+    severity: float | None = None
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A registered function and where its arguments come from.
+
+    Attributes:
+        kind: "Metric", "CustomLoss" or "Visualizer".
+        name: registered name.
+        sources: argument -> "Prediction0", or the name of an input or ground truth.
+    """
+
+    kind: str
+    name: str
+    sources: dict[str, str]
+
+
+class Engine:
+    """The registered functions of the entry file, and the model."""
+
+    def __init__(self, loader: Any, *, predict: Predict, count_frames: Callable[[int], int]) -> None:
+        """Take what `open_loader` and `open_model` return.
+
+        Args:
+            loader: a LeapLoader whose script has run.
+            predict: the model's call.
+            count_frames: frames that the model makes of a number of samples.
+        """
+        from code_loader.inner_leap_binder import global_leap_binder
+
+        self.loader = loader
+        self.predict = predict
+        self.count_frames = count_frames
+        self.wires = read_wiring(global_leap_binder.mapping_connections)
+        self.input_name = _find_model_input(global_leap_binder.mapping_connections)
+
+    def simulate(self, name: str, arguments: Mapping[str, Any], sample_ids: Sequence[str], seed: int) -> None:
+        """Make the utterances of a simulation known to the loader.
+
+        Args:
+            name: registered name.
+            arguments: of the simulation.
+            sample_ids: all that these arguments and the seed give; their inputs are held in memory meanwhile.
+            seed: of the simulation.
+        """
+        self.loader.run_simulation(
+            name, dict(arguments), len(sample_ids), seed, sample_ids=list(sample_ids), extend_preprocess=False
+        )
+
+    def forget_simulations(self) -> None:
+        """Free what `simulate` made."""
+        self.loader.prune_synthetic_lookup([])
+
+    def evaluate(self, tasks: Sequence[Task]) -> Iterator[list[Row]]:
+        """Evaluate a window of tasks; the same tasks give the same rows in the same order.
+
+        Args:
+            tasks: so few that their inputs fit into memory.
+
+        Yields:
+            Rows, a batch at a time: first of the tasks that could not be encoded, then by falling length.
+        """
+        from librispeech_clf.model.inference import BATCH_SAMPLES, plan_batches
+
+        encoded, failed = self._encode(tasks)
+        yield failed
+        lengths = [count_samples(sample.inputs[self.input_name]) for _, sample in encoded]
+        for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
+            logits, latent = self._infer([encoded[index][1] for index in batch], [lengths[i] for i in batch])
+            yield self._score([encoded[index] for index in batch], logits, latent)
+
+    def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
+        """Get the samples; rows of those that fail."""
+        encoded, failed = [], []
+        for task in tasks:
+            try:
+                encoded.append((task, self.loader.get_sample(_state(task), task.sample_id)))
+            except Exception as error:  # whatever the entry file raises belongs to this utterance
+                failed.append(self._fail(task, error))
+        return encoded, failed
+
+    def _infer(
+        self, samples: Sequence[DatasetSample], lengths: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict a batch: logits float32 (B, T, V), filled up with certain blanks, and latent vectors."""
+        from librispeech_clf.model.inference import bucket_length, pad_logits
+
+        width = bucket_length(max(lengths))
+        audio = [
+            sample.inputs[self.input_name][:length] for sample, length in zip(samples, lengths, strict=True)
+        ]
+        padded = np.stack([np.pad(waveform, (0, width - len(waveform))) for waveform in audio])
+        logits, latent = self.predict(padded)
+        frames = [self.count_frames(length) for length in lengths]
+        longest = max(1, *frames)
+        own = [pad_logits(rows[:count], frames=longest) for rows, count in zip(logits, frames, strict=True)]
+        return np.stack(own), latent
+
+    def _score(
+        self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
+    ) -> list[Row]:
+        """Run metrics, loss and visualizers over a batch; over single utterances when one of them fails."""
+        tensors = {name: np.stack([s.inputs[name] for _, s in encoded]) for name in encoded[0][1].inputs}
+        tensors |= {name: np.stack([s.gt[name] for _, s in encoded]) for name in encoded[0][1].gt}
+        tensors = store_as_engine({**tensors, PREDICTION: logits})
+        samples = [task.sample_id for task, _ in encoded]
+        try:
+            columns = self.run_batch(samples, tensors)
+        except Exception as error:
+            if len(encoded) == 1:
+                return [self._fail(encoded[0][0], error)]
+            alone = [
+                self._score([pair], logits[index : index + 1], latent[index : index + 1])
+                for index, pair in enumerate(encoded)
+            ]
+            return [row for rows in alone for row in rows]
+        return [
+            self._make_row(
+                task, sample, {key: values[index] for key, values in columns.items()}, latent[index]
+            )
+            | describe_hypothesis(tensors[PREDICTION][index])
+            for index, (task, sample) in enumerate(encoded)
+        ]
+
+    def run_batch(self, sample_ids: Sequence[str], tensors: dict[str, np.ndarray]) -> dict[str, list[Any]]:
+        """Run every wired metric, loss and visualizer.
+
+        Args:
+            sample_ids: of the batch.
+            tensors: as the engine stored them, each (B, ...), by the names of `Wire.sources`.
+
+        Returns:
+            Metrics and losses by name, and of the visualizers the texts `hypothesis` and `reference`: one value
+            per utterance each.
+        """
+        columns: dict[str, list[Any]] = {}
+        with contextlib.redirect_stdout(io.StringIO()):
+            for wire in self.wires:
+                arguments = {name: tensors[source] for name, source in wire.sources.items()}
+                columns |= self._run(wire, sample_ids, arguments)
+        return columns
+
+    def _run(
+        self, wire: Wire, sample_ids: Sequence[str], arguments: dict[str, np.ndarray]
+    ) -> dict[str, list[Any]]:
+        ids, state = np.array(sample_ids), self._loader_state
+        if wire.kind == "Visualizer":
+            shown = [
+                self.loader.run_visualizer(
+                    wire.name,
+                    ids[index : index + 1],
+                    state,
+                    {name: a[index] for name, a in arguments.items()},
+                )
+                for index in range(len(ids))
+            ]
+            is_text = wire.name in ("hypothesis", "reference")
+            return {wire.name: [" ".join(text.data).strip() for text in shown]} if is_text else {}
+        run = self.loader.run_metric if wire.kind == "Metric" else self.loader.run_custom_loss
+        result = run(wire.name, ids, state, dict(arguments))
+        named = result if isinstance(result, dict) else {wire.name: result}
+        return {name: [float(value) for value in values] for name, values in named.items()}
+
+    @cached_property
+    def _loader_state(self) -> Any:
+        from code_loader.contract.enums import DataStateEnum
+
+        return DataStateEnum[STATE]
+
+    def _make_row(self, task: Task, sample: DatasetSample, values: Row, latent: np.ndarray) -> Row:
+        missing = sample.metadata_is_none
+        metadata = {key: None if missing[key] else value for key, value in sample.metadata.items()}
+        spaces = {name: vector.tolist() for name, vector in (sample.custom_latent_spaces or {}).items()}
+        return {**_start_row(task), **values, **metadata, **spaces, "latent": latent.tolist()}
+
+    def _fail(self, task: Task, error: Exception) -> Row:
+        """Make the row of a failed task; with the transcript when the corpus can be read."""
+        known = isinstance(error, ValueError | FileNotFoundError)
+        reason = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(Exception):
+            text = self.split.utterance(task.utterance_id).text
+            return {**_start_row(task), "error": reason, "reference": text, "hypothesis": ""}
+        return {**_start_row(task), "error": reason, "reference": "", "hypothesis": ""}
+
+    @cached_property
+    def split(self) -> Split:
+        """The utterances to evaluate."""
+        from code_loader.inner_leap_binder import global_leap_binder
+
+        return global_leap_binder.get_preprocess_result()[self._loader_state].data
+
+    @cached_property
+    def schema(self) -> pyarrow.Schema:
+        """Columns of the results table, from what is registered."""
+        return make_schema(self.wires, self.loader)
+
+
+def open_loader(project_root: Path) -> Any:
+    """Run the entry file and open the corpus, as the engine does.
+
+    Args:
+        project_root: the absolute folder of leap_binder.py.
+
+    Returns:
+        The LeapLoader. Metadata types are those declared: the original finds them by encoding the first sample
+        of every split, and gives up when that one is damaged.
+    """
+    from code_loader import LeapLoader
+    from code_loader.inner_leap_binder import global_leap_binder
+
+    class DeclaredTypesLoader(LeapLoader):
+        def _metadata_name_to_type(self):
+            handlers = global_leap_binder.setup_container.metadata
+            declared = [(handler, handler.metadata_type) for handler in handlers]
+            return {
+                f"{handler.name}_{key}": kind for handler, types in declared for key, kind in types.items()
+            }
+
+    loader = DeclaredTypesLoader(str(project_root.resolve()), "leap_binder.py")
+    loader.exec_script()
+    return loader
+
+
+def open_model(path: Path) -> tuple[Predict, Callable[[int], int]]:
+    """Load and compile a model.
+
+    Args:
+        path: the Keras file.
+
+    Returns:
+        Its call, and the number of frames it makes of a number of samples.
+    """
+    from librispeech_clf.model.inference import compile_model
+    from librispeech_clf.model.load import load_model
+    from librispeech_clf.model.wav2vec2 import FRAME_MASK
+
+    model = load_model(path)
+    convolutions = model.get_layer(FRAME_MASK)
+
+    def count(samples: int) -> int:
+        return count_frames(samples, kernels=convolutions.kernels, strides=convolutions.strides)
+
+    return compile_model(model), count
+
+
+def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
+    """Read which tensor feeds which argument of each metric, loss and visualizer.
+
+    Args:
+        connections: `global_leap_binder.mapping_connections`, from the integration test's calls.
+    """
+    kinds = ("Metric", "CustomLoss", "Visualizer")
+    return tuple(
+        Wire(
+            connection.node.type.value,
+            connection.node.name,
+            {argument: _name_source(node) for argument, node in (connection.node_inputs or {}).items()},
+        )
+        for connection in connections
+        if connection.node.type.value in kinds
+    )
+
+
+def _name_source(node: NodeMapping) -> str:
+    return node.type.value if node.type.value.startswith("Prediction") else node.name
+
+
+def _find_model_input(connections: Iterable[NodeConnection]) -> str:
+    return next(c.node.name for c in connections if c.node.type.value == "Input0")
+
+
+def store_as_engine(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Store tensors as the engine does: float16 where their values fit."""
+    from code_loader.utils import simulate_engine_float16_downcast_on_call_args
+
+    return simulate_engine_float16_downcast_on_call_args((), tensors)[1]
+
+
+def describe_hypothesis(logits: np.ndarray) -> Row:
+    """Return words and letters of the greedy path with times and confidences.
+
+    Args:
+        logits: float (T, V).
+
+    Returns:
+        `words` and `letters`, lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
+    """
+    words = greedy_words(logits, frame_duration_s=FRAME_DURATION_S)
+    letters = greedy_letters(logits, frame_duration_s=FRAME_DURATION_S)
+    separator = LETTERS[WORD_SEPARATOR]
+    return {
+        "words": [dict(vars(word)) for word in words],
+        "letters": [vars(letter) | {"text": letter.text.replace(separator, " ")} for letter in letters],
+    }
+
+
+def make_schema(wires: Sequence[Wire], loader: Any) -> pyarrow.Schema:
+    """Return the columns of the results table.
+
+    Args:
+        wires: the registered metrics and losses.
+        loader: a LeapLoader whose script has run.
+    """
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.float64()
+    timing = pa.list_(pa.struct({"text": text, "start_s": number, "end_s": number, "confidence": number}))
+    fixed = {
+        **dict.fromkeys(("utterance_id", "split", "subset", "simulation"), text),
+        "severity": number,
+        **dict.fromkeys(("reference", "hypothesis", "error"), text),
+    }
+    metrics = {name: pa.float32() for wire in wires for name in _list_columns(wire, loader)}
+    kinds = {"float": number, "string": text, "int": pa.int64(), "boolean": pa.bool_()}
+    metadata = {name: kinds[kind.name] for name, kind in loader._metadata_name_to_type().items()}
+    spaces = dict.fromkeys(loader.get_dataset_custom_latent_space_names(), pa.list_(pa.float32()))
+    vectors = {"words": timing, "letters": timing, "latent": pa.list_(pa.float32()), **spaces}
+    return pa.schema({**fixed, **metrics, **metadata, **vectors})
+
+
+def _list_columns(wire: Wire, loader: Any) -> list[str]:
+    if wire.kind == "CustomLoss":
+        return [wire.name]
+    if wire.kind == "Visualizer":
+        return []
+    direction = loader.metric_by_name()[wire.name].direction
+    return list(direction) if isinstance(direction, dict) else [wire.name]
+
+
+def _state(task: Task) -> Any:
+    from code_loader.contract.enums import DataStateEnum
+
+    return DataStateEnum[STATE] if task.simulation is None else DataStateEnum.additional
+
+
+def _start_row(task: Task) -> Row:
+    return {
+        "utterance_id": task.utterance_id,
+        "split": task.split,
+        "subset": task.subset,
+        "simulation": task.simulation,
+        "severity": task.severity,
+        "error": None,
+    }

@@ -1,0 +1,189 @@
+"""Show an analysis on the terminal: tables of error rates, the worst utterances, weak clusters.
+
+In: an `Analysis`. Out: what rich can print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from librispeech_clf.evaluation.comparison import Comparison
+    from librispeech_clf.evaluation.robustness import Curve
+    from librispeech_clf.evaluation.summary import Analysis, Worst
+
+SHOWN_LETTERS = 60
+SHOWN_FAILURES = 20
+GROUPS = ("split", "subset", "gender", "length")
+
+
+def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
+    """Yield what the terminal shows of a run, in its order."""
+    yield show_rates(analysis.rates)
+    if analysis.worst:
+        yield show_worst(analysis.worst)
+    yield from show_clusters(analysis)
+    if analysis.comparison is not None:
+        yield show_comparison(analysis.comparison)
+    for curve in analysis.robustness:
+        yield show_curve(curve)
+    yield from show_failures(analysis.failures)
+
+
+def show_rates(rates: Mapping[str, Any]) -> Table:
+    """Tabulate corpus word and character error rates of all utterances and by group."""
+    resampled = rates["word"]["all"]["resampled"]
+    caption = f"Summed errors over summed reference units; 95 % intervals resample {resampled}."
+    table = make_table("Error rates", ["", "utterances", "words", "WER %", "CER %"], caption)
+    table.add_row("all", *_rate_cells(rates["word"]["all"], rates["character"]["all"]))
+    for group in GROUPS:
+        names = rates["word"][group]
+        if len(names) < (1 if group == "split" else 2):
+            continue
+        table.add_section()
+        title = rates["length"] if group == "length" else group
+        for name in names:
+            cells = _rate_cells(rates["word"][group][name], rates["character"][group][name])
+            table.add_row(escape(f"{title}: {name}"), *cells)
+    return table
+
+
+def _rate_cells(word: Mapping[str, Any], character: Mapping[str, Any]) -> list[str]:
+    rates = [f"{percent(rate['rate'])} ({interval(rate)})" for rate in (word, character)]
+    return [str(word["utterances"]), str(word["units"]), *rates]
+
+
+def show_worst(worst: Iterable[Worst]) -> Table:
+    """Tabulate the worst utterances, texts cut short."""
+    from rich.text import Text
+
+    table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
+    for item in worst:
+        hypothesis = (shorten(item.hypothesis) or "(nothing)", "dim")
+        texts = Text.assemble(shorten(item.reference), "\n", hypothesis)
+        table.add_row(escape(item.utterance_id), f"{item.errors} / {item.words}", texts)
+    return table
+
+
+def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
+    """Say the weak clusters in words, or that there are none."""
+    from rich.text import Text
+
+    clustering = analysis.clusters
+    flagged = [cluster for cluster in clustering.clusters if cluster.flagged]
+    count = len(clustering.clusters)
+    if not flagged:
+        reason = f" ({clustering.note})" if clustering.note else ""
+        yield Text(
+            f"Weak clusters: none of {count} clusters of the latent space is worse than the rest{reason}.\n"
+        )
+        return
+    yield Text(
+        f"Weak clusters ({len(flagged)} of {count} clusters of the latent space, p < {clustering.alpha:g}):"
+    )
+    for cluster in flagged:
+        yield Text(f"  {cluster.number}  {cluster.sentence}")
+    yield Text("")
+
+
+def show_comparison(comparison: Comparison) -> Table:
+    """Tabulate two runs over the utterances that both scored."""
+    first, second = comparison.names
+    names = ["", escape(first), escape(second), "difference", "95 %", "p, bootstrap", "p, matched pairs"]
+    caption = f"{len(comparison.better)} utterances better in {second}, {len(comparison.worse)} worse"
+    table = make_table("Comparison", names, escape(caption))
+    for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
+        if rates is not None:
+            ends = {"low": rates.low, "high": rates.high}
+            p_values = [probability(rates.p_bootstrap), probability(rates.matched_pairs.p_value)]
+            both = [
+                percent(rates.first.rate),
+                percent(rates.second.rate),
+                percent(rates.difference, sign=True),
+            ]
+            table.add_row(unit, *both, interval(ends), *p_values)
+    return table
+
+
+def show_curve(curve: Curve) -> Table:
+    """Tabulate the word error rate by severity."""
+    from librispeech_clf.report.payload import name_severity
+
+    severity = name_severity(curve.simulation)
+    table = make_table(
+        f"Simulation {curve.simulation}", [severity, "utterances", "WER %", "95 %", "against recordings"]
+    )
+    for point in curve.points:
+        change = "" if point.change is None else percent(point.change.difference, sign=True)
+        ends = {"low": point.word.low, "high": point.word.high}
+        cells = [
+            f"{point.severity:g}",
+            str(point.word.utterances),
+            percent(point.word.rate),
+            interval(ends),
+            change,
+        ]
+        table.add_row(*cells)
+    return table
+
+
+def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
+    """List failed utterances with their reasons."""
+    from rich.text import Text
+
+    if not failures:
+        return
+    yield Text(f"{len(failures)} utterances failed:", style="bold red")
+    for name, reason in list(failures.items())[:SHOWN_FAILURES]:
+        yield Text(f"  {name}: {reason.removeprefix(f'{name}: ')}")
+    if len(failures) > SHOWN_FAILURES:
+        yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
+
+
+def make_table(title: str, columns: list[str], caption: str | None = None) -> Table:
+    """Make an empty table: the first column to the left, the others to the right unless they hold texts."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", caption=caption, caption_justify="left", box=box.SIMPLE_HEAD
+    )
+    for number, name in enumerate(columns):
+        is_text = number == 0 or "hypothesis" in name
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=number == 0 or not is_text)
+    return table
+
+
+def percent(value: float | None, *, sign: bool = False) -> str:
+    """Write a rate in percent with two digits behind the point."""
+    return "-" if value is None else f"{100 * value:{'+' if sign else ''}.2f}"
+
+
+def interval(rate: Mapping[str, Any]) -> str:
+    """Write an interval in percent."""
+    if rate["low"] is None:
+        return "-"
+    return f"{100 * rate['low']:.1f} to {100 * rate['high']:.1f}"
+
+
+def probability(value: float | None) -> str:
+    """Write a p-value."""
+    if value is None:
+        return "-"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def shorten(text: str) -> str:
+    """Cut a text to what fits into a line."""
+    return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 1]}…"
+
+
+def escape(text: str) -> str:
+    """Keep rich from reading markup in a text."""
+    from rich.markup import escape as escape_markup
+
+    return escape_markup(text)
