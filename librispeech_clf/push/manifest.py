@@ -84,7 +84,9 @@ def collect(root: Path, manifest: Manifest) -> Collection:
     """
     matches = {pattern: find_files(root, pattern) for pattern in manifest.include or ("**",)}
     excluded = [compile_pattern(pattern) for pattern in manifest.exclude]
-    chosen = {file for file in set().union(*matches.values()) if not any(rule.match(file) for rule in excluded)}
+    chosen = {
+        file for file in set().union(*matches.values()) if not any(rule.match(file) for rule in excluded)
+    }
     chosen |= {manifest.entry_file}
     unmatched = tuple(pattern for pattern, files in matches.items() if not files)
     return Collection(tuple(sorted(chosen)), unmatched, tuple(sorted(set(list_modules(root)) - chosen)))
@@ -136,7 +138,15 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 def _translate(sign: str, *, inside_braces: bool) -> str:
     """Translate one sign of a glob, or one group of signs with a meaning."""
-    simple = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")"}
+    simple = {
+        "**/": "(?:.*/)?",
+        "/**": "(?:/.*)?",
+        "**": ".*",
+        "*": "[^/]*",
+        "?": "[^/]",
+        "{": "(?:",
+        "}": ")",
+    }
     if sign in simple:
         return simple[sign]
     if sign == "," and inside_braces:

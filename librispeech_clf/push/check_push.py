@@ -1,0 +1,214 @@
+"""Command `check-push`: rehearses a push to Tensorleap, without a server.
+
+In: leap.yaml and the files it names. Out: a table of what passed, and the commands that push; exit code 1 and the
+missing file's name when the bundle would not work by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.push.manifest import PACKAGE, Collection, Manifest, collect, read_manifest
+
+if TYPE_CHECKING:
+    import rich.table
+
+LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out
+REHEARSAL = f"{PACKAGE}/push/rehearsal.py"
+PUSH_COMMANDS = """\
+Push it with today's leap command line:
+    leap push -n NAME -m models/wav2vec.h5 -e     code and model, then evaluate
+    leap push -o NAME -u metadata                 code only; also -u metric, -u visualization
+or with the older one:
+    leap projects push models/wav2vec.h5          code and model
+    leap code push                                code only
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the table.
+
+    Attributes:
+        what: What was checked.
+        problem: None when it passed, else the reason.
+        note: A remark on what passed.
+    """
+
+    what: str
+    problem: str | None
+    note: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the command."""
+    parser = argparse.ArgumentParser(prog="check-push", description="Rehearse a push, without a server.")
+    parser.add_argument(
+        "--root", type=Path, default=PROJECT_ROOT, help="folder of leap.yaml (default: the project's)"
+    )
+    parser.add_argument("--files-only", action="store_true", help="check which files are pushed, run nothing")
+    parser.add_argument(
+        "--requirements",
+        action="store_true",
+        help="install requirements.txt into a new environment and use that",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        findings = rehearse(options.root.resolve(), run=not options.files_only, install=options.requirements)
+    except (FileNotFoundError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return report(findings)
+
+
+def rehearse(root: Path, *, run: bool, install: bool) -> list[Finding]:
+    """Collect the files of a push and run them by themselves.
+
+    Args:
+        root: The project's folder.
+        run: Whether the bundle is unpacked and run, once its files are complete.
+        install: Whether it runs in a new environment made of requirements.txt.
+
+    Returns:
+        What was found, in the order of the checks.
+    """
+    manifest = read_manifest(root / "leap.yaml")
+    collection = collect(root, manifest)
+    findings = check_files(root, collection)
+    if run and all(finding.problem is None for finding in findings):
+        with tempfile.TemporaryDirectory(prefix="check-push-") as folder:
+            findings += run_bundle(root, manifest, collection, Path(folder), install=install)
+    return findings
+
+
+def check_files(root: Path, collection: Collection) -> list[Finding]:
+    """Check that the bundle is complete and of a bearable size."""
+    findings = [Finding(f"pattern {pattern}", "matches no file; create it or remove the pattern from include.")
+                for pattern in collection.unmatched]  # fmt: skip
+    findings += [Finding(file, "is not in the bundle; add it to include in leap.yaml.")
+                 for file in collection.missing_modules]  # fmt: skip
+    absent = [file for file in collection.files if not (root / file).is_file()]
+    findings += [Finding(file, "does not exist.") for file in absent]
+    present = [root / file for file in collection.files if file not in absent]
+    size = sum(path.stat().st_size for path in present)
+    note = f"{len(present)} files, {size / 1e6:.1f} MB"
+    if size >= LARGE_BUNDLE_BYTES:
+        note += "; WARNING: above 200 MB, put large files on the data volume or push the model with -m alone"
+    return [*findings, Finding("bundle", None, note)]
+
+
+def run_bundle(
+    root: Path, manifest: Manifest, collection: Collection, folder: Path, *, install: bool
+) -> list[Finding]:
+    """Copy the bundle's files to an empty folder and check them there, in a process of their own."""
+    bundle = folder / "bundle"
+    for file in collection.files:
+        target = bundle / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / file, target)
+    python = install_requirements(bundle, folder / "environment") if install else Path(sys.executable)
+    result = run_rehearsal(python, bundle, entry_file=manifest.entry_file, without=root, on_platform=True)
+    return summarize(result)
+
+
+def install_requirements(bundle: Path, folder: Path) -> Path:
+    """Install the bundle's requirements.txt into a new environment; return its Python."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    command = [python, "-m", "pip", "install", "--quiet", "--requirement", bundle / "requirements.txt"]
+    if subprocess.run(command, check=False).returncode:
+        raise ValueError(f"{bundle / 'requirements.txt'}: pip could not install it; see above.")
+    return python
+
+
+def run_rehearsal(
+    python: Path, bundle: Path, *, entry_file: str, without: Path | None, on_platform: bool
+) -> dict:
+    """Run rehearsal.py of a bundle in a fresh process.
+
+    Args:
+        python: The interpreter.
+        bundle: Folder of the unpacked bundle.
+        entry_file: The file that registers the integration.
+        without: A folder to take off the interpreter's path.
+        on_platform: Whether it runs as on the platform.
+
+    Returns:
+        What `rehearsal.check` returns; where the process failed before, its last words as `error`.
+    """
+    names = [name for name in os.environ if name.startswith("LIBRISPEECH_")]
+    environment = {name: value for name, value in os.environ.items() if name not in (*names, "PYTHONPATH")}
+    environment |= {"TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment["IS_TENSORLEAP_PLATFORM"] = str(on_platform).lower()
+    command = [str(python), "-I", str(bundle / REHEARSAL), str(bundle), "--entry-file", entry_file]
+    command += ["--without", str(without)] if without else []
+    done = subprocess.run(
+        command,
+        env=environment,
+        cwd=bundle,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode or not done.stdout.strip():
+        return {"valid": False, "error": done.stderr[-2000:] or f"exit code {done.returncode}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def summarize(result: dict) -> list[Finding]:
+    """Turn the rehearsal's result into rows of the table."""
+    if result["error"]:
+        return [Finding("dataset check", result["error"])]
+    payloads = result["payloads"]
+    failed = [Finding(name, reason) for name, reason in payloads.items() if reason]
+    note = f"{len(payloads) - len(failed)} of {len(payloads)} parts passed"
+    samples = [Finding(f"sample of {state}", reason) for state, reason in result["samples"].items()]
+    foreign = [Finding(file, "was imported from outside the bundle.") for file in result["foreign"]]
+    return [*failed, Finding("dataset check", None if result["valid"] else note, note), *samples, *foreign]
+
+
+def report(findings: Sequence[Finding]) -> int:
+    """Print the table, and what to do next; return the exit code."""
+    import rich.console
+
+    console = rich.console.Console()
+    console.print(make_table(findings))
+    problems = [finding for finding in findings if finding.problem is not None]
+    if problems:
+        print(*(f"{finding.what}: {finding.problem}" for finding in problems), sep="\n", file=sys.stderr)
+        return 1
+    print(PUSH_COMMANDS)
+    return 0
+
+
+def make_table(findings: Sequence[Finding]) -> rich.table.Table:
+    """Lay out the findings."""
+    import rich.table
+    import rich.text
+
+    table = rich.table.Table(title="Rehearsal of a push", title_justify="left")
+    table.add_column("check")
+    table.add_column("result")
+    table.add_column("remark", overflow="fold")
+    for finding in findings:
+        mark = "passed" if finding.problem is None else "FAILED"
+        remark = finding.note if finding.problem is None else finding.problem
+        table.add_row(*(rich.text.Text(cell) for cell in (finding.what, mark, remark)))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Run inside an unpacked bundle: code-loader's dataset check and one sample of every split, reported as JSON.
+
+A file to run in a fresh process (`python -I rehearsal.py FOLDER [--without OTHER_FOLDER]`), not to import: it puts
+the bundle alone on the path. Standard library and code-loader only.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+PACKAGE = "librispeech_clf"
+
+
+def main() -> None:
+    """Check the bundle that the command line names and print one line of JSON, the last line of the output."""
+    parser = argparse.ArgumentParser(description="Check an unpacked bundle.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--without", type=Path, help="a folder to take off the path, where the project is installed"
+    )
+    parser.add_argument("--entry-file", default="leap_binder.py")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")
+    if options.without:
+        sys.path[:] = [path for path in sys.path if Path(path).resolve() != options.without.resolve()]
+    sys.path.insert(0, str(folder))
+    print(json.dumps(check(folder, options.entry_file)))
+
+
+def check(folder: Path, entry_file: str) -> dict:
+    """Check the dataset and fetch the first sample of every split.
+
+    Args:
+        folder: Absolute path of the unpacked bundle.
+        entry_file: The file that registers the integration.
+
+    Returns:
+        `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or the
+        reason of a failure; `foreign`, modules of the package that came from elsewhere.
+    """
+    from code_loader import LeapLoader
+
+    loader = LeapLoader(str(folder), entry_file)
+    result = loader.check_dataset()
+    samples = {} if result.general_error else fetch_samples(loader)
+    return {
+        "valid": result.is_valid and not any(samples.values()),
+        "error": result.general_error,
+        "log": result.print_log,
+        "payloads": {
+            payload.name: None if payload.is_passed else str(payload.display) for payload in result.payloads
+        },
+        "warnings": [payload.name for payload in result.payloads if "Warnings" in payload.display],
+        "samples": samples,
+        "foreign": find_foreign_modules(folder),
+    }
+
+
+def fetch_samples(loader) -> dict[str, str | None]:
+    """Fetch the first sample of every split; the value is None or the reason why that failed."""
+    reasons: dict[str, str | None] = {}
+    for state, response in loader._preprocess_result().items():
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                loader.get_sample(state, response.sample_ids[0])
+            reasons[state.name] = None
+        except Exception as error:  # whatever the integration raises is the finding
+            reasons[state.name] = f"{type(error).__name__}: {error}"
+    return reasons
+
+
+def find_foreign_modules(folder: Path) -> list[str]:
+    """List loaded modules of the package that do not lie in the bundle."""
+    modules = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
+    files = [Path(module.__file__) for module in modules if getattr(module, "__file__", None)]
+    return sorted(str(file) for file in files if not file.resolve().is_relative_to(folder))
+
+
+if __name__ == "__main__":
+    main()
