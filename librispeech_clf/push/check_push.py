@@ -1,7 +1,7 @@
 """Command `check-push`: rehearses a push to Tensorleap, without a server.
 
-In: leap.yaml and the files it names. Out: a table of what passed, and the commands that push; exit code 1 and the
-missing file's name when the bundle would not work by itself.
+In: leap.yaml and the files it names. Out: a table of what passed, and the commands that push; exit code 1 and
+the missing file's name when the bundle would not work by itself.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def rehearse(root: Path, *, run: bool, install: bool) -> list[Finding]:
 
 def check_files(root: Path, collection: Collection) -> list[Finding]:
     """Check that the bundle is complete and of a bearable size."""
-    findings = [Finding(f"pattern {pattern}", "matches no file; create it or remove the pattern from include.")
-                for pattern in collection.unmatched]  # fmt: skip
-    findings += [Finding(file, "is not in the bundle; add it to include in leap.yaml.")
-                 for file in collection.missing_modules]  # fmt: skip
+    unmatched = "matches no file; create it or take the pattern out of include."
+    missing = "is not in the bundle; add it to include in leap.yaml."
+    findings = [Finding(f"pattern {pattern}", unmatched) for pattern in collection.unmatched]
+    findings += [Finding(file, missing) for file in collection.missing_modules]
     absent = [file for file in collection.files if not (root / file).is_file()]
     findings += [Finding(file, "does not exist.") for file in absent]
     present = [root / file for file in collection.files if file not in absent]

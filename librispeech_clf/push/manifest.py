@@ -1,7 +1,7 @@
 """The platform manifest leap.yaml, and the files that a push collects by it.
 
-In: leap.yaml and the project's folder. Out: paths relative to that folder, chosen as the leap command line does:
-everything an `include` pattern matches, less what an `exclude` pattern matches, and always the entry file.
+In: leap.yaml and the project's folder. Out: paths relative to that folder, chosen as the leap command line
+does: everything an `include` pattern matches, less what an `exclude` pattern matches, and always the entry file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import yaml
@@ -17,6 +17,16 @@ import yaml
 MANIFEST_KEYS = ("projectId", "secretId", "branch", "entryFile", "include", "exclude", "pythonVersion")
 PACKAGE = "librispeech_clf"
 MODULE_SUFFIXES = (".py", ".yaml", ".yml")
+MEANINGS = {
+    "**/": "(?:.*/)?",
+    "/**": "(?:/.*)?",
+    "**": ".*",
+    "*": "[^/]*",
+    "?": "[^/]",
+    "{": "(?:",
+    "}": ")",
+}
+SIGNS = re.compile(r"(?:(?<=/)|(?<!.))\*\*/|/\*\*$|^\*\*$|\\.|\[[^\]]+\]|.")
 SPECIAL_SIGNS = re.compile(r"[*?\[{\\]")
 
 
@@ -84,10 +94,9 @@ def collect(root: Path, manifest: Manifest) -> Collection:
     """
     matches = {pattern: find_files(root, pattern) for pattern in manifest.include or ("**",)}
     excluded = [compile_pattern(pattern) for pattern in manifest.exclude]
-    chosen = {
-        file for file in set().union(*matches.values()) if not any(rule.match(file) for rule in excluded)
-    }
-    chosen |= {manifest.entry_file}
+    matched = set().union(*matches.values())
+    chosen = {file for file in matched if not any(rule.match(file) for rule in excluded)}
+    chosen.add(manifest.entry_file)
     unmatched = tuple(pattern for pattern, files in matches.items() if not files)
     return Collection(tuple(sorted(chosen)), unmatched, tuple(sorted(set(list_modules(root)) - chosen)))
 
@@ -112,8 +121,8 @@ def find_files(root: Path, pattern: str) -> set[str]:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     r"""Translate a glob to a regular expression over whole paths.
 
-    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay within a
-    folder, `**` as a whole part crosses folders (none included), `[a-z]` and `[^a-z]` are classes, `{a,b}` are
+    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay within
+    a folder, `**` as a whole part crosses any number of folders, `[a-z]` and `[^a-z]` are classes, `{a,b}` are
     alternatives, a backslash takes the next sign literally. Source: github.com/bmatcuk/doublestar, README.
 
     Args:
@@ -126,7 +135,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         ValueError: A bracket or brace is never closed.
     """
     translated, depth = "", 0
-    for sign in re.findall(r"\*\*/|/\*\*$|^\*\*$|\\.|\[[^\]]*\]|.", pattern.removeprefix("./")):
+    for sign in SIGNS.findall(pattern.removeprefix("./")):
         if sign in ("[", "\\"):
             raise ValueError(f"leap.yaml: {pattern!r} has {sign!r} without its end.")
         depth += (sign == "{") - (sign == "}")
@@ -138,20 +147,11 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 def _translate(sign: str, *, inside_braces: bool) -> str:
     """Translate one sign of a glob, or one group of signs with a meaning."""
-    simple = {
-        "**/": "(?:.*/)?",
-        "/**": "(?:/.*)?",
-        "**": ".*",
-        "*": "[^/]*",
-        "?": "[^/]",
-        "{": "(?:",
-        "}": ")",
-    }
-    if sign in simple:
-        return simple[sign]
+    if sign in MEANINGS:
+        return MEANINGS[sign]
     if sign == "," and inside_braces:
         return "|"
     if sign.startswith("["):
-        negated = sign[1:2] in ("^", "!")
-        return f"[{'^' if negated else ''}{re.escape(sign[2:-1] if negated else sign[1:-1]).replace(chr(92) + '-', '-')}]"
+        negation = "^" if sign[1] in "^!" else ""
+        return f"[{negation}{sign[1 + len(negation) :]}"
     return re.escape(sign.removeprefix("\\") if len(sign) > 1 else sign)

@@ -1,7 +1,7 @@
 """Run inside an unpacked bundle: code-loader's dataset check and one sample of every split, reported as JSON.
 
-A file to run in a fresh process (`python -I rehearsal.py FOLDER [--without OTHER_FOLDER]`), not to import: it puts
-the bundle alone on the path. Standard library and code-loader only.
+A file to run in a fresh process (`python -I rehearsal.py FOLDER [--without OTHER_FOLDER]`), not to import: it
+puts the bundle alone on the path. Standard library and code-loader only.
 """
 
 import argparse
@@ -16,7 +16,7 @@ PACKAGE = "librispeech_clf"
 
 
 def main() -> None:
-    """Check the bundle that the command line names and print one line of JSON, the last line of the output."""
+    """Check the bundle named on the command line; the last line printed is JSON."""
     parser = argparse.ArgumentParser(description="Check an unpacked bundle.")
     parser.add_argument("folder", type=Path)
     parser.add_argument(
@@ -40,8 +40,9 @@ def check(folder: Path, entry_file: str) -> dict:
         entry_file: The file that registers the integration.
 
     Returns:
-        `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or the
-        reason of a failure; `foreign`, modules of the package that came from elsewhere.
+        `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or
+        the reason of a failure; `warnings`, names of payloads with any; `foreign`, modules of the package that
+        came from elsewhere.
     """
     from code_loader import LeapLoader
 
@@ -52,10 +53,8 @@ def check(folder: Path, entry_file: str) -> dict:
         "valid": result.is_valid and not any(samples.values()),
         "error": result.general_error,
         "log": result.print_log,
-        "payloads": {
-            payload.name: None if payload.is_passed else str(payload.display) for payload in result.payloads
-        },
-        "warnings": [payload.name for payload in result.payloads if "Warnings" in payload.display],
+        "payloads": {part.name: None if part.is_passed else str(part.display) for part in result.payloads},
+        "warnings": [part.name for part in result.payloads if "Warnings" in part.display],
         "samples": samples,
         "foreign": find_foreign_modules(folder),
     }
