@@ -1,7 +1,7 @@
 """The platform manifest leap.yaml, and the files that a push collects by it.
 
 In: leap.yaml and the project's folder. Out: paths relative to that folder, chosen as the leap command line
-does: everything an `include` pattern matches, less what an `exclude` pattern matches, and always the entry file.
+does: everything an `include` pattern matches, less what `exclude` matches, and always the entry file.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def find_files(root: Path, pattern: str) -> set[str]:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     r"""Translate a glob to a regular expression over whole paths.
 
-    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay within
-    a folder, `**` as a whole part crosses any number of folders, `[a-z]` and `[^a-z]` are classes, `{a,b}` are
-    alternatives, a backslash takes the next sign literally. Source: github.com/bmatcuk/doublestar, README.
+    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay in one
+    folder, `**` as a whole part crosses any number of folders, `[a-z]` and `[^a-z]` are classes, `{a,b}` are
+    alternatives, a backslash takes the next sign literally. Source: the README of bmatcuk/doublestar.
 
     Args:
         pattern: A glob relative to the project's folder, parts separated by `/`.

@@ -41,8 +41,8 @@ def check(folder: Path, entry_file: str) -> dict:
 
     Returns:
         `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or
-        the reason of a failure; `warnings`, names of payloads with any; `foreign`, modules of the package that
-        came from elsewhere.
+        the reason of a failure; `warnings`, names of payloads with any; `foreign`, modules of the package
+        that came from elsewhere.
     """
     from code_loader import LeapLoader
 

@@ -1,0 +1,214 @@
+"""The integration as Tensorleap sees it, held against what the platform demands: `poetry run test` starts here.
+
+Everything goes through the functions that leap_binder.py registers, on the bundled corpus and the model of
+config.yaml. Nothing depends on how well that model recognises.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import leap_binder  # noqa: E402
+from librispeech_clf import vocabulary  # noqa: E402
+
+PROJECT_ROOT = Path(__file__).resolve().parent
+REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "push" / "rehearsal.py"
+STATES = ("training", "validation", "test")
+METADATA = ("signal_metadata", "text_metadata", "readability_metadata", "record_metadata")
+ZERO_FOR_PERFECT = (
+    "word_error_rate match_error_rate word_information_lost word_substitutions word_deletions word_insertions "
+    "character_error_rate character_substitutions character_deletions character_insertions"
+).split()
+COUNTS = [name for name in ZERO_FOR_PERFECT if not name.endswith(("rate", "lost"))]
+IMPORT_WITHOUT_NETWORK = """
+import socket, sys, time
+def refuse(*_): raise OSError("a connection was tried")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+begin = time.process_time()
+import leap_binder
+spent_s = time.process_time() - begin
+heavy = {"tensorflow", "keras", "librosa", "matplotlib", "sklearn", "pandas", "datasets", "scipy"} & set(sys.modules)
+print(spent_s, *heavy)
+"""
+
+
+def run_python(*arguments, **environment):
+    """Run a fresh interpreter in the project's folder; return what it printed, both streams."""
+    variables = {**os.environ, "TL_DISABLE_ANALYTICS": "1", **environment}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def responses():
+    """What preprocess returns, by state."""
+    return {response.state.name: response for response in leap_binder.preprocess()}
+
+
+@pytest.fixture(scope="module")
+def utterances(responses):
+    """Every utterance: its id, its split, and the length of its audio in bytes."""
+    return [
+        (utterance_id, response) for response in responses.values() for utterance_id in response.sample_ids
+    ]
+
+
+def count_samples(utterance_id, response):
+    return len(leap_binder.read_waveform(response.data.utterance(utterance_id)))
+
+
+@pytest.fixture(scope="module")
+def chosen(responses):
+    """Of every split four utterances, from the shortest to the longest."""
+    by_length = {
+        state: sorted(response.sample_ids, key=lambda utterance_id: count_samples(utterance_id, response))
+        for state, response in responses.items()
+    }
+    return {
+        state: [ids[0], ids[len(ids) // 3], ids[2 * len(ids) // 3], ids[-1]]
+        for state, ids in by_length.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def predict():
+    """The model of config.yaml, as the engine calls it: a batch in, logits out, padding cut to the longest."""
+    model = leap_binder.load_model()
+
+    def call(audio):
+        return np.asarray(model(audio[:, : np.flatnonzero(audio.any(axis=0))[-1] + 1]))
+
+    return call
+
+
+def stack(encoder, ids, response):
+    return np.stack([np.squeeze(encoder(utterance_id, response)) for utterance_id in ids])
+
+
+def score(logits, transcript):
+    """All error metrics of a batch, through the registered functions."""
+    return {**leap_binder.word_errors(logits, transcript), **leap_binder.character_errors(logits, transcript)}
+
+
+def spell_as_logits(texts):
+    """Logits whose greedy path is exactly the transcript: float32 (B, T, 32), a blank before every letter."""
+    labels = [vocabulary.encode(text, utterance_id="test") for text in texts]
+    logits = np.full((len(texts), 2 * max(map(len, labels)) + 1, len(vocabulary.LETTERS)), -1e4, np.float32)
+    for row, ids in enumerate(labels):
+        logits[row, 1 : 2 * len(ids) : 2, vocabulary.BLANK] = -1e4
+        logits[row, np.arange(1, 2 * len(ids), 2), ids] = 1e4
+        logits[row, 0::2, vocabulary.BLANK] = 1e4
+        logits[row, 2 * len(ids) :, vocabulary.BLANK] = 1e4
+    return logits
+
+
+@pytest.mark.parametrize("on_platform", ["false", "true"])
+def test_dataset_check_is_valid(on_platform):
+    out, _ = run_python(REHEARSAL, PROJECT_ROOT, IS_TENSORLEAP_PLATFORM=on_platform)
+    result = json.loads(out.splitlines()[-1])
+    assert result["error"] is None
+    assert result["valid"]
+    assert [reason for reason in result["payloads"].values() if reason] == []
+    assert len(result["payloads"]) > 20
+    assert result["warnings"] == []
+    assert "warning" not in result["log"].lower()
+    assert set(result["samples"]) >= set(STATES)
+    assert set(result["samples"].values()) == {None}
+
+
+def test_script_runs_without_warnings():
+    out, errors = run_python("leap_binder.py", TF_CPP_MIN_LOG_LEVEL="3")
+    assert "Successful!" in out
+    assert "default value" not in out + errors
+    assert "Warnings" not in out + errors
+
+
+def test_import_is_quick_light_and_offline():
+    spent_s, *heavy = run_python("-c", IMPORT_WITHOUT_NETWORK)[0].split()
+    assert heavy == []
+    assert float(spent_s) < 2
+
+
+def test_splits_are_those_of_the_platform(responses):
+    assert tuple(responses) == STATES
+    for response in responses.values():
+        assert len(set(response.sample_ids)) == len(response.sample_ids) > 10
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("which", [0, 1, 3])
+def test_integration_test_runs(state, which, responses, chosen):
+    leap_binder.integration_test(chosen[state][which], responses[state])
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata_keys_and_types_agree(name, utterances):
+    begin = time.process_time()
+    records = [getattr(leap_binder, name)(utterance_id, response) for utterance_id, response in utterances]
+    types = {}
+    for record in records:
+        assert list(record) == list(records[0])
+        for key, value in record.items():
+            if value is not None:
+                types.setdefault(key, set()).add(type(value))
+                assert not isinstance(value, float) or np.isfinite(value)
+    assert {key: kinds for key, kinds in types.items() if len(kinds) > 1} == {}
+    assert time.process_time() - begin < 0.5 * len(utterances)
+
+
+def test_shapes_agree(utterances, chosen, responses):
+    transcripts = {leap_binder.encode_transcript(*utterance).shape for utterance in utterances}
+    sizes = {leap_binder.encode_transcript_size(*utterance).shape for utterance in utterances}
+    assert len(transcripts) == len(sizes) == 1
+    some = [(utterance_id, responses[state]) for state, ids in chosen.items() for utterance_id in ids]
+    for encoder in (leap_binder.encode_audio, leap_binder.acoustic_statistics):
+        outputs = [encoder(*utterance) for utterance in some]
+        assert {(output.shape, output.dtype.name) for output in outputs} == {(outputs[0].shape, "float32")}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_batches_give_the_numbers_of_single_utterances(state, responses, chosen, predict):
+    ids, response = chosen[state], responses[state]
+    audio = stack(leap_binder.encode_audio, ids, response)
+    transcript = stack(leap_binder.encode_transcript, ids, response)
+    together = predict(audio)
+    batch = score(together, transcript) | {"ctc_loss": leap_binder.ctc_loss(together, transcript)}
+    batch |= {"confidence": leap_binder.confidence(together)}
+    half = score(together.astype(np.float16), transcript.astype(np.float16))
+    for row in range(len(ids)):
+        logits, labels = predict(audio[row : row + 1]), transcript[row : row + 1]
+        single = score(logits, labels) | {"ctc_loss": leap_binder.ctc_loss(logits, labels)}
+        single |= {"confidence": leap_binder.confidence(logits)}
+        for name, values in single.items():
+            assert values.shape == (1,)
+            np.testing.assert_allclose(values[0], batch[name][row], rtol=1e-3, atol=1e-4, err_msg=name)
+    for name in COUNTS:
+        np.testing.assert_array_equal(half[name], batch[name], err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_hypothesis_equal_to_the_transcript_is_perfect(batch_size, dtype, utterances):
+    for first in range(0, len(utterances), batch_size):
+        batch = utterances[first : first + batch_size]
+        texts = [response.data.utterance(utterance_id).text for utterance_id, response in batch]
+        transcript = np.stack([leap_binder.encode_transcript(*utterance) for utterance in batch])
+        scores = score(spell_as_logits(texts).astype(dtype), transcript.astype(dtype))
+        for name in ZERO_FOR_PERFECT:
+            assert not scores[name].any(), (name, batch)
+        assert scores["word_information_preserved"].tolist() == [1] * len(batch)
+        assert scores["word_hits"].tolist() == [len(text.split()) for text in texts]
+        assert scores["character_hits"].tolist() == [len(text) for text in texts]
