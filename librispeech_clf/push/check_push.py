@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import rich.table
 
 LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out
+RESULT_PREFIX = "rehearsal: "
 REHEARSAL = f"{PACKAGE}/push/rehearsal.py"
 PUSH_COMMANDS = """\
 Push it with today's leap command line:
@@ -163,9 +164,15 @@ def run_rehearsal(
         stdin=subprocess.DEVNULL,
         check=False,
     )
-    if done.returncode or not done.stdout.strip():
+    if done.returncode:
         return {"valid": False, "error": done.stderr[-2000:] or f"exit code {done.returncode}"}
-    return json.loads(done.stdout.splitlines()[-1])
+    return read_result(done.stdout)
+
+
+def read_result(printed: str) -> dict:
+    """Read the result among what rehearsal.py printed; code-loader prints around it."""
+    line = next(line for line in printed.splitlines() if line.startswith(RESULT_PREFIX))
+    return json.loads(line.removeprefix(RESULT_PREFIX))
 
 
 def summarize(result: dict) -> list[Finding]:

@@ -121,9 +121,10 @@ def find_files(root: Path, pattern: str) -> set[str]:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     r"""Translate a glob to a regular expression over whole paths.
 
-    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay in one
-    folder, `**` as a whole part crosses any number of folders, `[a-z]` and `[^a-z]` are classes, `{a,b}` are
-    alternatives, a backslash takes the next sign literally. Source: the README of bmatcuk/doublestar.
+    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay in
+    one folder, `**` as a whole part crosses any number of folders, `[a-z]` and `[^a-z]` are classes,
+    `{a,b}` are alternatives, a backslash takes the next sign literally. Source:
+    the README of bmatcuk/doublestar.
 
     Args:
         pattern: A glob relative to the project's folder, parts separated by `/`.

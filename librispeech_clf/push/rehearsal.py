@@ -16,7 +16,7 @@ PACKAGE = "librispeech_clf"
 
 
 def main() -> None:
-    """Check the bundle named on the command line; the last line printed is JSON."""
+    """Check the bundle named on the command line; print `rehearsal: ` and the result as JSON."""
     parser = argparse.ArgumentParser(description="Check an unpacked bundle.")
     parser.add_argument("folder", type=Path)
     parser.add_argument(
@@ -29,7 +29,8 @@ def main() -> None:
     if options.without:
         sys.path[:] = [path for path in sys.path if Path(path).resolve() != options.without.resolve()]
     sys.path.insert(0, str(folder))
-    print(json.dumps(check(folder, options.entry_file)))
+    result = check(folder, options.entry_file)
+    print("rehearsal:", json.dumps(result), flush=True)
 
 
 def check(folder: Path, entry_file: str) -> dict:

@@ -1,0 +1,93 @@
+"""The repository's layout, its requirements, and imports that do nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+from librispeech_clf.configuration import PROJECT_ROOT
+
+TOP_LEVEL = {
+    "leap_binder.py", "leap.yaml", "leap_test.py", "librispeech_clf", "models", "images", "tests",
+    "pyproject.toml", "poetry.lock", "requirements.txt", "README.md", "LICENSE",
+}  # fmt: skip
+# They define Keras layers, and only functions import them.
+KERAS_MODULES = {"librispeech_clf.model.layers", "librispeech_clf.model.wav2vec2"}
+IMPORT_ALL = """
+import json, pkgutil, sys
+sys.dont_write_bytecode = True
+seen = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system"):
+        seen.append(event)
+    if event == "open" and str(arguments[0]).startswith(sys.argv[1]):
+        if not str(arguments[0]).endswith((".py", ".pyc")):
+            seen.append(str(arguments[0]))
+sys.addaudithook(watch)
+import importlib, librispeech_clf
+names = [info.name for info in pkgutil.walk_packages(librispeech_clf.__path__, "librispeech_clf.")]
+for name in names:
+    if name not in sys.argv[2:]:
+        importlib.import_module(name)
+heavy = "tensorflow keras librosa matplotlib plotly sklearn scipy pandas datasets numba torch".split()
+print(json.dumps([len(names), seen, [name for name in heavy if name in sys.modules]]))
+"""
+
+
+def test_importing_every_module_does_nothing():
+    command = [sys.executable, "-c", IMPORT_ALL, str(PROJECT_ROOT), *KERAS_MODULES]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    count, seen, heavy = json.loads(done.stdout)
+    assert count > 50
+    assert seen == []
+    assert heavy == []
+
+
+def read_pyproject():
+    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_requirements_are_those_of_the_project():
+    lines = (PROJECT_ROOT / "requirements.txt").read_text().splitlines()
+    assert [line for line in lines if line and line[0] != "#"] == read_pyproject()["dependencies"]
+
+
+def test_requirements_are_pinned():
+    for requirement in read_pyproject()["dependencies"]:
+        assert "~=" in requirement or "==" in requirement, requirement
+
+
+def test_commands_lead_to_functions():
+    for target in read_pyproject()["scripts"].values():
+        module, function = target.split(":")
+        path = PROJECT_ROOT / (module.replace(".", "/") + ".py")
+        assert f"def {function}(" in path.read_text(), target
+
+
+def test_top_level():
+    done = subprocess.run(["git", "ls-files"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git clone")
+    names = {path.split("/")[0] for path in done.stdout.splitlines()}
+    assert {name for name in names if name[0] != "."} <= TOP_LEVEL
+
+
+def test_lock_file_names_no_registry():
+    packages = tomllib.loads((PROJECT_ROOT / "poetry.lock").read_text())["package"]
+    assert [package["name"] for package in packages if "source" in package] == []
+
+
+def test_every_direct_dependency_is_locked():
+    packages = tomllib.loads((PROJECT_ROOT / "poetry.lock").read_text())["package"]
+    locked = {package["name"] for package in packages}
+    names = {requirement.split("~=")[0].split("==")[0] for requirement in read_pyproject()["dependencies"]}
+    assert names <= locked
+
+
+def test_settings_file_is_included_in_the_push():
+    assert "librispeech_clf/**/*.yaml" in yaml.safe_load((PROJECT_ROOT / "leap.yaml").read_text())["include"]
