@@ -13,7 +13,6 @@ Legend: B batch, N samples, T frames, V vocabulary.
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 STATE = "test"
 PREDICTION = "Prediction0"
 Row = dict[str, Any]
-Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Audio float32 (B, N) to logits float32 (B, T, V) and latent vectors float32 (B, C)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,19 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A model that is ready to predict.
+
+    Attributes:
+        predict: audio, float32 (B, N), to logits, float32 (B, T, V), and latent vectors, float32 (B, C).
+        count_frames: frames that it makes of a number of samples.
+    """
+
+    predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    count_frames: Callable[[int], int]
+
+
+@dataclass(frozen=True)
 class Wire:
     """A registered function and where its arguments come from.
 
@@ -79,38 +89,54 @@ class Wire:
 class Engine:
     """The registered functions of the entry file, and the model."""
 
-    def __init__(self, loader: Any, *, predict: Predict, count_frames: Callable[[int], int]) -> None:
-        """Take what `open_loader` and `open_model` return.
+    def __init__(
+        self, loader: Any, connections: Sequence[NodeConnection], *, open_model: Callable[[], Model]
+    ) -> None:
+        """Take the loader and its wiring.
 
         Args:
-            loader: a LeapLoader whose script has run.
-            predict: the model's call.
-            count_frames: frames that the model makes of a number of samples.
+            loader: as `open_loader` returns it.
+            connections: `global_leap_binder.mapping_connections`, which the integration test's calls leave.
+            open_model: called when the first batch is predicted.
         """
-        from code_loader.inner_leap_binder import global_leap_binder
-
         self.loader = loader
-        self.predict = predict
-        self.count_frames = count_frames
-        self.wires = read_wiring(global_leap_binder.mapping_connections)
-        self.input_name = _find_model_input(global_leap_binder.mapping_connections)
+        self.wires = read_wiring(connections)
+        self.input_name = next(c.node.name for c in connections if c.node.type.value == "Input0")
+        self._open_model = open_model
 
-    def simulate(self, name: str, arguments: Mapping[str, Any], sample_ids: Sequence[str], seed: int) -> None:
-        """Make the utterances of a simulation known to the loader.
+    @cached_property
+    def model(self) -> Model:
+        """The model."""
+        return self._open_model()
+
+    def simulate(self, name: str, arguments: Mapping[str, Any], *, count: int, seed: int) -> list[str]:
+        """Call a registered simulation and make its utterances known to the loader.
+
+        `LeapLoader.run_simulation` does the same, but holds the inputs of all utterances at once, and gives
+        up when one of them cannot be read.
 
         Args:
             name: registered name.
             arguments: of the simulation.
-            sample_ids: all that these arguments and the seed give; their inputs are held in memory meanwhile.
+            count: number of utterances.
             seed: of the simulation.
-        """
-        self.loader.run_simulation(
-            name, dict(arguments), len(sample_ids), seed, sample_ids=list(sample_ids), extend_preprocess=False
-        )
 
-    def forget_simulations(self) -> None:
-        """Free what `simulate` made."""
-        self.loader.prune_synthetic_lookup([])
+        Returns:
+            Their sample ids.
+        """
+        from code_loader.inner_leap_binder import global_leap_binder
+
+        registered = {s.name: s.function for s in global_leap_binder.setup_container.simulations}
+        response = registered[name](**arguments, N=count, seed=seed)
+        response.tl_generated = True
+        found = {sample_id: (response, sample_id) for sample_id in response.sample_ids}
+        self.loader._synthetic_lookup.update(found)
+        return list(found)
+
+    def forget_simulated(self, tasks: Sequence[Task]) -> None:
+        """Free what `simulate` made for these tasks."""
+        for task in tasks:
+            self.loader._synthetic_lookup.pop(task.sample_id, None)
 
     def evaluate(self, tasks: Sequence[Task]) -> Iterator[list[Row]]:
         """Evaluate a window of tasks; the same tasks give the same rows in the same order.
@@ -151,8 +177,8 @@ class Engine:
             sample.inputs[self.input_name][:length] for sample, length in zip(samples, lengths, strict=True)
         ]
         padded = np.stack([np.pad(waveform, (0, width - len(waveform))) for waveform in audio])
-        logits, latent = self.predict(padded)
-        frames = [self.count_frames(length) for length in lengths]
+        logits, latent = self.model.predict(padded)
+        frames = [self.model.count_frames(length) for length in lengths]
         longest = max(1, *frames)
         own = [pad_logits(rows[:count], frames=longest) for rows, count in zip(logits, frames, strict=True)]
         return np.stack(own), latent
@@ -191,14 +217,13 @@ class Engine:
             tensors: as the engine stored them, each (B, ...), by the names of `Wire.sources`.
 
         Returns:
-            Metrics and losses by name, and of the visualizers the texts `hypothesis` and `reference`: one value
-            per utterance each.
+            One value per utterance of each metric and loss, and the texts of the visualizers `hypothesis` and
+            `reference`.
         """
         columns: dict[str, list[Any]] = {}
-        with contextlib.redirect_stdout(io.StringIO()):
-            for wire in self.wires:
-                arguments = {name: tensors[source] for name, source in wire.sources.items()}
-                columns |= self._run(wire, sample_ids, arguments)
+        for wire in self.wires:
+            arguments = {name: tensors[source] for name, source in wire.sources.items()}
+            columns |= self._run(wire, sample_ids, arguments)
         return columns
 
     def _run(
@@ -246,9 +271,7 @@ class Engine:
     @cached_property
     def split(self) -> Split:
         """The utterances to evaluate."""
-        from code_loader.inner_leap_binder import global_leap_binder
-
-        return global_leap_binder.get_preprocess_result()[self._loader_state].data
+        return self.loader._preprocess_result()[self._loader_state].data
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
@@ -263,8 +286,8 @@ def open_loader(project_root: Path) -> Any:
         project_root: the absolute folder of leap_binder.py.
 
     Returns:
-        The LeapLoader. Metadata types are those declared: the original finds them by encoding the first sample
-        of every split, and gives up when that one is damaged.
+        The LeapLoader. It takes metadata types as declared: the original finds them by encoding the first
+        sample of every split, and gives up when that one is damaged.
     """
     from code_loader import LeapLoader
     from code_loader.inner_leap_binder import global_leap_binder
@@ -282,14 +305,11 @@ def open_loader(project_root: Path) -> Any:
     return loader
 
 
-def open_model(path: Path) -> tuple[Predict, Callable[[int], int]]:
+def open_model(path: Path) -> Model:
     """Load and compile a model.
 
     Args:
         path: the Keras file.
-
-    Returns:
-        Its call, and the number of frames it makes of a number of samples.
     """
     from librispeech_clf.model.inference import compile_model
     from librispeech_clf.model.load import load_model
@@ -301,7 +321,7 @@ def open_model(path: Path) -> tuple[Predict, Callable[[int], int]]:
     def count(samples: int) -> int:
         return count_frames(samples, kernels=convolutions.kernels, strides=convolutions.strides)
 
-    return compile_model(model), count
+    return Model(compile_model(model), count)
 
 
 def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
@@ -324,10 +344,6 @@ def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
 
 def _name_source(node: NodeMapping) -> str:
     return node.type.value if node.type.value.startswith("Prediction") else node.name
-
-
-def _find_model_input(connections: Iterable[NodeConnection]) -> str:
-    return next(c.node.name for c in connections if c.node.type.value == "Input0")
 
 
 def store_as_engine(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

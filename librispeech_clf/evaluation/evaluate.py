@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SIMULATED_UTTERANCES = 24
 SIMULATION_SEED = 0
+MODEL_REMEDY = "give another by --model, or make one with `poetry run convert-model`."
 FINE, FAILED_UTTERANCES, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -50,6 +51,7 @@ class Run:
         store: of the parts.
         windows: everything to evaluate.
         names: name of each window's part.
+        refused: reasons of simulations that could not be planned, by name.
     """
 
     configuration: Configuration
@@ -58,6 +60,7 @@ class Run:
     store: Store
     windows: list[plan.Window]
     names: list[str]
+    refused: dict[str, str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,21 +140,29 @@ def open_run(options: argparse.Namespace, configuration: Configuration, request:
         FileNotFoundError: the corpus, the model or the run to compare with is not there.
         ValueError: the entry file cannot be run, or a simulation does not exist.
     """
+    from code_loader.inner_leap_binder import global_leap_binder
+
     from librispeech_clf.evaluation import engine as engines
     from librispeech_clf.evaluation.store import Store, identify_run, identify_window
 
     if options.compare is not None:
         read_results(options.compare)
+    if not configuration.model.path.is_file():
+        raise FileNotFoundError(f"{configuration.model.path}: no model file; {MODEL_REMEDY}")
     loader = _open_loader(engines.open_loader)
-    with hold_back_standard_error():
-        predict, count_frames = engines.open_model(configuration.model.path)
-    engine = engines.Engine(loader, predict=predict, count_frames=count_frames)
+
+    def open_model() -> engines.Model:
+        with hold_back_standard_error():
+            return engines.open_model(configuration.model.path)
+
+    engine = engines.Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
     windows = plan.plan_recordings(engine.split, request, limit=options.limit)
-    windows += plan_simulations(options, engine, request)
+    simulated, refused = plan_simulations(options, engine, request)
+    windows += simulated
     settings = (configuration.audio, configuration.text, configuration.corpus.source)
     store = Store(options.out, identify_run(configuration.model.path, settings))
-    names = [identify_window(window.tasks, engine.split) for window in windows]
-    return Run(configuration, request, engine, store, windows, names)
+    names = [identify_window(window, engine.split) for window in windows]
+    return Run(configuration, request, engine, store, windows, names, refused)
 
 
 def _open_loader(open_loader: Callable[[Path], Any]) -> Any:
@@ -185,24 +196,32 @@ def hold_back_standard_error() -> Iterator[None]:
             os.close(kept)
 
 
-def plan_simulations(options: argparse.Namespace, engine: Engine, request: plan.Request) -> list[plan.Window]:
-    """Plan the sweeps of `--simulate`."""
+def plan_simulations(
+    options: argparse.Namespace, engine: Engine, request: plan.Request
+) -> tuple[list[plan.Window], dict[str, str]]:
+    """Plan the sweeps of `--simulate`.
+
+    Returns:
+        The windows, and the reason of each step that the simulation itself refused, by its name and severity.
+    """
     from code_loader.inner_leap_binder import global_leap_binder
 
-    registered = {
-        simulation.name: simulation for simulation in global_leap_binder.setup_container.simulations
-    }
+    refused: dict[str, str] = {}
 
     def ids_of(name: str, arguments: dict[str, Any], count: int) -> list[str]:
-        response = registered[name].function(**arguments, N=count, seed=SIMULATION_SEED)
-        return list(response.sample_ids)
+        try:
+            return engine.simulate(name, arguments, count=count, seed=SIMULATION_SEED)
+        except (OSError, ValueError) as error:
+            described = ", ".join(f"{key} {value}" for key, value in arguments.items())
+            refused[f"{name} ({described})"] = str(error)
+            return []
 
-    windows = []
+    windows: list[plan.Window] = []
     for asked in dict.fromkeys(options.simulate):
-        sweep = plan.plan_sweep(asked, list(registered.values()))
+        sweep = plan.plan_sweep(asked, global_leap_binder.setup_container.simulations)
         count = options.simulated_utterances
         windows += plan.plan_simulated(sweep, engine.split, request, ids_of=ids_of, count=count)
-    return windows
+    return windows, refused
 
 
 def evaluate_windows(run: Run, console: Any) -> None:
@@ -211,8 +230,8 @@ def evaluate_windows(run: Run, console: Any) -> None:
 
     pairs = list(zip(run.names, run.windows, strict=True))
     waiting = [(name, window) for name, window in pairs if not run.store.has(name)]
-    total = sum(len(window.tasks) for window in run.windows)
-    finished = total - sum(len(window.tasks) for _, window in waiting)
+    total = sum(len(window) for window in run.windows)
+    finished = total - sum(len(window) for _, window in waiting)
     if finished:
         console.print(f"{finished} of {total} utterances were finished before.")
     if not waiting:
@@ -224,17 +243,13 @@ def evaluate_windows(run: Run, console: Any) -> None:
 
 
 def _evaluate_window(engine: Engine, window: plan.Window, progress: Any, bar: Any) -> list[dict[str, Any]]:
-    if window.simulation is not None:
-        engine.simulate(
-            window.simulation, window.arguments or {}, [t.sample_id for t in window.tasks], SIMULATION_SEED
-        )
     rows: list[dict[str, Any]] = []
-    for batch in engine.evaluate(window.tasks):
+    for batch in engine.evaluate(window):
         rows += batch
         seconds = sum(row.get("signal_duration_s") or 0.0 for row in batch)
-        progress.update(bar, advance=len(batch), audio_s=progress.tasks[bar].fields["audio_s"] + seconds)
-    if window.simulation is not None:
-        engine.forget_simulations()
+        audio_s = progress.tasks[bar].fields["audio_s"] + seconds
+        progress.update(bar, advance=len(batch), audio_s=audio_s)
+    engine.forget_simulated(window)
     return rows
 
 
@@ -252,7 +267,7 @@ def report(run: Run, options: argparse.Namespace, console: Any) -> Analysis:
     with console.status("Analysing"):
         other = None if options.compare is None else read_results(options.compare)
         names = name_runs(options.out, options.compare)
-        analysis = analyse(results, other=other, names=names)
+        analysis = analyse(results, other=other, names=names, refused=run.refused)
     described = describe_run(run, options)
     write_text(options.out / "summary.json", render_json(summarise(analysis, described)))
     for part in show_analysis(analysis):

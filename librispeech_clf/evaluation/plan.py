@@ -6,7 +6,7 @@ what is finished already, so a run that goes on after a kill gives the same resu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 WINDOW = 32
 """Utterances encoded before inference: their inputs take 72 MB. Also what a kill can cost."""
 SEVERITIES = 5
+
+
+ListIds = Callable[[str, dict[str, Any], int], list[str]]
+Window = tuple[Task, ...]
+"""Tasks that are encoded and stored together."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +54,6 @@ class Sweep:
     name: str
     simulation: str
     steps: tuple[tuple[float, dict[str, Any]], ...]
-
-
-@dataclass(frozen=True)
-class Window:
-    """Tasks that are encoded and stored together.
-
-    Attributes:
-        tasks: at most `WINDOW`.
-        simulation: registered name of the simulation that makes them, or None.
-        arguments: of that simulation.
-    """
-
-    tasks: tuple[Task, ...]
-    simulation: str | None = None
-    arguments: Mapping[str, Any] | None = None
 
 
 def read_request(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[str]]) -> Request:
@@ -106,7 +96,12 @@ def plan_recordings(split: Split, request: Request, *, limit: int | None = None)
         )
         for row in rows
     ]
-    return [Window(tuple(tasks[start : start + WINDOW])) for start in range(0, len(tasks), WINDOW)]
+    return cut_windows(tasks)
+
+
+def cut_windows(tasks: Sequence[Task]) -> list[Window]:
+    """Cut tasks into windows of `WINDOW`."""
+    return [tuple(tasks[start : start + WINDOW]) for start in range(0, len(tasks), WINDOW)]
 
 
 def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVERITIES) -> Sweep:
@@ -144,26 +139,28 @@ def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVE
     return Sweep(asked, name, tuple((level, chosen | {numeric[0]: level}) for level in levels))
 
 
-def plan_simulated(sweep: Sweep, split: Split, request: Request, *, ids_of: Any, count: int) -> list[Window]:
+def plan_simulated(
+    sweep: Sweep, split: Split, request: Request, *, ids_of: ListIds, count: int
+) -> list[Window]:
     """Plan the utterances of a sweep.
 
     Args:
         sweep: the simulation and its steps.
         split: of the subsets asked for.
         request: names each subset's split.
-        ids_of: gives the sample ids of a simulation with its arguments and a number of utterances; a sample id
-            is an utterance id, "+" and the conditions.
+        ids_of: gives the sample ids of a simulation with its arguments and a number of utterances. A sample
+            id is an utterance id, "+" and the conditions.
         count: utterances per severity, at most those of the split.
     """
-    subset_of = dict(zip(split.ids, (s for s, n in split.row_counts.items() for _ in range(n)), strict=True))
-    windows = []
+    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
+    subset_of = dict(zip(split.ids, subsets, strict=True))
+    windows: list[Window] = []
     for severity, arguments in sweep.steps:
-        tasks = []
+        tasks: dict[str, Task] = {}
         for sample_id in ids_of(sweep.simulation, arguments, min(count, len(split))):
             original = sample_id.rpartition("+")[0]
             subset = subset_of[original]
-            split_name = request.split_by_subset.get(subset, subset)
-            tasks.append(Task(original, sample_id, split_name, subset, sweep.name, severity))
-        unique = list({task.utterance_id: task for task in tasks}.values())
-        windows.append(Window(tuple(unique), sweep.simulation, arguments))
+            asked = request.split_by_subset.get(subset, subset)
+            tasks.setdefault(original, Task(original, sample_id, asked, subset, sweep.name, severity))
+        windows += cut_windows(list(tasks.values()))
     return windows

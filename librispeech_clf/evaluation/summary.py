@@ -78,6 +78,7 @@ def analyse(
     *,
     other: pd.DataFrame | None = None,
     names: tuple[str, str] = ("this run", "other run"),
+    refused: Mapping[str, str] | None = None,
 ) -> Analysis:
     """Analyse a results table.
 
@@ -85,6 +86,7 @@ def analyse(
         results: the rows, simulated ones among them.
         other: results of another run over the same utterances.
         names: of both runs.
+        refused: reasons of simulations that could not be run, by name.
 
     Raises:
         ValueError: the other run cannot be compared.
@@ -101,7 +103,7 @@ def analyse(
     return Analysis(
         rates=summarize(recordings),
         worst=find_worst(recordings),
-        failures=list_failures(results),
+        failures={**list_failures(results), **(refused or {})},
         clusters=find_clusters(recordings),
         latent_maps=make_latent_maps(recordings),
         dashboards=make_dashboards(recordings),

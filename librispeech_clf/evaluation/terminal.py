@@ -137,7 +137,7 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
 
     if not failures:
         return
-    yield Text(f"{len(failures)} utterances failed:", style="bold red")
+    yield Text(f"{len(failures)} failed:", style="bold red")
     for name, reason in list(failures.items())[:SHOWN_FAILURES]:
         yield Text(f"  {name}: {reason.removeprefix(f'{name}: ')}")
     if len(failures) > SHOWN_FAILURES:

@@ -286,7 +286,7 @@ def name_severity(simulation: str) -> str:
     """Name the number which makes a simulation more or less severe: "ratio in dB", or just "severity"."""
     from librispeech_clf.simulations import SIMULATION_PARAMETERS
 
-    parameters = SIMULATION_PARAMETERS.get(simulation, {})
+    parameters = SIMULATION_PARAMETERS.get(simulation.partition(":")[0], {})
     numeric = [name for name, declared in parameters.items() if declared["type"] == "float"]
     if not numeric:
         return "severity"

@@ -1,0 +1,126 @@
+"""Parts appear whole, and are used only for what they were computed from."""
+
+from dataclasses import replace
+
+import pyarrow
+import pytest
+
+from librispeech_clf.corpus.schema import Split, Utterance, dataset_from_utterances
+from librispeech_clf.evaluation import store as stores
+from librispeech_clf.evaluation.engine import Task
+from librispeech_clf.evaluation.store import Store, identify_run, identify_window, list_code
+
+SCHEMA = pyarrow.schema(
+    {"utterance_id": pyarrow.string(), "simulation": pyarrow.string(), "severity": pyarrow.float64()}
+)
+
+
+def row(name, simulation=None, severity=None):
+    return {"utterance_id": name, "simulation": simulation, "severity": severity}
+
+
+def make_split(*utterances: Utterance) -> Split:
+    dataset = dataset_from_utterances(utterances)
+    counts = {"part": len(utterances)}
+    return Split("test", dataset=dataset, row_counts=counts, speakers={}, chapters={}, books={})
+
+
+UTTERANCE = Utterance("1-2-3", "A TEXT", 1, 2, b"RIFF", "1-2-3.wav")
+TASKS = (Task("1-2-3", "1-2-3", "test", "part"),)
+
+
+def test_rows_come_back_by_id_with_simulations_last(tmp_path):
+    store = Store(tmp_path, "key")
+    store.save("first", [row("b"), row("c", "tempo", 0.5)], SCHEMA)
+    store.save("second", [row("a", "tempo", 0.7), row("a"), row("a", "tempo", 0.5)], SCHEMA)
+    collected = store.collect(["first", "second"]).to_pylist()
+    assert collected == [
+        row("a"),
+        row("b"),
+        row("a", "tempo", 0.5),
+        row("c", "tempo", 0.5),
+        row("a", "tempo", 0.7),
+    ]
+
+
+def test_part_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    import pyarrow.parquet
+
+    def fill_disk(table, path, **options):
+        path.write_bytes(b"PAR1 half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pyarrow.parquet, "write_table", fill_disk)
+    store = Store(tmp_path, "key")
+    with pytest.raises(OSError, match="no space"):
+        store.save("first", [row("a")], SCHEMA)
+    assert not store.has("first") and list(store.folder.iterdir()) == []
+
+
+def test_parts_of_another_key_are_neither_used_nor_kept(tmp_path):
+    Store(tmp_path, "old").save("first", [row("a")], SCHEMA)
+    store = Store(tmp_path, "new")
+    assert not store.has("first")
+    store.save("second", [row("b")], SCHEMA)
+    assert [folder.name for folder in (tmp_path / "parts").iterdir()] == ["new"]
+
+
+def test_key_depends_on_model_settings_and_code(tmp_path, monkeypatch):
+    model, package = tmp_path / "model.h5", tmp_path / "package"
+    model.write_bytes(b"one")
+    (package / "report").mkdir(parents=True)
+    (package / "metrics.py").write_text("a = 1\n")
+    (tmp_path / "leap_binder.py").write_text("b = 1\n")
+    monkeypatch.setattr(stores, "PACKAGE_FOLDER", package)
+    monkeypatch.setattr(stores, "PROJECT_ROOT", tmp_path)
+    keys = [identify_run(model, "settings")]
+    model.write_bytes(b"two")
+    keys.append(identify_run(model, "settings"))
+    keys.append(identify_run(model, "others"))
+    (package / "metrics.py").write_text("a = 2\n")
+    keys.append(identify_run(model, "others"))
+    (tmp_path / "leap_binder.py").write_text("b = 2\n")
+    keys.append(identify_run(model, "others"))
+    assert len(set(keys)) == 5
+    (package / "report" / "page.py").write_text("looks = 'other'\n")
+    assert identify_run(model, "others") == keys[-1]
+
+
+def test_code_holds_the_entry_file_and_what_it_calls():
+    names = {path.name for path in list_code()}
+    assert {"leap_binder.py", "ctc_loss.py", "signal.py", "config.yaml", "engine.py", "layers.py"} <= names
+    assert not {"page.py", "make_corpus.py", "SPEAKERS.TXT"} & names
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(UTTERANCE, text="ANOTHER TEXT"),
+        replace(UTTERANCE, audio_bytes=b"RIFX"),
+        replace(UTTERANCE, speaker_id=7),
+    ],
+)
+def test_window_depends_on_its_utterances(changed):
+    assert identify_window(TASKS, make_split(UTTERANCE)) == identify_window(TASKS, make_split(UTTERANCE))
+    assert identify_window(TASKS, make_split(UTTERANCE)) != identify_window(TASKS, make_split(changed))
+
+
+def test_window_depends_on_audio_files(tmp_path):
+    path = tmp_path / "1-2-3.wav"
+    split = make_split(replace(UTTERANCE, audio_bytes=None, audio_path=str(path)))
+    names = [identify_window(TASKS, split)]
+    for content in (b"one", b"longer"):
+        path.write_bytes(content)
+        names.append(identify_window(TASKS, split))
+    assert len(set(names)) == 3
+
+
+def test_window_depends_on_the_conditions():
+    noisy = (replace(TASKS[0], simulation="tempo", severity=0.7),)
+    split = make_split(UTTERANCE)
+    assert identify_window(TASKS, split) != identify_window(noisy, split)
+
+
+def test_window_of_an_unknown_utterance_has_a_name():
+    task = Task("none", "none", "test", "part")
+    assert len(identify_window((task,), make_split(UTTERANCE))) == 20
