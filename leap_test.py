@@ -79,7 +79,7 @@ def chosen(responses):
         for state, response in responses.items()
     }
     quarters = (0, 1 / 3, 2 / 3, 1)
-    return {state: [ids[int(part * (len(ids) - 1))] for part in quarters] for state, ids in by_length.items()}
+    return {state: [ids[int(at * (len(ids) - 1))] for at in quarters] for state, ids in by_length.items()}
 
 
 @pytest.fixture(scope="module")
