@@ -86,7 +86,7 @@ def test_silence_has_values_and_unknowns():
 def test_other_recordings_give_what_16_khz_mono_gives(audio):
     expected, expected_metadata = measure(make_call())
     encoded, metadata = measure(make_call(audio))
-    assert abs(np.count_nonzero(encoded) - np.count_nonzero(expected)) < 16
+    assert abs(np.flatnonzero(encoded)[-1] - np.flatnonzero(expected)[-1]) < 16
     middle = slice(RATE // 4, 3 * RATE // 4)
     assert np.corrcoef(encoded[middle], expected[middle])[0, 1] > 0.99
     assert metadata["duration_s"] == pytest.approx(expected_metadata["duration_s"], abs=0.001)
