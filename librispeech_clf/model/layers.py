@@ -114,13 +114,17 @@ class PositionalConvolution(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        self.kernel = self.add_weight(name="kernel", shape=(self.kernel_size, channels // self.groups, channels))
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.kernel_size, channels // self.groups, channels)
+        )
         self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
 
     def call(self, features):
         left = self.kernel_size // 2
         padded = ops.pad(features, ((0, 0), (left, self.kernel_size - 1 - left), (0, 0)))
-        groups = zip(ops.split(padded, self.groups, axis=2), ops.split(self.kernel, self.groups, axis=2), strict=True)
+        groups = zip(
+            ops.split(padded, self.groups, axis=2), ops.split(self.kernel, self.groups, axis=2), strict=True
+        )
         parts = [ops.conv(part, kernel, strides=1, padding="valid") for part, kernel in groups]
         return ops.concatenate(parts, axis=2) + self.bias
 

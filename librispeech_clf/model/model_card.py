@@ -56,7 +56,11 @@ def _rows(compiled, split: Split, sampling_rate: int) -> Iterator[dict]:
         waveform = normalize(read_waveform(utterance, sampling_rate=sampling_rate))
         hypothesis = greedy_text(compiled(waveform[None]).numpy()[0])
         reference = normalize_transcript(utterance.text)
-        row = {"utterance_id": utterance_id, "split": split.name, "record_speaker_id": str(utterance.speaker_id)}
+        row = {
+            "utterance_id": utterance_id,
+            "split": split.name,
+            "record_speaker_id": str(utterance.speaker_id),
+        }
         row |= {"reference": reference, "hypothesis": hypothesis, "error": None}
         for unit, counts in (
             ("word", count_words(reference, hypothesis)),
@@ -129,14 +133,18 @@ def draw_learning_curve(log: list[dict], path: Path) -> None:
     entries = [entry for entry in log if entry["phase"] == "ctc"]
     figure = Figure(figsize=(6, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot([entry["audio_s"] / 3600 for entry in entries], [entry["loss"] for entry in entries], marker=".")
+    axes.plot(
+        [entry["audio_s"] / 3600 for entry in entries], [entry["loss"] for entry in entries], marker="."
+    )
     axes.set(xlabel="hours of audio trained on", ylabel="CTC loss, nats per letter", yscale="log")
     axes.grid(alpha=0.3, which="both")
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=110)
 
 
-def evaluate_splits(configuration: Configuration, *, real: Path | None) -> tuple[list[list[str]], list[list[str]]]:
+def evaluate_splits(
+    configuration: Configuration, *, real: Path | None
+) -> tuple[list[list[str]], list[list[str]]]:
     """Recognise every configured split, and real LibriSpeech if there is some.
 
     Args:

@@ -42,8 +42,8 @@ class TrainingSettings:
         seconds_per_batch: most audio in a batch, padding included.
         peak_learning_rate: reached after `warmup_steps` of linear rise, kept until the fall.
         warmup_steps: steps of linear rise.
-        falling_steps: the last steps, over which the rate falls linearly to nothing. Before them a run does not depend
-            on `steps`, so it may be taken up with another number.
+        falling_steps: the last steps, over which the rate falls linearly to nothing. Before them a run depends neither
+            on this nor on `steps`, so it may be taken up with other numbers.
         weight_decay: of AdamW, on matrices.
         gradient_norm: gradients are clipped to this global norm.
         dropout: share of activations dropped in the transformer.
@@ -129,7 +129,9 @@ def native_ctc_loss(logits, labels, label_lengths, frames):
 
     blank_last = tf.roll(logits, shift=-1, axis=2)
     positions = tf.where(tf.sequence_mask(label_lengths, tf.shape(labels)[1]))
-    sparse = tf.SparseTensor(positions, tf.gather_nd(labels, positions) - 1, tf.shape(labels, out_type=tf.int64))
+    sparse = tf.SparseTensor(
+        positions, tf.gather_nd(labels, positions) - 1, tf.shape(labels, out_type=tf.int64)
+    )
     return tf.compat.v1.nn.ctc_loss(
         labels=sparse,
         inputs=blank_last,
@@ -187,7 +189,10 @@ class Trainer:
         """Write the checkpoint whole or not at all."""
         arrays = {f"variable_{index}": variable.numpy() for index, variable in enumerate(self._variables())}
         arrays |= {f"average_{index}": array for index, array in enumerate(self.average)}
-        arrays |= {"state": np.array(json.dumps(self.state)), "settings": np.array(json.dumps(asdict(self.settings)))}
+        arrays |= {
+            "state": np.array(json.dumps(self.state)),
+            "settings": np.array(json.dumps(asdict(self.settings))),
+        }
         temporary = self.folder / "checkpoint.tmp.npz"
         np.savez(temporary, **arrays)
         os.replace(temporary, self._checkpoint)
@@ -195,7 +200,8 @@ class Trainer:
     def _restore(self) -> None:
         with np.load(self._checkpoint) as stored:
             settings = json.loads(str(stored["settings"]))
-            if {**settings, "steps": self.settings.steps} != asdict(self.settings):
+            ending = {"steps": self.settings.steps, "falling_steps": self.settings.falling_steps}
+            if {**settings, **ending} != asdict(self.settings):
                 raise ValueError(
                     f"{self._checkpoint} was trained with other settings: {settings}; received "
                     f"{asdict(self.settings)}. Give the same ones or another --out."
@@ -250,7 +256,9 @@ class Trainer:
             self.optimizers["ctc"].learning_rate = learning_rate_at(self.state["step"], self.settings)
         loss = float(self._steps[phase](batch.audio, batch.labels, batch.label_lengths))
         if phase == "ctc":
-            momentum = min(self.settings.average_momentum, (1 + self.state["step"]) / (10 + self.state["step"]))
+            momentum = min(
+                self.settings.average_momentum, (1 + self.state["step"]) / (10 + self.state["step"])
+            )
             for average, variable in zip(self.average, self.model.trainable_variables, strict=True):
                 average += (1 - momentum) * (variable.numpy() - average)
         self.state["step"] += 1
@@ -374,13 +382,21 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line of `train-model`."""
     parser = argparse.ArgumentParser(prog="train-model", description=__doc__)
     parser.add_argument("--material", type=Path, required=True, help="folder of make-training-material")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and model; resumed if there")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoint, log and model; resumed if there"
+    )
     parser.add_argument("--steps", type=int, default=TrainingSettings.steps)
+    parser.add_argument("--falling-steps", type=int, default=TrainingSettings.falling_steps)
     parser.add_argument("--mel-steps", type=int, default=TrainingSettings.mel_steps)
     parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
     parser.add_argument("--shards", type=int, default=None, help="read only so many shards")
     options = parser.parse_args(arguments)
-    settings = TrainingSettings(seed=options.seed, steps=options.steps, mel_steps=options.mel_steps)
+    settings = TrainingSettings(
+        seed=options.seed,
+        steps=options.steps,
+        falling_steps=options.falling_steps,
+        mel_steps=options.mel_steps,
+    )
     trainer = train(settings, material=options.material, folder=options.out, most_shards=options.shards)
     trainer.export(options.out / "wav2vec.h5")
     print(f"The trained model is {options.out / 'wav2vec.h5'}.")

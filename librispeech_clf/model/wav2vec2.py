@@ -58,7 +58,9 @@ def build_pooled_model(model: keras.Model) -> keras.Model:
     """
     hidden = model.get_layer(HIDDEN_STATE).output
     mask = model.get_layer(FRAME_MASK).output
-    return keras.Model(model.input, [model.output, MaskedMean(name="pooled")([hidden, mask])], name="wav2vec2_pooled")
+    return keras.Model(
+        model.input, [model.output, MaskedMean(name="pooled")([hidden, mask])], name="wav2vec2_pooled"
+    )
 
 
 def _layer_norm(configuration: Wav2Vec2Configuration, name: str) -> layers.Layer:
@@ -118,7 +120,9 @@ def _transform(hidden, mask, configuration: Wav2Vec2Configuration, dropout: floa
     return layers.Identity(name=HIDDEN_STATE)(hidden)
 
 
-def _transformer_layer_norm_last(hidden, mask, configuration: Wav2Vec2Configuration, dropout: float, name: str):
+def _transformer_layer_norm_last(
+    hidden, mask, configuration: Wav2Vec2Configuration, dropout: float, name: str
+):
     attended = _attention(configuration, name)([hidden, mask])
     attended = layers.Dropout(dropout, name=f"{name}_attention_dropout")(attended)
     hidden = layers.Add(name=f"{name}_attention_add")([hidden, attended])
@@ -128,7 +132,9 @@ def _transformer_layer_norm_last(hidden, mask, configuration: Wav2Vec2Configurat
     return _layer_norm(configuration, f"{name}_feed_forward_norm")(hidden)
 
 
-def _transformer_layer_norm_first(hidden, mask, configuration: Wav2Vec2Configuration, dropout: float, name: str):
+def _transformer_layer_norm_first(
+    hidden, mask, configuration: Wav2Vec2Configuration, dropout: float, name: str
+):
     normed = _layer_norm(configuration, f"{name}_attention_norm")(hidden)
     attended = _attention(configuration, name)([normed, mask])
     attended = layers.Dropout(dropout, name=f"{name}_attention_dropout")(attended)
