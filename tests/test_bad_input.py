@@ -51,7 +51,7 @@ def measure(call):
 @pytest.mark.parametrize(
     ("audio", "message"),
     [
-        (encode(np.zeros(0)), "no samples; remove"),
+        (encode(np.zeros(0), form="WAV"), "no samples; remove"),
         (b"", "cannot be read|no audio|decoded"),
         (encode(np.full(800, np.nan), subtype="FLOAT", form="WAV"), "NaN or infinity; convert"),
         (encode(make_tone())[:4000], "cut|truncated|decoded|ends"),
