@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -24,16 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def benchmark(arguments: Sequence[str] | None = None) -> int:
-    """Run the measurements in tests/benchmarks, or the one named; return 1 when one failed."""
-    files = {
-        path.stem.removeprefix("benchmark_").removeprefix("test_"): path for path in BENCHMARKS.glob("*.py")
-    }
-    parser = argparse.ArgumentParser(prog="benchmark", description="Measure time and memory.")
-    parser.add_argument("name", nargs="?", choices=sorted(files), help="one measurement (default: all)")
-    name = parser.parse_args(arguments).name
-    chosen = [files[name]] if name else [files[known] for known in sorted(files)]
-    failed = False
-    for path in chosen:
-        print(f"{path.relative_to(PROJECT_ROOT)}", flush=True)
-        failed |= bool(subprocess.run([sys.executable, path], cwd=PROJECT_ROOT, check=False).returncode)
-    return int(failed)
+    """Run tests/benchmarks/run.py, which prints one table of ratios; return its exit code."""
+    command = [sys.executable, BENCHMARKS / "run.py", *(sys.argv[1:] if arguments is None else arguments)]
+    try:
+        return subprocess.run(command, cwd=PROJECT_ROOT, check=False).returncode
+    except KeyboardInterrupt:
+        return 130

@@ -45,8 +45,8 @@ def measure(call) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def compare_with_torch(predict, repeats: int) -> None:
-    """Print seconds per utterance of both, by length."""
+def compare_with_torch(predict, repeats: int) -> dict[int, float]:
+    """Print seconds per utterance of both, by length; return the ratio of CPU seconds by length in s."""
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
@@ -56,6 +56,7 @@ def compare_with_torch(predict, repeats: int) -> None:
     def predict_with_torch(audio):
         return reference(torch.from_numpy(audio)).logits.numpy()
 
+    ratios = {}
     print("seconds  torch wall  keras wall  ratio   torch CPU  keras CPU  ratio")
     for seconds in (2, 5, 10, 20, 35):
         audio = make_audio(seconds * SAMPLING_RATE)[None]
@@ -71,10 +72,16 @@ def compare_with_torch(predict, repeats: int) -> None:
             f" {np.median(keras_cpu):10.2f} {np.median(torch_cpu / keras_cpu):6.2f}",
             flush=True,
         )
+        ratios[seconds] = float(np.median(torch_cpu / keras_cpu))
+    return ratios
 
 
-def compare_with_padding(model, predict_one, count: int, repeats: int) -> None:
-    """Print seconds for `count` utterances of test-clean's lengths, and for the same padded to 35 s."""
+def compare_with_padding(model, predict_one, count: int, repeats: int) -> float:
+    """Print seconds for `count` utterances of test-clean's lengths, and for the same padded to 35 s.
+
+    Returns:
+        How many times as fast the first is, in CPU seconds.
+    """
     from librispeech_clf.model.inference import predict
 
     lengths = make_lengths(count)
@@ -90,6 +97,7 @@ def compare_with_padding(model, predict_one, count: int, repeats: int) -> None:
     print(f"{count} utterances, mean {mean_s:.2f} s: wall {ours_wall:.1f} s, CPU {ours_cpu:.1f} s")
     print(f"padded to 35 s (one call, times {count}): wall {padded_wall:.1f} s, CPU {padded_cpu:.1f} s")
     print(f"times as fast: wall {padded_wall / ours_wall:.1f}, CPU {padded_cpu / ours_cpu:.1f}")
+    return float(padded_cpu / ours_cpu)
 
 
 def main() -> None:

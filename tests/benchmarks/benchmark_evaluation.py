@@ -1,0 +1,232 @@
+"""Cost of encoders, loss, metrics, visualizers, import, dataset check and of a whole evaluation.
+
+Run: `python tests/benchmarks/run.py evaluation`. Times are CPU seconds of all threads, which bear other work on
+the machine better than wall seconds; the two sides of a ratio alternate, and figures are medians.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SAMPLING_RATE = 16_000
+MAX_SAMPLES = 562_480
+SECONDS = 12.0
+Row = tuple[str, str, float]
+"""What is measured, what it is compared with, how many times as fast it is."""
+
+ENVIRONMENT = {**os.environ, "TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """Return the CPU seconds of a call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def times_as_fast(ours: Callable[[], object], other: Callable[[], object], *, repetitions: int = 7) -> float:
+    """Return the median ratio of CPU seconds, other over ours; the first round warms up."""
+    pairs = [(cpu_seconds(other), cpu_seconds(ours)) for _ in range(repetitions + 1)]
+    return statistics.median(there / max(here, 1e-9) for there, here in pairs[1:])
+
+
+def times_real_time(call: Callable[[], object], *, seconds: float = SECONDS, repetitions: int = 7) -> float:
+    """Return the seconds of audio per CPU second of a call; the first call warms up."""
+    return seconds / statistics.median([cpu_seconds(call) for _ in range(repetitions + 1)][1:])
+
+
+def make_logits(text: str, *, frames: int) -> np.ndarray:
+    """Return logits that say a text with every sixth letter wrong: float32 (T, V)."""
+    from librispeech_clf import vocabulary
+
+    labels = vocabulary.encode(text, utterance_id="benchmark")
+    generator = np.random.default_rng(0)
+    labels[::6] = generator.integers(5, 32, len(labels[::6]))
+    logits = generator.normal(0, 1, (frames, 32)).astype(np.float32)
+    places = np.linspace(0, frames - 1, len(labels)).astype(int)
+    logits[:, vocabulary.BLANK] += 4
+    logits[places, labels] += 12
+    return logits
+
+
+def make_utterance(waveform: np.ndarray):
+    """Return a FLAC recording of a waveform as a corpus record."""
+    from librispeech_clf.corpus.schema import Utterance
+    from librispeech_clf.simulations import encode_flac
+
+    return Utterance("benchmark", "", 0, 0, encode_flac(waveform, sampling_rate=SAMPLING_RATE), "b.flac")
+
+
+def measure_functions() -> list[Row]:
+    """Compare encoders, loss, metrics and visualizers of an utterance of 12 s."""
+    from benchmark_metadata import TRANSCRIPT, make_waveform
+
+    from librispeech_clf import audio, ctc_loss, metrics, visualizers, vocabulary
+    from librispeech_clf.model.inference import pad_logits
+
+    utterance, text = make_utterance(make_waveform(SECONDS)), f"{TRANSCRIPT} {TRANSCRIPT}"
+    labels = vocabulary.encode(text, utterance_id="benchmark")
+    padded_labels = vocabulary.pad_labels(labels, max_letters=640, utterance_id="benchmark")[None]
+    logits = make_logits(text, frames=599)
+    padded = pad_logits(logits, frames=1757)
+    stored = padded[None].astype(np.float16)
+
+    def read():
+        return audio.read_waveform(utterance, sampling_rate=SAMPLING_RATE)
+
+    def encode():
+        audio.read_waveform.cache_clear()
+        return audio.pad(audio.normalize(read()), max_samples=MAX_SAMPLES, utterance_id="benchmark")
+
+    def decode_seven_times():
+        for _ in range(7):
+            audio.read_waveform.cache_clear()
+            read()
+
+    def decode_once():
+        audio.read_waveform.cache_clear()
+        for _ in range(7):
+            read()
+
+    model_input = encode()
+    hypothesis = visualizers.show_hypothesis(padded).data
+    shown = [
+        lambda: visualizers.draw_waveform(model_input, sampling_rate=SAMPLING_RATE),
+        lambda: visualizers.draw_mel_spectrogram(model_input, sampling_rate=SAMPLING_RATE),
+        lambda: visualizers.play_audio(model_input, sampling_rate=SAMPLING_RATE),
+        lambda: visualizers.draw_letter_posteriors(padded, frame_duration_s=0.02),
+        *(lambda f=f: f(padded) for f in (visualizers.show_hypothesis, visualizers.show_word_confidence)),
+        *(
+            lambda f=f: f(padded, padded_labels[0])
+            for f in (
+                visualizers.show_word_alignment,
+                visualizers.show_character_alignment,
+                visualizers.show_edit_operations,
+            )
+        ),
+    ]
+    measured = (
+        lambda: metrics.word_errors(stored, padded_labels),
+        lambda: metrics.character_errors(stored, padded_labels),
+        lambda: metrics.confidence(stored),
+    )
+    reference, spoken = text, " ".join(hypothesis)
+    return [
+        ("audio encoder", "real time", times_real_time(encode)),
+        (
+            "one decode for seven readers",
+            "a decode for each",
+            times_as_fast(decode_once, decode_seven_times),
+        ),
+        (
+            "CTC loss",
+            "tf.nn.ctc_loss with dense labels",
+            times_as_fast(
+                lambda: ctc_loss.ctc_loss(stored, padded_labels),
+                make_dense_loss(padded, labels),
+                repetitions=1,
+            ),
+        ),
+        (
+            "word measures, one alignment",
+            "an alignment for each",
+            times_as_fast(
+                lambda: metrics.count_words(reference, spoken), lambda: measure_apart(reference, spoken)
+            ),
+        ),
+        ("all metrics", "real time", times_real_time(lambda: [call() for call in measured])),
+        ("all visualizers", "real time", times_real_time(lambda: [call() for call in shown])),
+    ]
+
+
+def measure_apart(reference: str, hypothesis: str) -> None:
+    """Compute the four word measures one by one, as jiwer's users do."""
+    import jiwer
+
+    for measure in (jiwer.wer, jiwer.mer, jiwer.wil, jiwer.wip):
+        measure(reference, hypothesis)
+
+
+def make_dense_loss(logits: np.ndarray, labels: np.ndarray) -> Callable[[], object]:
+    """Return TensorFlow's dense CTC loss over all frames of the platform."""
+    import tensorflow as tf
+
+    arguments = {
+        "labels": tf.constant(labels[None]),
+        "logits": tf.constant(logits[None]),
+        "label_length": tf.constant([len(labels)]),
+        "logit_length": tf.constant([len(logits)]),
+        "logits_time_major": False,
+        "blank_index": 0,
+    }
+    return lambda: tf.nn.ctc_loss(**arguments)
+
+
+def run_python(code: str) -> tuple[float, str]:
+    """Run code in a fresh interpreter: CPU seconds of the process, and what it prints."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, process.stdout
+
+
+CHECK_DATASET = f"""
+from code_loader import LeapLoader
+result = LeapLoader({str(PROJECT_ROOT)!r}, "leap_binder.py").check_dataset()
+assert result.is_valid, result.general_error or [p.display for p in result.payloads if not p.is_passed]
+"""
+
+
+def measure_start() -> list[Row]:
+    """Compare importing the entry file, and code-loader's dataset check, with importing TensorFlow."""
+    tensorflow = min(run_python("import tensorflow")[0] for _ in range(2))
+    importing = min(run_python("import leap_binder")[0] for _ in range(2))
+    checking = run_python(CHECK_DATASET)[0]
+    return [
+        ("import of leap_binder", "import of TensorFlow", tensorflow / importing),
+        ("code-loader's dataset check", "import of TensorFlow", tensorflow / checking),
+    ]
+
+
+def measure_evaluation(*, model: Path | None = None, limit: int | None = None) -> list[Row]:
+    """Evaluate the bundled test split in a fresh process, report and page included.
+
+    Args:
+        model: the model file, config.yaml's by default.
+        limit: utterances.
+    """
+    import pyarrow.parquet
+
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "librispeech_clf.evaluation.evaluate", "--out", folder]
+        command += ["--model", str(model)] if model else []
+        command += ["--limit", str(limit)] if limit else []
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, cwd=PROJECT_ROOT, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        table = pyarrow.parquet.read_table(Path(folder) / "results.parquet", columns=["signal_duration_s"])
+        assert json.loads((Path(folder) / "summary.json").read_text())["failed"] == 0
+    audio_s = sum(table.column("signal_duration_s").to_pylist())
+    peak = 1024 * after.ru_maxrss / 1e9
+    return [
+        (f"whole evaluation, {len(table)} utterances", "real time (CPU seconds)", audio_s / cpu),
+        ("memory of the largest process so far", "3 GB", 3 / peak),
+    ]

@@ -1,0 +1,115 @@
+"""Print one table of ratios over everything that is measured: `poetry run benchmark`.
+
+Ratios travel between machines, seconds do not. "Times real time" is seconds of audio per CPU second.
+`poetry run benchmark metadata evaluation` measures these two only.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER), str(FOLDER.parents[1])]
+os.environ["TL_DISABLE_ANALYTICS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+Row = tuple[str, str, float]
+
+
+def measure_metadata() -> list[Row]:
+    """One shared spectrum against librosa's features called one by one."""
+    import benchmark_metadata
+
+    rows = benchmark_metadata.measure_metadata(repetitions=7)
+    wanted = ("ten features", "all signal metadata")
+    return [(str(r["part"]), "librosa, ten calls", float(r["ratio"])) for r in rows if r["part"] in wanted]
+
+
+def measure_inference() -> list[Row]:
+    """Length-sorted batches against padding to 35 s; against torch where it is installed."""
+    import benchmark_inference
+
+    from librispeech_clf.model.configuration import BASE
+    from librispeech_clf.model.inference import compile_model
+    from librispeech_clf.model.wav2vec2 import build_wav2vec2
+
+    model = build_wav2vec2(BASE)
+    predict_one = compile_model(model)
+    rows = [
+        (
+            "inference, test-clean's lengths",
+            "padded to 35 s (CPU seconds)",
+            benchmark_inference.compare_with_padding(model, predict_one, 16, 1),
+        )
+    ]
+    if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
+        ratios = benchmark_inference.compare_with_torch(predict_one, 3)
+        rows += [
+            (f"inference, {seconds} s", "transformers on torch", ratio) for seconds, ratio in ratios.items()
+        ]
+    return rows
+
+
+def measure_opening() -> list[Row]:
+    """292,000 utterances: the index kept from the first opening."""
+    import test_open_corpus
+
+    with tempfile.TemporaryDirectory() as folder:
+        test_open_corpus.make_tree(Path(folder))
+        first, second = (test_open_corpus.measure(Path(folder)) for _ in range(2))
+    return [
+        ("opening 292,000 utterances again", "first opening", first["seconds"] / second["seconds"]),
+        ("opening 292,000 utterances", "10 s", 10 / first["seconds"]),
+    ]
+
+
+def measure_evaluation() -> list[Row]:
+    """The functions per utterance, start-up, and a whole evaluation of the bundled test split."""
+    import benchmark_evaluation
+
+    return [
+        *benchmark_evaluation.measure_functions(),
+        *benchmark_evaluation.measure_start(),
+        *benchmark_evaluation.measure_evaluation(model=os.environ.get("LIBRISPEECH_MODEL")),
+    ]
+
+
+MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
+    "metadata": measure_metadata,
+    "evaluation": measure_evaluation,
+    "inference": measure_inference,
+    "opening": measure_opening,
+}
+
+
+def main() -> None:
+    """Measure, then print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(prog="benchmark", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all)"
+    )
+    names = parser.parse_args().names or list(MEASUREMENTS)
+    unknown = sorted(set(names) - set(MEASUREMENTS))
+    if unknown:
+        parser.error(f"unknown {', '.join(unknown)}; known: {', '.join(MEASUREMENTS)}")
+    table = Table("measured", "against", "times as fast", title="Benchmarks", title_justify="left")
+    console = Console()
+    for name in names:
+        with console.status(f"Measuring: {name}"), contextlib.redirect_stdout(io.StringIO()):
+            rows = MEASUREMENTS[name]()
+        for measured, against, ratio in rows:
+            table.add_row(measured, against, f"{ratio:.3g}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
