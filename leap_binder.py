@@ -85,9 +85,13 @@ def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
 @tensorleap_preprocess()
 def preprocess() -> list[PreprocessResponse]:
     """Open every configured split; sample ids are utterance ids."""
-    splits = [split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets]
+    splits = [
+        split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets
+    ]
     return [
-        PreprocessResponse(data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name])
+        PreprocessResponse(
+            data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name]
+        )
         for split in splits
     ]
 
@@ -107,7 +111,9 @@ def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse
     """Return the CTC labels: float32 (max_letters,), label ids, then zeros."""
     utterance = preprocess_response.data.utterance(utterance_id)
     labels = vocabulary.encode(utterance.text, utterance_id=utterance.id)
-    return vocabulary.pad_labels(labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id)
+    return vocabulary.pad_labels(
+        labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id
+    )
 
 
 @tensorleap_gt_encoder("transcript_size")
@@ -179,7 +185,9 @@ def rates_only(directions: dict[str, MetricDirection]) -> dict[str, bool]:
     return {key: not key.endswith(COUNTS) for key in directions}
 
 
-@tensorleap_custom_metric("word_errors", direction=WORD_DIRECTIONS, compute_insights=rates_only(WORD_DIRECTIONS))
+@tensorleap_custom_metric(
+    "word_errors", direction=WORD_DIRECTIONS, compute_insights=rates_only(WORD_DIRECTIONS)
+)
 def word_errors(letters: np.ndarray, transcript: np.ndarray) -> dict[str, np.ndarray]:
     """Return word error rates and counts, each float32 (B,)."""
     return metrics.word_errors(letters, transcript)
@@ -229,7 +237,11 @@ def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
     """Look up reader, chapter, book and subset."""
     split = preprocess_response.data
     utterance = split.utterance(utterance_id)
-    rows = {"speaker": split.speaker(utterance), "chapter": split.chapter(utterance), "book": split.book(utterance)}
+    rows = {
+        "speaker": split.speaker(utterance),
+        "chapter": split.chapter(utterance),
+        "book": split.book(utterance),
+    }
     return record.record_metadata(utterance, **rows, subset=split.subset_of(utterance))
 
 

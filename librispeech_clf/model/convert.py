@@ -66,10 +66,13 @@ def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configurat
                 f"config.json: {name} must be {allowed[0]!r}. Received: {hugging_face.get(name)!r}"
             )
     fields = [field.name for field in dataclasses.fields(Wav2Vec2Configuration)]
-    values = {name: hugging_face[name] for name in fields if hugging_face.get(name) is not None}
-    return Wav2Vec2Configuration(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    )
+    values: dict[str, Any] = {
+        name: hugging_face[name] for name in fields if hugging_face.get(name) is not None
+    }
+    for name in ("conv_dim", "conv_kernel", "conv_stride"):
+        if name in values:
+            values[name] = tuple(values[name])
+    return Wav2Vec2Configuration(**values)
 
 
 def check_preprocessing(preprocessing: Mapping[str, Any]) -> None:

@@ -101,9 +101,10 @@ class ZeroPaddedFrames(keras.layers.Layer):
 class PositionalConvolution(keras.layers.Layer):
     """Grouped convolution over time, as one plain convolution per group: (B, T, C) -> (B, T, C).
 
-    TensorFlow runs a grouped convolution on the CPU through XLA, compiled anew for every length; 16 plain ones are 2 to
-    8 times as fast forwards and over 70 times backwards (measured at C=256 and C=768). Zero-padded by kernel_size // 2 on
-    the left, and on the right so that T is kept: what `Wav2Vec2PositionalConvEmbedding` does for even kernels, too.
+    TensorFlow runs a grouped convolution on the CPU through XLA, compiled anew for every length; 16 plain ones are
+    2 to 8 times as fast forwards and over 70 times backwards (measured at C=256 and C=768). Zero-padded by
+    kernel_size // 2 on the left, and on the right so that T is kept: what transformers'
+    `Wav2Vec2PositionalConvEmbedding` does for even kernels, too.
     """
 
     def __init__(self, kernel_size, groups, **kwargs):
@@ -167,8 +168,8 @@ class MaskedSelfAttention(keras.layers.MultiHeadAttention):
 class ForceBlank(keras.layers.Layer):
     """Make padded frames certain blanks, so that decoding and CTC need no length.
 
-    Call shapes: [logits (B, T, V), mask (B, T)] -> float32 (B, T, V); at padded frames the blank has `FORCED_LOGIT`, all
-    other letters its negative.
+    Call shapes: [logits (B, T, V), mask (B, T)] -> float32 (B, T, V); at padded frames the blank has `FORCED_LOGIT`,
+    all other letters its negative.
     """
 
     def call(self, inputs):

@@ -8,7 +8,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
 from librispeech_clf.corpus.schema import Split
@@ -56,7 +56,7 @@ def _rows(compiled, split: Split, sampling_rate: int) -> Iterator[dict]:
         waveform = normalize(read_waveform(utterance, sampling_rate=sampling_rate))
         hypothesis = greedy_text(compiled(waveform[None]).numpy()[0])
         reference = normalize_transcript(utterance.text)
-        row = {
+        row: dict[str, Any] = {
             "utterance_id": utterance_id,
             "split": split.name,
             "record_speaker_id": str(utterance.speaker_id),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -172,7 +173,14 @@ class Trainer:
         self.optimizers["mel"].build(self.mel_model.trainable_variables)
         self.optimizers["ctc"].build(self.model.trainable_variables)
         self.average = [variable.numpy() for variable in self.model.trainable_variables]
-        self.state = {"phase": "mel", "step": 0, "epoch": 0, "batch": 0, "seconds": 0.0, "audio_s": 0.0}
+        self.state: dict[str, Any] = {
+            "phase": "mel",
+            "step": 0,
+            "epoch": 0,
+            "batch": 0,
+            "seconds": 0.0,
+            "audio_s": 0.0,
+        }
         self._steps = {"mel": self._compile(self._mel_loss), "ctc": self._compile(self._ctc_loss)}
         if self._checkpoint.exists():
             self._restore()

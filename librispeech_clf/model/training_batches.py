@@ -131,7 +131,7 @@ def make_batch(
     recordings: list[Recording], *, augmentation: Augmentation | None, generator: np.random.Generator
 ) -> Batch:
     """Make one batch of recordings: varied if asked, normalised over their own length, zero-padded to the longest."""
-    waveforms = [recording.samples.astype(np.float32) / 32768 for recording in recordings]
+    waveforms = [recording.samples.astype(np.float32) / np.float32(32768) for recording in recordings]
     if augmentation is not None:
         others = [waveforms[index] for index in generator.permutation(len(waveforms))]
         waveforms = [
@@ -166,7 +166,7 @@ def iterate_batches(
 
 
 def _stack(rows: list[np.ndarray], dtype: type, round_length: Callable[[int], int]) -> np.ndarray:
-    stacked = np.zeros((len(rows), round_length(max(len(row) for row in rows))), dtype)
+    stacked: np.ndarray = np.zeros((len(rows), round_length(max(len(row) for row in rows))), dtype)
     for target, row in zip(stacked, rows, strict=True):
         target[: len(row)] = row
     return stacked
