@@ -128,9 +128,10 @@ def install_requirements(bundle: Path, folder: Path) -> Path:
     """Install the bundle's requirements.txt into a new environment; return its Python."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    command = [python, "-m", "pip", "install", "--quiet", "--requirement", bundle / "requirements.txt"]
+    requirements = str(bundle / "requirements.txt")
+    command = [str(python), "-m", "pip", "install", "--quiet", "--requirement", requirements]
     if subprocess.run(command, check=False).returncode:
-        raise ValueError(f"{bundle / 'requirements.txt'}: pip could not install it; see above.")
+        raise ValueError(f"{requirements}: pip could not install it; see above.")
     return python
 
 

@@ -76,8 +76,9 @@ def fetch_samples(loader) -> dict[str, str | None]:
 
 def find_foreign_modules(folder: Path) -> list[str]:
     """List loaded modules of the package that do not lie in the bundle."""
-    modules = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
-    files = [Path(module.__file__) for module in modules if getattr(module, "__file__", None)]
+    names = [name for name in sys.modules if name.split(".")[0] == PACKAGE]
+    places = [getattr(sys.modules[name], "__file__", None) for name in names]
+    files = [Path(place) for place in places if place]
     return sorted(str(file) for file in files if not file.resolve().is_relative_to(folder))
 
 
