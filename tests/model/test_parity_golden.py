@@ -47,14 +47,19 @@ def test_saved_models_pass_in_a_fresh_process(golden_base, golden_base_model, tm
     for name in ("tiny.h5", "tiny.keras"):
         save_model(golden_base_model, tmp_path / name)
     code = (
-        "import numpy\n"
+        "import sys, numpy\n"
         "from librispeech_clf.model.load import load_model\n"
-        "for name in ('tiny.h5', 'tiny.keras'):\n"
-        f"    model = load_model({str(tmp_path)!r} + '/' + name)\n"
-        f"    numpy.save({str(tmp_path)!r} + '/' + name, model(numpy.load({str(tmp_path / 'batch.npy')!r})))\n"
+        "for path in sys.argv[2:]:\n"
+        "    numpy.save(path, load_model(path)(numpy.load(sys.argv[1])))\n"
     )
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        *(tmp_path / name for name in ("batch.npy", "tiny.h5", "tiny.keras")),
+    ]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env=environment)
+    subprocess.run(command, cwd=ROOT, check=True, env=environment)
     for name in ("tiny.h5", "tiny.keras"):
         for padded, logits in zip(np.load(tmp_path / f"{name}.npy"), golden_base.logits, strict=True):
             np.testing.assert_allclose(padded[: len(logits)], logits, atol=TOLERANCE)
