@@ -24,7 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def benchmark(arguments: Sequence[str] | None = None) -> int:
     """Run tests/benchmarks/run.py, which prints one table of ratios; return its exit code."""
-    command = [sys.executable, BENCHMARKS / "run.py", *(sys.argv[1:] if arguments is None else arguments)]
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "run.py"),
+        *(sys.argv[1:] if arguments is None else arguments),
+    ]
     try:
         return subprocess.run(command, cwd=PROJECT_ROOT, check=False).returncode
     except KeyboardInterrupt:
