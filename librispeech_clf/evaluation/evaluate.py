@@ -47,6 +47,7 @@ class Run:
     Attributes:
         configuration: with the command line's overrides.
         request: the subsets asked for.
+        model_sha256: of the model file.
         engine: loader and model.
         store: of the parts.
         windows: everything to evaluate.
@@ -56,6 +57,7 @@ class Run:
 
     configuration: Configuration
     request: plan.Request
+    model_sha256: str
     engine: Engine
     store: Store
     windows: list[plan.Window]
@@ -143,7 +145,7 @@ def open_run(options: argparse.Namespace, configuration: Configuration, request:
     from code_loader.inner_leap_binder import global_leap_binder
 
     from librispeech_clf.evaluation import engine as engines
-    from librispeech_clf.evaluation.store import Store, identify_run, identify_window
+    from librispeech_clf.evaluation.store import Store, hash_file, identify_run, identify_window
 
     if options.compare is not None:
         read_results(options.compare)
@@ -160,9 +162,10 @@ def open_run(options: argparse.Namespace, configuration: Configuration, request:
     simulated, refused = plan_simulations(options, engine, request)
     windows += simulated
     settings = (configuration.audio, configuration.text, configuration.corpus.source)
-    store = Store(options.out, identify_run(configuration.model.path, settings))
+    model_sha256 = hash_file(configuration.model.path)
+    store = Store(options.out, identify_run(model_sha256, settings))
     names = [identify_window(window, engine.split) for window in windows]
-    return Run(configuration, request, engine, store, windows, names, refused)
+    return Run(configuration, request, model_sha256, engine, store, windows, names, refused)
 
 
 def _open_loader(open_loader: Callable[[Path], Any]) -> Any:
@@ -301,15 +304,13 @@ def make_audio_provider(run: Run) -> Callable[[str], bytes | None]:
 
 def describe_run(run: Run, options: argparse.Namespace) -> dict[str, str]:
     """Describe what was evaluated; nothing that differs between two equal runs."""
-    from librispeech_clf.evaluation.store import hash_file
-
     configuration = run.configuration
     described = {
         "source": configuration.corpus.source,
         "split": ", ".join(dict.fromkeys(run.request.split_by_subset.values())),
         "subsets": ", ".join(run.request.subsets),
         "model": configuration.model.path.name,
-        "model_sha256": hash_file(configuration.model.path),
+        "model_sha256": run.model_sha256,
     }
     if options.limit is not None:
         described["limit"] = str(options.limit)

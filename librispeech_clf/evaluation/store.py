@@ -96,15 +96,15 @@ def write_whole(path: Path, table: pyarrow.Table) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def identify_run(model: Path, settings: Any) -> str:
-    """Return the key of a run: a digest of model file, code, library versions and settings.
+def identify_run(model_sha256: str, settings: Any) -> str:
+    """Return the key of a run: a digest of model, code, library versions and settings.
 
     Args:
-        model: the model file.
+        model_sha256: of the model file.
         settings: whatever else the rows depend on; its `repr` counts.
     """
-    digest = hashlib.sha256()
-    for path in [model, *list_code()]:
+    digest = hashlib.sha256(model_sha256.encode())
+    for path in list_code():
         digest.update(hash_file(path).encode())
     for name in LIBRARIES:
         digest.update(f"{name} {_version(name)}\n".encode())

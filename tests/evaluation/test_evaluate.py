@@ -211,7 +211,7 @@ class Engine:
 tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
 windows = cut_windows(tasks)
 names = [window[0].utterance_id for window in windows]
-run = evaluate.Run(None, None, Engine(), store.Store(out, "key"), windows, names, {})
+run = evaluate.Run(None, None, None, Engine(), store.Store(out, "key"), windows, names, {})
 evaluate.evaluate_windows(run, Console(quiet=True))
 store.write_whole(out / "results.parquet", run.store.collect(names))
 """

@@ -8,7 +8,7 @@ import pytest
 from librispeech_clf.corpus.schema import Split, Utterance, dataset_from_utterances
 from librispeech_clf.evaluation import store as stores
 from librispeech_clf.evaluation.engine import Task
-from librispeech_clf.evaluation.store import Store, identify_run, identify_window, list_code
+from librispeech_clf.evaluation.store import Store, hash_file, identify_run, identify_window, list_code
 
 SCHEMA = pyarrow.schema(
     {"utterance_id": pyarrow.string(), "simulation": pyarrow.string(), "severity": pyarrow.float64()}
@@ -73,17 +73,17 @@ def test_key_depends_on_model_settings_and_code(tmp_path, monkeypatch):
     (tmp_path / "leap_binder.py").write_text("b = 1\n")
     monkeypatch.setattr(stores, "PACKAGE_FOLDER", package)
     monkeypatch.setattr(stores, "PROJECT_ROOT", tmp_path)
-    keys = [identify_run(model, "settings")]
+    keys = [identify_run(hash_file(model), "settings")]
     model.write_bytes(b"two")
-    keys.append(identify_run(model, "settings"))
-    keys.append(identify_run(model, "others"))
+    keys.append(identify_run(hash_file(model), "settings"))
+    keys.append(identify_run(hash_file(model), "others"))
     (package / "metrics.py").write_text("a = 2\n")
-    keys.append(identify_run(model, "others"))
+    keys.append(identify_run(hash_file(model), "others"))
     (tmp_path / "leap_binder.py").write_text("b = 2\n")
-    keys.append(identify_run(model, "others"))
+    keys.append(identify_run(hash_file(model), "others"))
     assert len(set(keys)) == 5
     (package / "report" / "page.py").write_text("looks = 'other'\n")
-    assert identify_run(model, "others") == keys[-1]
+    assert identify_run(hash_file(model), "others") == keys[-1]
 
 
 def test_code_holds_the_entry_file_and_what_it_calls():
