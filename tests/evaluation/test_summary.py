@@ -69,7 +69,7 @@ def test_same_rows_give_the_same_bytes():
 
 def test_worst_come_by_rate_and_without_correct_ones():
     worst = find_worst(make_results())
-    assert [item.utterance_id for item in worst][:3] == ["u-1", "u-4", "u-2"]
+    assert [item.utterance_id for item in worst][:3] == ["u-1", "u-2", "u-4"]
     assert (worst[0].errors, worst[0].words) == (3, 2)
     assert "u-3" not in {item.utterance_id for item in worst}
 
