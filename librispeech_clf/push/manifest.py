@@ -74,7 +74,7 @@ def read_manifest(path: Path) -> Manifest:
         ValueError: It holds a key that the command line would drop, or lacks one.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such manifest; run the command in the project's folder.")
+        raise FileNotFoundError(f"{path}: no such manifest; name the folder that holds it by --root.")
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(values, dict) or set(values) != set(MANIFEST_KEYS):
         received = ", ".join(values) if isinstance(values, dict) else repr(values)

@@ -84,7 +84,7 @@ def test_pattern_without_a_match_is_told(project):
 
 
 def test_manifest_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="leap.yaml: no such manifest; run"):
+    with pytest.raises(FileNotFoundError, match="leap.yaml: no such manifest; name the folder"):
         read_manifest(tmp_path / "leap.yaml")
 
 
