@@ -306,7 +306,9 @@ def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
         assert "undefined" not in text and "NaN" not in text and "[object" not in text
     assert browser.problems() == []
     show(browser, "clusters")
-    assert "Reader 3" in browser.run("return document.querySelector('.flagged').innerText")
+    cards = browser.run("return document.getElementById('panel').innerText")
+    for cluster in analysis["clusters"].clusters:
+        assert f"{len(cluster.utterance_ids)} utterances" in cards
     show(browser, "comparison")
     assert "matched pairs" in browser.run("return document.getElementById('panel').innerText")
 
