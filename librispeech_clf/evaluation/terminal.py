@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from librispeech_clf.evaluation.robustness import Curve
     from librispeech_clf.evaluation.summary import Analysis, Worst
 
-SHOWN_LETTERS = 60
+SHOWN_LETTERS = 120
 SHOWN_FAILURES = 20
 GROUPS = ("split", "subset", "gender", "length")
 
@@ -37,8 +37,8 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
 def show_rates(rates: Mapping[str, Any]) -> Table:
     """Tabulate corpus word and character error rates of all utterances and by group."""
     resampled = rates["word"]["all"]["resampled"]
-    caption = f"Summed errors over summed reference units; 95 % intervals resample {resampled}."
-    table = make_table("Error rates", ["", "utterances", "words", "WER %", "CER %"], caption)
+    caption = f"N utterances; summed errors over summed words; intervals resample {resampled}."
+    table = make_table("Error rates", ["", "N", "words", "WER % (95 %)", "CER % (95 %)"], caption)
     table.add_row("all", *_rate_cells(rates["word"]["all"], rates["character"]["all"]))
     for group in GROUPS:
         names = rates["word"][group]
@@ -53,7 +53,7 @@ def show_rates(rates: Mapping[str, Any]) -> Table:
 
 
 def _rate_cells(word: Mapping[str, Any], character: Mapping[str, Any]) -> list[str]:
-    rates = [f"{percent(rate['rate'])} ({interval(rate)})" for rate in (word, character)]
+    rates = [f"{percent(rate['rate'])} ({interval(rate).replace(' to ', '-')})" for rate in (word, character)]
     return [str(word["utterances"]), str(word["units"]), *rates]
 
 
@@ -66,6 +66,8 @@ def show_worst(worst: Iterable[Worst]) -> Table:
         hypothesis = (shorten(item.hypothesis) or "(nothing)", "dim")
         texts = Text.assemble(shorten(item.reference), "\n", hypothesis)
         table.add_row(escape(item.utterance_id), f"{item.errors} / {item.words}", texts)
+        table.columns[0].min_width = max(table.columns[0].min_width or 0, len(item.utterance_id))
+    table.columns[1].min_width = len("errors / words")
     return table
 
 
@@ -145,16 +147,15 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
 
 
 def make_table(title: str, columns: list[str], caption: str | None = None) -> Table:
-    """Make an empty table: the first column to the left, the others to the right unless they hold texts."""
+    """Make an empty table: the first column and texts to the left, numbers to the right, all on one line."""
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        title=title, title_justify="left", caption=caption, caption_justify="left", box=box.SIMPLE_HEAD
-    )
+    layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", **layout)
     for number, name in enumerate(columns):
         is_text = number == 0 or "hypothesis" in name
-        table.add_column(name, justify="left" if is_text else "right", no_wrap=number == 0 or not is_text)
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     return table
 
 
@@ -167,7 +168,8 @@ def interval(rate: Mapping[str, Any]) -> str:
     """Write an interval in percent."""
     if rate["low"] is None:
         return "-"
-    return f"{100 * rate['low']:.1f} to {100 * rate['high']:.1f}"
+    ends = (100 * rate["low"], 100 * rate["high"])
+    return " to ".join(f"{end:.1f}" if end < 99.95 else f"{end:.0f}" for end in ends)
 
 
 def probability(value: float | None) -> str:
