@@ -93,6 +93,8 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from librispeech_clf.evaluation.evaluate import hold_back_standard_error
+
     parser = argparse.ArgumentParser(prog="benchmark", description=__doc__.split("\n")[0])
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all)"
@@ -104,8 +106,9 @@ def main() -> None:
     table = Table("measured", "against", "times as fast", title="Benchmarks", title_justify="left")
     console = Console()
     for name in names:
-        with console.status(f"Measuring: {name}"), contextlib.redirect_stdout(io.StringIO()):
-            rows = MEASUREMENTS[name]()
+        with console.status(f"Measuring: {name}"), hold_back_standard_error():
+            with contextlib.redirect_stdout(io.StringIO()):
+                rows = MEASUREMENTS[name]()
         for measured, against, ratio in rows:
             table.add_row(measured, against, f"{ratio:.3g}")
     console.print(table)
