@@ -310,7 +310,7 @@ def describe_run(run: Run, options: argparse.Namespace) -> dict[str, str]:
         "split": ", ".join(dict.fromkeys(run.request.split_by_subset.values())),
         "subsets": ", ".join(run.request.subsets),
         "model": configuration.model.path.name,
-        "model_sha256": run.model_sha256,
+        "model SHA-256": run.model_sha256[:12],
     }
     if options.limit is not None:
         described["limit"] = str(options.limit)
