@@ -45,7 +45,7 @@ class TrainingSettings:
         warmup_steps: steps of linear rise.
         falling_steps: the last steps, over which the rate falls linearly to nothing. Before them a run depends neither
             on this nor on `steps`, so it may be taken up with other numbers.
-        weight_decay: of AdamW, on matrices.
+        weight_decay: of matrices.
         gradient_norm: gradients are clipped to this global norm.
         dropout: share of activations dropped in the transformer.
         average_momentum: of the exponential average of the weights, which is what gets saved as the model.
@@ -149,6 +149,8 @@ class Trainer:
         """Build the model; take up the checkpoint in `folder` if there is one."""
         import keras
 
+        from librispeech_clf.model.fused import fuse
+        from librispeech_clf.model.optimizer import MatrixMuon
         from librispeech_clf.model.wav2vec2 import FRAME_MASK, build_wav2vec2
 
         keras.utils.set_random_seed(settings.seed)
@@ -158,18 +160,19 @@ class Trainer:
         features = self.model.get_layer("feature_projection_norm").output
         mel = keras.layers.Dense(MEL_BANDS, dtype="float32", name="mel")(features)
         mask = self.model.get_layer(FRAME_MASK).output
-        self.mel_model = keras.Model(self.model.input, [mel, mask])
-        self.ctc_model = keras.Model(self.model.input, [self.model.output, mask])
+        self.mel_model = fuse(keras.Model(self.model.input, [mel, mask]))
+        self.ctc_model = fuse(keras.Model(self.model.input, [self.model.output, mask]))
         self.optimizers = {
             "mel": keras.optimizers.AdamW(3e-3, weight_decay=0.0, global_clipnorm=settings.gradient_norm),
-            "ctc": keras.optimizers.AdamW(
+            "ctc": MatrixMuon(
                 settings.peak_learning_rate,
                 weight_decay=settings.weight_decay,
-                beta_2=0.98,
+                adam_weight_decay=0.0,
+                adam_beta_2=0.98,
                 global_clipnorm=settings.gradient_norm,
+                exclude_layers=["feature_encoder_0", "positional_convolution", "lm_head"],
             ),
         }
-        self.optimizers["ctc"].exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizers["mel"].build(self.mel_model.trainable_variables)
         self.optimizers["ctc"].build(self.model.trainable_variables)
         self.average = [variable.numpy() for variable in self.model.trainable_variables]
@@ -275,7 +278,11 @@ class Trainer:
         return loss
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights as a float32 `.h5` model, whole or not at all."""
+        """Write the averaged weights as a float32 `.h5` model, and beside it what `evaluate-model --card` reads.
+
+        Args:
+            path: of the model; settings, state and log go to `NAME.training.json`. Each is written whole or not at all.
+        """
         import keras
 
         from librispeech_clf.model.wav2vec2 import build_wav2vec2
@@ -291,6 +298,15 @@ class Trainer:
         temporary = path.with_name(f"{path.stem}.tmp.h5")
         exported.save(temporary)
         os.replace(temporary, path)
+        lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        record = {
+            "settings": asdict(self.settings),
+            "state": self.state,
+            "log": [json.loads(line) for line in lines],
+        }
+        temporary = path.with_name(f"{path.stem}.tmp.json")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path.with_suffix(".training.json"))
 
 
 def _prefetch(batches: Iterator[Batch], depth: int = 3) -> Iterator[Batch]:

@@ -1,5 +1,7 @@
 """Training: batches with known content, the learning rate's course, the native CTC kernel."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,8 @@ def test_a_run_taken_up_ends_with_the_same_weights(tmp_path):
     parts = train(settings, folder=tmp_path / "parts", **arguments)
     for first, second in zip(whole.average, parts.average, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-3)
+
+    parts.export(tmp_path / "wav2vec.h5")
+    record = json.loads((tmp_path / "wav2vec.training.json").read_text())
+    assert record["state"]["step"] == record["settings"]["steps"] == record["log"][-1]["step"] == 4
+    assert (tmp_path / "wav2vec.h5").exists()
