@@ -13,6 +13,10 @@ import keras
 
 from librispeech_clf.model.layers import MaskedGroupNormalization
 
+SMALLEST_FUSED = 2**20
+"""Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones never
+earn back."""
+
 
 def fuse(model: keras.Model) -> keras.Model:
     """Return a model that computes the same, its exact GELUs and group norm by the loops of this file.
@@ -37,7 +41,8 @@ def fuse(model: keras.Model) -> keras.Model:
 def fused_gelu(features):
     """Return exact GELU and, to gradients, its exact derivative.
 
-    Computed in float32 inside the loop, whatever the type of the features. XLA compiles once for every shape.
+    From `SMALLEST_FUSED` elements on one loop in float32, whatever the type of the features; XLA compiles it once for
+    every shape.
 
     Args:
         features: tensor, float, any shape.
@@ -53,7 +58,11 @@ def fused_gelu(features):
     def operation(inputs):
         return forward(inputs), lambda upstream: backward(inputs, upstream)
 
-    return operation(features)
+    return tf.cond(
+        tf.size(features) >= SMALLEST_FUSED,
+        lambda: operation(features),
+        lambda: keras.ops.gelu(features, approximate=False),
+    )
 
 
 class FusedGroupNormalization(keras.layers.Layer):

@@ -1,6 +1,7 @@
 """The fused loops give what the plain layers give, forwards and backwards; Muon's step on kernels of any rank."""
 
 import numpy as np
+import pytest
 
 SHORTER, LONGER = 5_000, 9_000
 
@@ -11,11 +12,14 @@ def make_audio() -> np.ndarray:
     return audio
 
 
-def test_fused_model_gives_the_same_logits_and_gradients(golden_model):
+@pytest.mark.parametrize("smallest", [0, 2**20])
+def test_fused_model_gives_the_same_logits_and_gradients(golden_model, smallest, monkeypatch):
     import tensorflow as tf
 
+    from librispeech_clf.model import fused as module
     from librispeech_clf.model.fused import FusedGroupNormalization, fuse, fused_gelu
 
+    monkeypatch.setattr(module, "SMALLEST_FUSED", smallest)
     fused = fuse(golden_model)
     changed = [layer for layer in fused.layers if getattr(layer, "activation", None) is fused_gelu]
     assert len(changed) == sum(layer.name.endswith("_gelu") for layer in golden_model.layers) > 0
