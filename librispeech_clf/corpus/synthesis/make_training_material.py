@@ -1,12 +1,13 @@
 """Command that synthesizes training speech for a compact acoustic model, as parquet shards.
 
-In: voices and grammar. Out: training-NNNNN.parquet with id, text, speaker_id, samples.
+In: voices, grammar and, if given, prose. Out: training-NNNNN.parquet with id, text, speaker_id, samples.
 """
 
 import argparse
 import functools
 import multiprocessing
 import os
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -23,6 +24,8 @@ ENGINES = {"espeak-ng": 0.65, "flite": 0.25, "festival": 0.1}
 FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
 MAX_WORDS = 34
+PROSE_SHARE = 0.75
+PROSE_WORDS = (2, 20)
 LENGTHS_S = (0.4, 14.0)
 
 
@@ -33,23 +36,37 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=16.0, help="hours of speech")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--prose",
+        type=Path,
+        help=f"folder of plain English text files; {PROSE_SHARE:.0%} of the texts come from there",
+    )
     options = parser.parse_args()
     require_tools()
     options.out.mkdir(parents=True, exist_ok=True)
-    make_material(options.out, hours=options.hours, seed=options.seed, processes=options.processes)
+    make_material(
+        options.out,
+        hours=options.hours,
+        seed=options.seed,
+        processes=options.processes,
+        prose=read_prose(options.prose) if options.prose else (),
+    )
 
 
-def make_material(folder: Path, *, hours: float, seed: int, processes: int) -> None:
+def make_material(
+    folder: Path, *, hours: float, seed: int, processes: int, prose: tuple[str, ...] = ()
+) -> None:
     """Write shards until they hold the wanted hours; shards that are there are kept.
 
     Args:
         folder: Where the shards go; exists.
         hours: Hours of speech.
-        seed: Shard i depends on the seed and i alone.
+        seed: Shard i depends on the seed, the prose and i alone.
         processes: Worker processes.
+        prose: Clauses, as `read_prose` returns them.
     """
     total = 0.0
-    work = functools.partial(make_shard, folder=folder, seed=seed)
+    work = functools.partial(make_shard, folder=folder, seed=seed, prose=prose)
     with multiprocessing.get_context("spawn").Pool(processes, initializer=os.nice, initargs=(5,)) as pool:
         for index, seconds in enumerate(pool.imap(work, range(100_000))):
             total += seconds
@@ -59,7 +76,14 @@ def make_material(folder: Path, *, hours: float, seed: int, processes: int) -> N
                 return
 
 
-def make_shard(index: int, *, folder: Path, seed: int, count: int = UTTERANCES_PER_SHARD) -> float:
+def make_shard(
+    index: int,
+    *,
+    folder: Path,
+    seed: int,
+    count: int = UTTERANCES_PER_SHARD,
+    prose: tuple[str, ...] = (),
+) -> float:
     """Write one shard, unless it is there.
 
     Args:
@@ -67,6 +91,7 @@ def make_shard(index: int, *, folder: Path, seed: int, count: int = UTTERANCES_P
         folder: Where it goes.
         seed: With the index, decides all of its content.
         count: Utterances.
+        prose: Clauses, as `read_prose` returns them.
 
     Returns:
         Its speech in seconds.
@@ -76,7 +101,7 @@ def make_shard(index: int, *, folder: Path, seed: int, count: int = UTTERANCES_P
 
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
-        table = pa.table(make_utterances(index, seed=seed, count=count))
+        table = pa.table(make_utterances(index, seed=seed, count=count, prose=prose))
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         pq.write_table(table, temporary, compression="zstd", compression_level=1)
         temporary.replace(path)
@@ -84,10 +109,10 @@ def make_shard(index: int, *, folder: Path, seed: int, count: int = UTTERANCES_P
     return float(lengths.sum()) / SAMPLING_RATE
 
 
-def make_utterances(index: int, *, seed: int, count: int) -> dict[str, list]:
+def make_utterances(index: int, *, seed: int, count: int, prose: tuple[str, ...] = ()) -> dict[str, list]:
     """Draw texts and voices, and speak them; the columns of one shard, in random order."""
     generator = np.random.default_rng([seed, index])
-    plan = [(draw_text(generator), draw_voice(generator)) for _ in range(count)]
+    plan = [(draw_text(generator, prose), draw_voice(generator)) for _ in range(count)]
     columns: dict[str, list] = {
         name: [] for name in ("id", "text", "speaker_id", "samples", "sample_count", "voice")
     }
@@ -115,8 +140,33 @@ def _speak(plan: list[tuple[str, Voice]]) -> list[np.ndarray]:
     return [waveforms[place] for place in range(len(plan))]
 
 
-def draw_text(generator: np.random.Generator) -> str:
+def read_prose(folder: Path) -> tuple[str, ...]:
+    """Cut plain text files into clauses of `PROSE_WORDS` words; those with numbers or signs are left out.
+
+    Args:
+        folder: Holds *.txt in UTF-8.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    paths = sorted(folder.glob("*.txt"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no *.txt; --prose needs a folder of plain text files.")
+    text = " ".join(path.read_text(encoding="utf-8") for path in paths).replace("\u2019", "'").lower()
+    clauses = (" ".join(part.split()).strip(" ,-'") for part in re.split(r"[^a-z0-9', \s-]+|--", text))
+    lowest, highest = PROSE_WORDS
+    return tuple(
+        clause
+        for clause in clauses
+        if re.fullmatch("[a-z', -]+", clause) and lowest <= len(clause.split()) <= highest
+    )
+
+
+def draw_text(generator: np.random.Generator, prose: tuple[str, ...] = ()) -> str:
     """A sentence with commas where a reader might pause; never one of the held-out sentences."""
+    if prose and generator.random() < PROSE_SHARE:
+        text = prose[int(generator.integers(len(prose)))]
+        return draw_text(generator, prose) if to_transcript(text) in held_out_transcripts() else text
     kind = str(generator.choice(list(KINDS), p=list(KINDS.values())))
     while True:
         text = make_sentence(kind, generator)

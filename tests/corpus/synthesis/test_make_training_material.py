@@ -55,3 +55,24 @@ def test_held_out_sentences_are_validation_and_test():
 def test_kinds_and_engines_add_up():
     assert sum(material.KINDS.values()) == pytest.approx(1)
     assert sum(material.ENGINES.values()) == pytest.approx(1)
+
+
+def test_prose_is_cut_into_clauses_without_numbers(tmp_path):
+    text = (
+        "Call me Ishmael. In 1851, a \u201clarge\u201d book\u2014it\u2019s long;\nan old-fashioned one! Yes."
+    )
+    (tmp_path / "book.txt").write_text(text, encoding="utf-8")
+    assert material.read_prose(tmp_path) == ("call me ishmael", "it's long", "an old-fashioned one")
+
+
+def test_a_folder_without_prose_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"\*\.txt"):
+        material.read_prose(tmp_path)
+
+
+def test_most_texts_are_prose_where_there_is_some_and_none_is_held_out(rng):
+    held_out = load_sentences("test")[4].text.lower().strip(".")
+    prose = (*["call me ishmael"] * 9, held_out)
+    texts = [material.draw_text(rng, prose) for _ in range(400)]
+    assert held_out not in texts
+    assert texts.count("call me ishmael") / len(texts) == pytest.approx(material.PROSE_SHARE, abs=0.08)
