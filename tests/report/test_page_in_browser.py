@@ -285,6 +285,16 @@ def test_robustness_follows_the_filters(opened, results):
     assert f"10: {100 * rate:.1f} %" in opened.run("return document.getElementById('tooltip').textContent")
 
 
+def test_robustness_compares_with_the_simulated_utterances_own_recordings(browser, results, tmp_path):
+    some = results.iloc[:20]
+    table = pd.concat([results, simulate(some, 20.0), simulate(some, 10.0)], ignore_index=True)
+    browser.open(write_page(tmp_path / "index.html", table, title="Test"))
+    show(browser, "robustness")
+    assert round(word_error_rate(some), 3) != round(word_error_rate(results), 3)
+    note = f"recordings as they are: {100 * word_error_rate(some):.1f} %"
+    assert note in browser.run("return document.getElementById('panel').innerText")
+
+
 def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
     from librispeech_clf.evaluation import clusters, comparison, dashboards, latent_maps, robustness
 

@@ -24,19 +24,28 @@ function estimateCurve(simulation) {
   return [...groups].map(([severity, places]) => ({ x: severity, ...estimateRatio(places, metric, (place) => speakerOf(simulation.row[place])) }));
 }
 
+// The rate of the recordings as they are, of the shown utterances that were simulated; null without single utterances.
+function estimateRecordings(simulation) {
+  if (simulation.points) return null;
+  const simulated = new Set(simulation.row);
+  const result = estimateRatio(state.rows.filter((row) => simulated.has(row)), figures[0], speakerOf, 0);
+  return result.estimate === null ? null : result;
+}
+
 function showRobustness(panel) {
   const board = make("div", { class: "board" });
-  const note = payload.simulated.length ? "Of the shown utterances. Dashed: their recordings as they are." : "Over all utterances, not changed by the filters.";
+  const note = payload.simulated.length ? "Of the shown utterances that were simulated. Dashed: their recordings as they are." : "Over all utterances, not changed by the filters.";
   panel.append(make("p", { class: "note" }, note), board);
   const render = () => {
     board.replaceChildren();
     for (const simulation of robustness) {
       const points = estimateCurve(simulation);
       const name = simulation.simulation.replaceAll("_", " ");
-      const card = makePanel(name, null);
+      const overall = estimateRecordings(simulation);
+      const card = makePanel(name, overall && `${overall.count} recordings as they are: ${formatFigure(figures[0], overall.estimate)}`);
       board.append(card);
       if (!points.length) card.append(make("p", { class: "note" }, "No shown utterance was simulated."));
-      else card.append(drawLines([{ name, points }], figures[0], { width: chartWidth(card), height: 250, xLabel: simulation.severity_name, overall: payload.simulated.length ? headline.get(figures[0].key) : null }));
+      else card.append(drawLines([{ name, points }], figures[0], { width: chartWidth(card), height: 250, xLabel: simulation.severity_name, overall }));
     }
   };
   render();
