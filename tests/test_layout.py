@@ -15,8 +15,8 @@ TOP_LEVEL = {
     "leap_binder.py", "leap.yaml", "leap_test.py", "librispeech_clf", "models", "images", "tests",
     "pyproject.toml", "poetry.lock", "requirements.txt", "README.md", "LICENSE",
 }  # fmt: skip
-# They define Keras layers, and only functions import them.
-KERAS_MODULES = {"librispeech_clf.model.layers", "librispeech_clf.model.wav2vec2"}
+# They define subclasses of Keras' layers and optimizers, and only functions import them.
+KERAS_MODULES = {f"librispeech_clf.model.{name}" for name in ("layers", "wav2vec2", "fused", "optimizer")}
 IMPORT_ALL = """
 import json, pkgutil, sys
 sys.dont_write_bytecode = True
