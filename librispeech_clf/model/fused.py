@@ -1,8 +1,8 @@
-"""wav2vec 2.0's costliest elementwise steps in one pass over memory each, for training and local inference on a CPU.
+"""Exact GELU in one pass over memory, for training and local inference on a CPU.
 
-TensorFlow computes exact GELU, `x / 2 * (1 + erf(x / sqrt(2)))`, as five operations, each of which reads and writes the
-whole array; over the first convolutions that costs more than the convolutions. The group norm after the first one is
-alike. XLA makes one loop of each. The `.h5` keeps the plain layers, so that what the engine loads needs none of this.
+TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes the whole array;
+over the first convolutions of wav2vec 2.0 that costs as much as the convolutions. XLA makes one loop of it. The `.h5`
+keeps the plain activation, so that what the engine loads needs none of this.
 """
 
 import functools
@@ -11,18 +11,17 @@ from collections.abc import Callable
 
 import keras
 
-from librispeech_clf.model.layers import MaskedGroupNormalization
-
-SMALLEST_FUSED = 2**20
-"""Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones never
+SMALLEST_FUSED = 2**22
+"""Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
 earn back."""
 
 
-def fuse(model: keras.Model) -> keras.Model:
-    """Return a model that computes the same, its exact GELUs and group norm by the loops of this file.
+def fuse(model: keras.Model, *, smallest: int = SMALLEST_FUSED) -> keras.Model:
+    """Return a model that computes the same, its exact GELUs by `fused_gelu`.
 
     Args:
         model: a functional model with TensorFlow as Keras' backend.
+        smallest: elements from which an array's GELU is fused; 0 for training, which meets the same shapes for hours.
 
     Returns:
         A model of the same inputs and outputs; it shares `model`'s weights and all other layers.
@@ -30,22 +29,22 @@ def fuse(model: keras.Model) -> keras.Model:
 
     def share(layer):
         if isinstance(layer, keras.layers.Activation) and layer.get_config()["activation"] == "gelu":
-            return keras.layers.Activation(fused_gelu, dtype=layer.dtype_policy, name=layer.name)
-        if isinstance(layer, MaskedGroupNormalization):
-            return FusedGroupNormalization(layer)
+            gelu = functools.partial(fused_gelu, smallest=smallest)
+            return keras.layers.Activation(gelu, dtype=layer.dtype_policy, name=layer.name)
         return layer
 
     return keras.models.clone_model(model, input_tensors=model.input, clone_function=share)
 
 
-def fused_gelu(features):
+def fused_gelu(features, *, smallest: int):
     """Return exact GELU and, to gradients, its exact derivative.
 
-    From `SMALLEST_FUSED` elements on one loop in float32, whatever the type of the features; XLA compiles it once for
-    every shape.
+    From `smallest` elements on one loop in float32, whatever the type of the features; XLA compiles it once for every
+    shape.
 
     Args:
         features: tensor, float, any shape.
+        smallest: elements from which it is fused.
 
     Returns:
         Tensor of the same type and shape.
@@ -59,29 +58,10 @@ def fused_gelu(features):
         return forward(inputs), lambda upstream: backward(inputs, upstream)
 
     return tf.cond(
-        tf.size(features) >= SMALLEST_FUSED,
+        tf.size(features) >= smallest,
         lambda: operation(features),
         lambda: keras.ops.gelu(features, approximate=False),
     )
-
-
-class FusedGroupNormalization(keras.layers.Layer):
-    """A `MaskedGroupNormalization` in few loops, with that layer's own weights."""
-
-    def __init__(self, layer: MaskedGroupNormalization):
-        """Take the layer whose weights to use."""
-        super().__init__(name=layer.name, dtype=layer.dtype_policy)
-        self.layer = layer
-
-    def call(self, inputs):
-        """Normalise [features (B, T, C), mask (B, T)] over the valid frames."""
-        features, mask = inputs
-        gamma, beta = self.layer.gamma.value, self.layer.beta.value
-        return _compile_group_norm()(features, mask, gamma, beta, self.layer.epsilon)
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the features."""
-        return input_shape[0]
 
 
 @functools.lru_cache(maxsize=1)
@@ -103,19 +83,3 @@ def _compile_gelu() -> tuple[Callable, Callable]:
         return tf.cast(tf.cast(upstream, tf.float32) * (cumulated(x) + x * density), features.dtype)
 
     return forward, backward
-
-
-@functools.lru_cache(maxsize=1)
-def _compile_group_norm() -> Callable:
-    import tensorflow as tf
-
-    @tf.function(jit_compile=True, autograph=False)
-    def normalize(features, mask, gamma, beta, epsilon):
-        valid = tf.cast(mask, features.dtype)[:, :, None]
-        count = tf.maximum(tf.reduce_sum(valid, axis=1, keepdims=True), 1)
-        mean = tf.reduce_sum(features * valid, axis=1, keepdims=True) / count
-        centred = features - mean
-        variance = tf.reduce_sum(tf.square(centred) * valid, axis=1, keepdims=True) / count
-        return centred * (gamma * tf.math.rsqrt(variance + epsilon)) + beta
-
-    return normalize

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BATCH_SAMPLES = 562_480
 """Samples of a batch, padding included: one utterance of 35 s, or 16 of 2 s. Bounds the memory of a call."""
 FUSED_PARAMETERS = 20_000_000
-"""Models from this size on have their GELUs fused: XLA takes half a second for every new shape of a batch, which a
-small model never earns back."""
+"""Models from this size on have their GELUs fused: XLA compiles for every new shape of a batch, which a small
+model never earns back."""
 WINDOW_SAMPLES = 32_000_000
 """Samples that are read ahead and sorted by length: 128 MB, some 270 utterances of LibriSpeech."""
 SHORTEST_BUCKET = 16_000
