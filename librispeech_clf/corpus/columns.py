@@ -113,7 +113,7 @@ def _cast(values: Any, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
 
     try:
         return values.cast(kind)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+    except pyarrow.ArrowException as error:
         raise ValueError(f"{place}: expected {kind}, got {values.type} ({error}).") from error
 
 

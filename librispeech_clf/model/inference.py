@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 BATCH_SAMPLES = 562_480
 """Samples of a batch, padding included: one utterance of 35 s, or 16 of 2 s. Bounds the memory of a call."""
-FUSED_PARAMETERS = 20_000_000
-"""Models from this size on have their GELUs fused: XLA compiles for every new shape of a batch, which a small
-model never earns back."""
 WINDOW_SAMPLES = 32_000_000
 """Samples that are read ahead and sorted by length: 128 MB, some 270 utterances of LibriSpeech."""
 SHORTEST_BUCKET = 16_000
@@ -80,7 +77,7 @@ def predict(
 
 
 def compile_model(model: "keras.Model") -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return a compiled call that takes any batch size and length; fused in large models (`FUSED_PARAMETERS`).
+    """Return a compiled call that takes any batch size and length, the largest GELUs fused.
 
     Args:
         model: as `load.load_model` returns it.
@@ -93,9 +90,7 @@ def compile_model(model: "keras.Model") -> Callable[[np.ndarray], tuple[np.ndarr
     from librispeech_clf.model.fused import fuse
     from librispeech_clf.model.wav2vec2 import build_pooled_model
 
-    pooled_model = build_pooled_model(model)
-    if model.count_params() >= FUSED_PARAMETERS:
-        pooled_model = fuse(pooled_model)
+    pooled_model = fuse(build_pooled_model(model))
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32)], autograph=False)
     def call(audio):

@@ -217,7 +217,14 @@ class Trainer:
                     f"{self._checkpoint} was trained with other settings: {settings}; received "
                     f"{asdict(self.settings)}. Give the same ones or another --out."
                 )
-            for index, variable in enumerate(self._variables()):
+            variables = self._variables()
+            shapes = [stored[name].shape for name in stored if name.startswith("variable_")]
+            if shapes != [tuple(variable.shape) for variable in variables]:
+                raise ValueError(
+                    f"{self._checkpoint} is of another model or optimizer: it holds {len(shapes)} variables, this one "
+                    f"has {len(variables)} or other shapes. Give another --out, or the version that wrote it."
+                )
+            for index, variable in enumerate(variables):
                 variable.assign(stored[f"variable_{index}"])
             self.average = [stored[f"average_{index}"] for index in range(len(self.average))]
             self.state = json.loads(str(stored["state"]))

@@ -51,7 +51,8 @@ def measure_inference() -> list[Row]:
     if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
         ratios = benchmark_inference.compare_with_torch(predict_one, 3)
         rows += [
-            (f"inference, {seconds} s", "transformers on torch", ratio) for seconds, ratio in ratios.items()
+            (f"inference, {seconds} s, {count} in a batch", "transformers on torch, one by one", ratio)
+            for (seconds, count), ratio in ratios.items()
         ]
     return rows
 

@@ -124,3 +124,17 @@ def test_a_run_taken_up_ends_with_the_same_weights(tmp_path):
     record = json.loads((tmp_path / "wav2vec.training.json").read_text())
     assert record["state"]["step"] == record["settings"]["steps"] == record["log"][-1]["step"] == 4
     assert (tmp_path / "wav2vec.h5").exists()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path):
+    from librispeech_clf.model.train import Trainer
+
+    Trainer(TrainingSettings(), tmp_path).save()
+    checkpoint = tmp_path / "checkpoint.npz"
+    with np.load(checkpoint) as stored:
+        arrays = dict(stored)
+    last = max(int(name.removeprefix("variable_")) for name in arrays if name.startswith("variable_"))
+    np.savez(checkpoint, **{name: array for name, array in arrays.items() if name != f"variable_{last}"})
+    with pytest.raises(ValueError, match="another model or optimizer"):
+        Trainer(TrainingSettings(), tmp_path)

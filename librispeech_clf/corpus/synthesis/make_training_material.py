@@ -20,12 +20,17 @@ from librispeech_clf.corpus.synthesis.voices import ACCENTS, FEMALE_VARIANTS, MA
 
 UTTERANCES_PER_SHARD = 500
 KINDS = {"short": 0.27, "sentence": 0.46, "long": 0.16, "salad": 0.11}
-ENGINES = {"espeak-ng": 0.65, "flite": 0.25, "festival": 0.1}
+ENGINES = {"espeak-ng": 0.5, "flite": 0.3, "festival": 0.2}
 FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
+SPEEDS = (0.82, 1.22)
+"""Slowest and fastest playback of flite's and festival's voices, at an unchanged speaking rate: few persons, many
+throats."""
 MAX_WORDS = 34
 PROSE_SHARE = 0.75
+"""Share of the texts that are clauses of prose, where there is prose; the rest is the grammar's."""
 PROSE_WORDS = (2, 20)
+"""Fewest and most words of a clause of prose."""
 LENGTHS_S = (0.4, 14.0)
 
 
@@ -89,7 +94,7 @@ def make_shard(
     Args:
         index: Number of the shard.
         folder: Where it goes.
-        seed: With the index, decides all of its content.
+        seed: With the index and the prose, decides all of its content.
         count: Utterances.
         prose: Clauses, as `read_prose` returns them.
 
@@ -208,23 +213,20 @@ def speaker_number(voice: Voice) -> int:
 def draw_voice(generator: np.random.Generator) -> Voice:
     """A voice of the material; pitch, rate and intonation of espeak-ng's and flite's drawn anew each time.
 
-    festival's voices come in three rates only, so that one process speaks many sentences.
+    festival's voices come in few rates and speeds, so that one process speaks many sentences.
     """
     engine = str(generator.choice(list(ENGINES), p=list(ENGINES.values())))
     if engine == "espeak-ng":
         return _draw_espeak_voice(generator)
     if engine == "flite":
         name = str(generator.choice(FLITE_VOICES, p=(0.4, 0.35, 0.25)))
-        rate, speed = generator.normal(170, 18), generator.uniform(0.88, 1.14)
-        return Voice(
-            engine=engine,
-            name=name,
-            words_per_minute=round(float(np.clip(rate, 125, 220))),
-            speed=round(speed, 2),
-        )
-    name = str(generator.choice(FESTIVAL_VOICES))
-    rate, speed = generator.choice([145.0, 165.0, 190.0]), generator.choice([0.92, 1.0, 1.08])
-    return Voice(engine=engine, name=name, words_per_minute=float(rate), speed=float(speed))
+        rate = float(np.clip(generator.normal(170, 18), 125, 220))
+        speed = round(float(generator.uniform(*SPEEDS)), 2)
+    else:
+        name = str(generator.choice(FESTIVAL_VOICES))
+        rate = float(generator.choice((145.0, 165.0, 190.0)))
+        speed = round(float(generator.choice(np.linspace(*SPEEDS, 5))), 2)
+    return Voice(engine=engine, name=name, words_per_minute=round(rate / speed), speed=speed)
 
 
 def _draw_espeak_voice(generator: np.random.Generator) -> Voice:
