@@ -1,6 +1,6 @@
 """Typed settings, read from config.yaml.
 
-In: the YAML file and two environment variables. Out: a frozen `Configuration`. A key that is unknown, missing
+In: the YAML file and environment variables. Out: a frozen `Configuration`. A key that is unknown, missing
 or of the wrong type is refused by its name.
 """
 

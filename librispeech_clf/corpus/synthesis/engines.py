@@ -39,12 +39,13 @@ def require_tools(programs: Sequence[str] = tuple(PACKAGES)) -> None:
         )
 
 
-def synthesize(texts: Sequence[str], voice: Voice) -> list[np.ndarray]:
+def synthesize(texts: Sequence[str], voice: Voice, *, espeak_data: Path | None = None) -> list[np.ndarray]:
     """Speak texts with one voice.
 
     Args:
         texts: Sentences in lower case or prose, with or without punctuation.
         voice: The voice.
+        espeak_data: As `variants.install_variants` returns it; needed by voices with a drawn variant.
 
     Returns:
         One waveform float32 (N,) at 16 kHz in [-1, 1] for each text.
@@ -53,7 +54,7 @@ def synthesize(texts: Sequence[str], voice: Voice) -> list[np.ndarray]:
         ValueError: The engine is unknown.
     """
     if voice.engine == "espeak-ng":
-        spoken = [_espeak(text, voice) for text in texts]
+        spoken = [_espeak(text, voice, espeak_data) for text in texts]
     elif voice.engine == "flite":
         spoken = [_flite(text, voice) for text in texts]
     elif voice.engine == "festival":
@@ -63,10 +64,10 @@ def synthesize(texts: Sequence[str], voice: Voice) -> list[np.ndarray]:
     return [_resample(samples, rate * voice.speed) for samples, rate in spoken]
 
 
-def _espeak(text: str, voice: Voice) -> tuple[np.ndarray, int]:
+def _espeak(text: str, voice: Voice, data: Path | None) -> tuple[np.ndarray, int]:
     marked = f'<prosody range="{voice.pitch_range_percent}%">{text}</prosody>'
-    command = ["espeak-ng", "-m", "-z", "--stdout", "-a", "60", "-v", voice.name]
-    command += ["-s", str(round(voice.words_per_minute)), "-p", str(voice.pitch), marked]
+    command = ["espeak-ng", *([f"--path={data}"] if data else []), "-m", "-z", "--stdout", "-a", "60"]
+    command += ["-v", voice.name, "-s", str(round(voice.words_per_minute)), "-p", str(voice.pitch), marked]
     return _read_wave(subprocess.run(command, check=True, capture_output=True).stdout)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from librispeech_clf.corpus.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
 from librispeech_clf.corpus.synthesis.grammar import make_sentence
 from librispeech_clf.corpus.synthesis.sentences import load_sentences, to_transcript
+from librispeech_clf.corpus.synthesis.variants import DRAWN_VARIANTS, install_variants
 from librispeech_clf.corpus.synthesis.voices import ACCENTS, FEMALE_VARIANTS, MATERIAL_VARIANTS, Voice
 
 UTTERANCES_PER_SHARD = 500
@@ -23,6 +24,8 @@ KINDS = {"short": 0.27, "sentence": 0.46, "long": 0.16, "salad": 0.11}
 ENGINES = {"espeak-ng": 0.5, "flite": 0.3, "festival": 0.2}
 FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
+DRAWN_SHARE = 0.5
+"""Share of espeak-ng's utterances spoken by drawn variants, the rest by its own."""
 SPEEDS = (0.82, 1.22)
 """Slowest and fastest playback of flite's and festival's voices, at an unchanged speaking rate: few persons, many
 throats."""
@@ -71,7 +74,8 @@ def make_material(
         prose: Clauses, as `read_prose` returns them.
     """
     total = 0.0
-    work = functools.partial(make_shard, folder=folder, seed=seed, prose=prose)
+    espeak_data = install_variants(folder / "voices")
+    work = functools.partial(make_shard, folder=folder, seed=seed, prose=prose, espeak_data=espeak_data)
     with multiprocessing.get_context("spawn").Pool(processes, initializer=os.nice, initargs=(5,)) as pool:
         for index, seconds in enumerate(pool.imap(work, range(100_000))):
             total += seconds
@@ -88,6 +92,7 @@ def make_shard(
     seed: int,
     count: int = UTTERANCES_PER_SHARD,
     prose: tuple[str, ...] = (),
+    espeak_data: Path | None = None,
 ) -> float:
     """Write one shard, unless it is there.
 
@@ -97,6 +102,7 @@ def make_shard(
         seed: With the index and the prose, decides all of its content.
         count: Utterances.
         prose: Clauses, as `read_prose` returns them.
+        espeak_data: As `install_variants` returns it.
 
     Returns:
         Its speech in seconds.
@@ -106,7 +112,8 @@ def make_shard(
 
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
-        table = pa.table(make_utterances(index, seed=seed, count=count, prose=prose))
+        columns = make_utterances(index, seed=seed, count=count, prose=prose, espeak_data=espeak_data)
+        table = pa.table(columns)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         pq.write_table(table, temporary, compression="zstd", compression_level=1)
         temporary.replace(path)
@@ -114,14 +121,16 @@ def make_shard(
     return float(lengths.sum()) / SAMPLING_RATE
 
 
-def make_utterances(index: int, *, seed: int, count: int, prose: tuple[str, ...] = ()) -> dict[str, list]:
+def make_utterances(
+    index: int, *, seed: int, count: int, prose: tuple[str, ...] = (), espeak_data: Path | None = None
+) -> dict[str, list]:
     """Draw texts and voices, and speak them; the columns of one shard, in random order."""
     generator = np.random.default_rng([seed, index])
     plan = [(draw_text(generator, prose), draw_voice(generator)) for _ in range(count)]
     columns: dict[str, list] = {
         name: [] for name in ("id", "text", "speaker_id", "samples", "sample_count", "voice")
     }
-    for place, waveform in enumerate(_speak(plan)):
+    for place, waveform in enumerate(_speak(plan, espeak_data)):
         text, voice = plan[place]
         if LENGTHS_S[0] <= len(waveform) / SAMPLING_RATE <= LENGTHS_S[1]:
             samples = _to_recording(waveform, generator)
@@ -134,13 +143,13 @@ def make_utterances(index: int, *, seed: int, count: int, prose: tuple[str, ...]
     return columns
 
 
-def _speak(plan: list[tuple[str, Voice]]) -> list[np.ndarray]:
+def _speak(plan: list[tuple[str, Voice]], espeak_data: Path | None) -> list[np.ndarray]:
     places = defaultdict(list)
     for place, (_, voice) in enumerate(plan):
         places[voice].append(place)
     waveforms: dict[int, np.ndarray] = {}
     for voice, members in places.items():
-        spoken = synthesize([plan[place][0] for place in members], voice)
+        spoken = synthesize([plan[place][0] for place in members], voice, espeak_data=espeak_data)
         waveforms.update(zip(members, spoken, strict=True))
     return [waveforms[place] for place in range(len(plan))]
 
@@ -192,7 +201,8 @@ def held_out_transcripts() -> frozenset[str]:
 
 def material_voices() -> tuple[str, ...]:
     """All voices of the material, "engine:name"; a voice's place is its speaker id."""
-    espeak = [f"espeak-ng:{accent}+{variant}" for accent in ACCENTS for variant in MATERIAL_VARIANTS]
+    variants = (*MATERIAL_VARIANTS, *DRAWN_VARIANTS)
+    espeak = [f"espeak-ng:{accent}+{variant}" for accent in ACCENTS for variant in variants]
     return (
         *espeak,
         *(f"flite:{name}" for name in FLITE_VOICES),
@@ -231,7 +241,9 @@ def draw_voice(generator: np.random.Generator) -> Voice:
 
 def _draw_espeak_voice(generator: np.random.Generator) -> Voice:
     female = generator.random() < 0.5
-    variants = [variant for variant in MATERIAL_VARIANTS if (variant in FEMALE_VARIANTS) == female]
+    drawn = generator.random() < DRAWN_SHARE
+    own = [variant for variant in MATERIAL_VARIANTS if (variant in FEMALE_VARIANTS) == female]
+    variants = DRAWN_VARIANTS if drawn else own
     accents = generator.choice(ACCENTS, p=(0.4, 0.15, 0.08, 0.1, 0.06, 0.05, 0.05, 0.11))
     return Voice(
         engine="espeak-ng",
