@@ -88,7 +88,7 @@ def compare_with_torch(predict, repeats: int) -> dict[tuple[int, int], float]:
     print("seconds  batch  torch wall  keras wall  ratio   torch CPU  keras CPU  ratio")
     ratios = {}
     for seconds in (2, 5, 10, 20, 35):
-        for count in sorted({1, BATCH_SAMPLES // bucket_length(seconds * SAMPLING_RATE)}):
+        for count in sorted({1, max(1, BATCH_SAMPLES // bucket_length(seconds * SAMPLING_RATE))}):
             ratios[seconds, count] = compare(seconds, count)
     return ratios
 
