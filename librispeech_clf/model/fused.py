@@ -1,8 +1,16 @@
-"""Exact GELU in one pass over memory, for training and local inference on a CPU.
+"""The same model with fewer passes over memory: for training and local inference on a CPU.
 
-TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes the whole array;
-over the first convolutions of wav2vec 2.0 that costs as much as the convolutions. XLA makes one loop of it. The `.h5`
-keeps the plain activation, so that what the engine loads needs none of this.
+The `.h5` keeps plain layers, so that what the engine loads needs none of this. What is replaced, and why:
+
+- exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
+  the whole array. XLA makes one loop of it, for large arrays.
+- dense layers: on matrices instead of batches of them, and the GELU next to the product, oneDNN computes product, bias
+  and GELU in one operation.
+- layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
+  in its graph optimizer).
+- attention: long scores head by head, so that they stay in the cache.
+- first convolution and group norm: the norm's mean and variance follow from the audio's own second moments, as the
+  convolution is linear; so the norm becomes part of the kernel.
 """
 
 import functools
@@ -11,29 +19,180 @@ from collections.abc import Callable
 
 import keras
 
-SMALLEST_FUSED = 2**22
+from librispeech_clf.model.layers import MaskedGroupNormalization, MaskedSelfAttention, attend
+
+SMALLEST_FUSED = 2**21
 """Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
 earn back."""
+MOST_SCORES = 2**23
+"""Attention scores from which heads are taken one by one: 34 MB."""
 
 
-def fuse(model: keras.Model, *, smallest: int = SMALLEST_FUSED) -> keras.Model:
-    """Return a model that computes the same, its exact GELUs by `fused_gelu`.
+def fuse_for_training(model: keras.Model) -> keras.Model:
+    """Return a model that computes the same, its exact GELUs fused, forwards and backwards.
 
     Args:
         model: a functional model with TensorFlow as Keras' backend.
-        smallest: elements from which an array's GELU is fused; 0 for training, which meets the same shapes for hours.
 
     Returns:
         A model of the same inputs and outputs; it shares `model`'s weights and all other layers.
     """
+    gelu = functools.partial(fused_gelu, smallest=0)
 
-    def share(layer):
-        if isinstance(layer, keras.layers.Activation) and layer.get_config()["activation"] == "gelu":
-            gelu = functools.partial(fused_gelu, smallest=smallest)
-            return keras.layers.Activation(gelu, dtype=layer.dtype_policy, name=layer.name)
-        return layer
+    def replace(layer):
+        if isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.gelu:
+            return MatrixDense(layer, gelu, dtype=layer.dtype_policy, name=layer.name)
+        return _fuse_gelu(layer, gelu)
 
-    return keras.models.clone_model(model, input_tensors=model.input, clone_function=share)
+    return _replace(model, replace)
+
+
+def fuse_for_inference(model: keras.Model) -> keras.Model:
+    """Return a model that computes the same faster, as the module's first lines tell.
+
+    Args:
+        model: as `build_wav2vec2` or `build_pooled_model` returns it, in float32.
+
+    Returns:
+        A model of the same inputs and outputs; it shares `model`'s weights.
+    """
+    norms = [layer for layer in model.layers if isinstance(layer, MaskedGroupNormalization)]
+    gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
+    normed = {norm.name.removesuffix("_norm") + "_convolution": norm for norm in norms}
+
+    def replace(layer):
+        if layer.name in normed:
+            return Windows(layer.kernel_size[0], layer.strides[0], name=layer.name)
+        if isinstance(layer, MaskedGroupNormalization):
+            convolution = model.get_layer(layer.name.removesuffix("_norm") + "_convolution")
+            return NormalizedConvolution(convolution, layer, name=layer.name)
+        if isinstance(layer, MaskedSelfAttention):
+            return HeadwiseSelfAttention(layer, name=layer.name)
+        if isinstance(layer, keras.layers.LayerNormalization):
+            return MatrixLayerNormalization(layer, name=layer.name)
+        if isinstance(layer, keras.layers.Dense):
+            return MatrixDense(layer, layer.activation, name=layer.name)
+        return _fuse_gelu(layer, gelu)
+
+    return _replace(model, replace)
+
+
+def _replace(model: keras.Model, function: Callable) -> keras.Model:
+    return keras.models.clone_model(model, input_tensors=model.input, clone_function=function)
+
+
+def _fuse_gelu(layer: keras.layers.Layer, gelu: Callable) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.gelu:
+        return keras.layers.Activation(gelu, dtype=layer.dtype_policy, name=layer.name)
+    return layer
+
+
+class Windows(keras.layers.Layer):
+    """What each frame of a convolution sees: samples (B, N, 1) -> windows (B, T, kernel)."""
+
+    def __init__(self, kernel_size: int, stride: int, **kwargs):
+        """Take kernel size and stride of the convolution, in samples."""
+        super().__init__(**kwargs)
+        self.kernel_size, self.stride = kernel_size, stride
+
+    def call(self, samples):
+        import tensorflow as tf
+
+        return tf.signal.frame(samples[:, :, 0], self.kernel_size, self.stride)
+
+
+class NormalizedConvolution(keras.layers.Layer):
+    """A convolution of one input channel and `MaskedGroupNormalization` after it, as one product.
+
+    Call shapes: [windows (B, T, kernel), mask (B, T)] -> (B, T, C). With kernel k of a channel, m the mean window and S
+    the covariance of windows over valid frames, the channel's mean is m.k and its variance k.S.k, in float64: speech
+    has little power where some kernels look. A bias of the convolution would not change the result.
+    """
+
+    def __init__(self, convolution: keras.layers.Conv1D, norm: MaskedGroupNormalization, **kwargs):
+        """Take the two layers whose weights are used."""
+        super().__init__(**kwargs)
+        self.convolution, self.norm = convolution, norm
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        windows, mask = inputs
+        kernel = tf.cast(self.convolution.kernel[:, 0], tf.float64)
+        valid = tf.cast(mask, tf.float64)[:, :, None]
+        exact = tf.cast(windows, tf.float64) * valid
+        count = tf.maximum(tf.reduce_sum(valid, axis=1, keepdims=True), 1)
+        mean = tf.reduce_sum(exact, axis=1, keepdims=True) / count
+        covariance = tf.matmul(exact, exact, transpose_a=True) / count - tf.matmul(
+            mean, mean, transpose_a=True
+        )
+        variance = tf.reduce_sum(kernel * tf.matmul(covariance, kernel), axis=1, keepdims=True)
+        scale = tf.cast(self.norm.gamma, tf.float64) * tf.math.rsqrt(variance + self.norm.epsilon)
+        shift = tf.cast(self.norm.beta, tf.float64) - tf.matmul(mean, kernel) * scale
+        weights = tf.cast(tf.concat([kernel * scale, shift], axis=1), tf.float32)
+        return tf.matmul(tf.concat([windows, tf.ones_like(windows[:, :, :1])], axis=2), weights)
+
+
+class HeadwiseSelfAttention(keras.layers.Layer):
+    """`MaskedSelfAttention` that takes its heads one by one where there are more than `MOST_SCORES` scores."""
+
+    def __init__(self, attention: MaskedSelfAttention, **kwargs):
+        """Take the layer whose weights are used."""
+        super().__init__(**kwargs)
+        self.attention = attention
+
+    def call(self, inputs):
+        return self.attention.call(inputs, attend=_attend_headwise)
+
+
+def _attend_headwise(query, key, value):
+    import tensorflow as tf
+
+    def one_by_one():
+        heads = zip(*(tf.split(part, query.shape[1], axis=1) for part in (query, key, value)), strict=True)
+        return tf.concat([attend(*head) for head in heads], axis=1)
+
+    scores = tf.size(query) // query.shape[3] * tf.shape(key)[2]
+    return tf.cond(scores > MOST_SCORES, one_by_one, lambda: attend(query, key, value))
+
+
+class MatrixLayerNormalization(keras.layers.Layer):
+    """Layer norm over the last axis in the form that TensorFlow's graph optimizer knows."""
+
+    def __init__(self, norm: keras.layers.LayerNormalization, **kwargs):
+        """Take the layer whose weights are used."""
+        super().__init__(**kwargs)
+        self.norm = norm
+
+    def call(self, features):
+        import tensorflow as tf
+
+        shape = tf.shape(features)
+        rows = shape[0] * shape[1]
+        normed, _, _ = tf.compat.v1.nn.fused_batch_norm(
+            tf.reshape(features, [1, rows, features.shape[2], 1]),
+            scale=tf.fill([rows], 1.0),
+            offset=tf.fill([rows], 0.0),
+            epsilon=self.norm.epsilon,
+            data_format="NCHW",
+        )
+        return tf.reshape(normed, shape) * self.norm.gamma + self.norm.beta
+
+
+class MatrixDense(keras.layers.Layer):
+    """A dense layer on the matrix of all frames, its activation next to the product."""
+
+    def __init__(self, dense: keras.layers.Dense, activation: Callable, **kwargs):
+        """Take the layer whose weights are used, and the activation to use instead of its own."""
+        super().__init__(**kwargs)
+        self.dense, self.activation = dense, activation
+
+    def call(self, features):
+        import tensorflow as tf
+
+        rows = tf.matmul(tf.reshape(features, [-1, features.shape[2]]), self.dense.kernel)
+        rows = self.activation(tf.nn.bias_add(rows, self.dense.bias))
+        return tf.reshape(rows, tf.concat([tf.shape(features)[:2], [self.dense.units]], axis=0))
 
 
 def fused_gelu(features, *, smallest: int):

@@ -77,7 +77,7 @@ def predict(
 
 
 def compile_model(model: "keras.Model") -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return a compiled call that takes any batch size and length, the largest GELUs fused.
+    """Return a compiled call that takes any batch size and length, in the operations of `fused.py`.
 
     Args:
         model: as `load.load_model` returns it.
@@ -87,10 +87,10 @@ def compile_model(model: "keras.Model") -> Callable[[np.ndarray], tuple[np.ndarr
     """
     import tensorflow as tf
 
-    from librispeech_clf.model.fused import fuse
+    from librispeech_clf.model.fused import fuse_for_inference
     from librispeech_clf.model.wav2vec2 import build_pooled_model
 
-    pooled_model = fuse(build_pooled_model(model))
+    pooled_model = fuse_for_inference(build_pooled_model(model))
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32)], autograph=False)
     def call(audio):

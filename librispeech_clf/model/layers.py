@@ -123,10 +123,12 @@ class PositionalConvolution(keras.layers.Layer):
     def call(self, features):
         left = self.kernel_size // 2
         padded = ops.pad(features, ((0, 0), (left, self.kernel_size - 1 - left), (0, 0)))
-        groups = zip(
-            ops.split(padded, self.groups, axis=2), ops.split(self.kernel, self.groups, axis=2), strict=True
-        )
-        parts = [ops.conv(part, kernel, strides=1, padding="valid") for part, kernel in groups]
+        width = self.kernel.shape[1]
+        slices = [slice(start, start + width) for start in range(0, self.groups * width, width)]
+        parts = [
+            ops.conv(padded[:, :, group], self.kernel[:, :, group], strides=1, padding="valid")
+            for group in slices
+        ]
         return ops.concatenate(parts, axis=2) + self.bias
 
     def compute_output_shape(self, input_shape):
@@ -134,6 +136,12 @@ class PositionalConvolution(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size, "groups": self.groups}
+
+
+def attend(query, key, value):
+    """Attention of all heads at once: query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    return ops.matmul(ops.softmax(scores, axis=-1), value)
 
 
 @keras.saving.register_keras_serializable(package="librispeech_clf")
@@ -148,15 +156,14 @@ class MaskedSelfAttention(keras.layers.MultiHeadAttention):
         features = input_shape[0]
         super().build(features, features)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None, attend=attend):
         features, mask = inputs
         query = self._query_dense(features) * self._inverse_sqrt_key_dim
         key, value = self._key_dense(features), self._value_dense(features)
         penalty = ops.cast(ops.where(mask, 0.0, -PADDING_PENALTY), key.dtype)[:, :, None, None]
         key = ops.concatenate([key, ops.broadcast_to(penalty, ops.shape(key[..., :1]))], axis=-1)
         query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
-        scores = ops.matmul(ops.transpose(query, (0, 2, 1, 3)), ops.transpose(key, (0, 2, 3, 1)))
-        attended = ops.matmul(ops.softmax(scores, axis=-1), ops.transpose(value, (0, 2, 1, 3)))
+        attended = attend(*(ops.transpose(part, (0, 2, 1, 3)) for part in (query, key, value)))
         return self._output_dense(ops.transpose(attended, (0, 2, 1, 3)))
 
     def compute_output_spec(self, inputs, training=None):

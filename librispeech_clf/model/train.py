@@ -149,7 +149,7 @@ class Trainer:
         """Build the model; take up the checkpoint in `folder` if there is one."""
         import keras
 
-        from librispeech_clf.model.fused import fuse
+        from librispeech_clf.model.fused import fuse_for_training
         from librispeech_clf.model.optimizer import MatrixMuon
         from librispeech_clf.model.wav2vec2 import FRAME_MASK, build_wav2vec2
 
@@ -160,8 +160,8 @@ class Trainer:
         features = self.model.get_layer("feature_projection_norm").output
         mel = keras.layers.Dense(MEL_BANDS, dtype="float32", name="mel")(features)
         mask = self.model.get_layer(FRAME_MASK).output
-        self.mel_model = fuse(keras.Model(self.model.input, [mel, mask]), smallest=0)
-        self.ctc_model = fuse(keras.Model(self.model.input, [self.model.output, mask]), smallest=0)
+        self.mel_model = fuse_for_training(keras.Model(self.model.input, [mel, mask]))
+        self.ctc_model = fuse_for_training(keras.Model(self.model.input, [self.model.output, mask]))
         self.optimizers = {
             "mel": keras.optimizers.AdamW(3e-3, weight_decay=0.0, global_clipnorm=settings.gradient_norm),
             "ctc": MatrixMuon(

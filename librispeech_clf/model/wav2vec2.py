@@ -150,8 +150,7 @@ def _attention(configuration: Wav2Vec2Configuration, name: str) -> MaskedSelfAtt
 
 
 def _feed_forward(hidden, configuration: Wav2Vec2Configuration, dropout: float, name: str):
-    x = layers.Dense(configuration.intermediate_size, name=f"{name}_intermediate")(hidden)
-    x = _gelu(f"{name}_gelu")(x)
+    x = layers.Dense(configuration.intermediate_size, activation="gelu", name=f"{name}_intermediate")(hidden)
     x = layers.Dropout(dropout, name=f"{name}_intermediate_dropout")(x)
     x = layers.Dense(configuration.hidden_size, name=f"{name}_output")(x)
     return layers.Dropout(dropout, name=f"{name}_output_dropout")(x)

@@ -1,4 +1,4 @@
-"""The fused loops give what the plain layers give, forwards and backwards; Muon's step on kernels of any rank."""
+"""Fused operations give what the plain layers give; Muon's step on kernels of any rank."""
 
 import numpy as np
 import pytest
@@ -12,16 +12,20 @@ def make_audio() -> np.ndarray:
     return audio
 
 
-@pytest.mark.parametrize("smallest", [0, 2**22])
-def test_fused_model_gives_the_same_logits_and_gradients(golden_model, smallest):
+def names_of_changed(model, original) -> set[str]:
+    return {layer.name for layer in model.layers if layer not in original.layers}
+
+
+def test_model_fused_for_training_gives_the_same_logits_and_gradients(golden_model):
     import tensorflow as tf
 
-    from librispeech_clf.model.fused import fuse
+    from librispeech_clf.model.fused import fuse_for_training
 
-    fused = fuse(golden_model, smallest=smallest)
-    changed = [layer for layer in fused.layers if layer not in golden_model.layers]
-    expected = {layer.name for layer in golden_model.layers if layer.name.endswith("_gelu")}
-    assert {layer.name for layer in changed} == expected != set()
+    fused = fuse_for_training(golden_model)
+    expected = {
+        layer.name for layer in golden_model.layers if layer.name.endswith(("_gelu", "_intermediate"))
+    }
+    assert names_of_changed(fused, golden_model) == expected != set()
 
     audio = tf.constant(make_audio())
     results = {}
@@ -38,11 +42,65 @@ def test_fused_model_gives_the_same_logits_and_gradients(golden_model, smallest)
         np.testing.assert_allclose(fused_gradient / scale, plain_gradient / scale, atol=1e-4)
 
 
-def test_fused_model_shares_its_weights(golden_base_model):
-    from librispeech_clf.model.fused import fuse
+@pytest.mark.parametrize("many", [0, 2**31 - 1], ids=["large arrays", "small arrays"])
+def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, many):
+    import tensorflow as tf
 
-    fused = fuse(golden_base_model)
-    assert {id(weight) for weight in fused.weights} == {id(weight) for weight in golden_base_model.weights}
+    from librispeech_clf.model import fused
+
+    monkeypatch.setattr(fused, "SMALLEST_FUSED", many)
+    monkeypatch.setattr(fused, "MOST_SCORES", many)
+    model = fused.fuse_for_inference(golden_model)
+    changed = names_of_changed(model, golden_model)
+    assert {
+        "layer_0_attention",
+        "layer_0_intermediate",
+        "layer_0_attention_norm",
+        "positional_gelu",
+    } <= changed
+
+    audio = tf.constant(make_audio())
+    compiled = tf.function(model)(audio)
+    np.testing.assert_allclose(compiled, golden_model(audio), atol=1e-5)
+
+
+def test_norm_inside_the_first_convolution_keeps_quiet_channels_exact():
+    """Audio with nearly all its power at low frequencies, a kernel that hears the rest: float32 would lose it."""
+    import keras
+    import tensorflow as tf
+
+    from librispeech_clf.model.fused import NormalizedConvolution, Windows
+    from librispeech_clf.model.layers import MaskedGroupNormalization
+
+    generator = np.random.default_rng(0)
+    samples, frames, valid = 4_000, 799, 500
+    loud = 3 * np.sin(np.arange(samples) * 0.002)
+    audio = (loud + 1e-2 * generator.standard_normal(samples)).astype(np.float32)[None]
+    convolution = keras.layers.Conv1D(3, 10, 5, use_bias=False)
+    norm = MaskedGroupNormalization(1e-5)
+    mask = tf.constant(np.arange(frames)[None] < valid)
+    convolution.build((None, None, 1)), norm.build(((None, None, 3), (None, None)))
+    kernel = generator.standard_normal((10, 1, 3))
+    kernel[:, 0, 0] = [1, -4, 6, -4, 1, 0, 0, 0, 0, 0]
+    convolution.kernel.assign(kernel)
+    norm.gamma.assign([0.5, 2, -1]), norm.beta.assign([1, 0, 3])
+
+    windows = Windows(10, 5)(audio[:, :, None])
+    result = NormalizedConvolution(convolution, norm)([windows, mask])
+
+    exact = np.lib.stride_tricks.sliding_window_view(audio[0].astype(np.float64), 10)[::5]
+    exact = exact @ np.asarray(convolution.kernel)[:, 0].astype(np.float64)
+    mean, variance = exact[:valid].mean(axis=0), exact[:valid].var(axis=0)
+    expected = (exact - mean) / np.sqrt(variance + 1e-5) * np.asarray(norm.gamma) + np.asarray(norm.beta)
+    np.testing.assert_allclose(result[0], expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("way", ["fuse_for_training", "fuse_for_inference"])
+def test_fused_model_shares_its_weights(golden_base_model, way):
+    from librispeech_clf.model import fused
+
+    model = getattr(fused, way)(golden_base_model)
+    assert {id(weight) for weight in model.weights} == {id(weight) for weight in golden_base_model.weights}
 
 
 def test_muon_turns_a_kernel_of_rank_three_by_an_orthogonal_matrix():

@@ -30,7 +30,7 @@ SPEEDS = (0.82, 1.22)
 """Slowest and fastest playback of flite's and festival's voices, at an unchanged speaking rate: few persons, many
 throats."""
 MAX_WORDS = 34
-PROSE_SHARE = 0.75
+PROSE_SHARE = 0.55
 """Share of the texts that are clauses of prose, where there is prose; the rest is the grammar's."""
 PROSE_WORDS = (2, 20)
 """Fewest and most words of a clause of prose."""
