@@ -8,6 +8,7 @@ import pytest
 
 from librispeech_clf.model.checkpoint import read_checkpoint
 from librispeech_clf.model.convert import convert_checkpoint, main
+from librispeech_clf.model.inference import compile_model
 from librispeech_clf.model.load import load_model
 from librispeech_clf.vocabulary import LETTERS
 
@@ -32,11 +33,12 @@ def test_unpadded_and_padded_batches_agree_with_torch(pair, make_golden):
     torch_model, _, model = pair
     audio = [make_golden.make_audio(samples, seed=samples) for samples in LENGTHS]
     padded = np.stack([np.pad(row, (0, PADDED_SAMPLES - len(row))) for row in audio])
-    batch = model.predict_on_batch(padded)
-    for row, logits in zip(audio, batch, strict=True):
-        expected = make_golden.compute_logits(torch_model, row)
-        np.testing.assert_allclose(model.predict_on_batch(row[None])[0], expected, rtol=0, atol=1e-4)
-        np.testing.assert_allclose(logits[: len(expected)], expected, rtol=0, atol=1e-4)
+    expected = [make_golden.compute_logits(torch_model, row) for row in audio]
+    compiled = compile_model(model)
+    for predict in (model.predict_on_batch, lambda batch: compiled(batch)[0]):
+        for row, logits, wanted in zip(audio, predict(padded), expected, strict=True):
+            np.testing.assert_allclose(predict(row[None])[0], wanted, rtol=0, atol=1e-4)
+            np.testing.assert_allclose(logits[: len(wanted)], wanted, rtol=0, atol=1e-4)
 
 
 def test_converted_file_agrees_with_torch(pair, make_golden, tmp_path):
