@@ -102,13 +102,14 @@ def _special() -> Mapping[str, Callable[[np.random.Generator], str]]:
         "adjective": _mixed(adjective=0.58, easy_adjective=0.26, wide_adjective=0.16),
         "manner": _mixed(manner=0.7, wide_adverb=0.3),
         "any": _mixed(
-            common=0.3,
-            easy=0.4,
-            wide_word=0.2,
-            rare_name=0.03,
-            wide_nouns=0.03,
+            common=0.1,
+            easy=0.51,
+            easy_form=0.2,
+            wide_word=0.1,
+            rare_name=0.02,
             surname=0.02,
-            given_name=0.02,
+            given_name=0.03,
+            contraction=0.02,
         ),
     }
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from librispeech_clf.corpus.synthesis.variants import DRAWN_VARIANTS, install_va
 from librispeech_clf.corpus.synthesis.voices import ACCENTS, FEMALE_VARIANTS, MATERIAL_VARIANTS, Voice
 
 UTTERANCES_PER_SHARD = 500
-KINDS = {"short": 0.27, "sentence": 0.46, "long": 0.16, "salad": 0.11}
+KINDS = {"short": 0.3, "sentence": 0.52, "long": 0.18}
+"""Shares of the grammar's texts that are not salads."""
 ENGINES = {"espeak-ng": 0.5, "flite": 0.3, "festival": 0.2}
 FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
@@ -30,11 +32,25 @@ SPEEDS = (0.82, 1.22)
 """Slowest and fastest playback of flite's and festival's voices, at an unchanged speaking rate: few persons, many
 throats."""
 MAX_WORDS = 34
-PROSE_SHARE = 0.55
-"""Share of the texts that are clauses of prose, where there is prose; the rest is the grammar's."""
 PROSE_WORDS = (2, 20)
 """Fewest and most words of a clause of prose."""
 LENGTHS_S = (0.4, 14.0)
+
+
+@dataclass(frozen=True)
+class TextMix:
+    """What the texts are drawn from; the rest is the grammar's sentences.
+
+    Attributes:
+        prose: clauses, as `read_prose` returns them.
+        prose_share: share of the texts that are clauses of prose, where there is prose.
+        salad_share: share of the other texts that are words in any order, everyday ones first. Salads teach the
+            spelling of each word, which sentences repeat too rarely.
+    """
+
+    prose: tuple[str, ...] = ()
+    prose_share: float = 0.55
+    salad_share: float = 0.11
 
 
 def main() -> None:
@@ -44,10 +60,18 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=16.0, help="hours of speech")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--prose", type=Path, help="folder of plain English text files")
     parser.add_argument(
-        "--prose",
-        type=Path,
-        help=f"folder of plain English text files; {PROSE_SHARE:.0%} of the texts come from there",
+        "--prose-share",
+        type=float,
+        default=TextMix.prose_share,
+        help="share of the texts that come from there",
+    )
+    parser.add_argument(
+        "--salad-share",
+        type=float,
+        default=TextMix.salad_share,
+        help="share of the other texts that are words in any order",
     )
     options = parser.parse_args()
     require_tools()
@@ -57,25 +81,27 @@ def main() -> None:
         hours=options.hours,
         seed=options.seed,
         processes=options.processes,
-        prose=read_prose(options.prose) if options.prose else (),
+        mix=TextMix(
+            prose=read_prose(options.prose) if options.prose else (),
+            prose_share=options.prose_share,
+            salad_share=options.salad_share,
+        ),
     )
 
 
-def make_material(
-    folder: Path, *, hours: float, seed: int, processes: int, prose: tuple[str, ...] = ()
-) -> None:
+def make_material(folder: Path, *, hours: float, seed: int, processes: int, mix: TextMix = TextMix()) -> None:
     """Write shards until they hold the wanted hours; shards that are there are kept.
 
     Args:
         folder: Where the shards go; exists.
         hours: Hours of speech.
-        seed: Shard i depends on the seed, the prose and i alone.
+        seed: Shard i depends on the seed, the mix of texts and i alone.
         processes: Worker processes.
-        prose: Clauses, as `read_prose` returns them.
+        mix: What its texts are drawn from.
     """
     total = 0.0
     espeak_data = install_variants(folder / "voices")
-    work = functools.partial(make_shard, folder=folder, seed=seed, prose=prose, espeak_data=espeak_data)
+    work = functools.partial(make_shard, folder=folder, seed=seed, mix=mix, espeak_data=espeak_data)
     with multiprocessing.get_context("spawn").Pool(processes, initializer=os.nice, initargs=(5,)) as pool:
         for index, seconds in enumerate(pool.imap(work, range(100_000))):
             total += seconds
@@ -91,7 +117,7 @@ def make_shard(
     folder: Path,
     seed: int,
     count: int = UTTERANCES_PER_SHARD,
-    prose: tuple[str, ...] = (),
+    mix: TextMix = TextMix(),
     espeak_data: Path | None = None,
 ) -> float:
     """Write one shard, unless it is there.
@@ -99,9 +125,9 @@ def make_shard(
     Args:
         index: Number of the shard.
         folder: Where it goes.
-        seed: With the index and the prose, decides all of its content.
+        seed: With the index and the mix of texts, decides all of its content.
         count: Utterances.
-        prose: Clauses, as `read_prose` returns them.
+        mix: What its texts are drawn from.
         espeak_data: As `install_variants` returns it.
 
     Returns:
@@ -112,7 +138,7 @@ def make_shard(
 
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
-        columns = make_utterances(index, seed=seed, count=count, prose=prose, espeak_data=espeak_data)
+        columns = make_utterances(index, seed=seed, count=count, mix=mix, espeak_data=espeak_data)
         table = pa.table(columns)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         pq.write_table(table, temporary, compression="zstd", compression_level=1)
@@ -122,11 +148,11 @@ def make_shard(
 
 
 def make_utterances(
-    index: int, *, seed: int, count: int, prose: tuple[str, ...] = (), espeak_data: Path | None = None
+    index: int, *, seed: int, count: int, mix: TextMix = TextMix(), espeak_data: Path | None = None
 ) -> dict[str, list]:
     """Draw texts and voices, and speak them; the columns of one shard, in random order."""
     generator = np.random.default_rng([seed, index])
-    plan = [(draw_text(generator, prose), draw_voice(generator)) for _ in range(count)]
+    plan = [(draw_text(generator, mix), draw_voice(generator)) for _ in range(count)]
     columns: dict[str, list] = {
         name: [] for name in ("id", "text", "speaker_id", "samples", "sample_count", "voice")
     }
@@ -176,12 +202,13 @@ def read_prose(folder: Path) -> tuple[str, ...]:
     )
 
 
-def draw_text(generator: np.random.Generator, prose: tuple[str, ...] = ()) -> str:
+def draw_text(generator: np.random.Generator, mix: TextMix = TextMix()) -> str:
     """A sentence with commas where a reader might pause; never one of the held-out sentences."""
-    if prose and generator.random() < PROSE_SHARE:
-        text = prose[int(generator.integers(len(prose)))]
-        return draw_text(generator, prose) if to_transcript(text) in held_out_transcripts() else text
-    kind = str(generator.choice(list(KINDS), p=list(KINDS.values())))
+    if mix.prose and generator.random() < mix.prose_share:
+        text = mix.prose[int(generator.integers(len(mix.prose)))]
+        return draw_text(generator, mix) if to_transcript(text) in held_out_transcripts() else text
+    salad = generator.random() < mix.salad_share
+    kind = "salad" if salad else str(generator.choice(list(KINDS), p=list(KINDS.values())))
     while True:
         text = make_sentence(kind, generator)
         if generator.random() < 0.4:

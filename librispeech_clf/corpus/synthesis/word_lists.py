@@ -6,7 +6,7 @@ Out: lists of words by name.
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources, util
 from pathlib import Path
 
@@ -85,6 +85,17 @@ def load_word_lists() -> Mapping[str, tuple[str, ...]]:
     lists["easy_adjective"] = of_tag(easy, "jj")
     for name, tag in WIDE_TAGS.items():
         lists[f"wide_{name}"] = of_tag(wide, tag)
+    lists["easy_form"] = tuple(
+        word for word in sorted(set(wide) - set(easy)) if not frozenset(easy).isdisjoint(possible_stems(word))
+    )
     lists["wide_word"] = tuple(sorted(word for word in wide if "nnp" not in tagged[word]))
     lists["rare_name"] = read_pronounced_words()
     return lists
+
+
+def possible_stems(word: str) -> Iterator[str]:
+    """The words that a regular ending may have made this one of: "carried" may be of "carri", "carrie" or "carry"."""
+    for ending in ("s", "es", "d", "ed", "ing", "er", "ly"):
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            yield from (stem, stem + "e", re.sub("i$", "y", stem), re.sub(r"([^aeiou])\1$", r"\1", stem))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from librispeech_clf.corpus.synthesis import grammar
-from librispeech_clf.corpus.synthesis.word_lists import PRONOUNCED_WORDS, TAGGED_WORDS, read_own_lists
+from librispeech_clf.corpus.synthesis.word_lists import (
+    PRONOUNCED_WORDS,
+    TAGGED_WORDS,
+    load_word_lists,
+    possible_stems,
+    read_own_lists,
+)
 
 needs_dictionaries = pytest.mark.skipif(
     not (PRONOUNCED_WORDS.exists() and TAGGED_WORDS.exists()),
@@ -67,3 +73,19 @@ def test_every_symbol_of_the_grammar_exists():
         for symbol in re.findall(r"\{(\w+)\}", " ".join(patterns)):
             stem, _, form = symbol.rpartition("_")
             assert symbol in known or symbol.startswith("wide_") or (form in grammar.FORMS and stem in known)
+
+
+@pytest.mark.parametrize(
+    ("word", "stem"),
+    [("boots", "boot"), ("carried", "carry"), ("baking", "bake"), ("running", "run"), ("slowly", "slow")],
+)
+def test_stem_is_among_the_possible_ones(word, stem):
+    assert stem in possible_stems(word)
+    assert not list(possible_stems("honey"))
+
+
+@needs_dictionaries
+def test_forms_of_easy_words_are_not_easy_words():
+    lists = load_word_lists()
+    assert {"boots", "carried", "pumped"} <= set(lists["easy_form"])
+    assert not set(lists["easy_form"]) & set(lists["easy"])
