@@ -85,6 +85,7 @@ def write_page(
     else:
         payload["audio"] = {"mode": "page" if blocks else "none"}
     write_whole(path, render_page(payload, blocks or []))
+    remove_old_audio(path.parent / "audio", payload["audio"].get("scripts", ()))
     return path
 
 
@@ -179,6 +180,14 @@ def write_audio_folder(folder: Path, ids: Sequence[str], audio: AudioProvider) -
         (folder / f"{name}.js").write_text(f"receiveAudio({escape_json(block)});\n", encoding="utf-8")
         scripts.append(f"{name}.js")
     return scripts
+
+
+def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
+    """Remove from `audio/` what an earlier report left there and this one does not name; other files stay."""
+    kept = {Path(script).stem for script in scripts}
+    for path in folder.glob("*"):
+        if re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|js)", path.name, re.ASCII) and path.stem not in kept:
+            path.unlink()
 
 
 def picture_of(content: bytes) -> dict[str, Any]:

@@ -75,6 +75,19 @@ def test_large_audio_is_beside_the_page(tmp_path, make_results, make_audio):
     assert len(list((tmp_path / "audio").iterdir())) == 6
 
 
+def test_a_smaller_report_leaves_no_old_audio_beside_it(tmp_path, make_results, make_audio):
+    audio = make_audio()
+    for count in (3, 2):
+        page.write_page(
+            tmp_path / "p.html", make_results(count), audio=lambda _: audio, audio_limit_bytes=1000
+        )
+        (tmp_path / "audio" / "mine.wav").write_bytes(audio)
+    names = {path.name[:6] for path in (tmp_path / "audio").iterdir()}
+    assert names == {"000000", "000001", "mine.w"}
+    page.write_page(tmp_path / "p.html", make_results(2), audio=lambda _: audio)
+    assert [path.name for path in (tmp_path / "audio").iterdir()] == ["mine.wav"]
+
+
 def test_missing_and_broken_audio(make_audio):
     audio = {"a": None, "b": b"not audio"}
     blocks = page.collect_audio(["a", "b"], audio.get, audio_limit_bytes=100)

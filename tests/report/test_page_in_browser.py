@@ -435,6 +435,18 @@ def test_nothing_scored_and_nothing_at_all(browser, results, tmp_path):
         assert browser.problems() == []
 
 
+def test_an_utterance_without_score_can_be_selected_on_the_map(browser, results, make_analysis, tmp_path):
+    from selenium.webdriver.common.by import By
+
+    failed = results[-1:].reset_index(drop=True)
+    analysis = {"latent_maps": make_analysis(failed)["latent_maps"]}
+    browser.open(write_page(tmp_path / "p.html", failed, analysis=analysis))
+    show(browser, "map")
+    browser.driver.find_element(By.CSS_SELECTOR, "#panel canvas").click()
+    assert "Selection: 1 utterance" in browser.run("return document.getElementById('map-list').innerText")
+    assert browser.problems() == []
+
+
 def test_no_request_leaves_the_page(opened):
     show(opened, "utterances")
     opened.run("document.querySelector('.trow').click()")

@@ -269,7 +269,7 @@ function showSelected(list) {
     return;
   }
   const figure = figures[0];
-  const result = estimateRatio(rows, figure, speakerOf);
+  const result = figure && estimateRatio(rows, figure, speakerOf);
   const text = figure ? `${figure.label} ${formatFigure(figure, result.estimate)} (${formatInterval(figure, result)})` : "";
   list.replaceChildren(
     make("h2", {}, `Selection: ${rows.length} ${rows.length === 1 ? "utterance" : "utterances"}`), make("p", { class: "note" }, text),
