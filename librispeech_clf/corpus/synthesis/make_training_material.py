@@ -49,8 +49,8 @@ class TextMix:
     """
 
     prose: tuple[str, ...] = ()
-    prose_share: float = 0.55
-    salad_share: float = 0.11
+    prose_share: float = 0.45
+    salad_share: float = 0.34
 
 
 def main() -> None:
