@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from librispeech_clf.model import fused
+
 SHORTER, LONGER = 5_000, 9_000
 
 
@@ -62,6 +64,20 @@ def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypat
     audio = tf.constant(make_audio())
     compiled = tf.function(model)(audio)
     np.testing.assert_allclose(compiled, golden_model(audio), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "frames", [fused.SLOW_ROWS - 1, fused.SLOW_ROWS, fused.FAST_ROWS - 1, fused.FAST_ROWS]
+)
+def test_rows_added_to_a_wide_product_do_not_show(rng, frames):
+    import keras
+
+    dense = keras.layers.Dense(fused.WIDE_UNITS, activation="gelu", bias_initializer="random_normal")
+    features = rng.standard_normal((1, frames, 8), dtype=np.float32)
+    expected = dense(features).numpy()
+    result = fused.MatrixDense(dense, dense.activation)(features).numpy()
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 def test_norm_inside_the_first_convolution_keeps_quiet_channels_exact():
