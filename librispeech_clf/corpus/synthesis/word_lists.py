@@ -85,8 +85,9 @@ def load_word_lists() -> Mapping[str, tuple[str, ...]]:
     lists["easy_adjective"] = of_tag(easy, "jj")
     for name, tag in WIDE_TAGS.items():
         lists[f"wide_{name}"] = of_tag(wide, tag)
+    stems = frozenset(easy)
     lists["easy_form"] = tuple(
-        word for word in sorted(set(wide) - set(easy)) if not frozenset(easy).isdisjoint(possible_stems(word))
+        word for word in sorted(set(wide) - stems) if not stems.isdisjoint(possible_stems(word))
     )
     lists["wide_word"] = tuple(sorted(word for word in wide if "nnp" not in tagged[word]))
     lists["rare_name"] = read_pronounced_words()
