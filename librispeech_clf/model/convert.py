@@ -16,6 +16,7 @@ import numpy as np
 
 from librispeech_clf.model.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 from librispeech_clf.model.configuration import Wav2Vec2Configuration
+from librispeech_clf.model.save import check_suffix, save_model
 from librispeech_clf.vocabulary import BLANK, LETTERS, SPECIALS
 
 if TYPE_CHECKING:
@@ -312,32 +313,6 @@ def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) ->
     model = build_wav2vec2(dataclasses.replace(configuration, vocab_size=len(LETTERS)))
     convert_weights(model, tensors)
     return model
-
-
-def save_model(model: "keras.Model", path: Path) -> None:
-    """Write a model file whole or not at all: under a temporary name in the same folder, then renamed.
-
-    Args:
-        model: any Keras model.
-        path: `.h5` or `.keras`; its folder is made.
-
-    Raises:
-        ValueError: the suffix is another one.
-    """
-    check_suffix(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        model.save(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def check_suffix(path: Path) -> None:
-    """Raise ValueError unless the suffix is `.h5` or `.keras`."""
-    if path.suffix not in (".h5", ".keras"):
-        raise ValueError(f"{path}: a model file must end in .h5 or .keras.")
 
 
 def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", path: Path) -> None:

@@ -285,13 +285,14 @@ class Trainer:
         return loss
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights as a float32 `.h5` model, and beside it what `evaluate-model --card` reads.
+        """Write the averaged weights as a compressed `.h5` model, and beside it what `evaluate-model --card` reads.
 
         Args:
             path: of the model; settings, state and log go to `NAME.training.json`. Each is written whole or not at all.
         """
         import keras
 
+        from librispeech_clf.model.save import save_model
         from librispeech_clf.model.wav2vec2 import build_wav2vec2
 
         policy = keras.config.dtype_policy()
@@ -302,9 +303,7 @@ class Trainer:
                 target.assign(array)
         finally:
             keras.config.set_dtype_policy(policy)
-        temporary = path.with_name(f"{path.stem}.tmp.h5")
-        exported.save(temporary)
-        os.replace(temporary, path)
+        save_model(exported, path, compressed=True)
         lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         record = {
             "settings": asdict(self.settings),

@@ -18,9 +18,9 @@ from librispeech_clf.model.convert import (
     fit_vocabulary,
     fold_weight_norm,
     main,
-    save_model,
 )
 from librispeech_clf.model.load import load_model
+from librispeech_clf.model.save import save_model
 from librispeech_clf.vocabulary import LETTERS
 
 POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
@@ -261,6 +261,20 @@ def test_file_is_written_whole_or_not_at_all(golden_base_model, tmp_path, monkey
         save_model(golden_base_model, path)
     assert path.read_text() == "the model before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_compressed_file_holds_the_same_weights_in_less(tmp_path):
+    plain, smaller = tmp_path / "plain.h5", tmp_path / "smaller.h5"
+    model = keras.Sequential([keras.Input((128,)), keras.layers.Dense(512)])
+    save_model(model, plain)
+    save_model(model, smaller, compressed=True)
+    for before, after in zip(
+        model.get_weights(), keras.models.load_model(smaller).get_weights(), strict=True
+    ):
+        assert after.dtype == np.float32
+        np.testing.assert_allclose(after, before, rtol=2**-11, atol=2**-25)
+    assert smaller.stat().st_size < 0.6 * plain.stat().st_size
+    assert sorted(tmp_path.iterdir()) == [plain, smaller]
 
 
 def test_other_suffix_is_refused(golden_base_model, tmp_path):

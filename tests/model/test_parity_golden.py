@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librispeech_clf.model.convert import save_model
+from librispeech_clf.model.save import save_model
 from librispeech_clf.model.wav2vec2 import build_pooled_model
 
 TOLERANCE = 1e-5
