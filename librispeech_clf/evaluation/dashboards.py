@@ -19,6 +19,7 @@ from librispeech_clf.evaluation.binning import bin_by_quantiles
 from librispeech_clf.evaluation.intervals import (
     REPLICATES,
     Blocks,
+    divide,
     find_blocks,
     percentile_interval,
     resample_sums,
@@ -52,16 +53,16 @@ BINS = 5
 
 def _word_error_rate(sums: np.ndarray) -> np.ndarray:
     hits, substitutions, deletions, insertions = sums.T
-    return _divide(substitutions + deletions + insertions, hits + substitutions + deletions)
+    return divide(substitutions + deletions + insertions, hits + substitutions + deletions)
 
 
 def _match_error_rate(sums: np.ndarray) -> np.ndarray:
-    return _divide(sums[:, 1:].sum(axis=1), sums.sum(axis=1))
+    return divide(sums[:, 1:].sum(axis=1), sums.sum(axis=1))
 
 
 def _word_information_preserved(sums: np.ndarray) -> np.ndarray:
     hits, substitutions, deletions, insertions = sums.T
-    return _divide(hits**2, (hits + substitutions + deletions) * (hits + substitutions + insertions))
+    return divide(hits**2, (hits + substitutions + deletions) * (hits + substitutions + insertions))
 
 
 def _word_information_lost(sums: np.ndarray) -> np.ndarray:
@@ -69,11 +70,7 @@ def _word_information_lost(sums: np.ndarray) -> np.ndarray:
 
 
 def _mean(sums: np.ndarray) -> np.ndarray:
-    return _divide(sums[:, 0], sums[:, 1])
-
-
-def _divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
-    return np.divide(numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0)
+    return divide(sums[:, 0], sums[:, 1])
 
 
 # How a metric is summed up over utterances. Sources: word and match error rate, word information lost:
@@ -296,7 +293,7 @@ def _resample_correlation(
     moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
     n, sx, sy, sxx, syy, sxy = resample_sums(moments, blocks, seed=seed, replicates=replicates).T
     spread = (n * sxx - sx**2) * (n * syy - sy**2)
-    drawn = _divide(n * sxy - sx * sy, np.sqrt(np.maximum(spread, 0)))
+    drawn = divide(n * sxy - sx * sy, np.sqrt(np.maximum(spread, 0)))
     drawn = drawn[np.isfinite(drawn)]
     deviation = np.arctanh(np.clip(drawn, -0.999999, 0.999999)).std(ddof=1) if len(drawn) > 1 else 0.0
     score = abs(np.arctanh(np.clip(rho, -0.999999, 0.999999)))

@@ -168,7 +168,7 @@ def corpus_error_rate(
     low = high = None
     if blocks.resampled != "nothing" and units.sum() > 0:
         sums = resample_sums(np.stack([errors, units], axis=1), blocks, seed=seed, replicates=replicates)
-        low, high = percentile_interval(_divide(sums[:, 0], sums[:, 1]))
+        low, high = percentile_interval(divide(sums[:, 0], sums[:, 1]))
     return ErrorRate(
         rate=_rate(errors.sum(), units.sum()) if len(scored) else None,
         low=low,
@@ -186,7 +186,8 @@ def _rate(errors: float, units: float) -> float:
     return float(errors / units) if units > 0 else float(errors)
 
 
-def _divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+def divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    """Divide float64 (R,) by float64 (R,); NaN where a denominator is not positive."""
     return np.divide(numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0)
 
 
