@@ -47,11 +47,11 @@ class Augmentation:
     """
 
     speed: tuple[float, float] = (0.84, 1.19)
-    speed_probability: float = 0.8
+    speed_probability: float = 0.6
     tilt: float = 0.6
     tilt_probability: float = 0.5
     noise_ratio_db: tuple[float, float] = (5.0, 30.0)
-    noise_probability: float = 0.3
+    noise_probability: float = 0.2
     echo_decay_s: tuple[float, float] = (0.1, 0.6)
     echo_probability: float = 0.15
     gap_s: float = 0.08

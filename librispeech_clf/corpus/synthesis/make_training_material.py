@@ -257,7 +257,7 @@ def draw_voice(generator: np.random.Generator) -> Voice:
         return _draw_espeak_voice(generator)
     if engine == "flite":
         name = str(generator.choice(FLITE_VOICES, p=(0.4, 0.35, 0.25)))
-        rate = float(np.clip(generator.normal(170, 18), 125, 220))
+        rate = float(np.clip(generator.normal(160, 22), 120, 220))
         speed = round(float(generator.uniform(*SPEEDS)), 2)
     else:
         name = str(generator.choice(FESTIVAL_VOICES))
