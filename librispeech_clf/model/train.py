@@ -285,7 +285,7 @@ class Trainer:
         return loss
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights as a compressed `.h5` model, and beside it what `evaluate-model --card` reads.
+        """Write the averaged weights, rounded to float16, as a compressed `.h5`; beside it what `evaluate-model` reads.
 
         Args:
             path: of the model; settings, state and log go to `NAME.training.json`. Each is written whole or not at all.
@@ -300,7 +300,7 @@ class Trainer:
         try:
             exported = build_wav2vec2(COMPACT)
             for target, array in zip(exported.trainable_variables, self.average, strict=True):
-                target.assign(array)
+                target.assign(array.astype(np.float16))
         finally:
             keras.config.set_dtype_policy(policy)
         save_model(exported, path, compressed=True)
