@@ -4,6 +4,7 @@ In: voices, grammar and, if given, prose. Out: training-NNNNN.parquet with id, t
 """
 
 import argparse
+import dataclasses
 import functools
 import multiprocessing
 import os
@@ -18,7 +19,13 @@ from librispeech_clf.corpus.synthesis.engines import SAMPLING_RATE, require_tool
 from librispeech_clf.corpus.synthesis.grammar import make_sentence
 from librispeech_clf.corpus.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.corpus.synthesis.variants import DRAWN_VARIANTS, install_variants
-from librispeech_clf.corpus.synthesis.voices import ACCENTS, FEMALE_VARIANTS, MATERIAL_VARIANTS, Voice
+from librispeech_clf.corpus.synthesis.voices import (
+    ACCENTS,
+    FEMALE_VARIANTS,
+    MATERIAL_VARIANTS,
+    Voice,
+    load_readers,
+)
 
 UTTERANCES_PER_SHARD = 500
 KINDS = {"short": 0.3, "sentence": 0.52, "long": 0.18}
@@ -28,6 +35,10 @@ FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
 DRAWN_SHARE = 0.5
 """Share of espeak-ng's utterances spoken by drawn variants, the rest by its own."""
+READER_SHARE = 0.18
+"""Share of the utterances spoken by the bundled corpus's known readers, close to their own rate and pitch."""
+READER_RATES = (0.9, 0.95, 1.0, 1.05, 1.1)
+READER_PITCHES = (-4, 0, 4)
 SPEEDS = (0.82, 1.22)
 """Slowest and fastest playback of flite's and festival's voices, at an unchanged speaking rate: few persons, many
 throats."""
@@ -60,6 +71,12 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=16.0, help="hours of speech")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--reader-share",
+        type=float,
+        default=READER_SHARE,
+        help="share of the utterances spoken by the known readers of the bundled corpus",
+    )
     parser.add_argument("--prose", type=Path, help="folder of plain English text files")
     parser.add_argument(
         "--prose-share",
@@ -81,6 +98,7 @@ def main() -> None:
         hours=options.hours,
         seed=options.seed,
         processes=options.processes,
+        reader_share=options.reader_share,
         mix=TextMix(
             prose=read_prose(options.prose) if options.prose else (),
             prose_share=options.prose_share,
@@ -89,19 +107,30 @@ def main() -> None:
     )
 
 
-def make_material(folder: Path, *, hours: float, seed: int, processes: int, mix: TextMix = TextMix()) -> None:
+def make_material(
+    folder: Path,
+    *,
+    hours: float,
+    seed: int,
+    processes: int,
+    mix: TextMix = TextMix(),
+    reader_share: float = READER_SHARE,
+) -> None:
     """Write shards until they hold the wanted hours; shards that are there are kept.
 
     Args:
         folder: Where the shards go; exists.
         hours: Hours of speech.
-        seed: Shard i depends on the seed, the mix of texts and i alone.
+        seed: Shard i depends on the seed, the mix of texts, the share of readers and i alone.
         processes: Worker processes.
         mix: What its texts are drawn from.
+        reader_share: Share of the utterances spoken by the bundled corpus's known readers.
     """
     total = 0.0
     espeak_data = install_variants(folder / "voices")
-    work = functools.partial(make_shard, folder=folder, seed=seed, mix=mix, espeak_data=espeak_data)
+    work = functools.partial(
+        make_shard, folder=folder, seed=seed, mix=mix, reader_share=reader_share, espeak_data=espeak_data
+    )
     with multiprocessing.get_context("spawn").Pool(processes, initializer=os.nice, initargs=(5,)) as pool:
         for index, seconds in enumerate(pool.imap(work, range(100_000))):
             total += seconds
@@ -118,6 +147,7 @@ def make_shard(
     seed: int,
     count: int = UTTERANCES_PER_SHARD,
     mix: TextMix = TextMix(),
+    reader_share: float = READER_SHARE,
     espeak_data: Path | None = None,
 ) -> float:
     """Write one shard, unless it is there.
@@ -125,9 +155,10 @@ def make_shard(
     Args:
         index: Number of the shard.
         folder: Where it goes.
-        seed: With the index and the mix of texts, decides all of its content.
+        seed: With the index, the mix of texts and the share of readers, decides all of its content.
         count: Utterances.
         mix: What its texts are drawn from.
+        reader_share: As for `make_material`.
         espeak_data: As `install_variants` returns it.
 
     Returns:
@@ -138,7 +169,9 @@ def make_shard(
 
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
-        columns = make_utterances(index, seed=seed, count=count, mix=mix, espeak_data=espeak_data)
+        columns = make_utterances(
+            index, seed=seed, count=count, mix=mix, reader_share=reader_share, espeak_data=espeak_data
+        )
         table = pa.table(columns)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         pq.write_table(table, temporary, compression="zstd", compression_level=1)
@@ -148,11 +181,17 @@ def make_shard(
 
 
 def make_utterances(
-    index: int, *, seed: int, count: int, mix: TextMix = TextMix(), espeak_data: Path | None = None
+    index: int,
+    *,
+    seed: int,
+    count: int,
+    mix: TextMix = TextMix(),
+    reader_share: float = READER_SHARE,
+    espeak_data: Path | None = None,
 ) -> dict[str, list]:
     """Draw texts and voices, and speak them; the columns of one shard, in random order."""
     generator = np.random.default_rng([seed, index])
-    plan = [(draw_text(generator, mix), draw_voice(generator)) for _ in range(count)]
+    plan = [(draw_text(generator, mix), draw_voice(generator, reader_share)) for _ in range(count)]
     columns: dict[str, list] = {
         name: [] for name in ("id", "text", "speaker_id", "samples", "sample_count", "voice")
     }
@@ -247,11 +286,17 @@ def speaker_number(voice: Voice) -> int:
     return _speaker_numbers()[f"{voice.engine}:{voice.name}"]
 
 
-def draw_voice(generator: np.random.Generator) -> Voice:
-    """A voice of the material; pitch, rate and intonation of espeak-ng's and flite's drawn anew each time.
+def draw_voice(generator: np.random.Generator, reader_share: float = READER_SHARE) -> Voice:
+    """A known reader's voice, or any of the material; pitch, rate and intonation of espeak-ng's and flite's vary.
 
     festival's voices come in few rates and speeds, so that one process speaks many sentences.
+
+    Args:
+        generator: Decides.
+        reader_share: Share of the bundled corpus's known readers.
     """
+    if generator.random() < reader_share:
+        return _draw_reader_voice(generator)
     engine = str(generator.choice(list(ENGINES), p=list(ENGINES.values())))
     if engine == "espeak-ng":
         return _draw_espeak_voice(generator)
@@ -264,6 +309,21 @@ def draw_voice(generator: np.random.Generator) -> Voice:
         rate = float(generator.choice((145.0, 165.0, 190.0)))
         speed = round(float(generator.choice(np.linspace(*SPEEDS, 5))), 2)
     return Voice(engine=engine, name=name, words_per_minute=round(rate / speed), speed=speed)
+
+
+def _draw_reader_voice(generator: np.random.Generator) -> Voice:
+    voices = _known_voices()
+    voice = voices[int(generator.integers(len(voices)))]
+    return dataclasses.replace(
+        voice,
+        words_per_minute=round(voice.words_per_minute * float(generator.choice(READER_RATES))),
+        pitch=voice.pitch + int(generator.choice(READER_PITCHES)),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _known_voices() -> tuple[Voice, ...]:
+    return tuple(reader.voice for reader in load_readers() if reader.group == "known")
 
 
 def _draw_espeak_voice(generator: np.random.Generator) -> Voice:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from librispeech_clf.corpus.synthesis import voices
 from librispeech_clf.corpus.synthesis.make_training_material import draw_voice, material_voices
 from librispeech_clf.corpus.synthesis.voices import Voice, load_readers
@@ -40,6 +42,17 @@ def test_drawn_voices_are_listed(rng):
     drawn = {draw_voice(rng) for _ in range(300)}
     assert {f"{voice.engine}:{voice.name}" for voice in drawn} <= set(material_voices())
     assert {voice.engine for voice in drawn} == {"espeak-ng", "flite", "festival"}
+
+
+def test_known_readers_are_drawn_by_their_share(rng):
+    """Close to their own rate and pitch, and never a reader of the test split."""
+    known = {reader.voice.name: reader.voice for reader in load_readers() if reader.group == "known"}
+    drawn = [draw_voice(rng, reader_share=1.0) for _ in range(500)]
+    assert {voice.name for voice in drawn} == set(known)
+    for voice in drawn:
+        own = known[voice.name]
+        assert voice.words_per_minute == pytest.approx(own.words_per_minute, rel=0.11)
+        assert abs(voice.pitch - own.pitch) <= 4 and voice.speed == own.speed
 
 
 def test_accents_take_variants_and_are_shared():
