@@ -35,7 +35,7 @@ FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
 DRAWN_SHARE = 0.5
 """Share of espeak-ng's utterances spoken by drawn variants, the rest by its own."""
-READER_SHARE = 0.18
+READER_SHARE = 0.21
 """Share of the utterances spoken by the bundled corpus's known readers, close to their own rate and pitch."""
 READER_RATES = (0.9, 0.95, 1.0, 1.05, 1.1)
 READER_PITCHES = (-4, 0, 4)
