@@ -325,7 +325,7 @@ def test_list(root, server, pack, make_tree, capsys):
     with (root / ".prepare-data" / "dev-other.tar.gz").open("wb") as file:
         file.truncate(archives.ARCHIVES["dev-other"].size // 4)
     assert prepare.main(["--list", "--root", str(root)]) == 0
-    lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if "-" in line}
+    lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
     assert "there" in lines["test-clean"]
     assert "utterances only" not in lines["test-clean"]
     assert "there, 1 utterances only" in lines["dev-clean"]
