@@ -9,7 +9,8 @@ The `.h5` keeps plain layers, so that what the engine loads needs none of this. 
   from 101 rows on.
 - layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
   in its graph optimizer).
-- attention: long scores head by head, so that they stay in the cache.
+- attention: its products on matrices, too; long scores head by head, so that they stay in the cache.
+- positional convolution: its kernel is cut into groups once, not at every call.
 - first convolution and group norm: the norm's mean and variance follow from the audio's own second moments, as the
   convolution is linear; so the norm becomes part of the kernel.
 """
@@ -20,7 +21,12 @@ from collections.abc import Callable
 
 import keras
 
-from librispeech_clf.model.layers import MaskedGroupNormalization, MaskedSelfAttention, attend
+from librispeech_clf.model.layers import (
+    MaskedGroupNormalization,
+    MaskedSelfAttention,
+    PositionalConvolution,
+    attend,
+)
 
 SMALLEST_FUSED = 2**21
 """Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
@@ -59,7 +65,8 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         model: as `build_wav2vec2` or `build_pooled_model` returns it, in float32.
 
     Returns:
-        A model of the same inputs and outputs; it shares `model`'s weights.
+        A model of the same inputs and outputs; it shares `model`'s weights, but has a copy of the positional
+        convolution's kernel as it is now.
     """
     norms = [layer for layer in model.layers if isinstance(layer, MaskedGroupNormalization)]
     gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
@@ -71,8 +78,10 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         if isinstance(layer, MaskedGroupNormalization):
             convolution = model.get_layer(layer.name.removesuffix("_norm") + "_convolution")
             return NormalizedConvolution(convolution, layer, name=layer.name)
+        if isinstance(layer, PositionalConvolution):
+            return GroupwiseConvolution(layer, name=layer.name)
         if isinstance(layer, MaskedSelfAttention):
-            return HeadwiseSelfAttention(layer, name=layer.name)
+            return MatrixSelfAttention(layer, name=layer.name)
         if isinstance(layer, keras.layers.LayerNormalization):
             return MatrixLayerNormalization(layer, name=layer.name)
         if isinstance(layer, keras.layers.Dense):
@@ -138,8 +147,21 @@ class NormalizedConvolution(keras.layers.Layer):
         return tf.matmul(tf.concat([windows, tf.ones_like(windows[:, :, :1])], axis=2), weights)
 
 
-class HeadwiseSelfAttention(keras.layers.Layer):
-    """`MaskedSelfAttention` that takes its heads one by one where there are more than `MOST_SCORES` scores."""
+class GroupwiseConvolution(keras.layers.Layer):
+    """`PositionalConvolution` that keeps the kernel of each group: (B, T, C) -> (B, T, C)."""
+
+    def __init__(self, convolution: PositionalConvolution, **kwargs):
+        """Take the layer whose kernel is copied and whose bias is used."""
+        super().__init__(**kwargs)
+        self.convolution = convolution
+        self.kernels = convolution.split_kernel()
+
+    def call(self, features):
+        return self.convolution.convolve(features, self.kernels)
+
+
+class MatrixSelfAttention(keras.layers.Layer):
+    """`MaskedSelfAttention` on matrices; heads one by one where there are more than `MOST_SCORES` scores."""
 
     def __init__(self, attention: MaskedSelfAttention, **kwargs):
         """Take the layer whose weights are used."""
@@ -147,7 +169,17 @@ class HeadwiseSelfAttention(keras.layers.Layer):
         self.attention = attention
 
     def call(self, inputs):
-        return self.attention.call(inputs, attend=_attend_headwise)
+        return self.attention.call(inputs, attend=_attend_headwise, project=_project_as_matrix)
+
+
+def _project_as_matrix(dense, features):
+    """Apply an `EinsumDense` that keeps the first two axes."""
+    import tensorflow as tf
+
+    width = math.prod(features.shape[2:])
+    rows = tf.matmul(tf.reshape(features, [-1, width]), tf.reshape(dense.kernel, [width, -1]))
+    rows = tf.nn.bias_add(rows, tf.reshape(dense.bias, [-1]))
+    return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
 
 
 def _attend_headwise(query, key, value):
@@ -224,7 +256,9 @@ def fused_gelu(features, *, smallest: int):
 
     @tf.custom_gradient
     def operation(inputs):
-        return forward(inputs), lambda upstream: backward(inputs, upstream)
+        # The graph optimizer does not see the shape of what XLA returns; without it, it leaves layer norms as they are.
+        output = tf.ensure_shape(forward(inputs), inputs.shape)
+        return output, lambda upstream: backward(inputs, upstream)
 
     return tf.cond(
         tf.size(features) >= smallest,

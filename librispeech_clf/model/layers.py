@@ -5,6 +5,8 @@ All layers are registered with Keras under the package name `librispeech_clf`; l
 Tensorleap.
 """
 
+import operator
+
 import keras
 from keras import ops
 
@@ -121,13 +123,20 @@ class PositionalConvolution(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
 
     def call(self, features):
+        return self.convolve(features, self.split_kernel())
+
+    def split_kernel(self) -> list:
+        """Return the kernel of each group, (kernel_size, C / groups, C / groups)."""
+        width = self.kernel.shape[1]
+        return [self.kernel[:, :, start : start + width] for start in range(0, self.groups * width, width)]
+
+    def convolve(self, features, kernels):
+        """Return the layer's output for `features` (B, T, C), with `kernels` as `split_kernel` returns them."""
         left = self.kernel_size // 2
         padded = ops.pad(features, ((0, 0), (left, self.kernel_size - 1 - left), (0, 0)))
-        width = self.kernel.shape[1]
-        slices = [slice(start, start + width) for start in range(0, self.groups * width, width)]
         parts = [
-            ops.conv(padded[:, :, group], self.kernel[:, :, group], strides=1, padding="valid")
-            for group in slices
+            ops.conv(part, kernel, strides=1, padding="valid")
+            for part, kernel in zip(ops.split(padded, self.groups, axis=2), kernels, strict=True)
         ]
         return ops.concatenate(parts, axis=2) + self.bias
 
@@ -156,15 +165,15 @@ class MaskedSelfAttention(keras.layers.MultiHeadAttention):
         features = input_shape[0]
         super().build(features, features)
 
-    def call(self, inputs, training=None, attend=attend):
+    def call(self, inputs, training=None, attend=attend, project=operator.call):
         features, mask = inputs
-        query = self._query_dense(features) * self._inverse_sqrt_key_dim
-        key, value = self._key_dense(features), self._value_dense(features)
+        query = project(self._query_dense, features) * self._inverse_sqrt_key_dim
+        key, value = project(self._key_dense, features), project(self._value_dense, features)
         penalty = ops.cast(ops.where(mask, 0.0, -PADDING_PENALTY), key.dtype)[:, :, None, None]
         key = ops.concatenate([key, ops.broadcast_to(penalty, ops.shape(key[..., :1]))], axis=-1)
         query = ops.concatenate([query, ops.ones_like(query[..., :1])], axis=-1)
         attended = attend(*(ops.transpose(part, (0, 2, 1, 3)) for part in (query, key, value)))
-        return self._output_dense(ops.transpose(attended, (0, 2, 1, 3)))
+        return project(self._output_dense, ops.transpose(attended, (0, 2, 1, 3)))
 
     def compute_output_spec(self, inputs, training=None):
         features, _ = inputs
