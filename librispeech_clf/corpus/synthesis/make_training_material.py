@@ -35,10 +35,9 @@ FLITE_VOICES = ("slt", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "cmu_us_slt_arctic_hts")
 DRAWN_SHARE = 0.5
 """Share of espeak-ng's utterances spoken by drawn variants, the rest by its own."""
-READER_SHARE = 0.21
-"""Share of the utterances spoken by the bundled corpus's known readers, close to their own rate and pitch."""
 READER_RATES = (0.9, 0.95, 1.0, 1.05, 1.1)
 READER_PITCHES = (-4, 0, 4)
+"""What a known reader's rate is multiplied by, and what is added to the pitch (espeak-ng's unit)."""
 SPEEDS = (0.82, 1.22)
 """Slowest and fastest playback of flite's and festival's voices, at an unchanged speaking rate: few persons, many
 throats."""
@@ -49,19 +48,22 @@ LENGTHS_S = (0.4, 14.0)
 
 
 @dataclass(frozen=True)
-class TextMix:
-    """What the texts are drawn from; the rest is the grammar's sentences.
+class Mix:
+    """What the utterances are drawn from. Texts that are neither prose nor salad are the grammar's sentences.
 
     Attributes:
         prose: clauses, as `read_prose` returns them.
         prose_share: share of the texts that are clauses of prose, where there is prose.
         salad_share: share of the other texts that are words in any order, everyday ones first. Salads teach the
             spelling of each word, which sentences repeat too rarely.
+        reader_share: share of the utterances spoken by the bundled corpus's known readers, close to their own rate and
+            pitch.
     """
 
     prose: tuple[str, ...] = ()
     prose_share: float = 0.45
     salad_share: float = 0.34
+    reader_share: float = 0.21
 
 
 def main() -> None:
@@ -74,20 +76,20 @@ def main() -> None:
     parser.add_argument(
         "--reader-share",
         type=float,
-        default=READER_SHARE,
+        default=Mix.reader_share,
         help="share of the utterances spoken by the known readers of the bundled corpus",
     )
     parser.add_argument("--prose", type=Path, help="folder of plain English text files")
     parser.add_argument(
         "--prose-share",
         type=float,
-        default=TextMix.prose_share,
+        default=Mix.prose_share,
         help="share of the texts that come from there",
     )
     parser.add_argument(
         "--salad-share",
         type=float,
-        default=TextMix.salad_share,
+        default=Mix.salad_share,
         help="share of the other texts that are words in any order",
     )
     options = parser.parse_args()
@@ -98,39 +100,28 @@ def main() -> None:
         hours=options.hours,
         seed=options.seed,
         processes=options.processes,
-        reader_share=options.reader_share,
-        mix=TextMix(
+        mix=Mix(
             prose=read_prose(options.prose) if options.prose else (),
             prose_share=options.prose_share,
             salad_share=options.salad_share,
+            reader_share=options.reader_share,
         ),
     )
 
 
-def make_material(
-    folder: Path,
-    *,
-    hours: float,
-    seed: int,
-    processes: int,
-    mix: TextMix = TextMix(),
-    reader_share: float = READER_SHARE,
-) -> None:
+def make_material(folder: Path, *, hours: float, seed: int, processes: int, mix: Mix = Mix()) -> None:
     """Write shards until they hold the wanted hours; shards that are there are kept.
 
     Args:
         folder: Where the shards go; exists.
         hours: Hours of speech.
-        seed: Shard i depends on the seed, the mix of texts, the share of readers and i alone.
+        seed: Shard i depends on the seed, the mix and i alone.
         processes: Worker processes.
-        mix: What its texts are drawn from.
-        reader_share: Share of the utterances spoken by the bundled corpus's known readers.
+        mix: What its utterances are drawn from.
     """
     total = 0.0
     espeak_data = install_variants(folder / "voices")
-    work = functools.partial(
-        make_shard, folder=folder, seed=seed, mix=mix, reader_share=reader_share, espeak_data=espeak_data
-    )
+    work = functools.partial(make_shard, folder=folder, seed=seed, mix=mix, espeak_data=espeak_data)
     with multiprocessing.get_context("spawn").Pool(processes, initializer=os.nice, initargs=(5,)) as pool:
         for index, seconds in enumerate(pool.imap(work, range(100_000))):
             total += seconds
@@ -146,8 +137,7 @@ def make_shard(
     folder: Path,
     seed: int,
     count: int = UTTERANCES_PER_SHARD,
-    mix: TextMix = TextMix(),
-    reader_share: float = READER_SHARE,
+    mix: Mix = Mix(),
     espeak_data: Path | None = None,
 ) -> float:
     """Write one shard, unless it is there.
@@ -155,10 +145,9 @@ def make_shard(
     Args:
         index: Number of the shard.
         folder: Where it goes.
-        seed: With the index, the mix of texts and the share of readers, decides all of its content.
+        seed: With the index and the mix, decides all of its content.
         count: Utterances.
-        mix: What its texts are drawn from.
-        reader_share: As for `make_material`.
+        mix: What its utterances are drawn from.
         espeak_data: As `install_variants` returns it.
 
     Returns:
@@ -169,9 +158,7 @@ def make_shard(
 
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
-        columns = make_utterances(
-            index, seed=seed, count=count, mix=mix, reader_share=reader_share, espeak_data=espeak_data
-        )
+        columns = make_utterances(index, seed=seed, count=count, mix=mix, espeak_data=espeak_data)
         table = pa.table(columns)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         pq.write_table(table, temporary, compression="zstd", compression_level=1)
@@ -185,13 +172,12 @@ def make_utterances(
     *,
     seed: int,
     count: int,
-    mix: TextMix = TextMix(),
-    reader_share: float = READER_SHARE,
+    mix: Mix = Mix(),
     espeak_data: Path | None = None,
 ) -> dict[str, list]:
     """Draw texts and voices, and speak them; the columns of one shard, in random order."""
     generator = np.random.default_rng([seed, index])
-    plan = [(draw_text(generator, mix), draw_voice(generator, reader_share)) for _ in range(count)]
+    plan = [(draw_text(generator, mix), draw_voice(generator, mix.reader_share)) for _ in range(count)]
     columns: dict[str, list] = {
         name: [] for name in ("id", "text", "speaker_id", "samples", "sample_count", "voice")
     }
@@ -241,7 +227,7 @@ def read_prose(folder: Path) -> tuple[str, ...]:
     )
 
 
-def draw_text(generator: np.random.Generator, mix: TextMix = TextMix()) -> str:
+def draw_text(generator: np.random.Generator, mix: Mix = Mix()) -> str:
     """A sentence with commas where a reader might pause; never one of the held-out sentences."""
     if mix.prose and generator.random() < mix.prose_share:
         text = mix.prose[int(generator.integers(len(mix.prose)))]
@@ -286,7 +272,7 @@ def speaker_number(voice: Voice) -> int:
     return _speaker_numbers()[f"{voice.engine}:{voice.name}"]
 
 
-def draw_voice(generator: np.random.Generator, reader_share: float = READER_SHARE) -> Voice:
+def draw_voice(generator: np.random.Generator, reader_share: float = Mix.reader_share) -> Voice:
     """A known reader's voice, or any of the material; pitch, rate and intonation of espeak-ng's and flite's vary.
 
     festival's voices come in few rates and speeds, so that one process speaks many sentences.
