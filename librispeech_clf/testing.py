@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,6 +15,9 @@ BENCHMARKS = PROJECT_ROOT / "tests" / "benchmarks"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run pytest over leap_test.py and tests/, or over what the arguments say; return its exit code."""
+    if importlib.util.find_spec("pytest") is None:
+        print("The tests need pytest: pip install -e '.[test]'.", file=sys.stderr)
+        return 2
     command = [sys.executable, "-m", "pytest", *(sys.argv[1:] if arguments is None else arguments)]
     environment = {**os.environ, "TL_DISABLE_ANALYTICS": "1"}
     try:

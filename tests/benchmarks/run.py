@@ -59,11 +59,11 @@ def measure_inference() -> list[Row]:
 
 def measure_opening() -> list[Row]:
     """292,000 utterances: the index kept from the first opening."""
-    import test_open_corpus
+    import benchmark_opening
 
     with tempfile.TemporaryDirectory() as folder:
-        test_open_corpus.make_tree(Path(folder))
-        first, second = (test_open_corpus.measure(Path(folder)) for _ in range(2))
+        benchmark_opening.make_tree(Path(folder))
+        first, second = (benchmark_opening.measure(Path(folder)) for _ in range(2))
     return [
         ("opening 292,000 utterances again", "first opening", first["seconds"] / second["seconds"]),
         ("opening 292,000 utterances", "10 s", 10 / first["seconds"]),
