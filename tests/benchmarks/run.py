@@ -45,7 +45,7 @@ def measure_inference() -> list[Row]:
         (
             "inference, test-clean's lengths",
             "padded to 35 s (CPU seconds)",
-            benchmark_inference.compare_with_padding(model, predict_one, 16, 1),
+            benchmark_inference.compare_with_padding(model, predict_one, 64, 1),
         )
     ]
     if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
