@@ -194,11 +194,15 @@ def main(arguments: list[str] | None = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from librispeech_clf.evaluation.evaluate import hold_back_standard_error
+
     parser = argparse.ArgumentParser(prog="evaluate-model", description=__doc__)
     parser.add_argument("--real", type=Path, help="folder that holds LibriSpeech/test-clean")
     parser.add_argument("--card", action="store_true", help="write the figures into models/wav2vec.md")
     options = parser.parse_args(arguments)
-    splits, voices = evaluate_splits(load_configuration(), real=options.real)
+    configuration = load_configuration()
+    with hold_back_standard_error():
+        splits, voices = evaluate_splits(configuration, real=options.real)
     for title, rows in (("splits", splits), ("voices of the test split", voices)):
         table = Table(*HEADER, title=title)
         for row in rows:
