@@ -169,17 +169,7 @@ class MatrixSelfAttention(keras.layers.Layer):
         self.attention = attention
 
     def call(self, inputs):
-        return self.attention.call(inputs, attend=_attend_headwise, project=_project_as_matrix)
-
-
-def _project_as_matrix(dense, features):
-    """Apply an `EinsumDense` that keeps the first two axes."""
-    import tensorflow as tf
-
-    width = math.prod(features.shape[2:])
-    rows = tf.matmul(tf.reshape(features, [-1, width]), tf.reshape(dense.kernel, [width, -1]))
-    rows = tf.nn.bias_add(rows, tf.reshape(dense.bias, [-1]))
-    return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
+        return self.attention.call(inputs, attend=_attend_headwise, project=_apply_dense)
 
 
 def _attend_headwise(query, key, value):
@@ -225,16 +215,21 @@ class MatrixDense(keras.layers.Layer):
         self.dense, self.activation = dense, activation
 
     def call(self, features):
-        import tensorflow as tf
+        return _apply_dense(self.dense, features, self.activation)
 
-        rows = tf.reshape(features, [-1, features.shape[2]])
-        count = tf.shape(rows)[0]
-        if self.dense.units >= WIDE_UNITS:
-            missing = tf.where((count >= SLOW_ROWS) & (count < FAST_ROWS), FAST_ROWS - count, 0)
-            rows = tf.pad(rows, [[0, missing], [0, 0]])
-        rows = tf.matmul(rows, self.dense.kernel)
-        rows = self.activation(tf.nn.bias_add(rows, self.dense.bias))[:count]
-        return tf.reshape(rows, tf.concat([tf.shape(features)[:2], [self.dense.units]], axis=0))
+
+def _apply_dense(dense, features, activation=keras.activations.linear):
+    """Apply the weights of a `Dense`, or of an `EinsumDense` that keeps the first two axes, as one product."""
+    import tensorflow as tf
+
+    width = math.prod(features.shape[2:])
+    rows, kernel = tf.reshape(features, [-1, width]), tf.reshape(dense.kernel, [width, -1])
+    count = tf.shape(rows)[0]
+    if kernel.shape[1] >= WIDE_UNITS:
+        missing = tf.where((count >= SLOW_ROWS) & (count < FAST_ROWS), FAST_ROWS - count, 0)
+        rows = tf.pad(rows, [[0, missing], [0, 0]])
+    rows = activation(tf.nn.bias_add(tf.matmul(rows, kernel), tf.reshape(dense.bias, [-1])))
+    return tf.reshape(rows[:count], tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
 
 
 def fused_gelu(features, *, smallest: int):
