@@ -4,6 +4,7 @@ In: text and voices. Out: waveforms float32 (N,) at 16 kHz in [-1, 1], and the t
 """
 
 import io
+import os
 import shutil
 import subprocess
 import tempfile
@@ -68,7 +69,12 @@ def _espeak(text: str, voice: Voice, data: Path | None) -> tuple[np.ndarray, int
     marked = f'<prosody range="{voice.pitch_range_percent}%">{text}</prosody>'
     command = ["espeak-ng", *([f"--path={data}"] if data else []), "-m", "-z", "--stdout", "-a", "60"]
     command += ["-v", voice.name, "-s", str(round(voice.words_per_minute)), "-p", str(voice.pitch), marked]
-    return _read_wave(subprocess.run(command, check=True, capture_output=True).stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        # PulseAudio's client, which espeak-ng starts even for a pipe, else draws the name of its folder from the
+        # generator that draws a voice's breath, where no earlier run has left such a folder in the home.
+        environment = {**os.environ, "PULSE_RUNTIME_PATH": folder}
+        spoken = subprocess.run(command, check=True, capture_output=True, env=environment)
+    return _read_wave(spoken.stdout)
 
 
 def _flite(text: str, voice: Voice) -> tuple[np.ndarray, int]:

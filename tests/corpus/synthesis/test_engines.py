@@ -58,9 +58,10 @@ def test_resampling_keeps_the_pitch():
 
 
 @pytest.mark.parametrize("engine", VOICES)
-def test_speech_is_the_same_each_time(engine):
+def test_speech_is_the_same_each_time(engine, monkeypatch, tmp_path):
     if shutil.which(engine) is None:
         pytest.skip(f"{engine} is not installed")
+    monkeypatch.setenv("HOME", str(tmp_path))
     first, other = engines.synthesize(["good morning", "good night, my old friend"], VOICES[engine])
     (again,) = engines.synthesize(["good morning"], VOICES[engine])
     assert 0.4 < first.size / 16_000 < 2 and other.size > first.size
