@@ -48,7 +48,7 @@ LENGTHS_S = (0.4, 14.0)
 
 
 @dataclass(frozen=True)
-class Mix:
+class MaterialMix:
     """What the utterances are drawn from. Texts that are neither prose nor salad are the grammar's sentences.
 
     Attributes:
@@ -76,20 +76,20 @@ def main() -> None:
     parser.add_argument(
         "--reader-share",
         type=float,
-        default=Mix.reader_share,
+        default=MaterialMix.reader_share,
         help="share of the utterances spoken by the known readers of the bundled corpus",
     )
     parser.add_argument("--prose", type=Path, help="folder of plain English text files")
     parser.add_argument(
         "--prose-share",
         type=float,
-        default=Mix.prose_share,
+        default=MaterialMix.prose_share,
         help="share of the texts that come from there",
     )
     parser.add_argument(
         "--salad-share",
         type=float,
-        default=Mix.salad_share,
+        default=MaterialMix.salad_share,
         help="share of the other texts that are words in any order",
     )
     options = parser.parse_args()
@@ -100,7 +100,7 @@ def main() -> None:
         hours=options.hours,
         seed=options.seed,
         processes=options.processes,
-        mix=Mix(
+        mix=MaterialMix(
             prose=read_prose(options.prose) if options.prose else (),
             prose_share=options.prose_share,
             salad_share=options.salad_share,
@@ -109,7 +109,9 @@ def main() -> None:
     )
 
 
-def make_material(folder: Path, *, hours: float, seed: int, processes: int, mix: Mix = Mix()) -> None:
+def make_material(
+    folder: Path, *, hours: float, seed: int, processes: int, mix: MaterialMix = MaterialMix()
+) -> None:
     """Write shards until they hold the wanted hours; shards that are there are kept.
 
     Args:
@@ -137,7 +139,7 @@ def make_shard(
     folder: Path,
     seed: int,
     count: int = UTTERANCES_PER_SHARD,
-    mix: Mix = Mix(),
+    mix: MaterialMix = MaterialMix(),
     espeak_data: Path | None = None,
 ) -> float:
     """Write one shard, unless it is there.
@@ -168,12 +170,7 @@ def make_shard(
 
 
 def make_utterances(
-    index: int,
-    *,
-    seed: int,
-    count: int,
-    mix: Mix = Mix(),
-    espeak_data: Path | None = None,
+    index: int, *, seed: int, count: int, mix: MaterialMix = MaterialMix(), espeak_data: Path | None = None
 ) -> dict[str, list]:
     """Draw texts and voices, and speak them; the columns of one shard, in random order."""
     generator = np.random.default_rng([seed, index])
@@ -227,7 +224,7 @@ def read_prose(folder: Path) -> tuple[str, ...]:
     )
 
 
-def draw_text(generator: np.random.Generator, mix: Mix = Mix()) -> str:
+def draw_text(generator: np.random.Generator, mix: MaterialMix = MaterialMix()) -> str:
     """A sentence with commas where a reader might pause; never one of the held-out sentences."""
     if mix.prose and generator.random() < mix.prose_share:
         text = mix.prose[int(generator.integers(len(mix.prose)))]
@@ -272,7 +269,7 @@ def speaker_number(voice: Voice) -> int:
     return _speaker_numbers()[f"{voice.engine}:{voice.name}"]
 
 
-def draw_voice(generator: np.random.Generator, reader_share: float = Mix.reader_share) -> Voice:
+def draw_voice(generator: np.random.Generator, reader_share: float = MaterialMix.reader_share) -> Voice:
     """A known reader's voice, or any of the material; pitch, rate and intonation of espeak-ng's and flite's vary.
 
     festival's voices come in few rates and speeds, so that one process speaks many sentences.

@@ -73,7 +73,7 @@ def test_a_folder_without_prose_is_refused(tmp_path):
 def test_most_texts_are_prose_where_there_is_some_and_none_is_held_out(rng):
     held_out = load_sentences("test")[4].text.lower().strip(".")
     prose = (*["call me ishmael"] * 9, held_out)
-    mix = material.Mix(prose=prose)
+    mix = material.MaterialMix(prose=prose)
     texts = [material.draw_text(rng, mix) for _ in range(400)]
     assert held_out not in texts
     assert texts.count("call me ishmael") / len(texts) == pytest.approx(mix.prose_share, abs=0.08)
@@ -81,6 +81,6 @@ def test_most_texts_are_prose_where_there_is_some_and_none_is_held_out(rng):
 
 def test_salads_are_drawn_as_often_as_asked(monkeypatch, rng):
     monkeypatch.setattr(material, "make_sentence", lambda kind, _: kind)
-    kinds = [material.draw_text(rng, material.Mix(salad_share=0.7)) for _ in range(400)]
+    kinds = [material.draw_text(rng, material.MaterialMix(salad_share=0.7)) for _ in range(400)]
     assert kinds.count("salad") / len(kinds) == pytest.approx(0.7, abs=0.08)
     assert set(kinds) == {"salad", *material.KINDS}
