@@ -5,8 +5,8 @@ The `.h5` keeps plain layers, so that what the engine loads needs none of this. 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
   the whole array. XLA makes one loop of it, for large arrays.
 - dense layers: on matrices instead of batches of them, and the GELU next to the product, oneDNN computes product, bias
-  and GELU in one operation. Short utterances get rows of zeros for the widest products, as oneDNN has a faster kernel
-  from 101 rows on.
+  and GELU in one operation. Where the kernel's rows would lie a multiple of 4 KB apart, a copy with columns of zeros
+  spreads them over the cache: short utterances, whose products oneDNN computes in place.
 - layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
   in its graph optimizer).
 - attention: its products on matrices, too; long scores head by head, so that they stay in the cache.
@@ -34,9 +34,10 @@ earn back."""
 MOST_SCORES = 2**23
 """Attention scores from which heads are taken one by one: 34 MB."""
 
-WIDE_UNITS, SLOW_ROWS, FAST_ROWS = 2048, 68, 101
-"""Products of `SLOW_ROWS` rows and more, but under `FAST_ROWS`, with `WIDE_UNITS` columns and more take up to 1.5 times
-as long in oneDNN as those of `FAST_ROWS` (TensorFlow 2.21, AVX-512)."""
+SLOW_UNITS, SPARE_UNITS = 1024, 16
+"""Columns of a kernel at whose multiples oneDNN's products of under 400 rows take up to 1.7 times as long (1.2 times
+with AVX-512), as all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in oneDNN); and the columns of zeros
+that spread them."""
 
 
 def fuse_for_training(model: keras.Model) -> keras.Model:
@@ -65,8 +66,8 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         model: as `build_wav2vec2` or `build_pooled_model` returns it, in float32.
 
     Returns:
-        A model of the same inputs and outputs; it shares `model`'s weights, but has a copy of the positional
-        convolution's kernel as it is now.
+        A model of the same inputs and outputs; it shares `model`'s weights, but has copies, as they are now, of the
+        positional convolution's kernel and of dense kernels with a multiple of `SLOW_UNITS` columns.
     """
     norms = [layer for layer in model.layers if isinstance(layer, MaskedGroupNormalization)]
     gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
@@ -85,7 +86,8 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         if isinstance(layer, keras.layers.LayerNormalization):
             return MatrixLayerNormalization(layer, name=layer.name)
         if isinstance(layer, keras.layers.Dense):
-            return MatrixDense(layer, layer.activation, name=layer.name)
+            kind = MatrixDense if layer.units % SLOW_UNITS else SpacedDense
+            return kind(layer, layer.activation, name=layer.name)
         return _fuse_gelu(layer, gelu)
 
     return _replace(model, replace)
@@ -218,18 +220,29 @@ class MatrixDense(keras.layers.Layer):
         return _apply_dense(self.dense, features, self.activation)
 
 
+class SpacedDense(MatrixDense):
+    """`MatrixDense` with a copy of its weights and `SPARE_UNITS` more columns, of zeros."""
+
+    def __init__(self, dense: keras.layers.Dense, activation: Callable, **kwargs):
+        """Take the layer whose weights are copied, and the activation to use instead of its own."""
+        import tensorflow as tf
+
+        super().__init__(dense, activation, **kwargs)
+        self.kernel = tf.pad(dense.kernel, [[0, 0], [0, SPARE_UNITS]])
+        self.bias = tf.pad(dense.bias, [[0, SPARE_UNITS]])
+
+    def call(self, features):
+        return _apply_dense(self, features, self.activation)[:, :, : self.dense.units]
+
+
 def _apply_dense(dense, features, activation=keras.activations.linear):
     """Apply the weights of a `Dense`, or of an `EinsumDense` that keeps the first two axes, as one product."""
     import tensorflow as tf
 
     width = math.prod(features.shape[2:])
     rows, kernel = tf.reshape(features, [-1, width]), tf.reshape(dense.kernel, [width, -1])
-    count = tf.shape(rows)[0]
-    if kernel.shape[1] >= WIDE_UNITS:
-        missing = tf.where((count >= SLOW_ROWS) & (count < FAST_ROWS), FAST_ROWS - count, 0)
-        rows = tf.pad(rows, [[0, missing], [0, 0]])
     rows = activation(tf.nn.bias_add(tf.matmul(rows, kernel), tf.reshape(dense.bias, [-1])))
-    return tf.reshape(rows[:count], tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
+    return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
 
 
 def fused_gelu(features, *, smallest: int):

@@ -44,14 +44,17 @@ def test_model_fused_for_training_gives_the_same_logits_and_gradients(golden_mod
         np.testing.assert_allclose(fused_gradient / scale, plain_gradient / scale, atol=1e-4)
 
 
-@pytest.mark.parametrize("many", [0, 2**31 - 1], ids=["large arrays", "small arrays"])
-def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, many):
+@pytest.mark.parametrize(
+    "many, slow_units", [(0, 1), (2**31 - 1, 2**31 - 1)], ids=["large arrays", "small arrays"]
+)
+def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, many, slow_units):
     import tensorflow as tf
 
     from librispeech_clf.model import fused
 
     monkeypatch.setattr(fused, "SMALLEST_FUSED", many)
     monkeypatch.setattr(fused, "MOST_SCORES", many)
+    monkeypatch.setattr(fused, "SLOW_UNITS", slow_units)
     model = fused.fuse_for_inference(golden_model)
     changed = names_of_changed(model, golden_model)
     assert {
@@ -60,22 +63,23 @@ def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypat
         "layer_0_attention_norm",
         "positional_gelu",
     } <= changed
+    kind = fused.SpacedDense if slow_units == 1 else fused.MatrixDense
+    assert type(model.get_layer("layer_0_intermediate")) is kind
 
     audio = tf.constant(make_audio())
     compiled = tf.function(model)(audio)
     np.testing.assert_allclose(compiled, golden_model(audio), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "frames", [fused.SLOW_ROWS - 1, fused.SLOW_ROWS, fused.FAST_ROWS - 1, fused.FAST_ROWS]
-)
-def test_rows_added_to_a_wide_product_do_not_show(frames):
+def test_columns_added_to_a_kernel_do_not_show():
     import keras
 
-    dense = keras.layers.Dense(fused.WIDE_UNITS, activation="gelu", bias_initializer="random_normal")
-    features = np.random.default_rng(0).standard_normal((1, frames, 8), dtype=np.float32)
+    dense = keras.layers.Dense(fused.SLOW_UNITS, activation="gelu", bias_initializer="random_normal")
+    features = np.random.default_rng(0).standard_normal((2, 9, 8), dtype=np.float32)
     expected = dense(features).numpy()
-    result = fused.MatrixDense(dense, dense.activation)(features).numpy()
+    spaced = fused.SpacedDense(dense, dense.activation)
+    result = spaced(features).numpy()
+    assert spaced.kernel.shape == (8, fused.SLOW_UNITS + fused.SPARE_UNITS)
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
