@@ -19,6 +19,7 @@ from librispeech_clf.evaluation.results_table import (
     find_scored,
     read_categories,
     read_numbers,
+    read_vectors,
 )
 from librispeech_clf.report.payload import describe_column
 
@@ -103,8 +104,25 @@ def place_points(results: pd.DataFrame, latent_map: LatentMap) -> np.ndarray:
     return np.array(found, dtype=float).reshape(-1, 2)
 
 
+def place_vectors(results: pd.DataFrame, space: str) -> np.ndarray:
+    """Lay the vectors from which a map is made on the rows of the results table.
+
+    Returns:
+        float64 (N, C) principal components, NaN for utterances without a vector.
+    """
+    from librispeech_clf.evaluation.latent_maps import reduce_vectors
+
+    vectors, rows = read_vectors(results, space)
+    reduced, _ = reduce_vectors(vectors)
+    placed = np.full((len(results), reduced.shape[1]), np.nan)
+    placed[rows] = reduced
+    return placed
+
+
 def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str, path: Path) -> str:
     """Draw the latent map coloured by one metadata column.
+
+    Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
 
     Args:
         results: the results table.
@@ -113,56 +131,56 @@ def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str
         path: the PNG to write.
 
     Returns:
-        How well neighbours on the map agree in that column.
+        How well neighbours in the latent space agree in that column.
 
     Raises:
         ValueError: the column is missing or empty.
     """
     if column not in results.columns or not results[column].notna().any():
         raise ValueError(f"{column}: the results hold no such column; evaluate with its metadata.")
-    points = place_points(results, latent_map)
+    points, vectors = place_points(results, latent_map), place_vectors(results, latent_map.space)
     figure, axes = make_figure()
     numbers = read_numbers(results[column])
     name = name_column(column)
     if numbers is not None:
         _scatter_numbers(figure, axes, points, numbers, name)
-        agreement = measure_numeric_agreement(points, numbers)
+        agreement = measure_numeric_agreement(vectors, numbers)
     else:
         categories = np.asarray(read_categories(results[column]), dtype=object)
         _scatter_categories(axes, points, categories)
-        agreement = measure_category_agreement(points, categories)
+        agreement = measure_category_agreement(vectors, categories)
     _finish_map(axes, f"Hidden states by {name} ({latent_map.method}, {len(latent_map.points)} utterances)")
     save_image(figure, path)
     return f"{name}: {agreement}"
 
 
-def measure_numeric_agreement(points: np.ndarray, numbers: np.ndarray) -> str:
-    """Rank-correlate each utterance's number with the mean of its nearest neighbours on the map.
+def measure_numeric_agreement(vectors: np.ndarray, numbers: np.ndarray) -> str:
+    """Rank-correlate each utterance's number with the mean of its nearest neighbours.
 
     Args:
-        points: float64 (N, 2), NaN where unknown.
+        vectors: float64 (N, C), NaN where unknown.
         numbers: float64 (N,), NaN where unknown.
     """
     from scipy.stats import spearmanr
 
-    known = np.isfinite(points).all(axis=1) & np.isfinite(numbers)
-    neighbours = find_neighbours(points[known])
+    known = np.isfinite(vectors).all(axis=1) & np.isfinite(numbers)
+    neighbours = find_neighbours(vectors[known])
     if neighbours.shape[1] == 0 or np.ptp(numbers[known]) == 0:
         return "too few different values for a correlation"
     correlation = spearmanr(numbers[known], numbers[known][neighbours].mean(axis=1)).statistic
     return f"rank correlation with the mean of the {neighbours.shape[1]} nearest neighbours {correlation:.2f}"
 
 
-def measure_category_agreement(points: np.ndarray, categories: np.ndarray) -> str:
-    """Count how many of the nearest neighbours on the map share the utterance's category, against chance.
+def measure_category_agreement(vectors: np.ndarray, categories: np.ndarray) -> str:
+    """Count how many of the nearest neighbours share the utterance's category, against chance.
 
     Args:
-        points: float64 (N, 2), NaN where unknown.
+        vectors: float64 (N, C), NaN where unknown.
         categories: object (N,), None where unknown.
     """
-    known = np.isfinite(points).all(axis=1) & np.array([value is not None for value in categories])
+    known = np.isfinite(vectors).all(axis=1) & np.array([value is not None for value in categories])
     values = categories[known].astype(str)
-    neighbours = find_neighbours(points[known])
+    neighbours = find_neighbours(vectors[known])
     if neighbours.shape[1] == 0:
         return "too few utterances to compare neighbours"
     same = (values[neighbours] == values[:, None]).mean()
@@ -175,7 +193,7 @@ def find_neighbours(points: np.ndarray) -> np.ndarray:
     """Find each point's nearest other points.
 
     Args:
-        points: float64 (N, 2), finite.
+        points: float64 (N, C), finite.
 
     Returns:
         int (N, K), K = 15 or as many as there are; K = 0 for fewer than two points.

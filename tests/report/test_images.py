@@ -14,7 +14,12 @@ from librispeech_clf.report import images
 
 @pytest.fixture(scope="module")
 def results(make_results):
-    return make_results(80, speakers=8)
+    """Results whose latent vectors follow the number of words and the gender."""
+    results = make_results(80, speakers=8)
+    genders = (results["record_gender"] == "F").astype(float)
+    columns = (results["text_word_count"].astype(float), *[genders] * 4)
+    results["latent"] = [list(vector) for vector in zip(*columns, strict=True)]
+    return results
 
 
 @pytest.fixture(scope="module")
