@@ -41,20 +41,22 @@ def measure_inference() -> list[Row]:
 
     model = build_wav2vec2(BASE)
     predict_one = compile_model(model)
-    rows = [
-        (
-            "inference, test-clean's lengths",
-            "padded to 35 s (CPU seconds)",
-            benchmark_inference.compare_with_padding(model, predict_one, 64, 1),
+    pairs = {
+        ("inference, test-clean's lengths", "padded to 35 s"): benchmark_inference.compare_with_padding(
+            model, predict_one, 64, 1
         )
-    ]
+    }
     if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
-        ratios = benchmark_inference.compare_with_torch(predict_one, 3)
-        rows += [
-            (f"inference, {seconds} s, {count} in a batch", "transformers on torch, one by one", ratio)
-            for (seconds, count), ratio in ratios.items()
-        ]
-    return rows
+        against = "transformers on torch, one by one"
+        pairs |= {
+            (f"inference, {seconds} s, {count} in a batch", against): pair
+            for (seconds, count), pair in benchmark_inference.compare_with_torch(predict_one, 3).items()
+        }
+    return [
+        (measured, f"{against} ({unit})", ratio)
+        for (measured, against), pair in pairs.items()
+        for unit, ratio in zip(("CPU seconds", "clock"), pair, strict=True)
+    ]
 
 
 def measure_opening() -> list[Row]:
