@@ -5,8 +5,9 @@ The `.h5` keeps plain layers, so that what the engine loads needs none of this. 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
   the whole array. XLA makes one loop of it, for large arrays.
 - dense layers: on matrices instead of batches of them, and the GELU next to the product, oneDNN computes product, bias
-  and GELU in one operation. Where the kernel's rows would lie a multiple of 4 KB apart, a copy with columns of zeros
-  spreads them over the cache: short utterances, whose products oneDNN computes in place.
+  and GELU in one operation.
+- rows that lie a multiple of 4 KB apart, in kernels of dense layers and between the windows of convolutions: copies of
+  the kernels have columns of zeros, which spread the rows over the cache.
 - layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
   in its graph optimizer).
 - attention: its products on matrices, too; long scores head by head, so that they stay in the cache.
@@ -34,10 +35,10 @@ earn back."""
 MOST_SCORES = 2**23
 """Attention scores from which heads are taken one by one: 34 MB."""
 
-SLOW_UNITS, SPARE_UNITS = 1024, 16
-"""Columns of a kernel at whose multiples oneDNN's products of under 400 rows take up to 1.7 times as long (1.2 times
-with AVX-512), as all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in oneDNN); and the columns of zeros
-that spread them."""
+SLOW_STEP, SPARE_COLUMNS = 1024, 16
+"""Numbers from one row to the next at whose multiples all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in
+oneDNN): products of under 400 rows take up to 1.7 times as long, the base model's convolutions 1.4 times (with AVX-512
+1.2 and 1.1 times). And the columns of zeros that spread the rows."""
 
 
 def fuse_for_training(model: keras.Model) -> keras.Model:
@@ -67,18 +68,22 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
 
     Returns:
         A model of the same inputs and outputs; it shares `model`'s weights, but has copies, as they are now, of the
-        positional convolution's kernel and of dense kernels with a multiple of `SLOW_UNITS` columns.
+        positional convolution's kernel and of kernels that get `SPARE_COLUMNS`.
     """
     norms = [layer for layer in model.layers if isinstance(layer, MaskedGroupNormalization)]
     gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
     normed = {norm.name.removesuffix("_norm") + "_convolution": norm for norm in norms}
+    # With a layer norm after each convolution, its columns of zeros would have to be cut off and added again.
+    spare = _plan_spare_channels(model) if norms else {}
 
     def replace(layer):
         if layer.name in normed:
             return Windows(layer.kernel_size[0], layer.strides[0], name=layer.name)
         if isinstance(layer, MaskedGroupNormalization):
             convolution = model.get_layer(layer.name.removesuffix("_norm") + "_convolution")
-            return NormalizedConvolution(convolution, layer, name=layer.name)
+            return NormalizedConvolution(convolution, layer, spare[convolution.name][1], name=layer.name)
+        if any(spare.get(layer.name, ())):
+            return SpacedConvolution(layer, *spare[layer.name], name=layer.name)
         if isinstance(layer, PositionalConvolution):
             return GroupwiseConvolution(layer, name=layer.name)
         if isinstance(layer, MaskedSelfAttention):
@@ -86,11 +91,19 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         if isinstance(layer, keras.layers.LayerNormalization):
             return MatrixLayerNormalization(layer, name=layer.name)
         if isinstance(layer, keras.layers.Dense):
-            kind = MatrixDense if layer.units % SLOW_UNITS else SpacedDense
+            kind = MatrixDense if layer.units % SLOW_STEP else SpacedDense
             return kind(layer, layer.activation, name=layer.name)
         return _fuse_gelu(layer, gelu)
 
     return _replace(model, replace)
+
+
+def _plan_spare_channels(model: keras.Model) -> dict[str, tuple[int, int]]:
+    """Return how many channels of zeros each convolution's input and output get, by the convolution's name."""
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)]
+    steps = [layer.kernel.shape[1] * layer.strides[0] for layer in convolutions[1:]]
+    spare = [0, *(0 if step % SLOW_STEP else SPARE_COLUMNS for step in steps), 0]
+    return {layer.name: (spare[index], spare[index + 1]) for index, layer in enumerate(convolutions)}
 
 
 def _replace(model: keras.Model, function: Callable) -> keras.Model:
@@ -120,15 +133,18 @@ class Windows(keras.layers.Layer):
 class NormalizedConvolution(keras.layers.Layer):
     """A convolution of one input channel and `MaskedGroupNormalization` after it, as one product.
 
-    Call shapes: [windows (B, T, kernel), mask (B, T)] -> (B, T, C). With kernel k of a channel, m the mean window and S
-    the covariance of windows over valid frames, the channel's mean is m.k and its variance k.S.k, in float64: speech
-    has little power where some kernels look. A bias of the convolution would not change the result.
+    Call shapes: [windows (B, T, kernel), mask (B, T)] -> (B, T, C), the spare channels, zeros, included. With kernel k
+    of a channel, m the mean window and S the covariance of windows over valid frames, the channel's mean is m.k and its
+    variance k.S.k, in float64: speech has little power where some kernels look. A bias of the convolution would not
+    change the result.
     """
 
-    def __init__(self, convolution: keras.layers.Conv1D, norm: MaskedGroupNormalization, **kwargs):
-        """Take the two layers whose weights are used."""
+    def __init__(
+        self, convolution: keras.layers.Conv1D, norm: MaskedGroupNormalization, spare: int = 0, **kwargs
+    ):
+        """Take the two layers whose weights are used, and the number of spare channels."""
         super().__init__(**kwargs)
-        self.convolution, self.norm = convolution, norm
+        self.convolution, self.norm, self.spare = convolution, norm, spare
 
     def call(self, inputs):
         import tensorflow as tf
@@ -146,7 +162,25 @@ class NormalizedConvolution(keras.layers.Layer):
         scale = tf.cast(self.norm.gamma, tf.float64) * tf.math.rsqrt(variance + self.norm.epsilon)
         shift = tf.cast(self.norm.beta, tf.float64) - tf.matmul(mean, kernel) * scale
         weights = tf.cast(tf.concat([kernel * scale, shift], axis=1), tf.float32)
+        weights = tf.pad(weights, [[0, 0], [0, 0], [0, self.spare]])
         return tf.matmul(tf.concat([windows, tf.ones_like(windows[:, :, :1])], axis=2), weights)
+
+
+class SpacedConvolution(keras.layers.Layer):
+    """A convolution with a copy of its weights and spare channels, of zeros: (B, N, C) -> (B, T, C)."""
+
+    def __init__(self, convolution: keras.layers.Conv1D, inputs: int, outputs: int, **kwargs):
+        """Take the layer whose weights are copied, and the numbers of spare channels of input and output."""
+        import tensorflow as tf
+
+        super().__init__(**kwargs)
+        self.stride = convolution.strides[0]
+        self.kernel = tf.pad(convolution.kernel, [[0, 0], [0, inputs], [0, outputs]])
+        self.bias = tf.pad(convolution.bias, [[0, outputs]]) if convolution.use_bias else None
+
+    def call(self, features):
+        result = keras.ops.conv(features, self.kernel, strides=self.stride, padding="valid")
+        return result if self.bias is None else result + self.bias
 
 
 class GroupwiseConvolution(keras.layers.Layer):
@@ -221,15 +255,15 @@ class MatrixDense(keras.layers.Layer):
 
 
 class SpacedDense(MatrixDense):
-    """`MatrixDense` with a copy of its weights and `SPARE_UNITS` more columns, of zeros."""
+    """`MatrixDense` with a copy of its weights and `SPARE_COLUMNS` of zeros."""
 
     def __init__(self, dense: keras.layers.Dense, activation: Callable, **kwargs):
         """Take the layer whose weights are copied, and the activation to use instead of its own."""
         import tensorflow as tf
 
         super().__init__(dense, activation, **kwargs)
-        self.kernel = tf.pad(dense.kernel, [[0, 0], [0, SPARE_UNITS]])
-        self.bias = tf.pad(dense.bias, [[0, SPARE_UNITS]])
+        self.kernel = tf.pad(dense.kernel, [[0, 0], [0, SPARE_COLUMNS]])
+        self.bias = tf.pad(dense.bias, [[0, SPARE_COLUMNS]])
 
     def call(self, features):
         return _apply_dense(self, features, self.activation)[:, :, : self.dense.units]

@@ -45,16 +45,16 @@ def test_model_fused_for_training_gives_the_same_logits_and_gradients(golden_mod
 
 
 @pytest.mark.parametrize(
-    "many, slow_units", [(0, 1), (2**31 - 1, 2**31 - 1)], ids=["large arrays", "small arrays"]
+    "many, slow_step", [(0, 1), (2**31 - 1, 2**31 - 1)], ids=["large arrays", "small arrays"]
 )
-def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, many, slow_units):
+def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, many, slow_step):
     import tensorflow as tf
 
     from librispeech_clf.model import fused
 
     monkeypatch.setattr(fused, "SMALLEST_FUSED", many)
     monkeypatch.setattr(fused, "MOST_SCORES", many)
-    monkeypatch.setattr(fused, "SLOW_UNITS", slow_units)
+    monkeypatch.setattr(fused, "SLOW_STEP", slow_step)
     model = fused.fuse_for_inference(golden_model)
     changed = names_of_changed(model, golden_model)
     assert {
@@ -63,8 +63,11 @@ def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypat
         "layer_0_attention_norm",
         "positional_gelu",
     } <= changed
-    kind = fused.SpacedDense if slow_units == 1 else fused.MatrixDense
-    assert type(model.get_layer("layer_0_intermediate")) is kind
+    spaced = fused.SpacedDense, fused.SpacedConvolution
+    found = {name for name in changed if isinstance(model.get_layer(name), spaced)}
+    assert ("layer_0_intermediate" in found) == (slow_step == 1)
+    group_norm = any(layer.name == "feature_encoder_0_mask" for layer in model.layers)
+    assert ("feature_encoder_1_convolution" in found) == (slow_step == 1 and group_norm)
 
     audio = tf.constant(make_audio())
     compiled = tf.function(model)(audio)
@@ -74,12 +77,12 @@ def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypat
 def test_columns_added_to_a_kernel_do_not_show():
     import keras
 
-    dense = keras.layers.Dense(fused.SLOW_UNITS, activation="gelu", bias_initializer="random_normal")
+    dense = keras.layers.Dense(fused.SLOW_STEP, activation="gelu", bias_initializer="random_normal")
     features = np.random.default_rng(0).standard_normal((2, 9, 8), dtype=np.float32)
     expected = dense(features).numpy()
     spaced = fused.SpacedDense(dense, dense.activation)
     result = spaced(features).numpy()
-    assert spaced.kernel.shape == (8, fused.SLOW_UNITS + fused.SPARE_UNITS)
+    assert spaced.kernel.shape == (8, fused.SLOW_STEP + fused.SPARE_COLUMNS)
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
