@@ -104,8 +104,13 @@ def place_points(results: pd.DataFrame, latent_map: LatentMap) -> np.ndarray:
     return np.array(found, dtype=float).reshape(-1, 2)
 
 
-def place_vectors(results: pd.DataFrame, space: str) -> np.ndarray:
+def place_vectors(results: pd.DataFrame, space: str, *, seed: int = 0) -> np.ndarray:
     """Lay the vectors from which a map is made on the rows of the results table.
+
+    Args:
+        results: the results table.
+        space: the column of vectors.
+        seed: of the PCA.
 
     Returns:
         float64 (N, C) principal components, NaN for utterances without a vector.
@@ -113,13 +118,15 @@ def place_vectors(results: pd.DataFrame, space: str) -> np.ndarray:
     from librispeech_clf.evaluation.latent_maps import reduce_vectors
 
     vectors, rows = read_vectors(results, space)
-    reduced, _ = reduce_vectors(vectors)
+    reduced, _ = reduce_vectors(vectors, seed=seed)
     placed = np.full((len(results), reduced.shape[1]), np.nan)
     placed[rows] = reduced
     return placed
 
 
-def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str, path: Path) -> str:
+def draw_latent_map(
+    results: pd.DataFrame, latent_map: LatentMap, vectors: np.ndarray, *, column: str, path: Path
+) -> str:
     """Draw the latent map coloured by one metadata column.
 
     Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
@@ -127,6 +134,7 @@ def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str
     Args:
         results: the results table.
         latent_map: the map of its latent vectors.
+        vectors: as `place_vectors` returns them.
         column: a numeric or categorical column.
         path: the PNG to write.
 
@@ -138,7 +146,7 @@ def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str
     """
     if column not in results.columns or not results[column].notna().any():
         raise ValueError(f"{column}: the results hold no such column; evaluate with its metadata.")
-    points, vectors = place_points(results, latent_map), place_vectors(results, latent_map.space)
+    points = place_points(results, latent_map)
     figure, axes = make_figure()
     numbers = read_numbers(results[column])
     name = name_column(column)
@@ -385,9 +393,10 @@ def draw_all(
 
     results = results.reset_index(drop=True)
     latent_map = make_latent_map(results, space="latent", seed=seed)
+    vectors = place_vectors(results, "latent", seed=seed)
     lines = []
     for name, column in MAP_COLUMNS.items():
-        text = draw_latent_map(results, latent_map, column=column, path=folder / f"{name}.png")
+        text = draw_latent_map(results, latent_map, vectors, column=column, path=folder / f"{name}.png")
         lines.append(f"{name}.png: {text}")
     for name, row in zip(("long_utterance", "short_utterance"), choose_extremes(results), strict=True):
         utterance = find_utterance(str(results["split"][row]), str(results["utterance_id"][row]))

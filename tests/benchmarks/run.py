@@ -32,7 +32,7 @@ def measure_metadata() -> list[Row]:
 
 
 def measure_inference() -> list[Row]:
-    """Length-sorted batches against padding to 35 s; against torch where it is installed."""
+    """Length-sorted batches against padding to 35 s; against torch where it is installed: CPU seconds and clock."""
     import benchmark_inference
 
     from librispeech_clf.model.configuration import BASE
@@ -41,20 +41,20 @@ def measure_inference() -> list[Row]:
 
     model = build_wav2vec2(BASE)
     predict_one = compile_model(model)
-    pairs = {
+    ratios = {
         ("inference, test-clean's lengths", "padded to 35 s"): benchmark_inference.compare_with_padding(
             model, predict_one, 64, 1
         )
     }
     if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
         against = "transformers on torch, one by one"
-        pairs |= {
+        ratios |= {
             (f"inference, {seconds} s, {count} in a batch", against): pair
             for (seconds, count), pair in benchmark_inference.compare_with_torch(predict_one, 3).items()
         }
     return [
         (measured, f"{against} ({unit})", ratio)
-        for (measured, against), pair in pairs.items()
+        for (measured, against), pair in ratios.items()
         for unit, ratio in zip(("CPU seconds", "clock"), pair, strict=True)
     ]
 

@@ -69,15 +69,17 @@ def test_numbers_agree_along_the_map():
 )
 def test_latent_map(results, latent_map, tmp_path, column, expected):
     paths = tmp_path / "a.png", tmp_path / "b.png"
-    texts = [images.draw_latent_map(results, latent_map, column=column, path=path) for path in paths]
+    vectors = images.place_vectors(results, "latent")
+    texts = [images.draw_latent_map(results, latent_map, vectors, column=column, path=path) for path in paths]
     assert texts[0].startswith(expected)
     assert_small_image(paths[0])
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_missing_column_is_named(results, latent_map, tmp_path):
+    vectors = images.place_vectors(results, "latent")
     with pytest.raises(ValueError, match="text_nothing: the results hold no such column"):
-        images.draw_latent_map(results, latent_map, column="text_nothing", path=tmp_path / "x.png")
+        images.draw_latent_map(results, latent_map, vectors, column="text_nothing", path=tmp_path / "x.png")
     with pytest.raises(ValueError, match="record_gender: the results hold no such numbers"):
         images.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
 
