@@ -37,14 +37,16 @@ def test_unknown_gender_and_minutes_are_none(tmp_path):
 
 def test_row_that_does_not_fit_is_named_and_left_out(tmp_path):
     (tmp_path / "SPEAKERS.TXT").write_text("1 | F | own | 2 | Ada\nx | F\n3 | M | own | 1 | Ben\n")
-    with pytest.warns(UserWarning, match=r"SPEAKERS.TXT:2: expected 5 fields, got 'x | F'"):
+    with pytest.warns(
+        UserWarning, match=r"SPEAKERS.TXT: 1 row left out \(line 2: expected 5 fields, got 'x \| F'\)"
+    ):
         speakers = read_speakers(tmp_path)
     assert list(speakers) == [1, 3]
 
 
 def test_second_row_of_an_id_is_named_and_left_out(tmp_path):
     (tmp_path / "SPEAKERS.TXT").write_text("1 | F | own | 2 | Ada\n1 | M | own | 2 | Ben\n")
-    with pytest.warns(UserWarning, match="SPEAKERS.TXT:2: 1 occurs a second time"):
+    with pytest.warns(UserWarning, match="line 2: 1 occurs a second time"):
         speakers = read_speakers(tmp_path)
     assert speakers[1].name == "Ada"
 
@@ -65,6 +67,29 @@ def test_books_with_and_without_authors(tmp_path):
         1004: Book(1004, "Divine Comedy", "Dante | and others"),
         5: Book(5, "Poems", None),
     }
+
+
+def test_carriage_returns_within_a_row_are_white_space(tmp_path):
+    (tmp_path / "BOOKS.TXT").write_bytes(
+        b"1 | Books of the Bible\r Apocrypha | Many\r\n2 | One\r\rTwo\x0bThree | \n3|Four\xe2\x80\xa8Five|A\rB"
+    )
+    (tmp_path / "CHAPTERS.TXT").write_bytes(b"7|3|1.5|dev-clean|4|1|Chapter\r One|Books\rof it|2\n")
+    assert read_books(tmp_path) == {
+        1: Book(1, "Books of the Bible Apocrypha", "Many"),
+        2: Book(2, "One Two Three", ""),
+        3: Book(3, "Four Five", "A B"),
+    }
+    assert read_chapters(tmp_path)[7].title == "Chapter One"
+    assert read_chapters(tmp_path)[7].project_title == "Books of it|2"
+
+
+def test_rows_that_do_not_fit_are_counted_in_one_warning(tmp_path):
+    (tmp_path / "BOOKS.TXT").write_text("1|A|\n" + "no number|B|\n" * 7)
+    with pytest.warns(UserWarning) as caught:
+        assert list(read_books(tmp_path)) == [1]
+    assert len(caught) == 1
+    assert "7 rows left out (line 2: " in str(caught[0].message)
+    assert "line 6: expected 3 fields, got 'no number|B|'; and 2 more" in str(caught[0].message)
 
 
 def test_missing_tables_are_empty(tmp_path):
