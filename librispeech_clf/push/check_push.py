@@ -15,19 +15,20 @@ import sys
 import tempfile
 import venv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.push.manifest import PACKAGE, Collection, Manifest, collect, read_manifest
+from librispeech_clf.push.findings import Finding
+from librispeech_clf.push.manifest import Collection, Manifest, collect, read_manifest
+from librispeech_clf.push.requirements import check_requirements
 
 if TYPE_CHECKING:
     import rich.table
 
 LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out
 RESULT_PREFIX = "rehearsal: "
-REHEARSAL = f"{PACKAGE}/push/rehearsal.py"
+REHEARSAL = Path(__file__).with_name("rehearsal.py")
 PUSH_COMMANDS = """\
 Push it with today's leap command line:
     leap push -n NAME -m models/wav2vec.h5 -e     code and model, then evaluate
@@ -36,21 +37,6 @@ or with the older one:
     leap projects push models/wav2vec.h5          code and model
     leap code push                                code only
 """
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One row of the table.
-
-    Attributes:
-        what: What was checked.
-        problem: None when it passed, else the reason.
-        note: A remark on what passed.
-    """
-
-    what: str
-    problem: str | None
-    note: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +73,7 @@ def rehearse(root: Path, *, run: bool, install: bool) -> list[Finding]:
     """
     manifest = read_manifest(root / "leap.yaml")
     collection = collect(root, manifest)
-    findings = check_files(root, collection)
+    findings = [*check_files(root, collection), *check_requirements(root, manifest.entry_file)]
     if run and all(finding.problem is None for finding in findings):
         with tempfile.TemporaryDirectory(prefix="check-push-") as folder:
             findings += run_bundle(root, manifest, collection, Path(folder), install=install)
@@ -98,8 +84,12 @@ def check_files(root: Path, collection: Collection) -> list[Finding]:
     """Check that the bundle is complete and of a bearable size."""
     unmatched = "matches no file; create it or take the pattern out of include."
     missing = "is not in the bundle; add it to include in leap.yaml."
+    needless = (
+        "is in the bundle, but nothing the platform runs needs it; take it out of include in leap.yaml."
+    )
     findings = [Finding(f"pattern {pattern}", unmatched) for pattern in collection.unmatched]
-    findings += [Finding(file, missing) for file in collection.missing_modules]
+    findings += [Finding(file, missing) for file in collection.missing]
+    findings += [Finding(file, needless) for file in collection.needless]
     absent = [file for file in collection.files if not (root / file).is_file()]
     findings += [Finding(file, "does not exist.") for file in absent]
     present = [root / file for file in collection.files if file not in absent]
@@ -154,7 +144,7 @@ def run_rehearsal(
     environment = {name: value for name, value in os.environ.items() if name not in (*names, "PYTHONPATH")}
     environment |= {"TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["IS_TENSORLEAP_PLATFORM"] = str(on_platform).lower()
-    command = [str(python), "-I", str(bundle / REHEARSAL), str(bundle), "--entry-file", entry_file]
+    command = [str(python), "-I", str(REHEARSAL), str(bundle), "--entry-file", entry_file]
     command += ["--without", str(without)] if without else []
     done = subprocess.run(
         command,

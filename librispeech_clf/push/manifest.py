@@ -1,7 +1,8 @@
 """The platform manifest leap.yaml, and the files that a push collects by it.
 
 In: leap.yaml and the project's folder. Out: paths relative to that folder, chosen as the leap command line
-does: everything an `include` pattern matches, less what `exclude` matches, and always the entry file.
+does: everything an `include` pattern matches, less what `exclude` matches, and always the entry file; and how
+they differ from what the entry file imports and reads.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
+from librispeech_clf.push.closure import PACKAGE, compute_closure, list_data_files
+
 MANIFEST_KEYS = ("projectId", "secretId", "branch", "entryFile", "include", "exclude", "pythonVersion")
-PACKAGE = "librispeech_clf"
-MODULE_SUFFIXES = (".py", ".yaml", ".yml")
 MEANINGS = {
     "**/": "(?:.*/)?",
     "/**": "(?:/.*)?",
@@ -52,12 +53,14 @@ class Collection:
     Attributes:
         files: Paths relative to the project's folder, sorted.
         unmatched: `include` patterns that match no file.
-        missing_modules: Modules and settings of the package that are not among the files.
+        missing: Modules that the entry file imports and data they read, not among the files.
+        needless: Files of the package that are among them for nothing.
     """
 
     files: tuple[str, ...]
     unmatched: tuple[str, ...]
-    missing_modules: tuple[str, ...]
+    missing: tuple[str, ...]
+    needless: tuple[str, ...]
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -91,6 +94,9 @@ def collect(root: Path, manifest: Manifest) -> Collection:
 
     Returns:
         The files, and what is wrong with them.
+
+    Raises:
+        ValueError: A pattern has no end, or a module is not valid Python.
     """
     matches = {pattern: find_files(root, pattern) for pattern in manifest.include or ("**",)}
     excluded = [compile_pattern(pattern) for pattern in manifest.exclude]
@@ -98,13 +104,11 @@ def collect(root: Path, manifest: Manifest) -> Collection:
     chosen = {file for file in matched if not any(rule.match(file) for rule in excluded)}
     chosen.add(manifest.entry_file)
     unmatched = tuple(pattern for pattern, files in matches.items() if not files)
-    return Collection(tuple(sorted(chosen)), unmatched, tuple(sorted(set(list_modules(root)) - chosen)))
-
-
-def list_modules(root: Path) -> list[str]:
-    """List the package's modules and settings, relative to the project's folder."""
-    paths = (root / PACKAGE).rglob("*")
-    return sorted(path.relative_to(root).as_posix() for path in paths if path.suffix in MODULE_SUFFIXES)
+    needed = {*compute_closure(root, manifest.entry_file).files, *list_data_files(root)}
+    ours = {file for file in chosen if file.startswith(f"{PACKAGE}/")}
+    return Collection(
+        tuple(sorted(chosen)), unmatched, tuple(sorted(needed - chosen)), tuple(sorted(ours - needed))
+    )
 
 
 def find_files(root: Path, pattern: str) -> set[str]:

@@ -1,7 +1,5 @@
 """The rehearsal end to end: what passes, what fails, and what it says."""
 
-import shutil
-
 import pytest
 import yaml
 
@@ -12,13 +10,10 @@ from librispeech_clf.push.manifest import Collection
 
 @pytest.fixture
 def project(tmp_path):
-    """A project whose package is the push rehearsal alone; its entry file is still to be written."""
-    files = ("__init__.py", "configuration.py", "push/__init__.py", "push/rehearsal.py")
-    for name in files:
-        target = tmp_path / "librispeech_clf" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT_ROOT / "librispeech_clf" / name, target)
-    (tmp_path / "requirements.txt").write_text("")
+    """A project of an empty package; its entry file is still to be written."""
+    for name in ("librispeech_clf/__init__.py", "librispeech_clf/part.py", "requirements.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
     write_manifest(tmp_path, ["librispeech_clf/**/*.py", "requirements.txt"])
     return tmp_path
 
@@ -39,10 +34,16 @@ def test_project_passes(capsys):
 
 
 def test_removed_module_fails_by_name(project, capsys):
-    (project / "leap_binder.py").write_text("")
-    write_manifest(project, ["librispeech_clf/*.py", "librispeech_clf/push/__init__.py"])
+    (project / "leap_binder.py").write_text("from librispeech_clf import part\n")
+    write_manifest(project, ["librispeech_clf/__init__.py"])
     assert check_push.main(["--root", str(project)]) == 1
-    assert "librispeech_clf/push/rehearsal.py: is not in the bundle" in capsys.readouterr().err
+    assert "librispeech_clf/part.py: is not in the bundle" in capsys.readouterr().err
+
+
+def test_module_that_nothing_imports_fails_by_name(project, capsys):
+    (project / "leap_binder.py").write_text("import librispeech_clf\n")
+    assert check_push.main(["--root", str(project)]) == 1
+    assert "librispeech_clf/part.py: is in the bundle, but nothing" in capsys.readouterr().err
 
 
 def test_pattern_without_a_match_fails(project, capsys):
@@ -63,7 +64,7 @@ def test_no_manifest_fails(tmp_path, capsys):
 
 
 def test_bundle_sees_nothing_of_the_project(project, capsys):
-    (project / "leap_binder.py").write_text("import librispeech_clf.vocabulary\n")
+    (project / "leap_binder.py").write_text("import librispeech_clf.part, librispeech_clf.vocabulary\n")
     assert check_push.main(["--root", str(project)]) == 1
     assert "No module named 'librispeech_clf.vocabulary'" in capsys.readouterr().err
 
@@ -71,7 +72,7 @@ def test_bundle_sees_nothing_of_the_project(project, capsys):
 def test_large_bundle_is_warned_of(tmp_path):
     with (tmp_path / "large.h5").open("wb") as file:
         file.truncate(check_push.LARGE_BUNDLE_BYTES)
-    (finding,) = check_push.check_files(tmp_path, Collection(("large.h5",), (), ()))
+    (finding,) = check_push.check_files(tmp_path, Collection(("large.h5",), (), (), ()))
     assert finding.problem is None
     assert finding.note.startswith("1 files, 209.7 MB; WARNING: above 200 MB")
 

@@ -3,9 +3,10 @@
 import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.push.manifest import Manifest, collect, compile_pattern, list_modules, read_manifest
+from librispeech_clf.push.closure import compute_closure, list_data_files
+from librispeech_clf.push.manifest import Manifest, collect, compile_pattern, read_manifest
 
-MODULES = list_modules(PROJECT_ROOT)
+NEEDED = [*compute_closure(PROJECT_ROOT, "leap_binder.py").files, *list_data_files(PROJECT_ROOT)]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,8 @@ def test_include_less_exclude_and_always_the_entry_file(project):
         "librispeech_clf/__init__.py",
         "librispeech_clf/a.py",
     )
-    assert (collection.unmatched, collection.missing_modules) == ((), ())
+    assert (collection.unmatched, collection.missing) == ((), ())
+    assert collection.needless == ("librispeech_clf/__init__.py", "librispeech_clf/a.py")
 
 
 def test_no_include_means_everything(project):
@@ -102,19 +104,21 @@ def test_projects_manifest_has_the_keys_in_the_command_lines_order():
     assert lines[-1] == "pythonVersion: py311"
 
 
-def test_projects_manifest_is_complete_and_holds_nothing_else():
-    manifest = read_manifest(PROJECT_ROOT / "leap.yaml")
-    files = collect(PROJECT_ROOT, manifest).files
-    assert set(MODULES) <= set(files)
-    others = {file for file in set(files) - set(MODULES) if "/bundled/" not in file}
-    assert others - {"models/wav2vec.h5"} == {"leap_binder.py", "requirements.txt"}
-    assert not [file for file in files if file.endswith(".md") or "/template/" in file or "/texts/" in file]
+def test_projects_manifest_sends_what_the_entry_file_needs_and_nothing_else():
+    collection = collect(PROJECT_ROOT, read_manifest(PROJECT_ROOT / "leap.yaml"))
+    assert (collection.missing, collection.needless, collection.unmatched) == ((), (), ())
+    assert set(collection.files) == {*NEEDED, "models/wav2vec.h5", "requirements.txt"}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_removed_from_include_is_named(module):
+@pytest.mark.parametrize("file", NEEDED)
+def test_file_removed_from_include_is_named(file):
     manifest = read_manifest(PROJECT_ROOT / "leap.yaml")
-    patterns = [pattern for pattern in manifest.include if not pattern.startswith("librispeech_clf/**")]
-    remaining = [name for name in MODULES if name != module]
-    removed = Manifest(manifest.entry_file, (*patterns, *remaining), ())
-    assert collect(PROJECT_ROOT, removed).missing_modules == (module,)
+    removed = Manifest("leap_binder.py", manifest.include, (*manifest.exclude, file))
+    assert collect(PROJECT_ROOT, removed).missing == (() if file == "leap_binder.py" else (file,))
+
+
+@pytest.mark.parametrize("file", ["evaluation/store.py", "model/train.py", "corpus/bundled/CARD.md"])
+def test_file_of_the_local_wing_is_needless(file):
+    manifest = read_manifest(PROJECT_ROOT / "leap.yaml")
+    added = Manifest("leap_binder.py", (*manifest.include, f"librispeech_clf/{file}"), manifest.exclude)
+    assert collect(PROJECT_ROOT, added).needless == (f"librispeech_clf/{file}",)
