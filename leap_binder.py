@@ -74,6 +74,18 @@ def read_waveform(utterance: Utterance) -> np.ndarray:
     return audio_reading.read_waveform(utterance, sampling_rate=configuration().audio.sampling_rate)
 
 
+def read_transcript(utterance: Utterance) -> str:
+    """Return the transcript as labels, counts and readability have it."""
+    return vocabulary.normalize_transcript(utterance.text, configuration().text.normalize)
+
+
+def encode_labels(utterance: Utterance) -> np.ndarray:
+    """Return the transcript's label ids, int32 (L,)."""
+    return vocabulary.encode(
+        utterance.text, utterance_id=utterance.id, normalization=configuration().text.normalize
+    )
+
+
 def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
     """Return metadata types as code-loader names them."""
     return {key: DatasetMetadataType[name] for key, name in types.items()}
@@ -110,7 +122,7 @@ def encode_audio(utterance_id: str, preprocess_response: PreprocessResponse) -> 
 def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
     """Return the CTC labels: float32 (max_letters,), label ids, then zeros."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    labels = vocabulary.encode(utterance.text, utterance_id=utterance.id)
+    labels = encode_labels(utterance)
     return vocabulary.pad_labels(
         labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id
     )
@@ -120,8 +132,7 @@ def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse
 def encode_transcript_size(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
     """Return the transcript's letters (spaces included, as CTC counts them) and words: float32 (2,)."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    labels = vocabulary.encode(utterance.text, utterance_id=utterance.id)
-    return np.array([len(labels), len(utterance.text.split())], np.float32)
+    return np.array([len(encode_labels(utterance)), len(read_transcript(utterance).split())], np.float32)
 
 
 # Model
@@ -216,20 +227,21 @@ def signal_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
     utterance = preprocess_response.data.utterance(utterance_id)
     sampling_rate = configuration().audio.sampling_rate
     return signal.signal_metadata(
-        read_waveform(utterance), sampling_rate=sampling_rate, transcript=utterance.text
+        read_waveform(utterance), sampling_rate=sampling_rate, transcript=read_transcript(utterance)
     )
 
 
 @tensorleap_metadata("text", metadata_type=typed(text.TEXT_METADATA_TYPES))
 def text_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Count words and letters."""
-    return text.text_metadata(preprocess_response.data.utterance(utterance_id).text)
+    return text.text_metadata(read_transcript(preprocess_response.data.utterance(utterance_id)))
 
 
 @tensorleap_metadata("readability", metadata_type=typed(readability.READABILITY_METADATA_TYPES))
 def readability_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Grade the transcript's difficulty."""
-    return readability.readability_metadata(preprocess_response.data.utterance(utterance_id).text)
+    transcript = read_transcript(preprocess_response.data.utterance(utterance_id))
+    return readability.readability_metadata(transcript)
 
 
 @tensorleap_metadata("record", metadata_type=typed(record.RECORD_METADATA_TYPES))

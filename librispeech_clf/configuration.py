@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from librispeech_clf.vocabulary import NORMALIZATIONS, STRICT
+
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent
 SOURCES = ("sample", "openslr", "huggingface", "files")
@@ -24,6 +26,7 @@ SOURCE_VARIABLE = "LIBRISPEECH_SOURCE"
 ROOT_VARIABLE = "LIBRISPEECH_ROOT"
 SUBSETS_VARIABLE = "LIBRISPEECH_SUBSETS"
 MODEL_VARIABLE = "LIBRISPEECH_MODEL"
+NORMALIZE_VARIABLE = "LIBRISPEECH_NORMALIZE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,13 +88,16 @@ class TextConfiguration:
 
     Attributes:
         max_letters: The longest transcript in letters, spaces included.
+        normalize: "strict" refuses punctuation, "letters" takes it out.
     """
 
     max_letters: int
+    normalize: str = STRICT
 
     def __post_init__(self) -> None:
-        """Refuses numbers below one."""
+        """Refuses numbers below one and normalisations that do not exist."""
         _require_positive("text.max_letters", self.max_letters)
+        _refuse_unknown("text.normalize", [self.normalize], NORMALIZATIONS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,9 +158,10 @@ def load_configuration(
 
     Args:
         path: A YAML file in the form of the package's config.yaml, which is read when it is None.
-        environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT and LIBRISPEECH_MODEL override the file; LIBRISPEECH_SUBSETS,
-            names separated by commas, become the subsets of training, validation and test alike (code-loader asks
-            for all three), so that one subset can be evaluated where only that one is on the disk.
+        environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT, LIBRISPEECH_MODEL and LIBRISPEECH_NORMALIZE override
+            the file; LIBRISPEECH_SUBSETS, names separated by commas, become the subsets of training, validation
+            and test alike (code-loader asks for all three), so that one subset can be evaluated where only that
+            one is on the disk.
 
     Returns:
         The settings; relative paths of the file start at the project root.
@@ -176,6 +183,9 @@ def load_configuration(
     if environment.get(MODEL_VARIABLE):
         model = ModelFileConfiguration(path=Path(environment[MODEL_VARIABLE]).expanduser().absolute())
         configuration = dataclasses.replace(configuration, model=model)
+    if environment.get(NORMALIZE_VARIABLE):
+        text = dataclasses.replace(configuration.text, normalize=environment[NORMALIZE_VARIABLE])
+        configuration = dataclasses.replace(configuration, text=text)
     return configuration
 
 
@@ -192,11 +202,18 @@ def _build(record_type: type, values: Any, place: str) -> Any:
         raise ValueError(f"{place}: expected a mapping, got {values!r}.")
     field_types = typing.get_type_hints(record_type)
     _refuse_unknown(place, values, tuple(field_types))
-    missing = [name for name in field_types if name not in values]
+    optional = {
+        field.name for field in dataclasses.fields(record_type) if field.default is not dataclasses.MISSING
+    }
+    missing = [name for name in field_types if name not in values and name not in optional]
     if missing:
         raise ValueError(f"{place}: missing {', '.join(missing)}.")
     return record_type(
-        **{name: _convert(kind, values[name], f"{place}: {name}") for name, kind in field_types.items()}
+        **{
+            name: _convert(kind, values[name], f"{place}: {name}")
+            for name, kind in field_types.items()
+            if name in values
+        }
     )
 
 

@@ -16,6 +16,7 @@ from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.metadata.readability import readability_metadata
+from librispeech_clf.vocabulary import STRICT, normalize_transcript
 
 if TYPE_CHECKING:
     import rich.table
@@ -52,11 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--root", help="folder of the data (default: the configured one)")
     options = parser.parse_args(arguments)
-    corpus = load_configuration().with_corpus(source=options.source, root=options.root).corpus
+    configuration = load_configuration().with_corpus(source=options.source, root=options.root)
+    corpus, normalization = configuration.corpus, configuration.text.normalize
     statistics, missing = [], []
     for state in corpus.subsets_by_state:
         try:
-            statistics.append(describe_split(load_split(corpus, state)))
+            statistics.append(describe_split(load_split(corpus, state), normalization))
         except FileNotFoundError as error:
             missing.append(f"{state}: {error}")
     if statistics:
@@ -66,20 +68,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(1)
 
 
-def describe_split(split: Split) -> SplitStatistics:
+def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics:
     """Count what a split holds; reads the audio files' headers, not their samples."""
     utterances = [split.utterance(utterance_id) for utterance_id in split.ids]
     genders: dict[int, str] = {}
     for utterance in utterances:
         speaker = split.speaker(utterance)
         genders[utterance.speaker_id] = (speaker.gender if speaker else None) or "?"
-    scores = [readability_metadata(utterance.text)["dale_chall_score"] for utterance in utterances]
+    texts = [normalize_transcript(utterance.text, normalization) for utterance in utterances]
+    scores = [readability_metadata(text)["dale_chall_score"] for text in texts]
     return SplitStatistics(
         name=split.name,
         utterances=len(utterances),
         seconds=tuple(read_length(utterance) for utterance in utterances),
         speakers={gender: list(genders.values()).count(gender) for gender in sorted(set(genders.values()))},
-        words=tuple(len(utterance.text.split()) for utterance in utterances),
+        words=tuple(len(text.split()) for text in texts),
         readability=tuple(score for score in scores if score is not None),
     )
 

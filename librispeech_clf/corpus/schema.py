@@ -130,6 +130,11 @@ class Split:
         return self.dataset.select_columns(["id"]).with_format("arrow")[:].column("id").to_pylist()
 
     @cached_property
+    def texts(self) -> list[str]:
+        """The transcripts as the corpus has them, in the dataset's order; reads no audio."""
+        return self.dataset.select_columns(["text"]).with_format("arrow")[:].column("text").to_pylist()
+
+    @cached_property
     def _rows(self) -> dict[str, int]:
         rows = {utterance_id: row for row, utterance_id in enumerate(self.ids)}
         if len(rows) < len(self.ids):

@@ -26,6 +26,7 @@ from librispeech_clf.configuration import (
     load_configuration,
 )
 from librispeech_clf.evaluation import plan
+from librispeech_clf.vocabulary import describe_normalization
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console = Console()
         with console.status("Opening corpus and model"):
             run = open_run(options, configuration, request)
+        changes = describe_normalization(run.engine.split.texts, configuration.text.normalize)
+        if changes:
+            console.print(changes, markup=False, soft_wrap=True)
         evaluate_windows(run, console)
         analysis = report(run, options, console)
     except (OSError, ValueError, ImportError) as error:

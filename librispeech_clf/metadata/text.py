@@ -7,7 +7,7 @@ an apostrophe.
 
 from collections import Counter
 
-from librispeech_clf.vocabulary import LETTERS
+from librispeech_clf.vocabulary import LETTERS, normalize_transcript
 
 TEXT_METADATA_TYPES: dict[str, str] = {
     "word_count": "int",
@@ -33,8 +33,8 @@ def text_metadata(transcript: str) -> dict[str, float | int | str | None]:
 
     Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of letters
     that are equally frequent the first in the alphabet is named; the least frequent letter is the rarest that
-    occurs. Letters out of the vocabulary are signs that the model cannot emit: digits, punctuation, accented
-    letters.
+    occurs. Letters out of the vocabulary are signs that the model cannot emit: digits, punctuation, letters of
+    other alphabets. The transcript is normalised first, as the labels are, so accents do not count.
 
     Args:
         transcript: any text.
@@ -43,8 +43,9 @@ def text_metadata(transcript: str) -> dict[str, float | int | str | None]:
         One value per key of `TEXT_METADATA_TYPES`. An empty transcript has counts of 0 and `None` for word
         lengths and for most and least frequent letter.
     """
-    lengths = [len(word) for word in transcript.split()]
-    signs = Counter("".join(transcript.upper().split()))
+    words = normalize_transcript(transcript).split()
+    lengths = [len(word) for word in words]
+    signs = Counter("".join(words))
     letters = {sign: count for sign, count in signs.items() if sign != APOSTROPHE}
     most = min(letters, key=lambda letter: (-letters[letter], letter), default=None)
     least = min(letters, key=lambda letter: (letters[letter], letter), default=None)
