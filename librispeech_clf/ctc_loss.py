@@ -33,7 +33,7 @@ def ctc_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Returns:
         float32 (B,), in [0, LARGEST_LOSS]. LARGEST_LOSS where the transcript has more letters (counting one
-        more between equal neighbours) than there are valid frames, and where the logits hold NaN.
+        more between equal neighbours) than there are valid frames, and where the logits hold NaN anywhere.
 
     Raises:
         ValueError: batch sizes differ, or a label id is outside of the vocabulary.
@@ -59,6 +59,8 @@ def _check(logits: np.ndarray, labels: np.ndarray) -> None:
 def _utterance_loss(logits: np.ndarray, labels: np.ndarray) -> float:
     frames = log_probabilities(logits)
     letters = labels[labels != BLANK]
+    if np.isnan(logits).any() or np.isnan(frames).any():
+        return LARGEST_LOSS
     if not len(frames):
         return LARGEST_LOSS if len(letters) else 0.0
     loss = -_compiled_log_likelihood()(frames, letters)

@@ -2,7 +2,8 @@
 
 Logits are (T, V) of any float type; one leading axis of 1 is dropped. The model forces the frames of the
 padding to the blank (blank +1e4, all others -1e4); `valid_frames` finds them and everything here leaves them
-out. T frames, V vocabulary.
+out. A frame that holds NaN is no padding: it says nothing, so it counts as a valid frame without a letter, and
+whatever depends on its probabilities is NaN. T frames, V vocabulary.
 """
 
 import math
@@ -106,11 +107,13 @@ def valid_frames(logits: np.ndarray) -> int:
         logits: float (T, V) or (1, T, V).
 
     Returns:
-        Number of frames in [0, T]; 0 if all frames are forced or there are none.
+        Number of frames in [0, T]; 0 if all frames are forced or there are none. Frames with NaN are not
+        forced.
     """
     logits = drop_batch_axis(logits, dimensions=2)
     letters = np.delete(logits, BLANK, axis=1)
-    free = (logits[:, BLANK] < _FORCED_THRESHOLD) | (letters > -_FORCED_THRESHOLD).any(axis=1)
+    forced = (logits[:, BLANK] >= _FORCED_THRESHOLD) & (letters <= -_FORCED_THRESHOLD).all(axis=1)
+    free = ~forced
     return int(np.flatnonzero(free)[-1]) + 1 if free.any() else 0
 
 
@@ -121,11 +124,12 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
         logits: float (T, V) or (1, T, V).
 
     Returns:
-        float32 (valid frames, V), values <= 0.
+        float32 (valid frames, V), values <= 0; NaN throughout a frame that holds NaN or plus infinity.
     """
     logits = drop_batch_axis(logits, dimensions=2)
     valid = logits[: valid_frames(logits)].astype(np.float32)
-    shifted = valid - valid.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        shifted = valid - valid.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
@@ -152,7 +156,7 @@ def greedy_confidence(logits: np.ndarray) -> float:
         logits: float (T, V) or (1, T, V).
 
     Returns:
-        A number <= 0; 0 is certain.
+        A number <= 0; 0 is certain; NaN where a valid frame holds NaN.
     """
     frames = log_probabilities(logits)
     path = _greedy_path(logits)
@@ -219,7 +223,7 @@ def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:
 
     Returns:
         At most `beam_width` hypotheses, most probable first; for zero frames the empty one, of
-        log-probability 0.
+        log-probability 0. Frames that hold NaN are passed over.
 
     Raises:
         ValueError: `beam_width` is below 1.
@@ -227,7 +231,8 @@ def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:
     if beam_width < 1:
         raise ValueError(f"beam_width must be at least 1; received {beam_width}.")
     beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
-    for frame in log_probabilities(logits).astype(np.float64):
+    frames = log_probabilities(logits).astype(np.float64)
+    for frame in frames[~np.isnan(frames).any(axis=1)]:
         beam = dict(sorted(_extend(beam, frame).items(), key=_total, reverse=True)[:beam_width])
     return [Hypothesis(prefix, float(np.logaddexp(*ends))) for prefix, ends in beam.items()]
 
@@ -246,9 +251,10 @@ def beam_search_text(logits: np.ndarray, *, beam_width: int) -> str:
 
 
 def _greedy_path(logits: np.ndarray) -> np.ndarray:
-    """Return the most probable label of each valid frame, int (valid frames,)."""
+    """Return the most probable label of each valid frame, int (valid frames,); the blank where one is NaN."""
     logits = drop_batch_axis(logits, dimensions=2)
-    return logits[: valid_frames(logits)].argmax(axis=1)
+    valid = logits[: valid_frames(logits)]
+    return np.where(np.isnan(valid).any(axis=1), BLANK, valid.argmax(axis=1))
 
 
 def _runs(path: np.ndarray) -> list[tuple[int, int, int]]:

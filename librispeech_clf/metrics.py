@@ -161,7 +161,7 @@ def confidence(logits: np.ndarray) -> np.ndarray:
         logits: float (B, T, V).
 
     Returns:
-        float32 (B,), <= 0; 0 is certain.
+        float32 (B,), <= 0; 0 is certain; NaN, no confidence, where an utterance's logits hold NaN.
     """
     return np.array([greedy_confidence(frames) for frames in logits], np.float32)
 

@@ -117,6 +117,18 @@ def test_finite_for_extreme_logits() -> None:
     np.testing.assert_array_equal(ctc_loss(logits, np.array([[5, 6]] * 2)), [LARGEST_LOSS] * 2)
 
 
+@pytest.mark.parametrize("frame", [0, 2, 5])
+@pytest.mark.parametrize("label", [0, 5, 31])
+def test_nan_anywhere_is_the_largest_loss(frame: int, label: int) -> None:
+    logits = np.zeros((2, 6, 32), np.float16)
+    logits[0, frame, label] = np.nan
+    losses = ctc_loss(logits, np.array([[5, 6]] * 2)).astype(np.float16)
+    assert losses[0] == LARGEST_LOSS
+    assert 0 < losses[1] < LARGEST_LOSS
+    logits[0] = np.nan
+    np.testing.assert_array_equal(ctc_loss(logits[:1], np.array([[0, 0]])), [LARGEST_LOSS])
+
+
 def test_wrong_batches_are_refused() -> None:
     with pytest.raises(ValueError, match=r"one batch size; received \(2, 5, 32\) and \(3, 4\)"):
         ctc_loss(np.zeros((2, 5, 32)), np.zeros((3, 4)))

@@ -185,3 +185,20 @@ def test_beam_search_finds_more_than_the_greedy_path() -> None:
 def test_beam_width_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="beam_width must be at least 1; received 0"):
         beam_search(path_logits("A"), beam_width=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("where", [slice(0, 1), slice(-3, None), slice(None)])
+def test_nan_is_no_padding_and_no_certainty(dtype: type, where: slice) -> None:
+    logits = path_logits("H_I___").astype(dtype)
+    logits[where] = np.nan
+    assert valid_frames(pad(logits, 4)) == len(logits)
+    assert math.isnan(greedy_confidence(pad(logits, 4)))
+
+
+def test_frames_with_nan_say_nothing() -> None:
+    logits = path_logits("HH_EY")
+    logits[1, 7] = np.nan
+    assert greedy_text(logits) == beam_search_text(logits, beam_width=4) == "HEY"
+    assert beam_search(np.full((3, 32), np.nan), beam_width=4)[0].text == ""
+    assert [word.text for word in greedy_words(logits, frame_duration_s=0.02)] == ["HEY"]

@@ -147,3 +147,11 @@ def test_confidence_prefers_certain_logits() -> None:
     unsure[:10] *= 0.3
     scores = confidence(np.stack([certain, unsure, perfect_logits("")]))
     assert scores[1] < scores[0] < scores[2] == 0
+
+
+def test_logits_of_nan_have_no_confidence() -> None:
+    logits = np.stack([perfect_logits("HELLO")] * 2)
+    logits[0, -1] = np.nan
+    scores = confidence(logits)
+    assert np.isnan(scores[0])
+    assert scores[1] <= 0

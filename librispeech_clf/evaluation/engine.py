@@ -154,7 +154,7 @@ class Engine:
         lengths = [count_samples(sample.inputs[self.input_name]) for _, sample in encoded]
         for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
             logits, latent = self._infer([encoded[index][1] for index in batch], [lengths[i] for i in batch])
-            yield self._score([encoded[index] for index in batch], logits, latent)
+            yield self._score_finite([encoded[index] for index in batch], logits, latent)
 
     def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
         """Get the samples; rows of those that fail."""
@@ -182,6 +182,21 @@ class Engine:
         longest = max(1, *frames)
         own = [pad_logits(rows[:count], frames=longest) for rows, count in zip(logits, frames, strict=True)]
         return np.stack(own), latent
+
+    def _score_finite(
+        self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
+    ) -> list[Row]:
+        """Score the utterances of a batch whose logits are numbers; the others fail, each by its name."""
+        broken = ~np.isfinite(logits).all(axis=2)
+        finite = np.flatnonzero(~broken.any(axis=1))
+        failed = [
+            self._fail(task, _refuse_logits(task, frames))
+            for (task, _), frames in zip(encoded, broken, strict=True)
+            if frames.any()
+        ]
+        if not len(finite):
+            return failed
+        return failed + self._score([encoded[index] for index in finite], logits[finite], latent[finite])
 
     def _score(
         self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
@@ -277,6 +292,13 @@ class Engine:
     def schema(self) -> pyarrow.Schema:
         """Columns of the results table, from what is registered."""
         return make_schema(self.wires, self.loader)
+
+
+def _refuse_logits(task: Task, broken: np.ndarray) -> ValueError:
+    return ValueError(
+        f"{task.utterance_id}: logits must be finite; frames with NaN or infinity received: "
+        f"{np.count_nonzero(broken)}. Look at the model's weights, and at this recording's audio."
+    )
 
 
 def open_loader(project_root: Path) -> Any:

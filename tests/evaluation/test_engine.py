@@ -159,6 +159,27 @@ def test_utterance_that_spoils_a_batch_fails_alone():
     assert rows["one"]["word_hits"] == rows["three"]["word_hits"] == 1
 
 
+def test_utterance_whose_logits_are_nan_fails_by_its_name():
+    texts = {"one": "SAME LENGTH", "two": "NO", "three": "A THIRD ONE"}
+    engine = make_engine(FakeLoader(texts))
+    sound = evaluate(make_engine(FakeLoader(texts)), texts)
+    predict = engine.model.predict
+
+    def break_second(audio):
+        logits, latent = predict(audio)
+        logits[audio.sum(axis=1) == 320 * 5, 1] = np.nan
+        return logits, latent
+
+    engine.model = Model(break_second, engine.model.count_frames)
+    rows = evaluate(engine, texts)
+    assert rows["two"]["error"] == (
+        "two: logits must be finite; frames with NaN or infinity received: 1. "
+        "Look at the model's weights, and at this recording's audio."
+    )
+    assert (rows["two"]["reference"], "word_hits" in rows["two"]) == ("", False)
+    assert [rows[name] for name in ("one", "three")] == [sound[name] for name in ("one", "three")]
+
+
 @pytest.mark.parametrize("name", REGISTERED)
 def test_results_over_the_longest_utterance_equal_those_over_all_frames(name):
     """The engine's shortcut: metrics see the batch's longest utterance, the platform 1,757 frames."""
