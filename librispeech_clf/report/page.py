@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.report import payload as payloads
+from librispeech_clf.report.playback import is_mp3, make_playable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,8 @@ def write_page(
         path: the HTML file to write; its folder is made when missing, the file appears whole or not at all.
         results: one row per utterance, as in results.parquet.
         analysis: optional sections, see `payload.build_payload`.
-        audio: gives the WAV, FLAC or Ogg file of an utterance id as bytes, or None where there is none.
+        audio: gives the audio file of an utterance id as bytes, or None where there is none. Only what
+            decodes as audio gets into the page, as FLAC where browsers do not play its container.
         other: results of a second run, for the comparison.
         title: heading of the page.
         description: what the run was, as name and value.
@@ -150,11 +152,16 @@ def collect_audio(
         content = audio(utterance_id) if audio else None
         if not content:
             continue
-        total += len(content)
+        playable = make_playable(content)
+        held = playable.pop("content", None)
+        if held is None:
+            blocks.append({"row": row, **playable})
+            continue
+        total += len(held)
         if total > audio_limit_bytes:
             return None
-        data = base64.b64encode(content).decode("ascii")
-        blocks.append({"row": row, "type": guess_audio_type(content)[1], "data": data, **picture_of(content)})
+        data = base64.b64encode(held).decode("ascii")
+        blocks.append({"row": row, "type": guess_audio_type(held)[1], "data": data, **playable})
     return blocks
 
 
@@ -173,10 +180,13 @@ def write_audio_folder(folder: Path, ids: Sequence[str], audio: AudioProvider) -
         if not content:
             scripts.append("")
             continue
-        suffix, kind = guess_audio_type(content)
         name = f"audio/{name_file(row, utterance_id)}"
-        (folder / f"{name}.{suffix}").write_bytes(content)
-        block = {"row": row, "type": kind, "address": f"{name}.{suffix}", **picture_of(content)}
+        block = {"row": row, **make_playable(content)}
+        held = block.pop("content", None)
+        if held is not None:
+            suffix, kind = guess_audio_type(held)
+            (folder / f"{name}.{suffix}").write_bytes(held)
+            block |= {"type": kind, "address": f"{name}.{suffix}"}
         (folder / f"{name}.js").write_text(f"receiveAudio({escape_json(block)});\n", encoding="utf-8")
         scripts.append(f"{name}.js")
     return scripts
@@ -186,22 +196,17 @@ def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
     """Remove from `audio/` what an earlier report left there and this one does not name; other files stay."""
     kept = {Path(script).stem for script in scripts}
     for path in folder.glob("*"):
-        if re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|js)", path.name, re.ASCII) and path.stem not in kept:
+        if (
+            re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|mp3|js)", path.name, re.ASCII)
+            and path.stem not in kept
+        ):
             path.unlink()
 
 
-def picture_of(content: bytes) -> dict[str, Any]:
-    """Draw waveform and spectrogram of an audio file, or say why it cannot be read."""
-    from librispeech_clf.report import pictures
-
-    try:
-        return {"picture": pictures.draw_picture(content)}
-    except (RuntimeError, ValueError) as error:
-        return {"problem": f"The audio cannot be drawn: {error}"}
-
-
 def guess_audio_type(content: bytes) -> tuple[str, str]:
-    """Name file suffix and media type from the first four bytes; WAV when unknown."""
+    """Name file suffix and media type from the first bytes; WAV when unknown."""
+    if is_mp3(content):
+        return "mp3", "audio/mpeg"
     return AUDIO_TYPES.get(content[:4], ("wav", "audio/wav"))
 
 

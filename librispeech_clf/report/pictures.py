@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from librispeech_clf.report.playback import Recording
+
 ENVELOPE_COLUMNS = 800
 SPECTROGRAM_COLUMNS = 800
 SPECTROGRAM_ROWS = 128
@@ -22,30 +24,35 @@ DECIBEL_SPAN = (30.0, 99.8)  # percentiles of the level which become black and w
 
 
 def draw_picture(content: bytes) -> dict[str, Any]:
-    """Draw one audio file.
-
-    Args:
-        content: a WAV, FLAC or Ogg file; several channels are averaged.
-
-    Returns:
-        duration_s, peak (largest absolute sample, 0-1), envelope (base64 of int8 pairs, minimum and maximum
-        per column, scaled to the peak so that quiet speech is readable), spectrogram (base64 JPEG, grey, low
-        frequencies below), highest_hz and the levels in dB which are black and white.
+    """Draw one audio file, see `draw_waveform`.
 
     Raises:
-        ValueError: the file holds no samples.
+        ValueError: the file cannot be decoded to finite samples, see `playback.decode`.
     """
-    import soundfile
+    from librispeech_clf.report.playback import decode
 
-    samples, sampling_rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    waveform = samples.mean(axis=1)
-    if not waveform.size:
-        raise ValueError("the file holds no samples")
-    levels, highest_hz = compute_spectrogram(waveform, sampling_rate=sampling_rate)
+    return draw_waveform(decode(content))
+
+
+def draw_waveform(recording: Recording) -> dict[str, Any]:
+    """Draw a recording; several channels are averaged.
+
+    Returns:
+        duration_s, peak (largest absolute sample), envelope (base64 of int8 pairs, minimum and maximum
+        per column, scaled to the peak so that quiet speech is readable), spectrogram (base64 JPEG, grey, low
+        frequencies below), highest_hz and the levels in dB which are black and white. A peak above 1 is
+        scaled to 1 for the spectrogram.
+    """
+    import numpy as np
+
+    exact = recording.samples.mean(axis=1, dtype=np.float64)
+    peak = float(np.abs(exact).max())
+    waveform = (exact / max(1.0, peak)).astype(np.float32)
+    levels, highest_hz = compute_spectrogram(waveform, sampling_rate=recording.sampling_rate)
     grey, low_db, high_db = scale_levels(levels)
     return {
-        "duration_s": round(waveform.size / sampling_rate, 3),
-        "peak": float(f"{abs(waveform).max():.3g}"),
+        "duration_s": round(waveform.size / recording.sampling_rate, 3),
+        "peak": float(f"{peak:.3g}"),
         "envelope": base64.b64encode(compute_envelope(waveform).tobytes()).decode("ascii"),
         "columns": min(ENVELOPE_COLUMNS, waveform.size),
         "spectrogram": base64.b64encode(encode_jpeg(grey)).decode("ascii"),

@@ -1,0 +1,163 @@
+"""Turn an audio file into what the page may hold: samples that decoded as audio, playable in a browser.
+
+In: a recording's file as bytes, from anybody. Out: the same bytes where a browser plays their container, else
+a FLAC file of the samples; nothing of a file that is not audio.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import soundfile
+
+MOST_SAMPLES = 2**26
+"""Over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
+BLOCK_VALUES = 2**16
+FLAC_HIGHEST_RATE_HZ = 655_350
+FLAC_MOST_CHANNELS = 8
+FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3")
+"""Formats of libsndfile that name themselves in their first bytes and hold speech."""
+PLAYED = {
+    "WAV": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
+    "WAVEX": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
+    "FLAC": ("PCM_S8", "PCM_16", "PCM_24"),
+    "OGG": ("VORBIS", "OPUS"),
+    "MP3": ("MPEG_LAYER_III",),
+}
+"""Subtypes that browsers play, by format."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded recording.
+
+    Attributes:
+        samples: float32 (frames, channels), finite, frames >= 1.
+        sampling_rate: Hz, 1000 to 768000.
+        played: whether browsers play the file as it is.
+    """
+
+    samples: np.ndarray
+    sampling_rate: int
+    played: bool
+
+
+def make_playable(content: bytes) -> dict[str, Any]:
+    """Give what the page may hold of a recording.
+
+    Args:
+        content: the file, of any content.
+
+    Returns:
+        `content`, the bytes to embed, and `picture`, see `pictures.draw_picture`; `problem` in place of what
+        there is not.
+    """
+    from librispeech_clf.report import pictures
+
+    try:
+        recording = decode(content)
+        found = content if recording.played else encode_flac(recording)
+        return {"content": found, "picture": pictures.draw_waveform(recording)}
+    except Exception as error:  # whatever a decoder makes of foreign bytes concerns this recording only
+        return {"problem": f"The audio cannot be drawn: {error or type(error).__name__}"}
+
+
+def decode(content: bytes) -> Recording:
+    """Decode a file to its real end, whatever length its header claims.
+
+    Raises:
+        ValueError: the file is not audio, holds no samples, too many of them, NaN or infinity, or its
+            sampling rate is none of a recording.
+    """
+    import numpy as np
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            _refuse_format(file)
+            samples = _read_to_end(file)
+            whole = len(samples) == file.frames
+            played = whole and _is_played(file, content)
+            rate = file.samplerate
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"the file cannot be decoded ({error})") from error
+    if not len(samples):
+        raise ValueError("the file holds no samples")
+    if not np.isfinite(samples).all():
+        raise ValueError("the file holds NaN or infinity")
+    return Recording(samples, rate, played)
+
+
+def encode_flac(recording: Recording) -> bytes:
+    """Encode as FLAC of 16 bits; what peaks above 1 is scaled down to 1, more than 8 channels are averaged.
+
+    Raises:
+        ValueError: the sampling rate is above FLAC's 655350 Hz.
+    """
+    import numpy as np
+    import soundfile
+
+    if recording.sampling_rate > FLAC_HIGHEST_RATE_HZ:
+        raise ValueError(f"FLAC cannot hold {recording.sampling_rate} Hz")
+    samples = recording.samples
+    if samples.shape[1] > FLAC_MOST_CHANNELS:
+        samples = samples.mean(axis=1, dtype=np.float64, keepdims=True)
+    samples = samples / max(1.0, float(np.abs(samples).max()))
+    target = io.BytesIO()
+    soundfile.write(target, samples, recording.sampling_rate, format="FLAC", subtype="PCM_16")
+    return target.getvalue()
+
+
+def _refuse_format(file: soundfile.SoundFile) -> None:
+    if file.format not in FORMATS:
+        raise ValueError(f"the file is {file.format}, none of {', '.join(FORMATS)}")
+    if not LOWEST_RATE_HZ <= file.samplerate <= HIGHEST_RATE_HZ:
+        allowed = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+        raise ValueError(f"the sampling rate is {file.samplerate} Hz, a recording has {allowed}")
+
+
+def _read_to_end(file: soundfile.SoundFile) -> np.ndarray:
+    """Samples float32 (frames, channels), a block at a time: the header's length sizes no array."""
+    import numpy as np
+
+    blocks: list[np.ndarray] = []
+    count = 0
+    while len(block := _read_block(file)):
+        blocks.append(block)
+        count += block.size
+        if count > MOST_SAMPLES:
+            raise ValueError(f"the file holds more than {MOST_SAMPLES} samples")
+    return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
+
+
+def _read_block(file: soundfile.SoundFile) -> np.ndarray:
+    """The next frames; none at the end.
+
+    Where a FLAC header claims too much, soundfile fills the array and then fails to seek behind the end: what
+    is no longer NaN was decoded.
+    """
+    import numpy as np
+    import soundfile
+
+    block = np.full((max(1, BLOCK_VALUES // file.channels), file.channels), np.nan, np.float32)
+    try:
+        return file.read(out=block)
+    except soundfile.LibsndfileError:
+        return block[: np.isnan(block).any(axis=1).argmax()]
+
+
+def _is_played(file: soundfile.SoundFile, content: bytes) -> bool:
+    """Whether the bytes are a file that browsers play, from its first byte on."""
+    begins = content[:4] in (b"RIFF", b"fLaC", b"OggS") or is_mp3(content)
+    return begins and file.subtype in PLAYED.get(file.format, ())
+
+
+def is_mp3(content: bytes) -> bool:
+    """Whether a file begins as MP3: with an ID3 tag, or the frame header of MPEG layer III."""
+    header = content[:2].ljust(2, b"\0")
+    return content[:3] == b"ID3" or (header[0] == 0xFF and header[1] & 0xE6 == 0xE2)
