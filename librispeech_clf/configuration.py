@@ -39,6 +39,7 @@ class CorpusConfiguration:
         dataset: Name of a Hugging Face dataset, for the source huggingface.
         dataset_files: Where the parquet files of a subset lie in that dataset's repository, with `{subset}`.
         splits: For each source, the subsets of each state.
+        audio_folders: Folders outside the root whose recordings a table of the source files may name.
     """
 
     source: str
@@ -46,6 +47,7 @@ class CorpusConfiguration:
     dataset: str
     dataset_files: str
     splits: dict[str, dict[str, tuple[str, ...]]]
+    audio_folders: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses sources and states that do not exist."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.corpus.columns import to_corpus_table
+from librispeech_clf.corpus.confinement import refuse_outside
 from librispeech_clf.corpus.index import open_index
 
 if TYPE_CHECKING:
@@ -26,21 +27,23 @@ METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 ROWS_PER_BATCH = 64
 
 
-def open_subset(root: Path, subset: str) -> datasets.Dataset:
+def open_subset(root: Path, subset: str, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
     """Opens an own subset, memory-mapped, audio undecoded.
 
     Args:
         root: The data root.
         subset: A folder's or parquet file's name under it.
+        audio_folders: Where recordings may lie besides the data root.
 
     Raises:
         FileNotFoundError: Neither parquet files nor an audio folder are there, or a recording is not.
-        ValueError: A column is missing or of the wrong type.
+        ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
     folder = root.absolute() / subset
+    audio_folders = (root.absolute(), folder, *audio_folders)
     for name in METADATA_NAMES:
         if (folder / name).is_file():
-            return open_audio_folder(folder / name)
+            return open_audio_folder(folder / name, audio_folders=audio_folders)
     single = folder.with_name(f"{folder.name}.parquet")
     paths = [single] if single.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
@@ -48,30 +51,41 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
             f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet "
             f"or an audio folder {subset}/ with one of {', '.join(METADATA_NAMES)}."
         )
-    return open_parquet(paths)
+    return open_parquet(paths, audio_folders=audio_folders)
 
 
-def open_parquet(paths: Sequence[Path]) -> datasets.Dataset:
+def open_parquet(paths: Sequence[Path], *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
     """Opens parquet files as one dataset of the corpus schema, memory-mapped, audio undecoded.
 
+    Args:
+        paths: The files, in order.
+        audio_folders: Where recordings may lie that the files name; their own folder where none is given.
+
     Raises:
-        ValueError: A column is missing or of the wrong type.
+        ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
-    state = [_file_state(path) for path in paths]
-    return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths))
+    folders = tuple(audio_folders) or (paths[0].absolute().parent,)
+    state = [_file_state(path) for path in paths], folders
+    return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths, folders))
 
 
-def open_audio_folder(metadata: Path) -> datasets.Dataset:
+def open_audio_folder(metadata: Path, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
     """Opens a folder of audio files by its metadata file, memory-mapped, audio as paths.
+
+    Args:
+        metadata: The metadata file.
+        audio_folders: Where its recordings may lie; its own folder where none is given.
 
     Raises:
         FileNotFoundError: A recording is not there.
-        ValueError: A column is missing or of the wrong type.
+        ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
-    return open_index(metadata.parent, state=_file_state(metadata), tables=_folder_tables(metadata))
+    folders = tuple(audio_folders) or (metadata.parent,)
+    state = _file_state(metadata), folders
+    return open_index(metadata.parent, state=state, tables=_folder_tables(metadata, folders))
 
 
-def _parquet_tables(paths: Sequence[Path]) -> Iterator[pyarrow.Table]:
+def _parquet_tables(paths: Sequence[Path], folders: Sequence[Path]) -> Iterator[pyarrow.Table]:
     import pyarrow
     import pyarrow.parquet
 
@@ -82,13 +96,17 @@ def _parquet_tables(paths: Sequence[Path]) -> Iterator[pyarrow.Table]:
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group]):
                     table = pyarrow.Table.from_batches([batch])
-                    yield to_corpus_table(table, place=str(path), folder=path.parent, first_row=first_row)
+                    table = to_corpus_table(table, place=str(path), folder=path.parent, first_row=first_row)
+                    refuse_outside(table.column("audio").to_pylist(), folders=folders, place=str(path))
+                    yield table
                     first_row += len(batch)
 
 
-def _folder_tables(metadata: Path) -> Iterator[pyarrow.Table]:
+def _folder_tables(metadata: Path, folders: Sequence[Path]) -> Iterator[pyarrow.Table]:
     table = to_corpus_table(_read_metadata(metadata), place=str(metadata), folder=metadata.parent)
-    for audio in table.column("audio").to_pylist():
+    recordings = table.column("audio").to_pylist()
+    refuse_outside(recordings, folders=folders, place=str(metadata))
+    for audio in recordings:
         if not Path(audio["path"]).is_file():
             raise FileNotFoundError(f"{audio['path']}: {metadata} lists it, but it is not there; restore it.")
     yield table

@@ -57,8 +57,9 @@ def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:
         raise ValueError(
             f"corpus.root: the source {corpus.source} needs a folder; set LIBRISPEECH_ROOT or config.yaml."
         )
-    opener = openslr.open_subset if corpus.source == "openslr" else files.open_subset
-    return opener(corpus.root, subset)
+    if corpus.source == "openslr":
+        return openslr.open_subset(corpus.root, subset)
+    return files.open_subset(corpus.root, subset, audio_folders=corpus.audio_folders)
 
 
 def _tables_folder(corpus: CorpusConfiguration) -> Path | None:

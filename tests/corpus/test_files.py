@@ -32,7 +32,7 @@ def test_ids_of_digits_and_texts_like_null_stay_text(tmp_path):
         (pa.array([b"RIFF"]), {"bytes": b"RIFF", "path": None}),
         (pa.array([{"path": "x.wav", "bytes": b"RIFF"}]), {"bytes": b"RIFF", "path": "x.wav"}),
         (pa.array([b"RIFF"], pa.large_binary()), {"bytes": b"RIFF", "path": None}),
-        (pa.array(["/far/x.wav"]), {"bytes": None, "path": "/far/x.wav"}),
+        (pa.array([{"path": "/far/x.wav", "bytes": b"RIFF"}]), {"bytes": b"RIFF", "path": "/far/x.wav"}),
         (pa.array(["x.wav"], pa.large_string()), {"bytes": None, "path": "{folder}/x.wav"}),
         (pa.array([{"path": "x.wav"}]), {"bytes": None, "path": "{folder}/x.wav"}),
     ],
