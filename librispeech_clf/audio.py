@@ -5,22 +5,23 @@ In: an `Utterance` with encoded audio. Out: float32 arrays. N is the number of s
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from librispeech_clf import containers
 from librispeech_clf.corpus.schema import Utterance
-
-if TYPE_CHECKING:
-    import soundfile
 
 Waveform = npt.NDArray[np.float32]
 
 CACHED_WAVEFORMS = 16
+BLOCK_SAMPLES = 1 << 18
 # libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
 MOST_SAMPLES = 2**40
 # As in the feature extractor of transformers: what published checkpoints were fed.
@@ -47,14 +48,9 @@ def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
         FileNotFoundError: The audio file is not there.
         ValueError: The audio cannot be decoded, is cut off, has no samples, or holds NaN or infinity.
     """
-    samples, own_rate = _decode(utterance)
-    if len(samples) == 0:
-        raise ValueError(
-            f"{utterance.id}: the audio has no samples; remove the utterance or restore its file."
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{utterance.id}: the audio holds NaN or infinity; convert it to integer samples.")
-    waveform = samples.mean(axis=1)
+    samples, own_rate = decode(read_content(utterance), utterance.id)
+    # In float64: the sum of two channels can lie beyond float32.
+    waveform = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if own_rate != sampling_rate:
         waveform = _resample(waveform, utterance.id, own_rate=own_rate, sampling_rate=sampling_rate)
     waveform = (waveform / max(1.0, float(np.abs(waveform).max()))).astype(np.float32, copy=False)
@@ -121,41 +117,98 @@ def count_samples(padded: Waveform) -> int:
     return int(nonzero[-1]) + 1 if len(nonzero) else 0
 
 
-def _decode(utterance: Utterance) -> tuple[Waveform, int]:
-    """Samples float32 (N, channels) and their rate in Hz."""
-    import soundfile
+def decode(content: bytes, name: str) -> tuple[Waveform, int]:
+    """Decode an audio file to its real end: the one place that decides what a recording is.
 
-    try:
-        with _open(utterance) as file:
-            if file.frames > MOST_SAMPLES:
-                raise ValueError(
-                    f"{utterance.id}: the audio's header does not tell its length; encode it again."
-                )
-            samples = file.read(dtype="float32", always_2d=True)
-            if len(samples) != file.frames:
-                raise ValueError(
-                    f"{utterance.id}: the audio is cut off: its header tells {file.frames} samples, "
-                    f"{len(samples)} can be read; restore the file."
-                )
-            return samples, file.samplerate
-    except soundfile.LibsndfileError as error:
-        raise ValueError(
-            f"{utterance.id}: the audio cannot be decoded ({error}); restore the file."
-        ) from error
+    Args:
+        content: the whole file, in any format libsndfile reads.
+        name: the utterance's, for messages.
+
+    Returns:
+        Samples float32 (N, channels), N > 0, finite; and their rate in Hz.
+
+    Raises:
+        ValueError: the audio cannot be decoded, is cut off, has no samples, or holds NaN or infinity.
+    """
+    with _open(content, name) as file:
+        told, rate = file.frames, file.samplerate
+        # libsndfile's positions are wrong where the header does not tell the length: read forwards only.
+        file.seekable = lambda: False
+        blocks = [np.zeros((0, file.channels), np.float32)]
+        while len(block := file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+            blocks.append(block)
+    samples = np.concatenate(blocks)
+    if told <= MOST_SAMPLES and len(samples) != told:
+        raise ValueError(_cut_off(name, told, len(samples)))
+    if len(samples) == 0:
+        raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
+    return samples, rate
 
 
-def _open(utterance: Utterance) -> soundfile.SoundFile:
-    import soundfile
+def measure_length(utterance: Utterance) -> float:
+    """Length of an utterance's audio in s, > 0; decodes only where the header cannot be relied on.
 
+    Raises:
+        FileNotFoundError: The audio file is not there.
+        ValueError: The audio cannot be decoded, is cut off or has no samples.
+    """
+    content = read_content(utterance)
+    with _open(content, utterance.id) as file:
+        told, rate = file.frames, file.samplerate
+        if 0 < told <= MOST_SAMPLES and file.seekable():
+            file.seek(told - 1)
+            if len(file.read(1)) == 1:
+                return float(told / rate)
+            raise ValueError(f"{utterance.id}: the audio is cut off; restore the file.")
+    samples, rate = decode(content, utterance.id)
+    return float(len(samples) / rate)
+
+
+def read_content(utterance: Utterance) -> bytes:
+    """The bytes of an utterance's audio file.
+
+    Raises:
+        FileNotFoundError: The audio file is not there.
+        ValueError: The utterance has no audio, or its file cannot be read.
+    """
     if utterance.audio_bytes is not None:
-        return soundfile.SoundFile(io.BytesIO(utterance.audio_bytes))
+        return utterance.audio_bytes
     if utterance.audio_path is None:
         raise ValueError(f"{utterance.id}: has neither audio bytes nor an audio path; give it one.")
     if not os.path.isfile(utterance.audio_path):
         raise FileNotFoundError(
             f"{utterance.audio_path}: the audio of {utterance.id} is not there; restore it."
         )
-    return soundfile.SoundFile(utterance.audio_path)
+    try:
+        with open(utterance.audio_path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ValueError(
+            f"{utterance.id}: {utterance.audio_path} cannot be read ({error.strerror}); restore the file."
+        ) from error
+
+
+@contextlib.contextmanager
+def _open(content: bytes, name: str) -> Iterator[Any]:
+    """The file, opened by libsndfile with a completed header; whatever goes wrong names the utterance."""
+    import soundfile
+
+    try:
+        completed = containers.complete(content)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    try:
+        with soundfile.SoundFile(io.BytesIO(completed)) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.strip(" .") if content else "it has no bytes"
+        raise ValueError(f"{name}: the audio cannot be decoded ({reason}); restore the file.") from error
+
+
+def _cut_off(name: str, told: int, there: int) -> str:
+    return f"{name}: the audio is cut off: its header tells {told} samples, {there} can be read; restore the file."
 
 
 def _resample(waveform: Waveform, utterance_id: str, *, own_rate: int, sampling_rate: int) -> Waveform:

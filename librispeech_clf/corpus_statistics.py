@@ -6,12 +6,11 @@ In: the configured corpus. Out: utterances, minutes, speakers by gender, words a
 from __future__ import annotations
 
 import argparse
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.audio import measure_length
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
@@ -33,6 +32,7 @@ class SplitStatistics:
         speakers: Number of speakers by gender: "F", "M", or "?" where the speaker table does not tell.
         words: Words in each utterance.
         readability: Dale-Chall score of each utterance that has words: below 5 fourth grade, above 9 college.
+        unreadable: Why recordings cannot be read; their lengths are left out.
     """
 
     name: str
@@ -41,6 +41,7 @@ class SplitStatistics:
     speakers: dict[str, int]
     words: tuple[int, ...]
     readability: tuple[float, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,37 +64,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
             missing.append(f"{state}: {error}")
     if statistics:
         rich.console.Console().print(statistics_table(f"Corpus, source {corpus.source}", statistics))
-    print(*missing, sep="\n", end="\n" if missing else "")
-    if not statistics:
+    unreadable = [f"{split.name}: {reason}" for split in statistics for reason in split.unreadable]
+    for line in [*missing, *unreadable]:
+        print(line)
+    if unreadable or not statistics:
         raise SystemExit(1)
 
 
 def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics:
-    """Count what a split holds; reads the audio files' headers, not their samples."""
+    """Count what a split holds; decodes only recordings whose header does not tell their length."""
     utterances = [split.utterance(utterance_id) for utterance_id in split.ids]
     genders: dict[int, str] = {}
     for utterance in utterances:
         speaker = split.speaker(utterance)
         genders[utterance.speaker_id] = (speaker.gender if speaker else None) or "?"
+    seconds, unreadable = measure_lengths(utterances)
     texts = [normalize_transcript(utterance.text, normalization) for utterance in utterances]
     scores = [readability_metadata(text)["dale_chall_score"] for text in texts]
     return SplitStatistics(
         name=split.name,
         utterances=len(utterances),
-        seconds=tuple(read_length(utterance) for utterance in utterances),
+        seconds=seconds,
         speakers={gender: list(genders.values()).count(gender) for gender in sorted(set(genders.values()))},
         words=tuple(len(text.split()) for text in texts),
         readability=tuple(score for score in scores if score is not None),
+        unreadable=unreadable,
     )
 
 
-def read_length(utterance: Utterance) -> float:
-    """Length of an utterance in s, from the header of its audio file."""
-    import soundfile
-
-    if utterance.audio_bytes is not None:
-        return float(soundfile.info(io.BytesIO(utterance.audio_bytes)).duration)
-    return float(soundfile.info(Path(str(utterance.audio_path))).duration)
+def measure_lengths(utterances: Iterable[Utterance]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Lengths in s of the recordings that can be read, and the reasons why others cannot."""
+    seconds, unreadable = [], []
+    for utterance in utterances:
+        try:
+            seconds.append(measure_length(utterance))
+        except (OSError, ValueError) as error:
+            unreadable.append(str(error))
+    return tuple(seconds), tuple(unreadable)
 
 
 def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.table.Table:
