@@ -15,6 +15,7 @@ from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.metadata.readability import readability_metadata
+from librispeech_clf.plain_text import print_plain
 from librispeech_clf.vocabulary import STRICT, normalize_transcript
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rich.console.Console().print(statistics_table(f"Corpus, source {corpus.source}", statistics))
     unreadable = [f"{split.name}: {reason}" for split in statistics for reason in split.unreadable]
     for line in [*missing, *unreadable]:
-        print(line)
+        print_plain(line)
     if unreadable or not statistics:
         raise SystemExit(1)
 

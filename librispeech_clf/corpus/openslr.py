@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.corpus.index import open_index
 from librispeech_clf.corpus.schema import dataset_features
+from librispeech_clf.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     import datasets
@@ -94,7 +95,8 @@ def read_chapter(folder: Path) -> list[dict[str, Any]]:
     untranscribed = recordings - {f"{row['id']}.flac" for row in rows}
     if untranscribed:
         warnings.warn(
-            f"{folder}: no transcript for {', '.join(sorted(untranscribed))}; left out.", stacklevel=2
+            escape_unprintable(f"{folder}: no transcript for {', '.join(sorted(untranscribed))}; left out."),
+            stacklevel=2,
         )
     return rows
 

@@ -21,6 +21,7 @@ from librispeech_clf.corpus.archives import Archive
 from librispeech_clf.corpus.download import download_verified
 from librispeech_clf.corpus.files import open_parquet
 from librispeech_clf.corpus.unpack import move_into_place, unpack_archive
+from librispeech_clf.plain_text import escape_unprintable, print_plain
 
 if TYPE_CHECKING:
     import rich.progress
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _prepare_subsets(_root(corpus), subsets, base_url=options.base_url)
     except (OSError, ValueError) as error:
-        print(f"prepare-data: {error}", file=sys.stderr)
+        print_plain(f"prepare-data: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("prepare-data: stopped; the next run continues.", file=sys.stderr)
@@ -143,7 +144,7 @@ def _prepare_subsets(root: Path, subsets: Sequence[str], *, base_url: str) -> No
                 archive, root, base_url=base_url, report=_reporter(progress, archive.subset)
             )
         place = openslr.tree_folder(root) / archive.subset
-        print(f"{archive.subset}: {'ready' if done else 'already there'}, {place}")
+        print_plain(f"{archive.subset}: {'ready' if done else 'already there'}, {place}")
 
 
 def _progress() -> rich.progress.Progress:
@@ -176,7 +177,7 @@ def _fill_hub_cache(corpus: CorpusConfiguration, subsets: Sequence[str]) -> None
             corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root
         )
         dataset = open_parquet(paths)
-        print(f"{subset}: ready, {len(dataset)} utterances of {corpus.dataset}")
+        print_plain(f"{subset}: ready, {len(dataset)} utterances of {corpus.dataset}")
 
 
 def _corpus(options: argparse.Namespace) -> CorpusConfiguration:
@@ -200,8 +201,10 @@ def _root(corpus: CorpusConfiguration) -> Path:
 def _print_list(corpus: CorpusConfiguration) -> None:
     import rich.console
     import rich.table
+    import rich.text
 
-    table = rich.table.Table(title=f"LibriSpeech, source {corpus.source}, root {corpus.root}")
+    title = escape_unprintable(f"LibriSpeech, source {corpus.source}, root {corpus.root}")
+    table = rich.table.Table(title=rich.text.Text(title, "italic"))
     table.add_column("subset")
     for heading in ("archive", "utterances", "hours"):
         table.add_column(heading, justify="right")

@@ -26,6 +26,7 @@ from librispeech_clf.configuration import (
     load_configuration,
 )
 from librispeech_clf.evaluation import plan
+from librispeech_clf.plain_text import print_plain
 from librispeech_clf.vocabulary import describe_normalization
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         evaluate_windows(run, console)
         analysis = report(run, options, console)
     except (OSError, ValueError, ImportError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
+        print_plain(f"evaluate: {error}", file=sys.stderr)
         return WRONG_REQUEST
     except KeyboardInterrupt:
         print("evaluate: stopped; the same command goes on where it stopped.", file=sys.stderr)

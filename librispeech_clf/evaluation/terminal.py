@@ -5,12 +5,15 @@ In: an `Analysis`. Out: what rich can print.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from librispeech_clf.evaluation.comparison import Comparison
     from librispeech_clf.evaluation.robustness import Curve
@@ -48,7 +51,7 @@ def show_rates(rates: Mapping[str, Any]) -> Table:
         title = rates["length"] if group == "length" else group
         for name in names:
             cells = _rate_cells(rates["word"][group][name], rates["character"][group][name])
-            table.add_row(escape(f"{title}: {name}"), *cells)
+            table.add_row(plain(f"{title}: {name}"), *cells)
     return table
 
 
@@ -63,10 +66,11 @@ def show_worst(worst: Iterable[Worst]) -> Table:
 
     table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
     for item in worst:
-        hypothesis = (shorten(item.hypothesis) or "(nothing)", "dim")
-        texts = Text.assemble(shorten(item.reference), "\n", hypothesis)
-        table.add_row(escape(item.utterance_id), f"{item.errors} / {item.words}", texts)
-        table.columns[0].min_width = max(table.columns[0].min_width or 0, len(item.utterance_id))
+        hypothesis = plain(shorten(item.hypothesis) or "(nothing)", "dim")
+        texts = Text("\n").join([plain(shorten(item.reference)), hypothesis])
+        name = plain(item.utterance_id)
+        table.add_row(name, f"{item.errors} / {item.words}", texts)
+        table.columns[0].min_width = max(table.columns[0].min_width or 0, len(name))
     table.columns[1].min_width = len("errors / words")
     return table
 
@@ -88,16 +92,16 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
         f"Weak clusters ({len(flagged)} of {count} clusters of the latent space, p < {clustering.alpha:g}):"
     )
     for cluster in flagged:
-        yield Text(f"  {cluster.number}  {cluster.sentence}")
+        yield plain(f"  {cluster.number}  {cluster.sentence}")
     yield Text("")
 
 
 def show_comparison(comparison: Comparison) -> Table:
     """Tabulate two runs over the utterances that both scored."""
     first, second = comparison.names
-    names = ["", escape(first), escape(second), "difference", "95 %", "p, bootstrap", "p, matched pairs"]
+    names = ["", plain(first), plain(second), "difference", "95 %", "p, bootstrap", "p, matched pairs"]
     caption = f"{len(comparison.better)} utterances better in {second}, {len(comparison.worse)} worse"
-    table = make_table("Comparison", names, escape(caption))
+    table = make_table("Comparison", names, plain(caption, "italic dim"))
     for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
         if rates is not None:
             ends = {"low": rates.low, "high": rates.high}
@@ -117,7 +121,8 @@ def show_curve(curve: Curve) -> Table:
 
     severity = name_severity(curve.simulation)
     table = make_table(
-        f"Simulation {curve.simulation}", [severity, "utterances", "WER %", "95 %", "against recordings"]
+        plain(f"Simulation {curve.simulation}", "italic"),
+        [severity, "utterances", "WER %", "95 %", "against recordings"],
     )
     for point in curve.points:
         change = "" if point.change is None else percent(point.change.difference, sign=True)
@@ -141,12 +146,12 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
         return
     yield Text(f"{len(failures)} failed:", style="bold red")
     for name, reason in list(failures.items())[:SHOWN_FAILURES]:
-        yield Text(f"  {name}: {reason.removeprefix(f'{name}: ')}")
+        yield plain(f"  {name}: {reason.removeprefix(f'{name}: ')}")
     if len(failures) > SHOWN_FAILURES:
         yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
 
 
-def make_table(title: str, columns: list[str], caption: str | None = None) -> Table:
+def make_table(title: str | Text, columns: Sequence[str | Text], caption: str | Text | None = None) -> Table:
     """Make an empty table: the first column and texts to the left, numbers to the right, all on one line."""
     from rich import box
     from rich.table import Table
@@ -154,7 +159,7 @@ def make_table(title: str, columns: list[str], caption: str | None = None) -> Ta
     layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", **layout)
     for number, name in enumerate(columns):
-        is_text = number == 0 or "hypothesis" in name
+        is_text = number == 0 or "hypothesis" in str(name)
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     return table
 
@@ -184,8 +189,8 @@ def shorten(text: str) -> str:
     return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 1]}…"
 
 
-def escape(text: str) -> str:
-    """Keep rich from reading markup in a text."""
-    from rich.markup import escape as escape_markup
+def plain(text: str, style: str = "") -> Text:
+    """Give a foreign text to rich as it is: no markup, no emoji codes, escape sequences made visible."""
+    from rich.text import Text
 
-    return escape_markup(text)
+    return Text(escape_unprintable(text), style)

@@ -17,6 +17,7 @@ import numpy as np
 from librispeech_clf.model.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 from librispeech_clf.model.configuration import Wav2Vec2Configuration
 from librispeech_clf.model.save import check_suffix, save_model
+from librispeech_clf.plain_text import escape_unprintable, print_plain
 from librispeech_clf.vocabulary import BLANK, LETTERS, SPECIALS
 
 if TYPE_CHECKING:
@@ -319,12 +320,13 @@ def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", pa
     """Print what was converted, and how to push it."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     configuration = convert_configuration(checkpoint.configuration)
     order = "stable layer norm" if configuration.do_stable_layer_norm else "layer norm last"
     table = Table(title="Converted", show_header=False)
-    table.add_row("from", source)
-    table.add_row("to", f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    table.add_row("from", Text(escape_unprintable(source)))
+    table.add_row("to", Text(escape_unprintable(str(path)) + f" ({path.stat().st_size / 1e6:.1f} MB)"))
     table.add_row(
         "feature encoder",
         f"{len(configuration.conv_dim)} convolutions, {configuration.feat_extract_norm} norm",
@@ -338,10 +340,9 @@ def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", pa
         "tensors left out", ", ".join(sorted(_UNNEEDED_TENSORS & set(checkpoint.tensors))) or "none"
     )
     table.add_row("letters left out", ", ".join(find_dropped_letters(checkpoint.vocabulary)) or "none")
-    console = Console()
-    console.print(table)
-    console.print(f"Push it with the code:  leap push -n {path.stem} -m {path} -e", soft_wrap=True)
-    console.print(f"Older leap CLI:         leap projects push {path}", soft_wrap=True)
+    Console().print(table)
+    print_plain(f"Push it with the code:  leap push -n {path.stem} -m {path} -e")
+    print_plain(f"Older leap CLI:         leap projects push {path}")
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -373,7 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = convert_checkpoint(checkpoint, drop_letters=options.drop_letters)
         save_model(model, options.path)
     except (ValueError, OSError) as error:
-        print(f"convert-model: {error}", file=sys.stderr)
+        print_plain(f"convert-model: {error}", file=sys.stderr)
         return 1
     _print_summary(options.source, checkpoint, model, options.path)
     return 0

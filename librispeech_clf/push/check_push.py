@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.plain_text import escape_unprintable, print_plain
 from librispeech_clf.push.findings import Finding
 from librispeech_clf.push.manifest import Collection, Manifest, collect, read_manifest
 from librispeech_clf.push.requirements import check_requirements
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         findings = rehearse(options.root.resolve(), run=not options.files_only, install=options.requirements)
     except (FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
+        print_plain(str(error), file=sys.stderr)
         return 1
     return report(findings)
 
@@ -186,7 +187,8 @@ def report(findings: Sequence[Finding]) -> int:
     console.print(make_table(findings))
     problems = [finding for finding in findings if finding.problem is not None]
     if problems:
-        print(*(f"{finding.what}: {finding.problem}" for finding in problems), sep="\n", file=sys.stderr)
+        for finding in problems:
+            print_plain(f"{finding.what}: {finding.problem}", file=sys.stderr)
         return 1
     print(PUSH_COMMANDS)
     return 0
@@ -204,7 +206,9 @@ def make_table(findings: Sequence[Finding]) -> rich.table.Table:
     for finding in findings:
         mark = "passed" if finding.problem is None else "FAILED"
         remark = finding.note if finding.problem is None else finding.problem
-        table.add_row(*(rich.text.Text(cell) for cell in (finding.what, mark, remark)))
+        table.add_row(
+            *(rich.text.Text(escape_unprintable(cell, keep="\n")) for cell in (finding.what, mark, remark))
+        )
     return table
 
 

@@ -78,11 +78,12 @@ def write_page(
     payload = payloads.build_payload(
         results, analysis=analysis, other=other, title=title, description=description
     )
-    blocks = collect_audio(payload["ids"], audio, audio_limit_bytes=audio_limit_bytes)
+    ids = payloads.list_ids(results)
+    blocks = collect_audio(ids, audio, audio_limit_bytes=audio_limit_bytes)
     if blocks is None and audio is not None:
         payload["audio"] = {
             "mode": "folder",
-            "scripts": write_audio_folder(path.parent, payload["ids"], audio),
+            "scripts": write_audio_folder(path.parent, ids, audio),
         }
     else:
         payload["audio"] = {"mode": "page" if blocks else "none"}

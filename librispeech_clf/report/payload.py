@@ -20,6 +20,7 @@ from librispeech_clf.evaluation.results_table import (
     physical_unit,
     readable_name,
 )
+from librispeech_clf.plain_text import escape_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,7 +303,7 @@ def build_payload(
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Build everything the page needs except the audio.
+    """Build everything the page needs except the audio; texts with what is not printable escaped.
 
     Args:
         results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness
@@ -317,8 +318,8 @@ def build_payload(
     references, hypotheses = _texts(results["reference"]), _texts(results["hypothesis"])
     word_operations, letter_operations = align_texts(references, hypotheses)
     failures = _texts(results["error"]) if "error" in results.columns else [""] * len(results)
-    ids = [str(value) for value in results["utterance_id"]]
-    return {
+    ids = list_ids(results)
+    payload = {
         "title": title,
         "description": {str(key): str(value) for key, value in (description or {}).items()},
         "count": len(results),
@@ -335,6 +336,12 @@ def build_payload(
         "simulated": build_simulated(ids, simulated),
         "analysis": build_analysis(ids, analysis),
     }
+    return {key: escape_texts(value) for key, value in payload.items()}
+
+
+def list_ids(results: pd.DataFrame) -> list[str]:
+    """List the utterance ids of the page's rows, as the corpus has them."""
+    return [str(value) for value in split_simulated(results)[0]["utterance_id"]]
 
 
 def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
