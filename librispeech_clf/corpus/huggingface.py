@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.corpus.cache import first_writable_folder
 from librispeech_clf.corpus.files import open_parquet
+from librispeech_clf.hub_errors import explain_hub_error
 
 if TYPE_CHECKING:
     import datasets
@@ -48,7 +49,7 @@ def download_subset(
         FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
     """
     import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     pattern = files.format(subset=subset)
     try:
@@ -59,9 +60,10 @@ def download_subset(
             cache_dir=_cache_folder(root, offline=offline),
             local_files_only=offline,
         )
-    except (LocalEntryNotFoundError, RepositoryNotFoundError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
         raise FileNotFoundError(
-            f"{dataset}: the subset {subset} is neither cached nor to be reached; with internet: "
+            explain_hub_error(error, name=dataset, kind="dataset")
+            or f"{dataset}: the subset {subset} is neither cached nor to be reached; with internet: "
             f"poetry run prepare-data --source huggingface --subset {subset}"
         ) from error
     paths = sorted(Path(snapshot).glob(pattern))

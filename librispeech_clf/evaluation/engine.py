@@ -24,7 +24,7 @@ import numpy as np
 from librispeech_clf.audio import count_samples
 from librispeech_clf.corpus.schema import Split
 from librispeech_clf.decoding import greedy_letters, greedy_words
-from librispeech_clf.model.lengths import FRAME_DURATION_S, count_frames
+from librispeech_clf.model.lengths import FRAME_DURATION_S, count_frames, measure_frame_duration
 from librispeech_clf.vocabulary import LETTERS, WORD_SEPARATOR
 
 if TYPE_CHECKING:
@@ -65,10 +65,12 @@ class Model:
     Attributes:
         predict: audio, float32 (B, N), to logits, float32 (B, T, V), and latent vectors, float32 (B, C).
         count_frames: frames that it makes of a number of samples.
+        frame_duration_s: time from frame to frame, s.
     """
 
     predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     count_frames: Callable[[int], int]
+    frame_duration_s: float = FRAME_DURATION_S
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ class Engine:
             self._make_row(
                 task, sample, {key: values[index] for key, values in columns.items()}, latent[index]
             )
-            | describe_hypothesis(tensors[PREDICTION][index])
+            | describe_hypothesis(tensors[PREDICTION][index], frame_duration_s=self.model.frame_duration_s)
             for index, (task, sample) in enumerate(encoded)
         ]
 
@@ -343,7 +345,7 @@ def open_model(path: Path) -> Model:
     def count(samples: int) -> int:
         return count_frames(samples, kernels=convolutions.kernels, strides=convolutions.strides)
 
-    return Model(compile_model(model), count)
+    return Model(compile_model(model), count, measure_frame_duration(convolutions.strides))
 
 
 def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
@@ -375,17 +377,18 @@ def store_as_engine(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return simulate_engine_float16_downcast_on_call_args((), tensors)[1]
 
 
-def describe_hypothesis(logits: np.ndarray) -> Row:
+def describe_hypothesis(logits: np.ndarray, *, frame_duration_s: float = FRAME_DURATION_S) -> Row:
     """Return words and letters of the greedy path with times and confidences.
 
     Args:
         logits: float (T, V).
+        frame_duration_s: time from frame to frame, s.
 
     Returns:
         `words` and `letters`, lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
     """
-    words = greedy_words(logits, frame_duration_s=FRAME_DURATION_S)
-    letters = greedy_letters(logits, frame_duration_s=FRAME_DURATION_S)
+    words = greedy_words(logits, frame_duration_s=frame_duration_s)
+    letters = greedy_letters(logits, frame_duration_s=frame_duration_s)
     separator = LETTERS[WORD_SEPARATOR]
     return {
         "words": [dict(vars(word)) for word in words],

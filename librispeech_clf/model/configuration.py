@@ -1,6 +1,7 @@
 """Architecture of a wav2vec 2.0 CTC model: the fields of Hugging Face's `Wav2Vec2Config` that shape it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from librispeech_clf.model.lengths import count_frames
 
@@ -48,7 +49,9 @@ class Wav2Vec2Configuration:
     vocab_size: int = 32
 
     def __post_init__(self) -> None:
-        """Refuse a combination that has no graph."""
+        """Refuse a value of another kind, and a combination that has no graph."""
+        for field in fields(self):
+            _check_kind(field.name, getattr(self, field.name), field.default)
         if not len(self.conv_dim) == len(self.conv_kernel) == len(self.conv_stride) > 0:
             raise ValueError(
                 "conv_dim, conv_kernel and conv_stride must have one entry per convolution. "
@@ -67,6 +70,21 @@ class Wav2Vec2Configuration:
     def count_frames(self, samples: int) -> int:
         """Return how many frames of logits `samples` samples of audio give."""
         return count_frames(samples, kernels=self.conv_kernel, strides=self.conv_stride)
+
+
+def _check_kind(name: str, value: Any, example: Any) -> None:
+    """Raise ValueError unless the value is of the example's kind; numbers must be above 0."""
+    if isinstance(example, tuple):
+        fits = isinstance(value, tuple) and all(type(x) is int and x > 0 for x in value)
+        rule = "a list of whole numbers above 0"
+    elif type(example) is int:
+        fits, rule = type(value) is int and value > 0, "a whole number above 0"
+    elif isinstance(example, float):
+        fits, rule = type(value) in (int, float) and value > 0, "a number above 0"
+    else:
+        fits, rule = type(value) is type(example), {bool: "true or false", str: "a text"}[type(example)]
+    if not fits:
+        raise ValueError(f"{name} must be {rule}. Received: {value!r}")
 
 
 BASE = Wav2Vec2Configuration()

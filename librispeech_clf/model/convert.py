@@ -10,163 +10,40 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from librispeech_clf.model.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
-from librispeech_clf.model.configuration import Wav2Vec2Configuration
+from librispeech_clf.model.checkpoint_configuration import (
+    check_preprocessing,
+    check_processor,
+    convert_configuration,
+)
+from librispeech_clf.model.checkpoint_tensors import check_finite, check_sizes, strip_prefix
+from librispeech_clf.model.checkpoint_vocabulary import (
+    fit_head,
+    fit_vocabulary,
+    list_left_out,
+    list_never_written,
+    name_tokens,
+)
+from librispeech_clf.model.lengths import measure_frame_duration
 from librispeech_clf.model.save import check_suffix, save_model
 from librispeech_clf.plain_text import escape_unprintable, print_plain
-from librispeech_clf.vocabulary import BLANK, LETTERS, SPECIALS
+from librispeech_clf.vocabulary import BLANK, LETTERS
 
 if TYPE_CHECKING:
     import keras
 
-NEVER = -1e4
-"""Bias of a special letter that a checkpoint lacks: it is never written; fits float16."""
-
-_ALLOWED = {  # None: absent, transformers' default
-    "model_type": ("wav2vec2",),
-    "hidden_act": ("gelu", None),
-    "feat_extract_activation": ("gelu", None),
-    "add_adapter": (False, None),
-    "adapter_attn_dim": (None,),
-    "position_embeddings_type": (None,),
-    "layer_norm_eps": (
-        1e-5,
-        None,
-    ),  # transformers fixes it in the feature encoder; one value serves all norms here
-}
-_UNNEEDED_TENSORS = frozenset({"wav2vec2.masked_spec_embed"})  # replaces masked frames in training only
-_SPECIAL_ALIASES = {"[PAD]": "<pad>", "[UNK]": "<unk>", " ": "|"}
+_UNNEEDED_TENSORS = frozenset(  # they replace masked frames in training only; the second is the older name
+    {"wav2vec2.masked_spec_embed", "wav2vec2.mask_time_emb_vector"}
+)
 _POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
 _WEIGHT_NORM_SPELLINGS = (
     ("weight_g", "weight_v"),
     ("parametrizations.weight.original0", "parametrizations.weight.original1"),
 )
-
-
-def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configuration:
-    """Return the architecture that a Hugging Face `config.json` describes.
-
-    Args:
-        hugging_face: the fields of `Wav2Vec2Config`; absent ones have that class's defaults.
-
-    Raises:
-        ValueError: not wav2vec 2.0 with a CTC head, or with a part that this model does not have.
-    """
-    architectures = hugging_face.get("architectures") or []
-    if architectures != ["Wav2Vec2ForCTC"]:
-        raise ValueError(
-            "config.json: architectures must be ['Wav2Vec2ForCTC'], a model with a CTC head. "
-            f"Received: {architectures}. A model for pre-training must be fine-tuned with CTC first."
-        )
-    for name, allowed in _ALLOWED.items():
-        if hugging_face.get(name) not in allowed:
-            raise ValueError(
-                f"config.json: {name} must be {allowed[0]!r}. Received: {hugging_face.get(name)!r}"
-            )
-    fields = [field.name for field in dataclasses.fields(Wav2Vec2Configuration)]
-    values: dict[str, Any] = {
-        name: hugging_face[name] for name in fields if hugging_face.get(name) is not None
-    }
-    for name in ("conv_dim", "conv_kernel", "conv_stride"):
-        if name in values:
-            values[name] = tuple(values[name])
-    return Wav2Vec2Configuration(**values)
-
-
-def check_preprocessing(preprocessing: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint that hears audio otherwise than this project prepares it.
-
-    Args:
-        preprocessing: `preprocessor_config.json`; absent fields have transformers' defaults, which fit.
-
-    Raises:
-        ValueError: another sampling rate than 16 kHz, or audio that is not normalised.
-    """
-    for name, expected in {"sampling_rate": 16000, "do_normalize": True}.items():
-        if preprocessing.get(name, expected) != expected:
-            raise ValueError(
-                f"preprocessor_config.json: {name} must be {expected}, as this project prepares audio. "
-                f"Received: {preprocessing[name]!r}"
-            )
-
-
-def fit_vocabulary(
-    vocabulary: Mapping[str, int], *, head_rows: int, drop_letters: bool = False
-) -> tuple[int | None, ...]:
-    """Find the row of a checkpoint's CTC head for each letter of this project.
-
-    Letters may be in another order and in lower case; special letters other than the blank may be missing.
-
-    Args:
-        vocabulary: row by letter, as `vocab.json` holds it.
-        head_rows: rows of the checkpoint's head (`vocab_size`).
-        drop_letters: leave out rows whose letter this project does not know, instead of refusing them.
-
-    Returns:
-        For each of the 32 letters of `vocabulary.LETTERS` the row, None for a special letter that is missing.
-
-    Raises:
-        ValueError: ids that are no rows, letters missing, letters unknown.
-    """
-    wrong = {
-        letter: row for letter, row in vocabulary.items() if type(row) is not int or not 0 <= row < head_rows
-    }
-    if wrong or len(set(vocabulary.values())) != len(vocabulary):
-        raise ValueError(
-            f"vocab.json: must give every letter its own row in 0..{head_rows - 1}. "
-            f"Received: {wrong or dict(vocabulary)}"
-        )
-    folded = {_fold_letter(letter): row for letter, row in vocabulary.items()}
-    missing = [x for i, x in enumerate(LETTERS) if x not in folded and (i == BLANK or i not in SPECIALS)]
-    rows = tuple(folded.get(letter) for letter in LETTERS)
-    names = {row: letter for letter, row in vocabulary.items()}
-    unknown = [names.get(row, f"row {row}, without a letter") for row in range(head_rows) if row not in rows]
-    if missing or (unknown and not drop_letters):
-        raise ValueError(
-            f"vocab.json does not fit the 32 letters of librispeech_clf.vocabulary: missing {missing}, "
-            f"unknown {unknown}. "
-            + ("Use a checkpoint for English." if missing else "--drop-letters leaves the unknown ones out.")
-        )
-    return rows
-
-
-def find_dropped_letters(vocabulary: Mapping[str, int]) -> list[str]:
-    """Return the letters of a checkpoint that this project does not know, sorted."""
-    return sorted(letter for letter in vocabulary if _fold_letter(letter) not in LETTERS)
-
-
-def _fold_letter(letter: str) -> str:
-    """Return a checkpoint's letter as this project spells it."""
-    return _SPECIAL_ALIASES.get(letter, letter if len(letter) > 1 else letter.upper())
-
-
-def fit_head(
-    tensors: Mapping[str, np.ndarray], rows: Sequence[int | None], *, head_rows: int
-) -> dict[str, np.ndarray]:
-    """Return the tensors with the CTC head's rows in this project's order.
-
-    Args:
-        tensors: float32 weights by Hugging Face's name.
-        rows: as `fit_vocabulary` returns them; None becomes a row that is never the highest (`NEVER`).
-        head_rows: rows of the checkpoint's head (`vocab_size`).
-
-    Raises:
-        ValueError: the head is missing or has another number of rows.
-    """
-    names = ("lm_head.weight", "lm_head.bias")
-    if absent := [name for name in names if name not in tensors]:
-        raise ValueError(f"The checkpoint has no CTC head: tensors missing {absent}.")
-    if wrong := [f"{name} has {tensors[name].shape}" for name in names if len(tensors[name]) != head_rows]:
-        raise ValueError(f"wrong shape: {wrong}; config.json says vocab_size {head_rows}.")
-    picked = [0 if row is None else row for row in rows]
-    weight, bias = (tensors[name][picked] for name in names)
-    absent_rows = np.array([row is None for row in rows])
-    weight[absent_rows], bias[absent_rows] = 0, NEVER
-    return {**tensors, names[0]: weight, names[1]: bias}
 
 
 def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -186,12 +63,15 @@ def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
         names = f"{_POSITIONAL}.{magnitude_name}", f"{_POSITIONAL}.{direction_name}"
         if not all(name in folded for name in names):
             continue
+        if f"{_POSITIONAL}.weight" in folded:
+            raise ValueError(f"{names[0]}: the tensors hold this convolution twice; keep one spelling.")
         magnitude, direction = (folded.pop(name).astype(np.float64) for name in names)
-        if magnitude.shape != (1, 1, direction.shape[-1]):
-            raise ValueError(
-                f"{names[0]}: must have shape {(1, 1, direction.shape[-1])}. Received: {magnitude.shape}"
-            )
+        expected = (1, 1, *direction.shape[2:])
+        if direction.ndim != len(expected) or magnitude.shape != expected:
+            raise ValueError(f"{names[0]}: must have shape {expected}. Received: {magnitude.shape}")
         length = np.sqrt(np.sum(direction**2, axis=(0, 1), keepdims=True))
+        if not length.all():
+            raise ValueError(f"{names[1]}: must not be 0 at a position; its direction is undefined.")
         folded[f"{_POSITIONAL}.weight"] = (magnitude * direction / length).astype(np.float32)
     return folded
 
@@ -302,13 +182,17 @@ def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) ->
     """
     configuration = convert_configuration(checkpoint.configuration)
     check_preprocessing(checkpoint.preprocessing)
-    rows = fit_vocabulary(
-        checkpoint.vocabulary, head_rows=configuration.vocab_size, drop_letters=drop_letters
-    )
-    blank = checkpoint.configuration.get("pad_token_id", rows[BLANK])
-    if blank != rows[BLANK]:
+    check_processor(checkpoint.processor)
+    head_rows = configuration.vocab_size
+    tokens = name_tokens(checkpoint, head_rows=head_rows)
+    rows = fit_vocabulary(tokens, head_rows=head_rows, drop_letters=drop_letters)
+    blank = checkpoint.configuration.get("pad_token_id")
+    if blank not in (None, rows[BLANK]):
         raise ValueError(f"config.json: pad_token_id is {blank}, but vocab.json has <pad> at {rows[BLANK]}.")
-    tensors = fit_head(checkpoint.tensors, rows, head_rows=configuration.vocab_size)
+    tensors = fit_head(strip_prefix(checkpoint.tensors), rows, head_rows=head_rows)
+    tensors = fold_weight_norm(tensors)
+    check_sizes(configuration, tensors)
+    check_finite(tensors)
     from librispeech_clf.model.wav2vec2 import build_wav2vec2
 
     model = build_wav2vec2(dataclasses.replace(configuration, vocab_size=len(LETTERS)))
@@ -335,11 +219,15 @@ def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", pa
         "transformer",
         f"{configuration.num_hidden_layers} layers of width {configuration.hidden_size}, {order}",
     )
+    table.add_row("frames", f"one every {1000 * measure_frame_duration(configuration.conv_stride):g} ms")
     table.add_row("parameters", f"{model.count_params():,} in {len(model.weights)} variables, all assigned")
-    table.add_row(
-        "tensors left out", ", ".join(sorted(_UNNEEDED_TENSORS & set(checkpoint.tensors))) or "none"
-    )
-    table.add_row("letters left out", ", ".join(find_dropped_letters(checkpoint.vocabulary)) or "none")
+    unneeded = sorted(_UNNEEDED_TENSORS & set(strip_prefix(checkpoint.tensors)))
+    tokens = name_tokens(checkpoint, head_rows=configuration.vocab_size)
+    left_out = list_left_out(tokens, head_rows=configuration.vocab_size)
+    rows = fit_vocabulary(tokens, head_rows=configuration.vocab_size, drop_letters=True)
+    table.add_row("tensors left out", ", ".join(unneeded) or "none")
+    table.add_row("letters left out", Text(escape_unprintable(", ".join(left_out) or "none")))
+    table.add_row("letters never written", ", ".join(list_never_written(rows)) or "none")
     Console().print(table)
     print_plain(f"Push it with the code:  leap push -n {path.stem} -m {path} -e")
     print_plain(f"Older leap CLI:         leap projects push {path}")
@@ -365,7 +253,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `convert-model`; return 0, or 1 after printing why nothing was written."""
+    """Run `convert-model`; return 0, or 2 after printing in one line why nothing was written."""
     options = _parse_arguments(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -374,8 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = convert_checkpoint(checkpoint, drop_letters=options.drop_letters)
         save_model(model, options.path)
     except (ValueError, OSError) as error:
-        print_plain(f"convert-model: {error}", file=sys.stderr)
-        return 1
+        print_plain(f"convert-model: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     _print_summary(options.source, checkpoint, model, options.path)
     return 0
 

@@ -1,7 +1,9 @@
 """Frames per sample count: the arithmetic of unpadded strided convolutions."""
 
+import math
 from collections.abc import Sequence
 
+SAMPLING_RATE_HZ = 16_000
 BASE_KERNELS = (10, 3, 3, 3, 3, 2, 2)
 BASE_STRIDES = (5, 2, 2, 2, 2, 2, 2)
 FRAME_DURATION_S = 0.02
@@ -24,3 +26,12 @@ def count_frames(
     for kernel, stride in zip(kernels, strides, strict=True):
         samples = max(0, (samples - kernel) // stride + 1)
     return samples
+
+
+def measure_frame_duration(strides: Sequence[int]) -> float:
+    """Return the seconds from one frame of a convolution stack to the next, at 16,000 Hz.
+
+    Args:
+        strides: stride of each convolution; the base model's give `FRAME_DURATION_S`.
+    """
+    return math.prod(strides) / SAMPLING_RATE_HZ

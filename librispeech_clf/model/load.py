@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.model.check_model import check_model
+
 if TYPE_CHECKING:
     import keras
 
@@ -20,7 +22,7 @@ def load_model(path: Path | str) -> "keras.Model":
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or holds another model.
+        ValueError: the file is damaged, or holds another model, another vocabulary, or weights that are no numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,4 +44,5 @@ def load_model(path: Path | str) -> "keras.Model":
     missing = sorted({"audio", wav2vec2.FRAME_MASK, wav2vec2.HIDDEN_STATE, "logits"} - names)
     if missing:
         raise ValueError(f"{path}: not a wav2vec 2.0 model of this project, it lacks the layers {missing}.")
+    check_model(model, path)
     return model

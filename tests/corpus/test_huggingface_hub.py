@@ -68,6 +68,25 @@ class Hub(BaseHTTPRequestHandler):
         """Keeps quiet."""
 
 
+class RefusingHub(BaseHTTPRequestHandler):
+    """Answers everything with one status."""
+
+    status: int
+    code: str
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        """The status."""
+        self.send_response(self.status)
+        self.send_header("X-Error-Code", self.code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Keeps quiet."""
+
+
 def describe(name: str, content: bytes) -> dict:
     """An entry of the repository's listing."""
     return {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
@@ -85,6 +104,25 @@ def endpoint(tmp_path, make_parquet):
         server.shutdown()
 
 
+@pytest.fixture
+def serve_status():
+    """Starts hubs that refuse; returns their addresses."""
+    servers = []
+
+    def serve(status, code):
+        handler = type("Handler", (RefusingHub,), {"status": status, "code": code})
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(
+            target=servers[-1].serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
 def open_subset(root, endpoint, **environment):
     """Opens the subset in a process of its own; returns what it prints."""
     return subprocess.run(
@@ -96,6 +134,7 @@ def open_subset(root, endpoint, **environment):
             "HF_HOME": str(root / "home"),
             "HF_ENDPOINT": endpoint,
             "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_OFFLINE": "0",
             **environment,
         },
         capture_output=True,
@@ -121,3 +160,20 @@ def test_neither_cached_nor_reached_names_the_command(tmp_path):
     message = open_subset(tmp_path, "http://127.0.0.1:9")
     assert message.startswith("own/corpus: the subset test.clean is neither cached nor to be reached")
     assert message.endswith("poetry run prepare-data --source huggingface --subset test.clean")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (401, "GatedRepo", "own/corpus: the dataset is gated, and the hub gives no access. Accept its terms"),
+        (403, "GatedRepo", "own/corpus: the dataset is gated"),
+        (404, "RepoNotFound", "own/corpus: the hub has no such dataset. Check how it is spelled"),
+        (401, "RepoNotFound", "own/corpus: the hub has no such dataset"),
+        (401, "", "own/corpus: the hub refuses access (HTTP 401). Log in"),
+        (403, "", "own/corpus: the hub refuses access (HTTP 403). Log in"),
+    ],
+)
+def test_refusal_of_the_hub_gives_the_reason(tmp_path, serve_status, status, code, message):
+    told = open_subset(tmp_path, serve_status(status, code))
+    assert told.startswith(message)
+    assert "prepare-data" not in told and "\n" not in told

@@ -1,0 +1,41 @@
+"""Refuse a model whose answers could not be read, when it is opened and not utterance by utterance."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.vocabulary import LETTERS
+
+if TYPE_CHECKING:
+    import keras
+
+_SHOWN = 3
+
+
+def check_model(model: "keras.Model", path: Path) -> None:
+    """Check the letters and the weights of a model.
+
+    Args:
+        model: a wav2vec 2.0 model of this project.
+        path: its file, for the message.
+
+    Raises:
+        ValueError: it writes another number of letters than this project has, or weights hold NaN or infinity.
+    """
+    letters = model.output_shape[-1]
+    if letters != len(LETTERS):
+        raise ValueError(
+            f"{path}: a model must write the {len(LETTERS)} letters of librispeech_clf.vocabulary. Received: "
+            f"{letters}; convert the checkpoint again, which puts its head in order: poetry run convert-model"
+        )
+    bad = [variable.path for variable in model.weights if not _is_finite(variable.numpy())]
+    if bad:
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise ValueError(
+            f"{path}: weights hold NaN or infinity: {', '.join(bad[:_SHOWN])}{more}; train or convert it again."
+        )
+
+
+def _is_finite(values: np.ndarray) -> bool:
+    return not values.size or bool(np.isfinite(values.min()) and np.isfinite(values.max()))

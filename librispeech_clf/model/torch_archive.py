@@ -1,0 +1,152 @@
+"""Read PyTorch's zip format (`pytorch_model.bin`, PyTorch 1.6 and later) without PyTorch, and run no code of it.
+
+Format: a zip with `data.pkl`, a pickle of a dictionary of tensors whose storages are the entries `data/KEY`, raw
+numbers in the byte order that `byteorder` names (little-endian without it).
+Source: `torch.serialization` and `torch._utils` of PyTorch 2.
+"""
+
+import math
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_STORAGES = {
+    "FloatStorage": np.dtype("f4"),
+    "DoubleStorage": np.dtype("f8"),
+    "HalfStorage": np.dtype("f2"),
+    "BFloat16Storage": np.dtype("u2"),  # the upper half of a float32
+    "LongStorage": np.dtype("i8"),
+    "IntStorage": np.dtype("i4"),
+    "ShortStorage": np.dtype("i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
+_MALFORMED = (
+    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, TypeError,
+    ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
+
+
+class _RefusedError(Exception):
+    """The archive is intact, and holds something that is no dense tensor of numbers."""
+
+
+@dataclass(frozen=True)
+class _StorageType:
+    name: str
+
+
+def read_torch_archive(path: Path) -> dict[str, np.ndarray]:
+    """Read the tensors of a `.bin` file.
+
+    Args:
+        path: a file that `torch.save` wrote: a dictionary of tensors, or one under the key "state_dict".
+
+    Returns:
+        Arrays by name, of the dtype they were saved in; bfloat16 as float32.
+
+    Raises:
+        ValueError: the file is damaged, of another format, or holds something else than dense tensors.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            state = _read_state(archive)
+    except _RefusedError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except _MALFORMED as error:
+        raise ValueError(
+            f"{path}: damaged, or not in the zip format of PyTorch 1.6 and later ({error}); copy the file "
+            "again, or save the model as model.safetensors."
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict):
+        raise ValueError(f"{path}: must hold a dictionary of tensors. Received: {type(state).__name__}")
+    others = {str(name): type(x).__name__ for name, x in state.items() if not isinstance(x, np.ndarray)}
+    if others:
+        raise ValueError(
+            f"{path}: must hold tensors only; save the model's state_dict alone. Received: {others}"
+        )
+    return {str(name): tensor for name, tensor in state.items()}
+
+
+def _read_state(archive: zipfile.ZipFile) -> Any:
+    pickles = [name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise pickle.UnpicklingError("it has no data.pkl")
+    prefix = pickles[0].removesuffix("data.pkl")
+    order = ">" if _read_byte_order(archive, f"{prefix}byteorder") == b"big" else "<"
+    with archive.open(pickles[0]) as file:
+        return _TensorUnpickler(file, archive, prefix, order).load()
+
+
+def _read_byte_order(archive: zipfile.ZipFile, name: str) -> bytes:
+    return archive.read(name).strip() if name in archive.namelist() else b"little"
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Takes dictionaries, tensors and numbers; every other class is refused by name."""
+
+    def __init__(self, file: Any, archive: zipfile.ZipFile, prefix: str, order: str) -> None:
+        super().__init__(file)
+        self._archive, self._prefix, self._order = archive, prefix, order
+        self._storages: dict[str, np.ndarray] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        known: Mapping[tuple[str, str], Callable[..., Any]] = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+        }
+        if (module, name) in known:
+            return known[module, name]
+        if module in ("torch", "torch.storage") and name.endswith("Storage"):
+            return _StorageType(name)
+        kind = "a sparse tensor" if "sparse" in name else f"{module}.{name}"
+        raise _RefusedError(
+            f"holds {kind}, not only dense tensors of numbers; save the model's state_dict alone, or as "
+            "model.safetensors."
+        )
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        _, kind, key, _, count = pid
+        if kind.name not in _STORAGES:
+            raise _RefusedError(
+                f"holds a tensor of {kind.name}; weights must be real numbers of 16 to 64 bits."
+            )
+        if key not in self._storages:
+            dtype = _STORAGES[kind.name].newbyteorder(self._order)
+            entry = self._archive.getinfo(f"{self._prefix}data/{key}")
+            if entry.file_size < count * dtype.itemsize:
+                raise pickle.UnpicklingError(f"storage {key} is cut off")
+            numbers = np.frombuffer(self._archive.read(entry), dtype, count)
+            self._storages[key] = _widen_bfloat16(numbers) if kind.name == "BFloat16Storage" else numbers
+        return self._storages[key]
+
+
+def _widen_bfloat16(halves: np.ndarray) -> np.ndarray:
+    return (halves.astype(np.uint32) << 16).view(np.float32)
+
+
+def _rebuild_tensor(
+    storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
+) -> np.ndarray:
+    """Return the tensor that lies in a storage, as an array of its own."""
+    steps = zip(size, stride, strict=True)
+    last = offset + sum((length - 1) * step for length, step in steps)
+    inside = offset >= 0 and min((0, *size, *stride)) == 0 and math.prod(size) <= len(storage)
+    if not inside or (math.prod(size) and last >= len(storage)):
+        raise pickle.UnpicklingError(f"a tensor of shape {size} lies outside its storage")
+    strides = [step * storage.itemsize for step in stride]
+    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides).copy()
+
+
+def _rebuild_parameter(tensor: np.ndarray, *_: object) -> np.ndarray:
+    return tensor

@@ -1,0 +1,54 @@
+"""What a refusal of the Hugging Face hub means, and what helps."""
+
+from types import SimpleNamespace
+
+import pytest
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from librispeech_clf.hub_errors import explain_hub_error
+from librispeech_clf.model.checkpoint import find_checkpoint
+
+
+def refuse(status):
+    """The hub's error of a status, without a request."""
+    error = HfHubHTTPError.__new__(HfHubHTTPError)
+    Exception.__init__(error, "refused")
+    error.response = SimpleNamespace(status_code=status)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (429, "me/it: the hub's rate limit is reached (HTTP 429). Wait some minutes"),
+        (500, "me/it: the hub has a fault of its own (HTTP 500). Try again later."),
+        (503, "me/it: the hub has a fault of its own (HTTP 503)"),
+        (403, "me/it: the hub refuses access (HTTP 403). Log in with `hf auth login`"),
+    ],
+)
+def test_status_is_explained_wherever_it_stands_among_the_causes(status, message):
+    missing = LocalEntryNotFoundError("not cached")
+    missing.__cause__ = refuse(status)
+    for error in (refuse(status), missing):
+        assert explain_hub_error(error, name="me/it", kind="model").startswith(message)
+
+
+def test_name_that_cannot_be_one():
+    told = explain_hub_error(HFValidationError("--"), name="a--b/c", kind="dataset")
+    assert told.startswith("a--b/c: the hub has no such dataset. Check how it is spelled (owner/name)")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("offline"), LocalEntryNotFoundError("not cached"), ValueError("x")]
+)
+def test_hub_that_was_not_reached_refused_nothing(error):
+    assert explain_hub_error(error, name="me/it", kind="model") is None
+
+
+def test_refused_checkpoint_gives_the_reason(monkeypatch):
+    def fail(*_, **__):
+        raise refuse(429)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(FileNotFoundError, match=r"^facebook/wav2vec2-base: the hub's rate limit"):
+        find_checkpoint("facebook/wav2vec2-base")
