@@ -26,6 +26,7 @@ from librispeech_clf.configuration import (
     load_configuration,
 )
 from librispeech_clf.evaluation import plan
+from librispeech_clf.evaluation.lock import hold_output
 from librispeech_clf.plain_text import print_plain
 from librispeech_clf.vocabulary import describe_normalization
 
@@ -84,8 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes = describe_normalization(run.engine.split.texts, configuration.text.normalize)
         if changes:
             console.print(changes, markup=False, soft_wrap=True)
-        evaluate_windows(run, console)
-        analysis = report(run, options, console)
+        with hold_output(options.out):
+            run.store.remove_outdated()
+            evaluate_windows(run, console)
+            analysis = report(run, options, console)
     except (OSError, ValueError, ImportError) as error:
         print_plain(f"evaluate: {error}", file=sys.stderr)
         return WRONG_REQUEST
@@ -263,21 +266,21 @@ def _evaluate_window(engine: Engine, window: plan.Window, progress: Any, bar: An
 
 def report(run: Run, options: argparse.Namespace, console: Any) -> Analysis:
     """Write results.parquet, summary.json and the page, and print the tables."""
-    from librispeech_clf.evaluation.store import write_whole
+    from librispeech_clf.evaluation.store import write_table
     from librispeech_clf.evaluation.summary import analyse, render_json, summarise
     from librispeech_clf.evaluation.terminal import show_analysis
     from librispeech_clf.report.page import write_page
-    from librispeech_clf.report.page import write_whole as write_text
+    from librispeech_clf.whole_file import write_whole
 
     table = run.store.collect(dict.fromkeys(run.names))
-    write_whole(options.out / "results.parquet", table)
+    write_table(options.out / "results.parquet", table)
     results = table.to_pandas()
     with console.status("Analysing"):
         other = None if options.compare is None else read_results(options.compare)
         names = name_runs(options.out, options.compare)
         analysis = analyse(results, other=other, names=names, refused=run.refused)
     described = describe_run(run, options)
-    write_text(options.out / "summary.json", render_json(summarise(analysis, described)))
+    write_whole(options.out / "summary.json", render_json(summarise(analysis, described)).encode())
     for part in show_analysis(analysis):
         console.print(part)
     with console.status("Writing the page"):

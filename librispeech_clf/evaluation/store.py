@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
+from librispeech_clf.evaluation.lock import LOCK_NAME
+from librispeech_clf.whole_file import explain_disk, write_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -43,8 +44,11 @@ UNRELATED = ("report", "corpus/bundled", "corpus/synthesis")
 class Store:
     """Parts of a results table.
 
+    A part carries the run's key and its own name. A file that is empty, cut, damaged or of another table is
+    no part: its window is evaluated anew.
+
     Attributes:
-        folder: `<out>/parts/<key>`; parts of other keys are removed when a part is saved.
+        folder: `<out>/parts/<key>`.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -57,43 +61,86 @@ class Store:
 
     def has(self, name: str) -> bool:
         """Tell whether a window is finished."""
-        return self.path(name).is_file()
+        return self._read(name) is not None
 
     def save(self, name: str, rows: Sequence[dict[str, Any]], schema: pyarrow.Schema) -> None:
-        """Write a window's rows."""
+        """Write a window's rows.
+
+        Raises:
+            OSError: they cannot be written.
+        """
         import pyarrow
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._remove_outdated()
-        write_whole(self.path(name), pyarrow.Table.from_pylist(list(rows), schema=schema))
+        path = self.path(name)
+        with explain_disk(path, size=0):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+        marked = schema.with_metadata(self._mark(name))
+        write_table(path, pyarrow.Table.from_pylist(list(rows), schema=marked))
 
-    def _remove_outdated(self) -> None:
-        for other in self.folder.parent.iterdir():
-            if other.name != self.folder.name:
+    def remove_outdated(self) -> None:
+        """Remove the parts of other keys; no other run may be writing into the output folder."""
+        others = self.folder.parent.iterdir() if self.folder.parent.is_dir() else ()
+        for other in others:
+            if other.name not in (self.folder.name, LOCK_NAME):
                 shutil.rmtree(other, ignore_errors=True)
 
     def collect(self, names: Iterable[str]) -> pyarrow.Table:
-        """Return the rows of the named windows: recordings first, then simulations, each by utterance id."""
-        import pyarrow
-        import pyarrow.parquet
+        """Return the rows of the named windows: recordings first, then simulations, each by utterance id.
 
-        table = pyarrow.concat_tables([pyarrow.parquet.read_table(self.path(name)) for name in names])
+        Raises:
+            OSError: a part was damaged or removed since it was written.
+        """
+        import pyarrow
+
+        table = pyarrow.concat_tables([self._read_sound(name) for name in names]).replace_schema_metadata(
+            None
+        )
         keys = [table.column(name).to_pylist() for name in ("simulation", "severity", "utterance_id")]
         keyed = zip(*keys, range(len(table)), strict=True)
         ordered = sorted(keyed, key=lambda row: (row[0] or "", row[1] or 0.0, row[2]))
         return table.take([row[-1] for row in ordered])
 
+    def _read_sound(self, name: str) -> pyarrow.Table:
+        table = self._read(name)
+        if table is None:
+            raise OSError(f"{self.path(name)}: was damaged or removed during the run; run the command again.")
+        return table
 
-def write_whole(path: Path, table: pyarrow.Table) -> None:
-    """Write a Parquet file so that a reader finds the whole table or none."""
+    def _read(self, name: str) -> pyarrow.Table | None:
+        """The part, every page verified by its checksum; None when it is not there or not whole."""
+        import pyarrow
+        import pyarrow.parquet
+
+        path = self.path(name)
+        if not path.is_file():
+            return None
+        try:
+            table = pyarrow.parquet.read_table(
+                pyarrow.BufferReader(path.read_bytes()), page_checksum_verification=True
+            )
+        except (OSError, pyarrow.ArrowException):
+            return None
+        found = table.schema.metadata or {}
+        return table if all(found.get(key) == value for key, value in self._mark(name).items()) else None
+
+    def _mark(self, name: str) -> dict[bytes, bytes]:
+        return {b"run": self.folder.name.encode(), b"window": name.encode()}
+
+
+def write_table(path: Path, table: pyarrow.Table) -> None:
+    """Write a Parquet file so that a reader finds the whole table or none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import pyarrow
     import pyarrow.parquet
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pyarrow.parquet.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    target = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table, target, compression="zstd", write_page_checksum=True)
+    write_whole(path, target.getvalue().to_pybytes())
 
 
 def identify_run(model_sha256: str, settings: Any) -> str:
@@ -154,8 +201,10 @@ def _describe_utterance(utterance_id: str, split: Split) -> list[bytes]:
     if utterance.audio_bytes is not None:
         return [described, utterance.audio_bytes]
     path = Path(utterance.audio_path or "")
-    state = path.stat() if path.is_file() else None
-    return [described, f"{state.st_size} {state.st_mtime_ns}".encode() if state else b"missing"]
+    try:
+        return [described, hash_file(path).encode() if path.is_file() else b"missing"]
+    except OSError as error:
+        return [described, repr(error).encode()]
 
 
 def _version(name: str) -> str:

@@ -99,7 +99,15 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
 def show_comparison(comparison: Comparison) -> Table:
     """Tabulate two runs over the utterances that both scored."""
     first, second = comparison.names
-    names = ["", plain(first), plain(second), "difference", "95 %", "p, bootstrap", "p, matched pairs"]
+    names: list[str | Text] = [
+        "",
+        plain(first),
+        plain(second),
+        "difference",
+        "95 %",
+        "p, bootstrap",
+        "p, matched pairs",
+    ]
     caption = f"{len(comparison.better)} utterances better in {second}, {len(comparison.worse)} worse"
     table = make_table("Comparison", names, plain(caption, "italic dim"))
     for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.report import payload as payloads
 from librispeech_clf.report.playback import is_mp3, make_playable
+from librispeech_clf.whole_file import explain_disk, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def write_page(
         }
     else:
         payload["audio"] = {"mode": "page" if blocks else "none"}
-    write_whole(path, render_page(payload, blocks or []))
+    write_whole(path, render_page(payload, blocks or []).encode())
     remove_old_audio(path.parent / "audio", payload["audio"].get("scripts", ()))
     return path
 
@@ -186,11 +186,16 @@ def write_audio_folder(folder: Path, ids: Sequence[str], audio: AudioProvider) -
         held = block.pop("content", None)
         if held is not None:
             suffix, kind = guess_audio_type(held)
-            (folder / f"{name}.{suffix}").write_bytes(held)
+            _write(folder / f"{name}.{suffix}", held)
             block |= {"type": kind, "address": f"{name}.{suffix}"}
-        (folder / f"{name}.js").write_text(f"receiveAudio({escape_json(block)});\n", encoding="utf-8")
+        _write(folder / f"{name}.js", f"receiveAudio({escape_json(block)});\n".encode())
         scripts.append(f"{name}.js")
     return scripts
+
+
+def _write(path: Path, content: bytes) -> None:
+    with explain_disk(path, size=len(content)):
+        path.write_bytes(content)
 
 
 def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
@@ -214,16 +219,6 @@ def guess_audio_type(content: bytes) -> tuple[str, str]:
 def name_file(row: int, utterance_id: str) -> str:
     """Make a file name without suffix which is safe on every file system and unique by its row number."""
     return f"{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', utterance_id)[:60]}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _mark_safe(text: str) -> Any:

@@ -213,7 +213,7 @@ windows = cut_windows(tasks)
 names = [window[0].utterance_id for window in windows]
 run = evaluate.Run(None, None, None, Engine(), store.Store(out, "key"), windows, names, {})
 evaluate.evaluate_windows(run, Console(quiet=True))
-store.write_whole(out / "results.parquet", run.store.collect(names))
+store.write_table(out / "results.parquet", run.store.collect(names))
 """
 
 

@@ -1,8 +1,11 @@
 """Parts appear whole, and are used only for what they were computed from."""
 
+import errno
+import os
 from dataclasses import replace
 
 import pyarrow
+import pyarrow.parquet
 import pytest
 
 from librispeech_clf.corpus.schema import Split, Utterance, dataset_from_utterances
@@ -43,24 +46,90 @@ def test_rows_come_back_by_id_with_simulations_last(tmp_path):
     ]
 
 
-def test_part_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
-    import pyarrow.parquet
+def test_part_that_does_not_fit_the_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
+    def fill_disk(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    def fill_disk(table, path, **options):
-        path.write_bytes(b"PAR1 half")
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(pyarrow.parquet, "write_table", fill_disk)
     store = Store(tmp_path, "key")
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    with pytest.raises(
+        OSError, match=r"first.parquet: the disk is full: 0\.0 MB are needed, .* MB are free; free space"
+    ):
         store.save("first", [row("a")], SCHEMA)
     assert not store.has("first") and list(store.folder.iterdir()) == []
+
+
+def cut(content, share):
+    return content[: int(len(content) * share)]
+
+
+def flip(content, place):
+    position = int(len(content) * place)
+    return content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"PAR1",
+        lambda content: b"foreign text",
+        lambda content: bytes(len(content)),
+        *(lambda content, share=share: cut(content, share) for share in (0.1, 0.5, 0.9, 0.999)),
+        *(lambda content, place=place: flip(content, place) for place in (0.02, 0.05, 0.1, 0.15)),
+    ],
+)
+def test_damaged_part_is_evaluated_anew(tmp_path, damage):
+    store = Store(tmp_path, "key")
+    store.save("first", [row(f"u-{number}") for number in range(200)], SCHEMA)
+    store.path("first").write_bytes(damage(store.path("first").read_bytes()))
+    assert not store.has("first")
+    with pytest.raises(OSError, match=r"first.parquet: was damaged or removed .* run the command again"):
+        store.collect(["first"])
+    store.save("first", [row("b")], SCHEMA)
+    assert store.collect(["first"]).to_pylist() == [row("b")]
+
+
+def test_part_of_another_window_run_or_table_is_foreign(tmp_path):
+    store, other = Store(tmp_path, "key"), Store(tmp_path, "other")
+    for foreign in (store, other):
+        foreign.save("second", [row("a")], SCHEMA)
+        store.path("first").write_bytes(foreign.path("second").read_bytes())
+        assert not store.has("first")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), store.path("first"))
+    assert not store.has("first")
+
+
+def test_folder_in_the_place_of_a_part_gives_way(tmp_path):
+    store = Store(tmp_path, "key")
+    (store.path("first") / "inside").mkdir(parents=True)
+    assert not store.has("first")
+    store.save("first", [row("a")], SCHEMA)
+    assert store.has("first")
+
+
+def test_part_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    done = []
+    fsync, replace_file = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda opened: done.append("fsync") or fsync(opened))
+    monkeypatch.setattr(os, "replace", lambda *names: done.append("replace") or replace_file(*names))
+    Store(tmp_path, "key").save("first", [row("a")], SCHEMA)
+    assert done == ["fsync", "replace", "fsync"]
+
+
+def test_two_keys_in_one_folder_keep_their_parts(tmp_path):
+    stores_of_runs = [Store(tmp_path, "one"), Store(tmp_path, "two")]
+    for name in ("first", "second"):
+        for store in stores_of_runs:
+            store.save(name, [row(name)], SCHEMA)
+    assert [len(store.collect(["first", "second"])) for store in stores_of_runs] == [2, 2]
 
 
 def test_parts_of_another_key_are_neither_used_nor_kept(tmp_path):
     Store(tmp_path, "old").save("first", [row("a")], SCHEMA)
     store = Store(tmp_path, "new")
     assert not store.has("first")
+    store.remove_outdated()
     store.save("second", [row("b")], SCHEMA)
     assert [folder.name for folder in (tmp_path / "parts").iterdir()] == ["new"]
 
@@ -113,6 +182,18 @@ def test_window_depends_on_audio_files(tmp_path):
         path.write_bytes(content)
         names.append(identify_window(TASKS, split))
     assert len(set(names)) == 3
+
+
+def test_audio_changed_in_place_with_its_time_kept_is_noticed(tmp_path):
+    path = tmp_path / "1-2-3.wav"
+    path.write_bytes(b"one")
+    split = make_split(replace(UTTERANCE, audio_bytes=None, audio_path=str(path)))
+    name, state = identify_window(TASKS, split), path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert identify_window(TASKS, split) != name
+    path.write_bytes(b"one")
+    assert identify_window(TASKS, split) == name
 
 
 def test_window_depends_on_the_conditions():

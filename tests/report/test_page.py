@@ -1,7 +1,9 @@
 """The page as a file: escaping, audio inside or beside, written whole."""
 
 import base64
+import errno
 import json
+import os
 import re
 
 import pytest
@@ -108,10 +110,14 @@ def test_guess_audio_type(start, expected):
     assert page.guess_audio_type(start + b"rest") == expected
 
 
-def test_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
+def test_failed_write_leaves_the_old_page(tmp_path, monkeypatch, make_results):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     path = tmp_path / "p.html"
     path.write_text("old")
-    with pytest.raises(UnicodeEncodeError, match="surrogates"):
-        page.write_whole(path, "new \ud800")
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match=r"p.html: the disk is full: \d+\.\d MB are needed"):
+        page.write_page(path, make_results(2))
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.html"]

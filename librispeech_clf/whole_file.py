@@ -1,0 +1,87 @@
+"""Write files that a reader finds whole or not at all, and say what a full or closed disk needs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, flush it to the disk, and move it into its place.
+
+    Neither a killed process nor a power cut leaves a part of it under its name.
+
+    Args:
+        path: the file; its folder is there.
+        content: of the file.
+
+    Raises:
+        OSError: it cannot be written; the message says where, and what to do when the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with explain_disk(path, size=len(content)):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        _flush_folder(path.parent)
+
+
+@contextmanager
+def explain_disk(path: Path, *, size: int) -> Iterator[None]:
+    """Turn the errors of a full disk and of a closed folder into messages that name place, need and remedy.
+
+    Args:
+        path: what is written.
+        size: its bytes.
+
+    Raises:
+        OSError: with the same number, and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            free = f"{_free_bytes(path.parent) / 1e6:.1f} MB are free"
+            reason = f"the disk is full: {size / 1e6:.1f} MB are needed, {free}; free space and run the command again"
+        elif error.errno in NOT_WRITABLE:
+            reason = f"cannot be written ({error.strerror}); choose a folder of your own, or change its permissions"
+        else:
+            raise
+        raise _DescribedError(error.errno, f"{path}: {reason}.") from error
+
+
+class _DescribedError(OSError):
+    """An error of the operating system whose message is a sentence."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the folder's entries, where the system can (Windows cannot)."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
