@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.plain_text import escape_unprintable, print_plain
+from librispeech_clf.push.engine_rehearsal import rehearse_engine
 from librispeech_clf.push.findings import Finding
+from librispeech_clf.push.importer import check_model_file
 from librispeech_clf.push.manifest import Collection, Manifest, collect, read_manifest
-from librispeech_clf.push.requirements import check_requirements
+from librispeech_clf.push.requirements import check_requirements, check_wheels
 
 if TYPE_CHECKING:
     import rich.table
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out
 RESULT_PREFIX = "rehearsal: "
 REHEARSAL = Path(__file__).with_name("rehearsal.py")
+MODEL = "models/wav2vec.h5"
+NOT_REHEARSED = Finding(
+    "engine", None, "not rehearsed; --engine imports the model as Tensorleap's engine does"
+)
 PUSH_COMMANDS = """\
 Push it with today's leap command line:
     leap push -n NAME -m models/wav2vec.h5 -e     code and model, then evaluate
@@ -50,35 +56,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--requirements",
         action="store_true",
-        help="install requirements.txt into a new environment and use that",
+        help="install requirements.txt into a new environment and use that; look for aarch64 wheels, too",
     )
+    parser.add_argument(
+        "--engine", action="store_true", help="import the model file as Tensorleap's engine does, and compare"
+    )
+    parser.add_argument(
+        "--engine-python",
+        type=Path,
+        metavar="PATH",
+        help="a Python 3.8 to 3.10 for --engine (default: found)",
+    )
+    parser.add_argument("--model", type=Path, help=f"the model file to push (default: {MODEL})")
     options = parser.parse_args(arguments)
+    if options.files_only and options.engine:
+        parser.error("--engine needs the wiring, which --files-only does not run.")
     try:
-        findings = rehearse(options.root.resolve(), run=not options.files_only, install=options.requirements)
+        findings = rehearse(options.root.resolve(), options)
     except (FileNotFoundError, ValueError) as error:
         print_plain(str(error), file=sys.stderr)
         return 1
     return report(findings)
 
 
-def rehearse(root: Path, *, run: bool, install: bool) -> list[Finding]:
-    """Collect the files of a push and run them by themselves.
+def rehearse(root: Path, options: argparse.Namespace) -> list[Finding]:
+    """Check the files of a push, then run them by themselves, then the model in the engine.
 
     Args:
         root: The project's folder.
-        run: Whether the bundle is unpacked and run, once its files are complete.
-        install: Whether it runs in a new environment made of requirements.txt.
+        options: The command line's. A step that fails keeps the later ones from running.
 
     Returns:
         What was found, in the order of the checks.
     """
     manifest = read_manifest(root / "leap.yaml")
     collection = collect(root, manifest)
+    model = options.model or root / MODEL
     findings = [*check_files(root, collection), *check_requirements(root, manifest.entry_file)]
-    if run and all(finding.problem is None for finding in findings):
-        with tempfile.TemporaryDirectory(prefix="check-push-") as folder:
-            findings += run_bundle(root, manifest, collection, Path(folder), install=install)
-    return findings
+    if options.model or options.engine:
+        findings += check_model_file(model)
+    if options.files_only or not all_passed(findings):
+        return findings
+    with tempfile.TemporaryDirectory(prefix="check-push-") as folder:
+        result = run_bundle(root, manifest, collection, Path(folder), install=options.requirements)
+        if options.requirements:
+            findings += check_wheels(root, Path(folder, "environment", "bin", "python"))
+    findings += summarize(result)
+    if not options.engine:
+        return [*findings, NOT_REHEARSED]
+    if not all_passed(findings):
+        return [*findings, Finding("engine", "was not rehearsed: mend what failed before it.")]
+    return [*findings, *rehearse_engine(model.resolve(), result["wiring"], python=options.engine_python)]
+
+
+def all_passed(findings: Sequence[Finding]) -> bool:
+    """Tell whether no check failed."""
+    return all(finding.problem is None for finding in findings)
 
 
 def check_files(root: Path, collection: Collection) -> list[Finding]:
@@ -103,16 +136,19 @@ def check_files(root: Path, collection: Collection) -> list[Finding]:
 
 def run_bundle(
     root: Path, manifest: Manifest, collection: Collection, folder: Path, *, install: bool
-) -> list[Finding]:
-    """Copy the bundle's files to an empty folder and check them there, in a process of their own."""
+) -> dict:
+    """Copy the bundle's files to an empty folder and check them there, in a process of their own.
+
+    Returns:
+        What `rehearsal.check` returns.
+    """
     bundle = folder / "bundle"
     for file in collection.files:
         target = bundle / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / file, target)
     python = install_requirements(bundle, folder / "environment") if install else Path(sys.executable)
-    result = run_rehearsal(python, bundle, entry_file=manifest.entry_file, without=root, on_platform=True)
-    return summarize(result)
+    return run_rehearsal(python, bundle, entry_file=manifest.entry_file, without=root, on_platform=True)
 
 
 def install_requirements(bundle: Path, folder: Path) -> Path:

@@ -49,7 +49,9 @@ def compute_closure(root: Path, entry_file: str) -> Closure:
     Raises:
         ValueError: A file is not valid Python.
     """
-    pending, files, distributions = [entry_file], set(), {}
+    pending: list[str] = [entry_file]
+    files: set[str] = set()
+    distributions: dict[str, str] = {}
     while pending:
         file = pending.pop()
         if file in files or not (root / file).is_file():
@@ -97,8 +99,8 @@ def walk_what_runs(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.FunctionDef) and any(NOT_RUN in ast.dump(mark) for mark in node.decorator_list):
         return
     if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
-        for child in node.orelse:
-            yield from walk_what_runs(child)
+        for statement in node.orelse:
+            yield from walk_what_runs(statement)
         return
     yield node
     for child in ast.iter_child_nodes(node):

@@ -6,6 +6,7 @@ puts the bundle alone on the path. Standard library and code-loader only.
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -43,7 +44,7 @@ def check(folder: Path, entry_file: str) -> dict:
     Returns:
         `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or
         the reason of a failure; `warnings`, names of payloads with any; `foreign`, modules of the package
-        that came from elsewhere.
+        that came from elsewhere; `wiring`, the connections that the integration test declares.
     """
     from code_loader import LeapLoader
 
@@ -58,6 +59,7 @@ def check(folder: Path, entry_file: str) -> dict:
         "warnings": [part.name for part in result.payloads if "Warnings" in part.display],
         "samples": samples,
         "foreign": find_foreign_modules(folder),
+        "wiring": describe_wiring(result.engine_file_contract),
     }
 
 
@@ -72,6 +74,13 @@ def fetch_samples(loader) -> dict[str, str | None]:
         except Exception as error:  # whatever the integration raises is the finding
             reasons[state.name] = f"{type(error).__name__}: {error}"
     return reasons
+
+
+def describe_wiring(contract) -> list[dict]:
+    """Return the declared connections as JSON holds them: dataclasses as objects, types by their value."""
+    connections = contract.node_connections if contract else []
+    text = json.dumps([dataclasses.asdict(entry) for entry in connections], default=lambda kind: kind.value)
+    return json.loads(text)
 
 
 def find_foreign_modules(folder: Path) -> list[str]:

@@ -1,15 +1,26 @@
 """requirements.txt, which the platform installs, against what the entry file imports.
 
-In: requirements.txt and the entry file. Out: findings: a distribution too few or too many.
+In: requirements.txt and the entry file. Out: findings: a distribution too few or too many, or one that the
+platform's machine, Linux on x86-64 or aarch64, finds no wheel of.
 """
 
 import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from librispeech_clf.push.closure import compute_closure
 from librispeech_clf.push.findings import Finding
 
 REQUIREMENTS = "requirements.txt"
+PLATFORM_PYTHON = "3.11"
+"""leap.yaml's pythonVersion."""
+PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 17)) + (
+    "manylinux2014_aarch64",
+)
+SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
+"""What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
 MODEL_LIBRARIES = {"keras", "tensorflow"}
 """Bearable as long as the custom layers are registered: `keras` is imported, and imports the other."""
 
@@ -57,3 +68,42 @@ def check_requirements(root: Path, entry_file: str) -> list[Finding]:
         for name in sorted(listed - set(imported) - MODEL_LIBRARIES)
     ]
     return findings or [Finding(REQUIREMENTS, None, f"{len(listed)} distributions, all of them needed")]
+
+
+def check_wheels(root: Path, python: Path) -> list[Finding]:
+    """Ask pip whether every line of requirements.txt has a wheel for Linux on aarch64; needs a package index.
+
+    Args:
+        root: The project's folder.
+        python: A Python with pip.
+
+    Returns:
+        A finding for every line without, else one that passed and tells what is built from source.
+    """
+    lines = read_requirements(root / REQUIREMENTS)
+    if find_no_wheels(python, lines):
+        failed = {line: find_no_wheels(python, [line]) for line in lines}
+        remedy = "the platform may be Linux on aarch64: ask for a release that has a wheel for it."
+        return [Finding(line, f"{reason}; {remedy}") for line, reason in failed.items() if reason]
+    sources = [f"{name} ({why})" for name, why in SOURCE_ONLY.items() if find_no_wheels(python, [name])]
+    note = f"all {len(lines)} lines"
+    return [Finding("aarch64 wheels", None, "; built from source: ".join([note, *sources]))]
+
+
+def find_no_wheels(python: Path, requirements: Sequence[str]) -> str | None:
+    """Ask pip for wheels for Linux on aarch64 of all of these, their own requirements left aside.
+
+    Args:
+        python: A Python with pip.
+        requirements: Lines of a requirements file.
+
+    Returns:
+        None when all have one, else pip's last words.
+    """
+    platforms = [word for name in PLATFORMS for word in ("--platform", name)]
+    command = [str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed"]
+    command += ["--target", "unused", "--disable-pip-version-check", "--only-binary=:all:"]
+    command += ["--python-version", PLATFORM_PYTHON, *platforms, *requirements]
+    with tempfile.TemporaryDirectory(prefix="check-push-wheels-") as folder:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return (done.stderr.strip().splitlines() or ["pip failed"])[-1] if done.returncode else None

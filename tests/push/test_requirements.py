@@ -3,7 +3,7 @@
 import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.push.requirements import check_requirements, name_of, read_requirements
+from librispeech_clf.push.requirements import check_requirements, check_wheels, name_of, read_requirements
 
 
 @pytest.fixture
@@ -48,3 +48,35 @@ def test_project_lists_what_its_entry_file_imports_and_nothing_else():
     assert [finding.problem for finding in check_requirements(PROJECT_ROOT, "leap_binder.py")] == [None]
     names = {name_of(line) for line in read_requirements(PROJECT_ROOT / "requirements.txt")}
     assert not names & {"h5py", "rich", "jinja2", "safetensors", "scikit-learn", "pandas", "pillow"}
+
+
+@pytest.fixture
+def pip(tmp_path):
+    """A Python whose pip finds a wheel of everything but what its argument names."""
+    (tmp_path / "requirements.txt").write_text("numpy~=2.4\npyyaml~=6.0\n")
+
+    def make(*missing):
+        lines = [f'case "$*" in *{name}*) echo no {name} >&2; exit 1;; esac' for name in missing]
+        path = tmp_path / "python"
+        path.write_text("\n".join(["#!/bin/sh", 'test "$3" = install || exit 2', *lines, "exit 0\n"]))
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+def test_wheels_of_every_line_pass(tmp_path, pip):
+    (finding,) = check_wheels(tmp_path, pip())
+    assert (finding.problem, finding.note) == (None, "all 2 lines")
+
+
+def test_line_without_a_wheel_is_named_with_pips_words(tmp_path, pip):
+    (finding,) = check_wheels(tmp_path, pip("pyyaml"))
+    assert finding.what == "pyyaml~=6.0"
+    assert finding.problem.startswith("no pyyaml; the platform may be Linux on aarch64")
+
+
+def test_known_source_distribution_is_a_note_only(tmp_path, pip):
+    (finding,) = check_wheels(tmp_path, pip("psutil"))
+    assert finding.problem is None
+    assert finding.note == "all 2 lines; built from source: psutil>=5.9.5,<6.0.0 (code-loader needs it)"
