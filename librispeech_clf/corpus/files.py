@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.corpus.columns import to_corpus_table
 from librispeech_clf.corpus.confinement import refuse_outside
-from librispeech_clf.corpus.index import open_index
+from librispeech_clf.corpus.index import file_state, open_index
 
 if TYPE_CHECKING:
     import datasets
@@ -65,7 +65,7 @@ def open_parquet(paths: Sequence[Path], *, audio_folders: Sequence[Path] = ()) -
         ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
     folders = tuple(audio_folders) or (paths[0].absolute().parent,)
-    state = [_file_state(path) for path in paths], folders
+    state = [file_state(path) for path in paths], folders
     return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths, folders))
 
 
@@ -81,7 +81,7 @@ def open_audio_folder(metadata: Path, *, audio_folders: Sequence[Path] = ()) -> 
         ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
     folders = tuple(audio_folders) or (metadata.parent,)
-    state = _file_state(metadata), folders
+    state = file_state(metadata), folders
     return open_index(metadata.parent, state=state, tables=_folder_tables(metadata, folders))
 
 
@@ -124,8 +124,3 @@ def _read_metadata(path: Path) -> pyarrow.Table:
         return pyarrow.json.read_json(path)
     as_text = dict.fromkeys(("file_name", "text", "id"), pyarrow.string())
     return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types=as_text))
-
-
-def _file_state(path: Path) -> tuple[str, int, int]:
-    status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns

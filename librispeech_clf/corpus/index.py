@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 INDEX_VERSION = "1"
+MOST_HASHED_BYTES = 1 << 26
 
 
 def open_index(origin: Path, *, state: object, tables: Iterable[pyarrow.Table]) -> datasets.Dataset:
@@ -43,6 +44,22 @@ def open_index(origin: Path, *, state: object, tables: Iterable[pyarrow.Table]) 
     if not path.is_file():
         _make(path, tables, prefix=prefix)
     return datasets.Dataset.from_file(str(path))
+
+
+def file_state(path: Path) -> tuple[object, ...]:
+    """What changes with a file's content, even where somebody keeps its time and size.
+
+    Args:
+        path: A file that is there.
+
+    Returns:
+        Path, size, and the content's SHA-256; of files above 64 MB the times of change instead, of which the
+        system's own cannot be set (on Windows it is the time of creation, and the other one counts).
+    """
+    status = path.stat()
+    if status.st_size > MOST_HASHED_BYTES:
+        return str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return str(path), status.st_size, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _make(path: Path, tables: Iterable[pyarrow.Table], *, prefix: str) -> None:

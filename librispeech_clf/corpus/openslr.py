@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.corpus.index import open_index
+from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.schema import dataset_features
 from librispeech_clf.plain_text import escape_unprintable
 
@@ -140,8 +140,8 @@ def _numerically(entry: os.DirEntry[str]) -> tuple[int, str]:
     return (int(entry.name) if entry.name.isdecimal() else -1, entry.name)
 
 
-def _chapter_state(folder: Path) -> tuple[str, int, int, int]:
-    """Changes whenever a file is added or removed, or the transcript file is written."""
+def _chapter_state(folder: Path) -> tuple[object, ...]:
+    """Changes whenever a file is added or removed, or the transcript file's content changes."""
     transcript = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
-    status = transcript.stat() if transcript.is_file() else folder.stat()
-    return str(folder), folder.stat().st_mtime_ns, status.st_size, status.st_mtime_ns
+    own = file_state(transcript) if transcript.is_file() else None
+    return str(folder), folder.stat().st_mtime_ns, own

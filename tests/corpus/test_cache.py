@@ -1,0 +1,94 @@
+"""Where indexes are kept: never in a folder that somebody else can have filled."""
+
+import os
+import tempfile
+
+import pytest
+
+from librispeech_clf.corpus import cache, files
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The temporary directory, with no Hugging Face cache that can be written to; gives our folder's path."""
+    import datasets.config
+
+    (tmp_path / "file").write_text("")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "file")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary" / f"librispeech_clf-{os.getuid()}"
+
+
+def test_new_folder_is_for_the_user_alone(temporary):
+    assert cache.cache_folder() == temporary
+    assert temporary.stat().st_mode & 0o777 == 0o700
+    assert cache.cache_folder() == temporary
+
+
+@pytest.mark.parametrize(
+    ("mode", "trusted"), [(0o700, True), (0o755, True), (0o775, False), (0o707, False), (0o1777, False)]
+)
+def test_folder_that_others_may_write_is_not_trusted(temporary, mode, trusted):
+    temporary.mkdir()
+    temporary.chmod(mode)
+    assert cache.cache_folder() == (temporary if trusted else None)
+
+
+def test_folder_of_somebody_else_is_not_trusted(temporary, monkeypatch):
+    temporary.mkdir(mode=0o700)
+    own = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: own + 1)
+    monkeypatch.setattr(cache, "_user_name", lambda: str(own))
+    assert cache.cache_folder() is None
+
+
+def test_link_is_not_trusted(temporary, tmp_path):
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    temporary.symlink_to(tmp_path / "elsewhere")
+    assert cache.cache_folder() is None
+
+
+def test_corpus_opens_without_a_trusted_folder(temporary, tmp_path, make_parquet):
+    temporary.mkdir()
+    temporary.chmod(0o777)
+    make_parquet(tmp_path / "own.parquet")
+    assert len(files.open_subset(tmp_path, "own")) == 4
+    assert list(temporary.iterdir()) == []
+
+
+def test_windows_has_a_folder_per_home(temporary, monkeypatch):
+    monkeypatch.delattr(os, "getuid")
+    names = []
+    for home in ("/home/a", "/home/b"):
+        monkeypatch.setenv("HOME", home)
+        names.append(cache.cache_folder().name)
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize("limit", [1 << 26, 0])
+def test_table_changed_in_place_with_its_time_kept_is_noticed(tmp_path, monkeypatch, limit):
+    from librispeech_clf.corpus import index
+
+    monkeypatch.setattr(index, "MOST_HASHED_BYTES", limit)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.wav").write_bytes(b"RIFF")
+    table = tmp_path / "own" / "metadata.csv"
+    for text in ("ONE", "TWO"):
+        before = table.stat() if table.exists() else None
+        table.write_text(f"file_name,text\na.wav,{text}\n")
+        if before:
+            os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert files.open_subset(tmp_path, "own")["text"][0] == text
+
+
+def test_transcript_changed_in_place_with_its_time_kept_is_noticed(tmp_path, make_tree):
+    from librispeech_clf.corpus import openslr
+
+    path = make_tree(tmp_path) / "12" / "340" / "12-340.trans.txt"
+    assert openslr.open_subset(tmp_path, "test-clean")["text"][0] == "ONE TONE"
+    before = path.stat()
+    with path.open("r+") as file:
+        file.write("12-340-0000 TWO")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert openslr.open_subset(tmp_path, "test-clean")["text"][0] == "TWO TONE"
