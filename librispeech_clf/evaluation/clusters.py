@@ -158,7 +158,7 @@ def find_clusters(results: pd.DataFrame, *, seed: int = 0, alpha: float = ALPHA)
 
     Args:
         results: the results table with the column `latent`.
-        seed: of PCA, k-means, silhouettes and bootstrap.
+        seed: of PCA, k-means and silhouettes.
         alpha: family-wise error rate of flagging, in (0, 1).
 
     Returns:
@@ -290,8 +290,8 @@ def _test_cluster(
 
 
 def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, seed: int) -> Cluster:
-    rate = corpus_error_rate(clustered[inside], seed=seed)
-    rest = corpus_error_rate(clustered[~inside], seed=seed)
+    rate = corpus_error_rate(clustered[inside])
+    rest = corpus_error_rate(clustered[~inside])
     counted = Counter(speaker for speaker in list_speakers(clustered[inside]) if speaker is not None)
     largest, most = counted.most_common(1)[0] if counted else (None, 0)
     return Cluster(

@@ -1,51 +1,31 @@
 """Comparison of two runs over the same utterances, with paired significance tests.
 
-In: two results tables. Out: a `Comparison` record. Differences are second minus first, so below zero the
-second run is better.
+In: two results tables. Out: a `Comparison` record. Differences are second minus first, the first run being the
+old one, so below zero the second run is better.
 
-Sources: paired bootstrap and probability of improvement, Bisani & Ney, ICASSP 2004,
-doi:10.1109/ICASSP.2004.1326009, here resampling speakers as Liu & Peng, arXiv:1912.09508, advise for
-dependent utterances; matched pairs, Gillick & Cox, "Some statistical issues in the comparison of speech
-recognition algorithms", ICASSP 1989, as in the test `mapsswe` of NIST's SCTK (sc_stats), here with whole
-utterances as segments.
+The test is a paired one with the speaker as the unit: Gillick & Cox, "Some statistical issues in the comparison
+of speech recognition algorithms", ICASSP 1989, whose segments must be independent, here all utterances of a
+speaker, because those of one speaker are not (Liu & Peng, arXiv:1912.09508); see `jackknife`. The probability of
+improvement is that of Bisani & Ney, ICASSP 2004, doi:10.1109/ICASSP.2004.1326009, from the same t.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from librispeech_clf.evaluation.intervals import (
-    REPLICATES,
     ErrorRate,
     corpus_error_rate,
     find_blocks,
-    percentile_interval,
-    resample_sums,
 )
+from librispeech_clf.evaluation.jackknife import compare_paired, sum_blocks
 from librispeech_clf.evaluation.results_table import OPERATIONS, UNITS, count_errors, find_scored, is_null
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class MatchedPairs:
-    """The matched-pairs test on the errors of each utterance.
-
-    Attributes:
-        segments: number of utterances.
-        mean: mean difference of errors per utterance, second minus first.
-        score: mean / (standard deviation / sqrt(segments)), standard normal without a difference.
-        p_value: two-sided; None with fewer than two utterances.
-    """
-
-    segments: int
-    mean: float
-    score: float
-    p_value: float | None
 
 
 @dataclass(frozen=True)
@@ -56,12 +36,12 @@ class UnitComparison:
         first: corpus rate of the first run, over the shared utterances.
         second: the same of the second run.
         difference: second rate minus first rate.
-        low: lower bound of its 95 % interval (paired bootstrap); None where nothing can be resampled.
+        low: lower bound of its 95 % interval; None with a single speaker or utterance.
         high: upper bound.
-        p_bootstrap: two-sided, from the share of replicates beyond zero; None where nothing can be resampled.
-        probability_of_improvement: share of replicates in which the second run has fewer errors, in [0, 1].
-        resampled: "speakers", "utterances" or "nothing".
-        matched_pairs: the matched-pairs test.
+        p_value: two-sided, that both runs have the same error rate; None where there is no interval.
+        probability_of_improvement: that the second run has the lower error rate, in [0, 1].
+        resampled: the unit of the test: "speakers", "utterances" or "nothing".
+        note: why there is no test, or what it lacks; None otherwise.
         changes: second minus first of the summed "substitutions", "deletions", "insertions" and "hits".
     """
 
@@ -70,10 +50,10 @@ class UnitComparison:
     difference: float | None
     low: float | None
     high: float | None
-    p_bootstrap: float | None
+    p_value: float | None
     probability_of_improvement: float | None
     resampled: str
-    matched_pairs: MatchedPairs
+    note: str | None
     changes: dict[str, int]
 
 
@@ -122,8 +102,8 @@ class Comparison:
 
 
 SOURCES = (
-    "paired bootstrap: Bisani & Ney 2004, doi:10.1109/ICASSP.2004.1326009; speakers: arXiv:1912.09508",
-    "matched pairs: Gillick & Cox 1989, whole utterances as segments",
+    "matched pairs by speaker: Gillick & Cox 1989; speakers: arXiv:1912.09508",
+    "probability of improvement: Bisani & Ney 2004, doi:10.1109/ICASSP.2004.1326009",
 )
 
 
@@ -132,8 +112,6 @@ def compare_runs(
     second: pd.DataFrame,
     *,
     names: tuple[str, str] = ("first", "second"),
-    seed: int = 0,
-    replicates: int = REPLICATES,
 ) -> Comparison:
     """Compare two results tables over the utterances that both scored.
 
@@ -141,8 +119,6 @@ def compare_runs(
         first: results of the first run.
         second: results of the second run.
         names: of the runs, for messages and headings.
-        seed: of the bootstrap.
-        replicates: bootstrap replicates.
 
     Returns:
         The comparison.
@@ -152,7 +128,8 @@ def compare_runs(
             references differ.
     """
     left, right = (_index(run, name) for run, name in zip((first, second), names, strict=True))
-    shared = [name for name in left.index if name in set(right.index)]
+    scored = [set(run.index) for run in (left, right)]
+    shared = [name for name in left.index if name in scored[1]]
     if not shared:
         raise ValueError(
             f"{names[0]} and {names[1]}: two runs can be compared over utterances that both scored; "
@@ -160,12 +137,12 @@ def compare_runs(
             "Evaluate the same split with both models."
         )
     only = [
-        tuple(name for name in own.index if name not in set(other.index))
-        for own, other in ((left, right), (right, left))
+        tuple(name for name in own.index if name not in other)
+        for own, other in ((left, scored[1]), (right, scored[0]))
     ]
     left, right = left.loc[shared].reset_index(), right.loc[shared].reset_index()
     _check_references(left, right, names)
-    units = {unit: _compare_unit(left, right, unit, seed, replicates) for unit in UNITS}
+    units = {unit: _compare_unit(left, right, unit) for unit in UNITS}
     better, worse, unchanged = _list_changes(left, right)
     word = units["word"]
     if word is None:  # `find_scored` kept rows with word counts only
@@ -199,59 +176,21 @@ def _check_references(left: pd.DataFrame, right: pd.DataFrame, names: tuple[str,
         )
 
 
-def _compare_unit(
-    left: pd.DataFrame, right: pd.DataFrame, unit: str, seed: int, replicates: int
-) -> UnitComparison | None:
+def _compare_unit(left: pd.DataFrame, right: pd.DataFrame, unit: str) -> UnitComparison | None:
     if any(len(find_scored(run, unit=unit)) < len(run) for run in (left, right)):
         return None
-    first, second = (
-        corpus_error_rate(run, unit=unit, seed=seed, replicates=replicates) for run in (left, right)
-    )
+    first, second = (corpus_error_rate(run, unit=unit) for run in (left, right))
     errors, units = count_errors(left, unit=unit)
     change = count_errors(right, unit=unit)[0] - errors
-    blocks = find_blocks(left)
-    low = high = p_value = improved = None
-    if blocks.resampled != "nothing" and units.sum() > 0:
-        drawn = resample_sums(np.stack([change, units], axis=1), blocks, seed=seed, replicates=replicates)
-        drawn = drawn[drawn[:, 1] > 0]
-        low, high = percentile_interval(drawn[:, 0] / drawn[:, 1])
-        p_value, improved = _read_bootstrap(drawn[:, 0])
+    blocks = find_blocks(left, fewest=1)
+    sums = sum_blocks(np.stack([change, units], axis=1), blocks.index, blocks.count)
+    tested = compare_paired(*sums.T)
+    low, high, p_value, improved = (None,) * 4 if tested is None else astuple(tested)
     changes = {name: int(right[f"{unit}_{name}"].sum() - left[f"{unit}_{name}"].sum()) for name in OPERATIONS}
     difference = None if first.rate is None or second.rate is None else second.rate - first.rate
-    tested = compare_matched_pairs(change)
     return UnitComparison(
-        first, second, difference, low, high, p_value, improved, blocks.resampled, tested, changes
+        first, second, difference, low, high, p_value, improved, blocks.resampled, blocks.note, changes
     )
-
-
-def _read_bootstrap(drawn: np.ndarray) -> tuple[float, float]:
-    """Return the two-sided p-value and the probability of improvement; ties count half towards the latter."""
-    count = len(drawn)
-    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    improved = ((drawn < 0).sum() + 0.5 * (drawn == 0).sum()) / count
-    return float(min(1.0, 2 * (tail + 1) / (count + 1))), float(improved)
-
-
-def compare_matched_pairs(changes: np.ndarray) -> MatchedPairs:
-    """Test whether two runs make as many errors, by the differences of matched segments.
-
-    Args:
-        changes: float64 (N,), errors of the second run minus errors of the first, per segment.
-
-    Returns:
-        The test. Without any variation the p-value is 1 for no change and 0 for the same change everywhere.
-    """
-    from scipy.stats import norm
-
-    count = len(changes)
-    mean = float(changes.mean()) if count else 0.0
-    if count < 2:
-        return MatchedPairs(count, mean, 0.0, None)
-    deviation = float(changes.std(ddof=1))
-    if deviation == 0:
-        return MatchedPairs(count, mean, 0.0, 1.0 if mean == 0 else 0.0)
-    score = mean / (deviation / count**0.5)
-    return MatchedPairs(count, mean, score, float(2 * norm.sf(abs(score))))
 
 
 def _list_changes(

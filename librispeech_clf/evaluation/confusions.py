@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from librispeech_clf.alignment import Edit, align_characters, align_words
-from librispeech_clf.evaluation.intervals import (
-    REPLICATES,
-    find_blocks,
-    percentile_interval,
-    resample_sums,
-)
+from librispeech_clf.evaluation.intervals import find_blocks, rate_interval
 from librispeech_clf.evaluation.results_table import is_null
 
 if TYPE_CHECKING:
@@ -77,7 +72,7 @@ class WordGroup:
         words: reference words in the group.
         errors: those substituted or deleted.
         rate: errors / words, in [0, 1]. Insertions belong to no reference word and are left out.
-        low: lower bound of the 95 % interval, resampling speakers; None where nothing can be resampled.
+        low: lower bound of the 95 % interval, with speakers as the unit; None where there is none.
         high: upper bound.
     """
 
@@ -108,13 +103,11 @@ class Confusions:
     utterances: int
 
 
-def find_confusions(results: pd.DataFrame, *, seed: int = 0, replicates: int = REPLICATES) -> Confusions:
+def find_confusions(results: pd.DataFrame) -> Confusions:
     """Count the confusions of a results table.
 
     Args:
         results: the results table; rows without reference or hypothesis are left out.
-        seed: of the bootstrap.
-        replicates: bootstrap replicates.
 
     Returns:
         The confusions; empty ones for an empty table.
@@ -124,12 +117,11 @@ def find_confusions(results: pd.DataFrame, *, seed: int = 0, replicates: int = R
     words = [align_words(reference, hypothesis) for reference, hypothesis in texts]
     characters = [align_characters(reference, hypothesis) for reference, hypothesis in texts]
     frequency = _count_references(words)
-    options = {"seed": seed, "replicates": replicates}
     return Confusions(
         words=_count_unit(words),
         characters=_count_unit(characters),
-        by_length=_rate_words(rows, words, LENGTH_BINS, len, **options),
-        by_frequency=_rate_words(rows, words, FREQUENCY_BINS, frequency.__getitem__, **options),
+        by_length=_rate_words(rows, words, LENGTH_BINS, len),
+        by_frequency=_rate_words(rows, words, FREQUENCY_BINS, frequency.__getitem__),
         utterances=len(rows),
     )
 
@@ -180,9 +172,6 @@ def _rate_words(
     alignments: Sequence[tuple[Edit, ...]],
     bins: Sequence[tuple[int, int | None]],
     measure: Callable[[str], int],
-    *,
-    seed: int,
-    replicates: int,
 ) -> tuple[WordGroup, ...]:
     """Rate the reference words by a measure of theirs; groups without words are left out."""
     counts = np.zeros((len(rows), len(bins), 2))
@@ -191,17 +180,13 @@ def _rate_words(
             if edit.reference is not None:
                 group = _find_bin(measure(edit.reference), bins)
                 counts[row, group] += (edit.operation != "equal", 1)
-    blocks = find_blocks(rows)
-    drawn = resample_sums(counts.reshape(len(rows), 2 * len(bins)), blocks, seed=seed, replicates=replicates)
-    drawn = drawn.reshape(replicates, len(bins), 2)
+    blocks = find_blocks(rows, fewest=1)
     groups = []
     for number, bounds in enumerate(bins):
         errors, words = counts[:, number].sum(axis=0)
         if words == 0:
             continue
-        present = drawn[:, number, 1] > 0
-        rates = drawn[present, number, 0] / drawn[present, number, 1]
-        low, high = percentile_interval(rates) if blocks.resampled != "nothing" else (None, None)
+        low, high = rate_interval(counts[:, number], blocks, scale="share")
         groups.append(WordGroup(_label(bounds), int(words), int(errors), float(errors / words), low, high))
     return tuple(groups)
 

@@ -24,6 +24,7 @@ from librispeech_clf.evaluation.intervals import (
     percentile_interval,
     resample_sums,
 )
+from librispeech_clf.evaluation.jackknife import interval_of_figure, sum_blocks
 from librispeech_clf.evaluation.results_table import (
     count_columns,
     count_errors,
@@ -95,7 +96,7 @@ class Bar:
         low: smallest value in the bin, None for a group.
         high: largest value in the bin, None for a group.
         value: the metric over the bin, a ratio of sums (or the mean, for confidence and loss).
-        interval_low: lower bound of the 95 % interval, None where nothing can be resampled.
+        interval_low: lower bound of the 95 % interval, None where there is none.
         interval_high: upper bound.
         utterances: number of utterances.
         speakers: number of known speakers.
@@ -224,14 +225,14 @@ def _make_dashboard(scored: pd.DataFrame, metric: str, column: str, *, bins: int
     if numbers is not None:
         cut = bin_by_quantiles(numbers, count=bins)
         bars = [
-            replace(_make_bar(scored, metric, cut.index == number, label, **options), low=low, high=high)
+            replace(_make_bar(scored, metric, cut.index == number, label), low=low, high=high)
             for number, (label, low, high) in enumerate(zip(cut.labels, cut.lows, cut.highs, strict=True))
         ]
         association = _correlate(scored, metric, numbers, **options)
         return Dashboard(metric, column, name, unit, "numeric", tuple(bars), association)
     groups = _read_groups(scored, column)
     names = sorted({group for group in groups if group is not None})
-    bars = [_make_bar(scored, metric, groups == group, group, **options) for group in names]
+    bars = [_make_bar(scored, metric, groups == group, group) for group in names]
     association = _compare_groups(scored, metric, groups, names)
     return Dashboard(metric, column, name, None, "categorical", tuple(bars), association)
 
@@ -243,19 +244,27 @@ def _read_groups(scored: pd.DataFrame, column: str) -> np.ndarray:
     return np.full(len(scored), None, dtype=object) if categories is None else categories
 
 
-def _make_bar(
-    scored: pd.DataFrame, metric: str, inside: np.ndarray, label: str, *, seed: int, replicates: int
-) -> Bar:
+def _make_bar(scored: pd.DataFrame, metric: str, inside: np.ndarray, label: str) -> Bar:
     rows = scored[inside]
     sums = _require_sums(scored, metric)[inside]
     rate = METRICS[metric][0]
-    blocks = find_blocks(rows)
-    low = high = None
-    if blocks.resampled != "nothing":
-        low, high = percentile_interval(rate(resample_sums(sums, blocks, seed=seed, replicates=replicates)))
+    blocks = find_blocks(rows, fewest=1)
+    low, high = _interval(metric, sum_blocks(sums, blocks.index, blocks.count))
     value = float(rate(sums.sum(axis=0, keepdims=True))[0])
     known = value if np.isfinite(value) else None
     return Bar(label, None, None, known, low, high, len(rows), blocks.speakers, blocks.resampled)
+
+
+def _interval(metric: str, sums: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """Return the 95 % interval of a metric from its sums by speaker, float64 (K, C)."""
+    rate, unit = METRICS[metric]
+    if unit is None:
+        units = sums[:, 1]
+    else:
+        units = sums.sum(axis=1) if metric == "match_error_rate" else sums[:, :3].sum(axis=1)
+    shares = ("match_error_rate", "word_information_lost", "word_information_preserved")
+    scale = "share" if metric in shares else "log"
+    return interval_of_figure(sums, rate, units, scale=scale) or (None, None)
 
 
 def _utterance_values(scored: pd.DataFrame, metric: str) -> np.ndarray:

@@ -190,13 +190,13 @@ class Engine:
     ) -> list[Row]:
         """Score the utterances of a batch whose logits are numbers; the others fail, each by its name."""
         broken = ~np.isfinite(logits).all(axis=2)
-        finite = np.flatnonzero(~broken.any(axis=1))
+        finite = np.flatnonzero(~broken.any(axis=1)).tolist()
         failed = [
             self._fail(task, _refuse_logits(task, frames))
             for (task, _), frames in zip(encoded, broken, strict=True)
             if frames.any()
         ]
-        if not len(finite):
+        if not finite:
             return failed
         return failed + self._score([encoded[index] for index in finite], logits[finite], latent[finite])
 

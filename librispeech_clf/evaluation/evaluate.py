@@ -110,7 +110,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--model", type=Path, help="Keras model file (default: config.yaml)")
     add("--limit", type=int, metavar="N", help="evaluate N utterances, spread over the corpus")
     add("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
-    add("--compare", type=Path, metavar="FOLDER", help="compare with another run's output folder")
+    add("--compare", type=Path, metavar="FOLDER", help="compare with an older run's output folder")
     add(
         "--simulate", action="append", default=[], metavar="NAME[:KIND]",
         help="simulate conditions of rising severity, such as tempo or additive_noise:babble",
@@ -330,9 +330,9 @@ def describe_run(run: Run, options: argparse.Namespace) -> dict[str, str]:
 
 
 def name_runs(out: Path, other: Path | None) -> tuple[str, str]:
-    """Name both runs by their folders."""
-    first, second = out.resolve().name, (other or out).resolve().name
-    return (first, second) if first != second else (f"{first} (this)", f"{second} (other)")
+    """Name the old run and this one by their folders."""
+    old, new = (other or out).resolve().name, out.resolve().name
+    return (old, new) if old != new else (f"{old} (old)", f"{new} (this)")
 
 
 def read_results(folder: Path) -> pd.DataFrame:

@@ -1,11 +1,12 @@
-"""Corpus error rates with bootstrap intervals that resample speakers.
+"""Corpus error rates with intervals that leave out one speaker at a time.
 
 In: the results table. Out: `ErrorRate` records. A corpus rate is summed errors over summed reference units,
-never a mean of rates. Utterances of one speaker are not independent, so speakers are drawn, not utterances.
+never a mean of rates. Utterances of one speaker are not independent, so the speaker is the unit of the interval;
+see `jackknife`. The bootstrap draws speakers, too, for figures that are no ratio of sums.
 
-Sources: ratio of sums and percentile interval, Bisani & Ney, "Bootstrap estimates for confidence intervals
-in ASR performance evaluation", ICASSP 2004, doi:10.1109/ICASSP.2004.1326009; blocks of dependent
-utterances, Liu & Peng, "Statistical testing on ASR performance via blockwise bootstrap", arXiv:1912.09508.
+Sources: blocks of dependent utterances, Liu & Peng, "Statistical testing on ASR performance via blockwise
+bootstrap", arXiv:1912.09508; percentile interval, Bisani & Ney, "Bootstrap estimates for confidence intervals
+in ASR performance evaluation", ICASSP 2004, doi:10.1109/ICASSP.2004.1326009.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from librispeech_clf.evaluation.binning import Bins, bin_by_quantiles
+from librispeech_clf.evaluation.jackknife import FEWEST_SPEAKERS, interval_of_ratio, sum_blocks
 from librispeech_clf.evaluation.results_table import (
     UNITS,
     count_errors,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 REPLICATES = 2000
 CONFIDENCE = 0.95
-FEWEST_SPEAKERS = 5
 _WEIGHTS_AT_ONCE = 4_000_000
 
 
@@ -42,14 +43,14 @@ class ErrorRate:
     Attributes:
         rate: summed errors / summed reference units; without reference units the number of errors, as jiwer
             has it; None without utterances.
-        low: lower bound of the 95 % interval, None where nothing can be resampled (a single utterance).
+        low: lower bound of the 95 % interval, None where there is none (a single speaker or utterance).
         high: upper bound.
         errors: substitutions + deletions + insertions.
         units: reference words or characters.
         utterances: number of scored utterances.
         speakers: number of known speakers.
         resampled: "speakers", "utterances" or "nothing".
-        note: why speakers could not be resampled, None otherwise.
+        note: why there is no interval, or what it lacks: known speakers, or many of them; None otherwise.
     """
 
     rate: float | None
@@ -65,14 +66,14 @@ class ErrorRate:
 
 @dataclass(frozen=True)
 class Blocks:
-    """What the bootstrap draws.
+    """What is left out or drawn as a whole.
 
     Attributes:
         index: int (N,), the block of each utterance, in [0, count).
         count: number of blocks.
         speakers: number of known speakers.
         resampled: "speakers", "utterances" or "nothing".
-        note: why not speakers, None otherwise.
+        note: why nothing, why not speakers, or that they are few; None otherwise.
     """
 
     index: np.ndarray
@@ -82,19 +83,26 @@ class Blocks:
     note: str | None
 
 
-def find_blocks(scored: pd.DataFrame) -> Blocks:
-    """Return the blocks to resample: speakers, or utterances when fewer than 5 speakers are known.
+def find_blocks(scored: pd.DataFrame, *, fewest: int = FEWEST_SPEAKERS) -> Blocks:
+    """Return the blocks to resample: speakers, or utterances when too few speakers are known.
 
     An utterance of an unknown speaker is a block of its own. Blocks are numbered by name, so the order of the
     rows does not matter.
+
+    Args:
+        scored: the utterances.
+        fewest: known speakers from which on they are the blocks: 5 for a bootstrap, 1 for a jackknife.
     """
     speakers = list_speakers(scored)
     known = len({speaker for speaker in speakers if speaker is not None})
     utterances = [str(name) for name in scored["utterance_id"]] if len(scored) else []
-    if known >= FEWEST_SPEAKERS:
+    if known >= fewest:
         pairs = zip(speakers, utterances, strict=True)
         index, count = _number(["s" + s if s is not None else "u" + u for s, u in pairs])
-        return Blocks(index, count, known, "speakers", None)
+        if count < 2:
+            return Blocks(index, count, known, "nothing", "a single speaker: no interval")
+        few = f"few speakers ({known}): a coarse interval" if known < FEWEST_SPEAKERS else None
+        return Blocks(index, count, known, "speakers", few)
     index, count = _number(utterances)
     counted = {0: "no speaker is", 1: "only 1 speaker is"}.get(known, f"only {known} speakers are")
     if count < 2:
@@ -123,8 +131,7 @@ def resample_sums(
     """
     if blocks.count == 0:
         return np.zeros((replicates, values.shape[1]))
-    sums = np.zeros((blocks.count, values.shape[1]))
-    np.add.at(sums, blocks.index, values)
+    sums = sum_blocks(values, blocks.index, blocks.count)
     generator = np.random.default_rng(seed)
     shares = np.full(blocks.count, 1.0 / blocks.count)
     at_once = max(1, _WEIGHTS_AT_ONCE // blocks.count)
@@ -145,16 +152,12 @@ def percentile_interval(replicated: np.ndarray) -> tuple[float | None, float | N
     return float(low), float(high)
 
 
-def corpus_error_rate(
-    results: pd.DataFrame, *, unit: str = "word", seed: int = 0, replicates: int = REPLICATES
-) -> ErrorRate:
+def corpus_error_rate(results: pd.DataFrame, *, unit: str = "word") -> ErrorRate:
     """Compute the corpus error rate of a table's scored utterances, with its 95 % interval.
 
     Args:
         results: the results table; failed utterances are left out.
         unit: "word" or "character".
-        seed: of the bootstrap.
-        replicates: bootstrap replicates.
 
     Returns:
         The rate with its interval; the point estimate agrees with jiwer over the same texts.
@@ -164,11 +167,8 @@ def corpus_error_rate(
     """
     scored = find_scored(results, unit=unit)
     errors, units = count_errors(scored, unit=unit)
-    blocks = find_blocks(scored)
-    low = high = None
-    if blocks.resampled != "nothing" and units.sum() > 0:
-        sums = resample_sums(np.stack([errors, units], axis=1), blocks, seed=seed, replicates=replicates)
-        low, high = percentile_interval(divide(sums[:, 0], sums[:, 1]))
+    blocks = find_blocks(scored, fewest=1)
+    low, high = rate_interval(np.stack([errors, units], axis=1), blocks)
     return ErrorRate(
         rate=_rate(errors.sum(), units.sum()) if len(scored) else None,
         low=low,
@@ -180,6 +180,22 @@ def corpus_error_rate(
         resampled=blocks.resampled,
         note=blocks.note,
     )
+
+
+def rate_interval(
+    values: np.ndarray, blocks: Blocks, *, scale: str = "log"
+) -> tuple[float, float] | tuple[None, None]:
+    """Return the 95 % interval of a ratio of sums over utterances.
+
+    Args:
+        values: float64 (N, 2), numerator and denominator of each utterance.
+        blocks: of the utterances, from `find_blocks(scored, fewest=1)`.
+        scale: see `jackknife.interval_of_ratio`.
+
+    Returns:
+        Lower and upper bound; both None where there is no interval.
+    """
+    return interval_of_ratio(sum_blocks(values, blocks.index, blocks.count), scale=scale) or (None, None)
 
 
 def _rate(errors: float, units: float) -> float:
@@ -197,8 +213,6 @@ def error_rates_by(
     order: Sequence[str] | None = None,
     *,
     unit: str = "word",
-    seed: int = 0,
-    replicates: int = REPLICATES,
 ) -> dict[str, ErrorRate]:
     """Compute the corpus error rate of each group of utterances.
 
@@ -207,18 +221,13 @@ def error_rates_by(
         groups: the group of each row, None for rows in no group; length N.
         order: the groups to rate, in this order; all, in order of first occurrence, by default.
         unit: "word" or "character".
-        seed: of the bootstrap, the same for every group.
-        replicates: bootstrap replicates.
 
     Returns:
         Rates by group, in that order.
     """
     names = order or dict.fromkeys(name for name in groups if name is not None)
     labels = np.array(groups, dtype=object)
-    return {
-        name: corpus_error_rate(results[labels == name], unit=unit, seed=seed, replicates=replicates)
-        for name in names
-    }
+    return {name: corpus_error_rate(results[labels == name], unit=unit) for name in names}
 
 
 def bin_by_length(results: pd.DataFrame, *, count: int = 4) -> tuple[str, Bins]:
@@ -240,19 +249,16 @@ def bin_by_length(results: pd.DataFrame, *, count: int = 4) -> tuple[str, Bins]:
     return "reference words", bin_by_quantiles(lengths, count=count)
 
 
-def summarize(results: pd.DataFrame, *, seed: int = 0, replicates: int = REPLICATES) -> dict:
+def summarize(results: pd.DataFrame) -> dict:
     """Summarise a results table: corpus rates of words and characters, overall and by group.
 
     Args:
         results: the results table.
-        seed: of the bootstrap.
-        replicates: bootstrap replicates.
 
     Returns:
-        A JSON-able dictionary: "utterances", "failed", "seed", "replicates", "length" (what lengths count),
-        and for "word" and "character" each: "all" (an `ErrorRate` as dictionary) and "split", "subset",
-        "gender", "length", "speaker" (dictionaries of them by group, empty where the table lacks the
-        column).
+        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), and for "word" and
+        "character" each: "all" (an `ErrorRate` as dictionary) and "split", "subset", "gender", "length",
+        "speaker" (dictionaries of them by group, empty where the table lacks the column).
     """
     length, bins = bin_by_length(results)
     groups = {
@@ -263,20 +269,18 @@ def summarize(results: pd.DataFrame, *, seed: int = 0, replicates: int = REPLICA
         "speaker": _order(list_speakers(results)),
     }
     failed = len(results) - len(find_scored(results))
-    summary = {"utterances": len(results), "failed": failed, "seed": seed, "replicates": replicates}
-    options = {"seed": seed, "replicates": replicates}
-    rates = {unit: _summarize_unit(results, groups, unit=unit, **options) for unit in UNITS}
-    return {**summary, "length": length, **rates}
+    rates = {unit: _summarize_unit(results, groups, unit=unit) for unit in UNITS}
+    return {"utterances": len(results), "failed": failed, "length": length, **rates}
 
 
-def _summarize_unit(results: pd.DataFrame, groups: dict, **options) -> dict:
+def _summarize_unit(results: pd.DataFrame, groups: dict, *, unit: str) -> dict:
     grouped = {
         name: {
-            group: asdict(rate) for group, rate in error_rates_by(results, labels, order, **options).items()
+            group: asdict(rate) for group, rate in error_rates_by(results, labels, order, unit=unit).items()
         }
         for name, (order, labels) in groups.items()
     }
-    return {"all": asdict(corpus_error_rate(results, **options)), **grouped}
+    return {"all": asdict(corpus_error_rate(results, unit=unit)), **grouped}
 
 
 def _read_groups(results: pd.DataFrame, column: str) -> tuple[list[str], list[str | None]]:

@@ -1,6 +1,6 @@
 """`poetry run evaluate-model`: figures of a model on every split, and the card of the bundled one.
 
-Every utterance is recognised alone and unpadded, by greedy decoding; intervals resample speakers (see
+Every utterance is recognised alone and unpadded, by greedy decoding; intervals have speakers as the unit (see
 `evaluation.intervals`, whose functions this command shares with `evaluate`).
 """
 

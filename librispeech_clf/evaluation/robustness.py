@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from librispeech_clf.evaluation.comparison import UnitComparison, compare_runs
-from librispeech_clf.evaluation.intervals import REPLICATES, ErrorRate, corpus_error_rate
+from librispeech_clf.evaluation.intervals import ErrorRate, corpus_error_rate
 from librispeech_clf.evaluation.results_table import find_scored, is_null
 
 if TYPE_CHECKING:
@@ -52,16 +52,12 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def measure_robustness(
-    results: pd.DataFrame, *, seed: int = 0, replicates: int = REPLICATES
-) -> tuple[Curve, ...]:
+def measure_robustness(results: pd.DataFrame) -> tuple[Curve, ...]:
     """Return the error rate against severity, for each simulation of a results table.
 
     Args:
         results: the results table with `simulation` and `severity`; rows with a null `simulation` are the
             recordings as they are. An utterance may occur once per simulation and severity.
-        seed: of the bootstrap.
-        replicates: bootstrap replicates.
 
     Returns:
         The curves by name; none when the table has no such column or no simulated row.
@@ -81,14 +77,11 @@ def measure_robustness(
             f"received none for {row['simulation']!r}."
         )
     clean = results[~simulated]
-    options = {"seed": seed, "replicates": replicates}
     return tuple(
         Curve(
             name,
             tuple(
-                _measure(
-                    results[(names == name) & (severities == severity)], clean, float(severity), **options
-                )
+                _measure(results[(names == name) & (severities == severity)], clean, float(severity))
                 for severity in np.unique(severities[names == name])
             ),
         )
@@ -96,14 +89,14 @@ def measure_robustness(
     )
 
 
-def _measure(rows: pd.DataFrame, clean: pd.DataFrame, severity: float, **options) -> Point:
+def _measure(rows: pd.DataFrame, clean: pd.DataFrame, severity: float) -> Point:
     scored, unchanged = find_scored(rows), find_scored(clean)
     shared = len(scored) and scored["utterance_id"].isin(unchanged.get("utterance_id", ())).any()
     names = ("the recordings", "the simulation")
     return Point(
         severity=severity,
-        word=corpus_error_rate(rows, unit="word", **options),
-        character=corpus_error_rate(rows, unit="character", **options),
-        change=compare_runs(unchanged, scored, names=names, **options).word if shared else None,
+        word=corpus_error_rate(rows, unit="word"),
+        character=corpus_error_rate(rows, unit="character"),
+        change=compare_runs(unchanged, scored, names=names).word if shared else None,
         failed=len(rows) - len(scored),
     )

@@ -77,15 +77,15 @@ def analyse(
     results: pd.DataFrame,
     *,
     other: pd.DataFrame | None = None,
-    names: tuple[str, str] = ("this run", "other run"),
+    names: tuple[str, str] = ("old run", "this run"),
     refused: Mapping[str, str] | None = None,
 ) -> Analysis:
     """Analyse a results table.
 
     Args:
         results: the rows, simulated ones among them.
-        other: results of another run over the same utterances.
-        names: of both runs.
+        other: results of another, older run over the same utterances.
+        names: of the other run and of this one.
         refused: reasons of simulations that could not be run, by name.
 
     Raises:
@@ -108,7 +108,7 @@ def analyse(
         latent_maps=make_latent_maps(recordings),
         dashboards=make_dashboards(recordings),
         robustness=measure_robustness(results),
-        comparison=None if second is None else compare_runs(recordings, second, names=names),
+        comparison=None if second is None else compare_runs(second, recordings, names=names),
         other_latent_maps=None if second is None else make_latent_maps(second),
     )
 

@@ -39,8 +39,7 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
 
 def show_rates(rates: Mapping[str, Any]) -> Table:
     """Tabulate corpus word and character error rates of all utterances and by group."""
-    resampled = rates["word"]["all"]["resampled"]
-    caption = f"N utterances; summed errors over summed words; intervals resample {resampled}."
+    caption = f"N utterances; summed errors over summed words; {name_unit(rates['word']['all'])}."
     table = make_table("Error rates", ["", "N", "words", "WER % (95 %)", "CER % (95 %)"], caption)
     table.add_row("all", *_rate_cells(rates["word"]["all"], rates["character"]["all"]))
     for group in GROUPS:
@@ -97,29 +96,25 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
 
 
 def show_comparison(comparison: Comparison) -> Table:
-    """Tabulate two runs over the utterances that both scored."""
-    first, second = comparison.names
-    names: list[str | Text] = [
-        "",
-        plain(first),
-        plain(second),
-        "difference",
-        "95 %",
-        "p, bootstrap",
-        "p, matched pairs",
-    ]
-    caption = f"{len(comparison.better)} utterances better in {second}, {len(comparison.worse)} worse"
+    """Tabulate an old run and this one over the utterances that both scored."""
+    names: list[str | Text] = ["", "old", "this run", "change", "95 %", "p", "P(better)"]
+    old, new = (shorten(name) for name in comparison.names)
+    caption = (
+        f"old: {old}; this run: {new}. Change in points, below zero: improvement; "
+        f"{name_unit({'resampled': comparison.word.resampled, 'note': comparison.word.note})}. "
+        f"{len(comparison.better)} utterances better, {len(comparison.worse)} worse."
+    )
     table = make_table("Comparison", names, plain(caption, "italic dim"))
     for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
         if rates is not None:
             ends = {"low": rates.low, "high": rates.high}
-            p_values = [probability(rates.p_bootstrap), probability(rates.matched_pairs.p_value)]
             both = [
                 percent(rates.first.rate),
                 percent(rates.second.rate),
                 percent(rates.difference, sign=True),
             ]
-            table.add_row(unit, *both, interval(ends), *p_values)
+            chances = [probability(rates.p_value), chance(rates.probability_of_improvement)]
+            table.add_row(unit, *both, interval(ends), *chances)
     return table
 
 
@@ -182,7 +177,15 @@ def interval(rate: Mapping[str, Any]) -> str:
     if rate["low"] is None:
         return "-"
     ends = (100 * rate["low"], 100 * rate["high"])
-    return " to ".join(f"{end:.1f}" if end < 99.95 else f"{end:.0f}" for end in ends)
+    return " to ".join(
+        f"{end:.1f}" if end < 99.95 else f"{end:.0f}" if end < 999.5 else ">999" for end in ends
+    )
+
+
+def name_unit(rate: Mapping[str, Any]) -> str:
+    """Say what the unit of the intervals is, and what they lack."""
+    unit = {"speakers": "intervals by speaker", "utterances": "intervals by utterance"}
+    return ", ".join(part for part in (unit.get(rate["resampled"]), rate["note"]) if part)
 
 
 def probability(value: float | None) -> str:
@@ -190,6 +193,13 @@ def probability(value: float | None) -> str:
     if value is None:
         return "-"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def chance(value: float | None) -> str:
+    """Write a probability in percent."""
+    if value is None:
+        return "-"
+    return "< 0.1 %" if value < 0.001 else "> 99.9 %" if value > 0.999 else f"{100 * value:.1f} %"
 
 
 def shorten(text: str) -> str:

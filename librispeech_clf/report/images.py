@@ -53,7 +53,6 @@ PALETTE_SIZE = 96
 SPECTROGRAM_PALETTE_SIZE = 32
 NEIGHBOURS = 15
 BINS = 6
-REPLICATES = 2000
 MAP_COLUMNS = {
     "latent_by_word_count": "text_word_count",
     "latent_by_duration": "signal_duration_s",
@@ -293,7 +292,7 @@ def draw_weak_cluster(
 
 
 def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
-    """Draw four metrics against a numeric column: bins with 95 % intervals by speaker bootstrap, and counts.
+    """Draw four metrics against a numeric column: bins with 95 % intervals with speakers as the unit, and counts.
 
     Args:
         results: the results table.
@@ -341,7 +340,7 @@ def list_metrics(scored: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def estimate_mean(scored: pd.DataFrame, values: np.ndarray) -> tuple[float, float, float]:
-    """Estimate a ratio of sums with its 95 % interval, resampling speakers where there are five or more.
+    """Estimate a ratio of sums with its 95 % interval, with speakers as the unit.
 
     Args:
         scored: the utterances.
@@ -350,14 +349,12 @@ def estimate_mean(scored: pd.DataFrame, values: np.ndarray) -> tuple[float, floa
     Returns:
         Estimate, lower and upper bound; NaN where there is nothing to divide by.
     """
-    from librispeech_clf.evaluation.intervals import find_blocks, percentile_interval, resample_sums
+    from librispeech_clf.evaluation.intervals import find_blocks, rate_interval
 
     numerator, denominator = values.sum(axis=0)
     if denominator == 0:
         return np.nan, np.nan, np.nan
-    sums = resample_sums(values, find_blocks(scored), replicates=REPLICATES)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = percentile_interval(sums[:, 0] / sums[:, 1])
+    low, high = rate_interval(values, find_blocks(scored, fewest=1))
     estimate = numerator / denominator
     return estimate, estimate if low is None else low, estimate if high is None else high
 

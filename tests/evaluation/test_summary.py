@@ -107,7 +107,10 @@ def test_comparison_is_shown():
     first = make_results()
     second = make_results([(reference, reference) for reference, _ in TEXTS])
     text = show(analyse(first, other=second, names=("old", "new")))
-    assert "5 utterances better in new, 0 worse" in text
+    assert "0 utterances better, 5 worse" in " ".join(text.split())
+    assert "> 99.9 %" not in text
+    comparison = text[text.index("Comparison") :]
+    assert max(len(line.rstrip()) for line in comparison.splitlines()) <= 80
 
 
 def test_no_utterance_at_all_is_shown():

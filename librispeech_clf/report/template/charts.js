@@ -66,8 +66,13 @@ function rangeOf(results, { fromZero = true } = {}) {
 }
 
 function describeResult(figure, result) {
-  const interval = result.low === null ? "too few to resample" : `95 % interval ${formatInterval(figure, result)}`;
-  return [`${figure.label}: ${formatFigure(figure, result.estimate)}`, `${interval} (${result.units} ${result.unit} resampled)`, `${result.count} utterances`];
+  const interval = result.low === null ? "no interval" : `95 % interval ${formatInterval(figure, result)}`;
+  return [`${figure.label}: ${formatFigure(figure, result.estimate)}`, `${interval} (${describeUnits(result)})`, `${result.count} utterances`];
+}
+
+function describeUnits({ units, unit, low }) {
+  if (units === 1) return `a single one of the ${unit}`;
+  return low !== null && units < FEWEST_SPEAKERS ? `few ${unit}: ${units}` : `${units} ${unit}`;
 }
 
 function shorten(text, letters) {

@@ -1,7 +1,7 @@
-// Two runs over the same utterances: difference with a paired interval, utterances which got better or worse.
+// An old run and this one over the same utterances: change with a paired interval, utterances which got better or worse.
 
 const COMPARISON_LIST = 100;
-const runNames = payload.analysis.comparison?.names ?? ["This run", "Second run"];
+const runNames = payload.analysis.comparison?.names ?? ["Old run", "This run"];
 const otherErrors = makeOtherSum(["word_substitutions", "word_deletions", "word_insertions"]);
 
 function makeOtherSum(keys) {
@@ -14,8 +14,8 @@ function pairedFigures() {
   const both = (row) => wordErrors(row) !== null && otherErrors(row) !== null;
   const make = (key, label, numerator) => ({ key, label, short: label, percent: true, numerator: (row) => (both(row) ? numerator(row) : null), denominator: referenceWords });
   return {
-    first: make("first", runNames[0], wordErrors), second: make("second", runNames[1], otherErrors),
-    difference: make("difference", "Second minus first", (row) => otherErrors(row) - wordErrors(row)),
+    first: make("first", runNames[0], otherErrors), second: make("second", runNames[1], wordErrors),
+    difference: { ...make("difference", "Change", (row) => wordErrors(row) - otherErrors(row)), scale: "linear" },
   };
 }
 
@@ -29,11 +29,11 @@ function showComparison(panel) {
     const paired = pairedFigures();
     const results = Object.values(paired).map((figure) => [figure, estimateRatio(state.rows, figure, speakerOf)]);
     const rows = results.map(([figure, result]) => [figure.label, formatFigure(figure, result.estimate), formatInterval(figure, result)]);
-    const changed = [...state.rows].map((row) => [row, otherErrors(row) === null || wordErrors(row) === null ? 0 : otherErrors(row) - wordErrors(row)]).filter(([, change]) => change);
-    board.replaceChildren(makePanel("Word error rate of both runs", "The interval of the difference draws both runs together (paired).", makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] })), ...makeTests());
+    const changed = [...state.rows].map((row) => [row, otherErrors(row) === null || wordErrors(row) === null ? 0 : wordErrors(row) - otherErrors(row)]).filter(([, change]) => change);
+    board.replaceChildren(makePanel("Word error rate of both runs", "Change from the old run to this one, below zero: improvement; its interval is paired, by speaker.", makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] })), ...makeTests());
     changes.replaceChildren();
-    addChanges(changes, "Worse in the second run", changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]));
-    addChanges(changes, "Better in the second run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
+    addChanges(changes, "Worse in this run", changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]));
+    addChanges(changes, "Better in this run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
   };
   render();
   return { rows: () => { render(); repaint(); }, selected: repaint, open: repaint, resize: repaint };
@@ -46,7 +46,7 @@ function addPairedMaps(panel) {
   const second = otherMaps.find((map) => map.key === first.key);
   const boards = make("div", { class: "maps" });
   panel.append(make("section", { class: "card paired" }, make("h2", {}, "Latent maps of both runs"), make("p", { class: "note" }, "Coloured by word error rate, 0 % to 50 %; the selection is shared."), boards));
-  const views = [[{ ...first, name: runNames[0] }, wordErrors], [{ ...second, name: runNames[1] }, otherErrors]].map(([map, errors]) => [new MapView(map, boards), errors]);
+  const views = [[{ ...second, name: runNames[0] }, otherErrors], [{ ...first, name: runNames[1] }, wordErrors]].map(([map, errors]) => [new MapView(map, boards), errors]);
   const repaint = () => {
     const ramp = makeRamp();
     const faint = style(MISSING_COLOUR);
@@ -60,16 +60,16 @@ function makeTests() {
   const { word, character } = payload.analysis.comparison ?? {};
   return [["words", word], ["letters", character]].filter(([, unit]) => unit).map(([name, unit]) => {
     const facts = [
-      ["difference", formatShare(unit.difference)], ["95 % interval", unit.low === null ? "–" : `${formatShare(unit.low)} – ${formatShare(unit.high)}`],
-      [`p-value, bootstrap over ${unit.resampled}`, formatProbability(unit.p_bootstrap)], ["p-value, matched pairs", formatProbability(unit.matched_pairs?.p_value)],
-      ["probability that the second run is better", formatShare(unit.probability_of_improvement)],
+      ["change", formatShare(unit.difference)], ["95 % interval", unit.low === null ? "–" : `${formatShare(unit.low)} – ${formatShare(unit.high)}`],
+      [`p-value, matched pairs by ${unit.resampled}`, formatProbability(unit.p_value)],
+      ["probability that this run is better", formatShare(unit.probability_of_improvement)],
     ];
-    return makePanel(`Tests by ${name}, over all utterances`, "Second minus first run. Not changed by the filters.", make("dl", { class: "facts" }, facts.map(([fact, value]) => [make("dt", {}, fact), make("dd", {}, value)])));
+    return makePanel(`Tests by ${name}, over all utterances`, "This run minus the old one. Not changed by the filters.", make("dl", { class: "facts" }, facts.map(([fact, value]) => [make("dt", {}, fact), make("dd", {}, value)])));
   });
 }
 
 function addChanges(board, title, changes) {
-  const rows = changes.slice(0, COMPARISON_LIST).map(([row]) => [utteranceButton(row), String(wordErrors(row)), String(otherErrors(row)), payload.references[row]]);
-  const body = rows.length ? makeTable(["utterance", "first", "second", "reference"], rows, { numeric: [1, 2] }) : make("p", { class: "note" }, "None.");
+  const rows = changes.slice(0, COMPARISON_LIST).map(([row]) => [utteranceButton(row), String(otherErrors(row)), String(wordErrors(row)), payload.references[row]]);
+  const body = rows.length ? makeTable(["utterance", "old", "this", "reference"], rows, { numeric: [1, 2] }) : make("p", { class: "note" }, "None.");
   board.append(fill(makePanel(`${title}: ${changes.length}`, null, body), { class: "card wide" }, []));
 }

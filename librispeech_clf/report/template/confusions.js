@@ -127,8 +127,8 @@ function addWordGroups(board, aligned) {
 function addWordCard(board, aligned, { title, xLabel, groupOf, nameOf }) {
   const figure = { key: "wrong", label: "Share of words wrong", percent: true };
   const bins = groupWords(aligned, groupOf).map(([group, ofRows]) => {
-    const metric = { numerator: (row) => ofRows.get(row)[0], denominator: (row) => ofRows.get(row)[1] };
-    return { name: nameOf(group), result: estimateRatio([...ofRows.keys()], metric, speakerOf, 1000) };
+    const metric = { scale: "share", numerator: (row) => ofRows.get(row)[0], denominator: (row) => ofRows.get(row)[1] };
+    return { name: nameOf(group), result: estimateRatio([...ofRows.keys()], metric, speakerOf) };
   });
   const card = makePanel(title, "Substituted or deleted, of the words spoken; counts are utterances with such a word.");
   board.append(card);

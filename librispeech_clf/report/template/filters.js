@@ -32,7 +32,7 @@ function resetFilters() {
 
 function showCounts(search, errors) {
   const unit = headline.get(figures[0]?.key)?.unit ?? "speakers";
-  countNote.textContent = `${state.rows.length} of ${payload.count} utterances shown. 95\u00a0% intervals: bootstrap over ${unit}.`;
+  countNote.textContent = `${state.rows.length} of ${payload.count} utterances shown. 95\u00a0% intervals by ${unit}.`;
   if (search.value !== state.search) search.value = state.search;
   errors.checked = state.errorsOnly;
   keptNote.hidden = !state.only;

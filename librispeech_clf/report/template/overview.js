@@ -5,7 +5,7 @@ const TILE_COUNT = 5;
 let headline = new Map();
 
 function computeHeadline() {
-  headline = new Map(figures.map((figure) => [figure.key, estimateRatio(state.rows, figure, speakerOf, figures.indexOf(figure) < TILE_COUNT ? REPLICATES : 0)]));
+  headline = new Map(figures.map((figure) => [figure.key, estimateRatio(state.rows, figure, speakerOf)]));
 }
 
 function showHeadline() {
@@ -17,7 +17,7 @@ function showHeadline() {
 function makeTile(figure, result) {
   return make("div", { class: "tile", "data-figure": figure.key, "data-value": result.estimate ?? "", "data-low": result.low ?? "", "data-high": result.high ?? "" },
     make("span", { class: "name", title: figure.label }, make("span", { class: "long" }, figure.label), make("span", { class: "short" }, figure.short)), make("strong", {}, formatFigure(figure, result.estimate)),
-    make("span", { class: "interval", title: `95 % bootstrap interval, ${result.units} ${result.unit} resampled ${REPLICATES} times` }, result.low === null ? "no interval" : formatInterval(figure, result)));
+    make("span", { class: "interval", title: `95 % interval by ${result.unit}: ${describeUnits(result)}` }, result.low === null ? "no interval" : formatInterval(figure, result)));
 }
 
 function makeSizeTile() {
@@ -126,9 +126,9 @@ function addSpreadCard(board) {
 function addSpeakersCard(board) {
   if (!speakerColumn) return;
   const figure = figures[0];
-  const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({ name, result: estimateRatio(rows, figure, () => -1, 500) }));
+  const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({ name, result: estimateRatio(rows, figure, speakerOf) }));
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
-  const card = makePanel("Speakers, highest word error rate first", `${groups.length} speakers; intervals within one speaker resample utterances. Click one to show only that speaker.`);
+  const card = makePanel("Speakers, highest word error rate first", `${groups.length} speakers; a single speaker has no interval. Click one to show only that speaker.`);
   board.append(card);
   const box = make("div", { class: "tall", tabindex: 0, role: "group", "aria-label": "Speakers" });
   card.append(box);

@@ -28,7 +28,7 @@ function estimateCurve(simulation) {
 function estimateRecordings(simulation) {
   if (simulation.points) return null;
   const simulated = new Set(simulation.row);
-  const result = estimateRatio(state.rows.filter((row) => simulated.has(row)), figures[0], speakerOf, 0);
+  const result = estimateRatio(state.rows.filter((row) => simulated.has(row)), figures[0], speakerOf);
   return result.estimate === null ? null : result;
 }
 

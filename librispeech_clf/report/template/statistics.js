@@ -1,19 +1,16 @@
-// Statistics on plain arrays: ratios of sums, bootstrap over speakers, histograms, rank correlation.
+// Statistics on plain arrays: ratios of sums, jackknife over speakers, histograms, rank correlation.
 
-const REPLICATES = 2000;
 const FEWEST_SPEAKERS = 5;
-const SEED = 20240229;
-
-// Mulberry32: a seeded generator of numbers in [0, 1), so that the same rows give the same interval.
-function makeGenerator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
+const STRETCH = 1.5;
+const NO_ERROR = 3.6888794541139363;
+// 97.5 % quantiles of Student's t, by degrees of freedom, as in evaluation/jackknife.py.
+const FREEDOM = [...Array.from({ length: 30 }, (_, index) => index + 1), 40, 60, 120, Infinity];
+const QUANTILES = [
+  12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157,
+  2.228139, 2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922,
+  2.093024, 2.085963, 2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831,
+  2.048407, 2.045230, 2.042272, 2.021075, 2.000298, 1.979930, 1.959964,
+];
 
 function quantile(sorted, share) {
   const place = (sorted.length - 1) * share;
@@ -22,7 +19,7 @@ function quantile(sorted, share) {
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
 }
 
-// Sums a metric over the rows, per unit of resampling; an utterance of an unknown speaker (-1) is a unit of its own.
+// Sums a metric over the rows, per unit; an utterance of an unknown speaker (-1) is a unit of its own.
 function sumByUnit(rows, metric, speakerOf) {
   const places = new Map();
   const numerators = [];
@@ -53,49 +50,63 @@ function sum(values) {
   return total;
 }
 
-// Ratio of sums with its 95 % percentile interval (Bisani & Ney 2004, resampling speakers instead of utterances).
-// Returns {estimate, low, high, unit, units, count}; low and high are null where there is nothing to resample.
-function estimateRatio(rows, metric, speakerOf, replicates = REPLICATES) {
+// Ratio of sums with its 95 % interval, the speaker as the unit; utterances where no speaker is known.
+// Returns {estimate, low, high, unit, units, count}; low and high are null where there is no interval.
+function estimateRatio(rows, metric, speakerOf) {
   let sums = sumByUnit(rows, metric, speakerOf);
   let unit = "speakers";
-  if (sums.speakers < FEWEST_SPEAKERS) {
+  if (sums.speakers < 1) {
     sums = sumByUnit(rows, metric, () => -1);
     unit = "utterances";
   }
   const { numerators, denominators } = sums;
   const units = numerators.length;
+  const [low, high] = findInterval(numerators, denominators, metric.scale ?? "log") ?? [null, null];
+  return { estimate: divide(sum(numerators), sum(denominators), units), low, high, unit, units, count: sums.count };
+}
+
+// The arithmetic of evaluation/jackknife.py: sources and reasons are told there.
+function findInterval(allNumerators, allDenominators, scale) {
+  const numerators = allNumerators.filter((_, index) => allDenominators[index] > 0);
+  const denominators = allDenominators.filter((denominator) => denominator > 0);
+  const count = denominators.length;
+  if (count < 2) return null;
   const total = sum(denominators);
-  const result = { estimate: divide(sum(numerators), total, units), low: null, high: null, unit, units, count: sums.count };
-  if (units < 2 || total <= 0) return result;
-  const ratios = resampleRatios(numerators, denominators, replicates);
-  if (!ratios.length) return result;
-  result.low = quantile(ratios, 0.025);
-  result.high = quantile(ratios, 0.975);
-  return result;
+  const whole = sum(numerators);
+  const value = whole / total;
+  const squares = numerators.map((numerator, index) => ((whole - numerator) / (total - denominators[index]) - value) ** 2);
+  const error = Math.sqrt(((count - 1) / count) * sum(squares));
+  const freedom = Math.max(1, 1 / sum(denominators.map((denominator) => (denominator / total) ** 2)) - 1);
+  const quantile = findStudentQuantile(freedom);
+  const mixed = numerators.some((numerator) => numerator < 0) && numerators.some((numerator) => numerator > 0);
+  if (scale === "linear" || (scale === "log" && mixed)) return [value - quantile * error, value + quantile * error];
+  if (scale === "share" && value > 0.5) {
+    const [low, high] = findLogInterval(1 - value, error, quantile, total, count);
+    return [Math.max(0, 1 - high), 1 - low];
+  }
+  const [low, high] = findLogInterval(Math.abs(value), error, quantile, total, count);
+  if (value < 0) return [-high, -low];
+  return [low, scale === "share" ? Math.min(high, 1) : high];
+}
+
+function findLogInterval(value, error, quantile, total, count) {
+  if (value === 0) return [0, NO_ERROR / total];
+  const relative = error / value;
+  const stretched = quantile * relative * (1 + STRETCH * relative);
+  return [value * Math.exp(-quantile * relative), value * (count >= FEWEST_SPEAKERS ? Math.exp(stretched) : 1 + stretched)];
+}
+
+function findStudentQuantile(freedom) {
+  const above = FREEDOM.findIndex((candidate) => candidate >= freedom);
+  if (above === 0) return QUANTILES[0];
+  const [low, high] = [1 / FREEDOM[above], 1 / FREEDOM[above - 1]];
+  return QUANTILES[above] + ((QUANTILES[above - 1] - QUANTILES[above]) * (1 / freedom - low)) / (high - low);
 }
 
 // Errors without reference units count absolutely, as jiwer has it.
 function divide(numerator, denominator, units) {
   if (!units) return null;
   return denominator > 0 ? numerator / denominator : numerator;
-}
-
-function resampleRatios(numerators, denominators, replicates) {
-  const generator = makeGenerator(SEED);
-  const units = numerators.length;
-  const ratios = new Float64Array(replicates);
-  let kept = 0;
-  for (let replicate = 0; replicate < replicates; replicate += 1) {
-    let numerator = 0;
-    let denominator = 0;
-    for (let draw = 0; draw < units; draw += 1) {
-      const chosen = Math.floor(generator() * units);
-      numerator += numerators[chosen];
-      denominator += denominators[chosen];
-    }
-    if (denominator > 0) ratios[kept++] = numerator / denominator;
-  }
-  return ratios.subarray(0, kept).sort();
 }
 
 // Edges of bins with about the same number of values, equal edges merged.
