@@ -84,7 +84,7 @@ def file_md5(path: Path) -> str:
 
 
 def _fetch_rest(url: str, path: Path, *, on_progress: OnProgress) -> bool:
-    """Asks once for what is missing; tells whether the file is complete now."""
+    """Asks once for what is missing; tells whether the file is complete now, as far as the server tells."""
     start = _size(path)
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
     try:
@@ -93,28 +93,31 @@ def _fetch_rest(url: str, path: Path, *, on_progress: OnProgress) -> bool:
         error.close()
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        return _complete_or_restart(path, start, _total_of_range(error.headers.get("Content-Range")))
+        total = _total_of_range(error.headers.get("Content-Range"))
+        return total is None or _complete_or_restart(path, start, total)
     with response:
         continues = response.status == http.HTTPStatus.PARTIAL_CONTENT
         content_range = response.headers.get("Content-Range")
         if continues and _start_of_range(content_range) != start:
             path.unlink()
             return False
-        total = (
-            _total_of_range(content_range)
-            if continues
-            else _optional_int(response.headers.get("Content-Length"))
-        )
+        total = _total_of_range(content_range) if continues else None
+        end = _end_of_range(content_range) if continues else None
+        if not continues:
+            total = _optional_int(response.headers.get("Content-Length"))
         with path.open("ab" if continues else "wb") as file:
             while chunk := response.read1(CHUNK_BYTES):
                 file.write(chunk)
                 on_progress(file.tell(), total)
+    if total is None and end is not None:
+        # More may follow what a server of unknown total sent: it is asked again, until nothing comes.
+        return _size(path) == start >= end
     return total is None or _complete_or_restart(path, _size(path), total)
 
 
-def _complete_or_restart(path: Path, size: int, total: int | None) -> bool:
+def _complete_or_restart(path: Path, size: int, total: int) -> bool:
     """Whether the file has the server's size; a larger one is removed."""
-    if total is None or size > total:
+    if size > total:
         path.unlink()
         return False
     return size == total
@@ -124,6 +127,10 @@ def _refuse_if_final(url: str, error: Exception, *, begun: bool) -> None:
     """Raises when trying again is of no use: no such file, or no such server before anything came from it."""
     if isinstance(getattr(error, "reason", None), socket.gaierror) and not begun:
         raise ConnectionError(f"{url}: {error}; check the network connection and --base-url.") from error
+    if isinstance(error, urllib.error.HTTPError) and 300 <= error.code < 400:
+        raise ConnectionError(
+            f"{url}: the server redirects in circles or to nowhere ({error.code}); check --base-url."
+        ) from error
     if isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500 and error.code not in (408, 429):
         raise FileNotFoundError(
             f"{url}: the server answers {error.code} {error.reason}; check --base-url."
@@ -133,6 +140,12 @@ def _refuse_if_final(url: str, error: Exception, *, begun: bool) -> None:
 def _start_of_range(header: str | None) -> int | None:
     match = re.match(r"bytes (\d+)-", header or "")
     return int(match[1]) if match else None
+
+
+def _end_of_range(header: str | None) -> int | None:
+    """The number of bytes up to the range's end, which counts where the server tells no total."""
+    match = re.match(r"bytes \d+-(\d+)/", header or "")
+    return int(match[1]) + 1 if match else None
 
 
 def _total_of_range(header: str | None) -> int | None:

@@ -122,6 +122,9 @@ class Server(ThreadingHTTPServer):
         knows_ranges: Whether range requests are honoured.
         shift: By how many bytes the answer to a range request starts too late.
         tells_length: Whether Content-Length is sent.
+        tells_total: Whether Content-Range ends in the total, not in `*`.
+        most_bytes: The most that one answer to a range request holds.
+        location: Where every request is redirected to; None: nowhere.
         pause_s: Seconds between pieces of 1,000 bytes.
         requests: The Range header of each request so far.
     """
@@ -136,6 +139,9 @@ class Server(ThreadingHTTPServer):
         self.statuses: list[int | None] = []
         self.knows_ranges, self.tells_length = True, True
         self.shift = 0
+        self.tells_total = True
+        self.most_bytes: int | None = None
+        self.location: str | None = None
         self.pause_s = 0.0
         self.requests: list[str | None] = []
 
@@ -158,6 +164,11 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         wanted = self.headers.get("Range")
         server.requests.append(wanted)
+        if server.location is not None:
+            self.send_response(302)
+            self.send_header("Location", server.location)
+            self.end_headers()
+            return
         status = server.statuses.pop(0) if server.statuses else None
         if status is not None:
             self.send_error(status)
@@ -165,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.knows_ranges else 0
         if start and start >= len(server.content):
             self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(server.content)}")
+            self.send_header("Content-Range", f"bytes */{len(server.content) if server.tells_total else '*'}")
             self.end_headers()
             return
         self._send_from(start, partial=bool(wanted and server.knows_ranges))
@@ -176,8 +187,9 @@ class Handler(BaseHTTPRequestHandler):
         body = server.content[start:]
         self.send_response(206 if partial else 200)
         if partial:
-            last = len(server.content) - 1
-            self.send_header("Content-Range", f"bytes {start}-{last}/{len(server.content)}")
+            body = body[: server.most_bytes]
+            total = len(server.content) if server.tells_total else "*"
+            self.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{total}")
         if server.tells_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

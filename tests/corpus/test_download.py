@@ -135,3 +135,37 @@ def test_server_that_has_no_address(tmp_path):
 def test_server_that_is_not_there(tmp_path):
     with pytest.raises(ConnectionError, match="6 attempts brought nothing more .*refused"):
         download.download("http://127.0.0.1:9/file", tmp_path / "file", on_progress=lambda *_: None)
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+@pytest.mark.parametrize("cuts", [[20_000, 10_000], [1, 1, 1], [49_999, 0], [30_000]])
+def test_server_that_does_not_tell_the_total_of_a_range(server, path, cuts, tells_length):
+    path.write_bytes(CONTENT[:100])
+    server.tells_total, server.tells_length, server.cuts = False, tells_length, list(cuts)
+    fetch(server, path)
+    assert path.read_bytes() == CONTENT
+    starts = [100 + sum(cuts[:number]) for number in range(len(cuts) + 1)]
+    expected = [f"bytes={start}-" for start in starts if start < 50_000]
+    assert server.requests[: len(expected)] == expected
+    assert set(server.requests[len(expected) :]) <= {"bytes=50000-"}
+
+
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_server_that_sends_ranges_in_pieces(server, path, tells_total):
+    path.write_bytes(CONTENT[:100])
+    server.tells_total, server.most_bytes = tells_total, 9_000
+    fetch(server, path)
+    assert path.read_bytes() == CONTENT
+    assert server.requests[:3] == ["bytes=100-", "bytes=9100-", "bytes=18100-"]
+
+
+@pytest.mark.parametrize("begun", [0, 100])
+@pytest.mark.parametrize("location", ["/file", "/other"])
+def test_redirects_in_circles_are_told_in_a_line(server, path, location, begun):
+    server.location = location
+    if begun:
+        path.write_bytes(CONTENT[:begun])
+    with pytest.raises(ConnectionError, match="redirects in circles or to nowhere .302.; check") as caught:
+        fetch(server, path)
+    assert "\n" not in str(caught.value)
+    assert not begun or path.read_bytes() == CONTENT[:begun]
