@@ -33,7 +33,6 @@ from code_loader.contract.visualizer_classes import (  # noqa: E402
 )
 from code_loader.inner_leap_binder.leapbinder_decorators import (  # noqa: E402
     tensorleap_custom_latent_space,
-    tensorleap_custom_layer,
     tensorleap_custom_loss,
     tensorleap_custom_metric,
     tensorleap_custom_visualizer,
@@ -138,27 +137,11 @@ def encode_transcript_size(utterance_id: str, preprocess_response: PreprocessRes
 # Model
 
 
-def register_custom_layers() -> None:
-    """Tell code-loader the layers that the .h5 file is made of, once."""
-    from code_loader.inner_leap_binder import global_leap_binder
-
-    from librispeech_clf.model.layers import CUSTOM_LAYERS
-
-    for layer in CUSTOM_LAYERS:
-        if layer.__name__ not in global_leap_binder.setup_container.custom_layers:
-            tensorleap_custom_layer(layer.__name__)(layer)
-
-
-if ON_PLATFORM:
-    register_custom_layers()  # imports TensorFlow: elsewhere load_model does it
-
-
 @tensorleap_load_model([PredictionTypeHandler("letters", list(vocabulary.LETTERS), channel_dim=-1)])
 def load_model():
     """Load the Keras model that config.yaml names."""
     from librispeech_clf.model.load import load_model as load
 
-    register_custom_layers()
     return load(configuration().model.path)
 
 

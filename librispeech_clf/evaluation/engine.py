@@ -24,7 +24,7 @@ import numpy as np
 from librispeech_clf.audio import count_samples
 from librispeech_clf.corpus.schema import Split
 from librispeech_clf.decoding import greedy_letters, greedy_words
-from librispeech_clf.model.lengths import FRAME_DURATION_S, count_frames, measure_frame_duration
+from librispeech_clf.model.lengths import FRAME_DURATION_S, measure_frame_duration
 from librispeech_clf.vocabulary import LETTERS, WORD_SEPARATOR
 
 if TYPE_CHECKING:
@@ -337,15 +337,10 @@ def open_model(path: Path) -> Model:
     """
     from librispeech_clf.model.inference import compile_model
     from librispeech_clf.model.load import load_model
-    from librispeech_clf.model.wav2vec2 import FRAME_MASK
 
     model = load_model(path)
-    convolutions = model.get_layer(FRAME_MASK)
-
-    def count(samples: int) -> int:
-        return count_frames(samples, kernels=convolutions.kernels, strides=convolutions.strides)
-
-    return Model(compile_model(model), count, measure_frame_duration(convolutions.strides))
+    strides = model.configuration.conv_stride
+    return Model(compile_model(model), model.configuration.count_frames, measure_frame_duration(strides))
 
 
 def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:

@@ -7,6 +7,9 @@ from librispeech_clf.model.lengths import count_frames
 
 _FEATURE_NORMS = ("group", "layer")
 
+FORCED_LOGIT = 1e4
+"""Size of the logits at padded frames; fits float16, in which the Tensorleap engine stores tensors."""
+
 
 @dataclass(frozen=True)
 class Wav2Vec2Configuration:

@@ -7,6 +7,7 @@ reads. The order: configuration, vocabulary, weights, file; a doubt is an error 
 import argparse
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,6 +77,27 @@ def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     return folded
 
 
+def split_groups(tensors: Mapping[str, np.ndarray], *, groups: int) -> dict[str, np.ndarray]:
+    """Replace the grouped positional convolution by one convolution a group, named `conv.0.weight`, `conv.0.bias`, ...
+
+    Args:
+        tensors: weights by Hugging Face's name; without those of the positional convolution nothing is done.
+        groups: of the convolution; outputs are split among them in order.
+    """
+    split = dict(tensors)
+    for kind in ("weight", "bias"):
+        if (whole := split.get(f"{_POSITIONAL}.{kind}")) is not None and not len(whole) % groups:
+            del split[f"{_POSITIONAL}.{kind}"]
+            parts = np.split(whole, groups)
+            split |= {f"{_POSITIONAL}.{group}.{kind}": part for group, part in enumerate(parts)}
+    return split
+
+
+def _join_groups(name: str) -> str:
+    """Return a tensor's name as the checkpoint has it, before `split_groups`."""
+    return re.sub(rf"^({re.escape(_POSITIONAL)})\.\d+\.", r"\1.", name)
+
+
 def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> int:
     """Fill a model with a checkpoint's weights; nothing is assigned unless everything fits.
 
@@ -89,9 +111,11 @@ def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> 
     Raises:
         ValueError: lists variables without a tensor, tensors without a variable, and shapes that differ.
     """
-    tensors = fold_weight_norm(tensors)
+    tensors = split_groups(
+        fold_weight_norm(tensors), groups=model.configuration.num_conv_pos_embedding_groups
+    )
     sources = {variable.path: name_tensor(variable.path) for variable in model.weights}
-    missing = sorted(name for name in sources.values() if name not in tensors)
+    missing = sorted({_join_groups(name) for name in sources.values() if name not in tensors})
     unused = sorted(set(tensors) - set(sources.values()) - _UNNEEDED_TENSORS)
     present = [variable for variable in model.weights if sources[variable.path] in tensors]
     values = [_to_keras_layout(tensors[sources[variable.path]]) for variable in present]
@@ -113,16 +137,14 @@ def name_tensor(path: str) -> str:
     """Return Hugging Face's name of a variable.
 
     Args:
-        path: the variable's path in the Keras model, such as "layer_0_attention/query/kernel".
+        path: the variable's path in the Keras model, such as "layer_0_attention_query/kernel".
 
     Returns:
         The tensor's name, such as "wav2vec2.encoder.layers.0.attention.q_proj.weight".
     """
-    layer, *parts = path.split("/")
-    kind = {"kernel": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}[parts[-1]]
-    projections = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "attention_output": "out_proj"}
-    words = [_name_module(layer), *(projections[part] for part in parts[:-1]), kind]
-    return ".".join(words)
+    layer, variable = path.split("/")
+    kind = {"kernel": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}[variable]
+    return f"{_name_module(layer)}.{kind}"
 
 
 def _name_module(layer: str) -> str:
@@ -130,7 +152,6 @@ def _name_module(layer: str) -> str:
     whole = {
         "feature_projection_norm": "wav2vec2.feature_projection.layer_norm",
         "feature_projection": "wav2vec2.feature_projection.projection",
-        "positional_convolution": _POSITIONAL,
         "encoder_norm": "wav2vec2.encoder.layer_norm",
         "last_hidden_state": "wav2vec2.encoder.layer_norm",
         "lm_head": "lm_head",
@@ -143,9 +164,14 @@ def _name_module(layer: str) -> str:
             f"wav2vec2.feature_extractor.conv_layers.{index}."
             + {"convolution": "conv", "norm": "layer_norm"}[part]
         )
+    if layer.startswith("positional_convolution_"):
+        return f"{_POSITIONAL}.{layer.removeprefix('positional_convolution_')}"
     index, part = layer.removeprefix("layer_").split("_", 1)
     modules = {
-        "attention": "attention",
+        "attention_query": "attention.q_proj",
+        "attention_key": "attention.k_proj",
+        "attention_value": "attention.v_proj",
+        "attention_output": "attention.out_proj",
         "attention_norm": "layer_norm",
         "feed_forward_norm": "final_layer_norm",
         "intermediate": "feed_forward.intermediate_dense",
@@ -160,14 +186,9 @@ def _to_keras_layout(tensor: np.ndarray) -> np.ndarray:
 
 
 def _flat_shape(variable) -> tuple[int, ...]:
-    """Return a variable's shape, the attention's axes of heads and head width as one."""
+    """Return a variable's shape; that of a depthwise convolution of width 1 is the number of its channels."""
     shape = tuple(variable.shape)
-    names = variable.path.split("/")[1:]
-    if names[0] in ("query", "key", "value"):
-        return (*shape[:-2], shape[-2] * shape[-1])
-    if names == ["attention_output", "kernel"]:
-        return (shape[0] * shape[1], shape[2])
-    return shape
+    return shape[1:2] if variable.path == "feature_encoder_0_norm/kernel" else shape
 
 
 def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) -> "keras.Model":

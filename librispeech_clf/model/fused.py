@@ -1,6 +1,6 @@
 """The same model with fewer passes over memory: for training and local inference on a CPU.
 
-The `.h5` keeps plain layers, so that what the engine loads needs none of this. What is replaced, and why:
+Other parts (`parts.py`) for the one graph of `wav2vec2.py`. What is replaced, and why:
 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
   the whole array. XLA makes one loop of it, for large arrays.
@@ -11,7 +11,7 @@ The `.h5` keeps plain layers, so that what the engine loads needs none of this. 
 - layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
   in its graph optimizer).
 - attention: its products on matrices, too; long scores head by head, so that they stay in the cache.
-- positional convolution: its kernel is cut into groups once, not at every call.
+- positional convolution: the biases of its groups are added at once.
 - first convolution and group norm: the norm's mean and variance follow from the audio's own second moments, as the
   convolution is linear; so the norm becomes part of the kernel.
 """
@@ -22,12 +22,9 @@ from collections.abc import Callable
 
 import keras
 
-from librispeech_clf.model.layers import (
-    MaskedGroupNormalization,
-    MaskedSelfAttention,
-    PositionalConvolution,
-    attend,
-)
+from librispeech_clf.model.configuration import Wav2Vec2Configuration
+from librispeech_clf.model.parts import Keras3Parts
+from librispeech_clf.model.wav2vec2 import Graph, connect, pool
 
 SMALLEST_FUSED = 2**21
 """Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
@@ -41,79 +38,133 @@ oneDNN): products of under 400 rows take up to 1.7 times as long, the base model
 1.2 and 1.1 times). And the columns of zeros that spread the rows."""
 
 
-def fuse_for_training(model: keras.Model) -> keras.Model:
-    """Return a model that computes the same, its exact GELUs fused, forwards and backwards.
+def fuse_for_training(model: keras.Model, *, dropout: float = 0.0) -> Graph:
+    """Connect the graph again, its exact GELUs fused, forwards and backwards; it shares `model`'s weights.
 
     Args:
-        model: a functional model with TensorFlow as Keras' backend.
-
-    Returns:
-        A model of the same inputs and outputs; it shares `model`'s weights and all other layers.
+        model: as `build_wav2vec2` returns it, with TensorFlow as Keras' backend.
+        dropout: as the model was built with.
     """
-    gelu = functools.partial(fused_gelu, smallest=0)
-
-    def replace(layer):
-        if isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.gelu:
-            return MatrixDense(layer, gelu, dtype=layer.dtype_policy, name=layer.name)
-        return _fuse_gelu(layer, gelu)
-
-    return _replace(model, replace)
+    return connect(model.configuration, TrainingParts(model), dropout=dropout)
 
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
     """Return a model that computes the same faster, as the module's first lines tell.
 
     Args:
-        model: as `build_wav2vec2` or `build_pooled_model` returns it, in float32.
+        model: as `build_wav2vec2` or `load_model` returns it, in float32.
 
     Returns:
-        A model of the same inputs and outputs; it shares `model`'s weights, but has copies, as they are now, of the
-        positional convolution's kernel and of kernels that get `SPARE_COLUMNS`.
+        A model from audio to logits and the pooled last hidden state, as `build_pooled_model`'s; it shares `model`'s
+        weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
     """
-    norms = [layer for layer in model.layers if isinstance(layer, MaskedGroupNormalization)]
-    gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
-    normed = {norm.name.removesuffix("_norm") + "_convolution": norm for norm in norms}
-    # With a layer norm after each convolution, its columns of zeros would have to be cut off and added again.
-    spare = _plan_spare_channels(model) if norms else {}
+    parts = InferenceParts(model)
+    graph = connect(model.configuration, parts)
+    return keras.Model(graph.audio, [graph.logits, pool(graph.hidden, graph.mask, parts)])
 
-    def replace(layer):
-        if layer.name in normed:
-            return Windows(layer.kernel_size[0], layer.strides[0], name=layer.name)
-        if isinstance(layer, MaskedGroupNormalization):
-            convolution = model.get_layer(layer.name.removesuffix("_norm") + "_convolution")
-            return NormalizedConvolution(convolution, layer, spare[convolution.name][1], name=layer.name)
-        if any(spare.get(layer.name, ())):
-            return SpacedConvolution(layer, *spare[layer.name], name=layer.name)
-        if isinstance(layer, PositionalConvolution):
-            return GroupwiseConvolution(layer, name=layer.name)
-        if isinstance(layer, MaskedSelfAttention):
-            return MatrixSelfAttention(layer, name=layer.name)
-        if isinstance(layer, keras.layers.LayerNormalization):
-            return MatrixLayerNormalization(layer, name=layer.name)
-        if isinstance(layer, keras.layers.Dense):
-            kind = MatrixDense if layer.units % SLOW_STEP else SpacedDense
-            return kind(layer, layer.activation, name=layer.name)
-        return _fuse_gelu(layer, gelu)
 
-    return _replace(model, replace)
+class SharedParts(Keras3Parts):
+    """Parts that are layers of a model, by name."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Take the model whose layers are used."""
+        self.model = model
+
+    def layer(self, kind: str, name: str, **options):
+        """Return the model's layer of this name."""
+        return self.model.get_layer(name)
+
+
+class TrainingParts(SharedParts):
+    """Fused GELUs, and no depthwise convolution, whose gradient is slow."""
+
+    def gelu(self, x, name: str):
+        """Exact GELU in one loop."""
+        gelu = functools.partial(fused_gelu, smallest=0)
+        policy = self.model.get_layer(name).dtype_policy
+        return keras.layers.Activation(gelu, dtype=policy, name=name)(x)
+
+    def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
+        """A dense layer on the matrix of all frames."""
+        dense = self.model.get_layer(name)
+        activation = functools.partial(fused_gelu, smallest=0) if gelu else keras.activations.linear
+        return MatrixDense(dense, activation, dtype=dense.dtype_policy, name=name)(x)
+
+    def scale(self, x, name: str):
+        """Multiply and add the weights of the depthwise convolution."""
+        return ChannelScale(self.model.get_layer(name), dtype="float32", name=name)(x)
+
+
+class InferenceParts(SharedParts):
+    """Everything that the module's first lines tell."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Take the model whose weights are used."""
+        super().__init__(model)
+        # With a layer norm after each convolution, its columns of zeros would have to be cut off and added again.
+        group_norm = model.configuration.feat_extract_norm == "group"
+        self.spare = _plan_spare_channels(model) if group_norm else {}
+
+    def gelu(self, x, name: str):
+        """Exact GELU, in one loop for large arrays."""
+        gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
+        return keras.layers.Activation(gelu, name=name)(x)
+
+    def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
+        """A dense layer on the matrix of all frames, with spare columns where rows would lie 4 KB apart."""
+        dense = self.model.get_layer(name)
+        kind = MatrixDense if units % SLOW_STEP else SpacedDense
+        return kind(dense, dense.activation, name=name)(x)
+
+    def layer_norm(self, x, epsilon: float, name: str):
+        """Layer norm in the form that TensorFlow's graph optimizer knows."""
+        return MatrixLayerNormalization(self.model.get_layer(name), name=name)(x)
+
+    def convolution(self, x, channels: int, kernel: int, stride: int, bias: bool, name: str, **options):
+        """A strided convolution, with spare channels where it pays."""
+        layer = self.model.get_layer(name)
+        spare = self.spare.get(name, (0, 0))
+        return SpacedConvolution(layer, *spare, name=name)(x) if any(spare) else layer(x)
+
+    def normalized_convolution(self, x, samples, configuration: Wav2Vec2Configuration, name: str):
+        """First convolution and group norm as one product."""
+        kernel, stride = configuration.conv_kernel[0], configuration.conv_stride[0]
+        windows = Windows(kernel, stride, name=f"{name}_windows")(x)
+        mask = self.mask_frames(samples, windows, (kernel,), (stride,))
+        convolution, norm = (self.model.get_layer(f"{name}_{part}") for part in ("convolution", "norm"))
+        spare = self.spare[convolution.name][1]
+        epsilon = configuration.layer_norm_eps
+        return NormalizedConvolution(convolution, norm, epsilon, spare, name=norm.name)([windows, mask])
+
+    def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
+        """All groups in one layer, their biases added at once."""
+        convolutions = [self.model.get_layer(f"{name}_{group}") for group in range(groups)]
+        return GroupwiseConvolution(convolutions, name=name)(x)
+
+    def attend(self, query, key, value, name: str):
+        """Attention, heads one by one where there are more than `MOST_SCORES` scores."""
+        return HeadwiseAttention(name=f"{name}_scores")([query, key, value])
 
 
 def _plan_spare_channels(model: keras.Model) -> dict[str, tuple[int, int]]:
     """Return how many channels of zeros each convolution's input and output get, by the convolution's name."""
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)]
+    count = len(model.configuration.conv_dim)
+    convolutions = [model.get_layer(f"feature_encoder_{index}_convolution") for index in range(count)]
     steps = [layer.kernel.shape[1] * layer.strides[0] for layer in convolutions[1:]]
     spare = [0, *(0 if step % SLOW_STEP else SPARE_COLUMNS for step in steps), 0]
     return {layer.name: (spare[index], spare[index + 1]) for index, layer in enumerate(convolutions)}
 
 
-def _replace(model: keras.Model, function: Callable) -> keras.Model:
-    return keras.models.clone_model(model, input_tensors=model.input, clone_function=function)
+class ChannelScale(keras.layers.Layer):
+    """The weights of a depthwise convolution of width 1, multiplied and added: (B, T, C) -> (B, T, C)."""
 
+    def __init__(self, convolution: keras.layers.DepthwiseConv1D, **kwargs):
+        """Take the layer whose weights are used."""
+        super().__init__(**kwargs)
+        self.convolution = convolution
 
-def _fuse_gelu(layer: keras.layers.Layer, gelu: Callable) -> keras.layers.Layer:
-    if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.gelu:
-        return keras.layers.Activation(gelu, dtype=layer.dtype_policy, name=layer.name)
-    return layer
+    def call(self, features):
+        return features * self.convolution.kernel[:, :, 0] + self.convolution.bias
 
 
 class Windows(keras.layers.Layer):
@@ -131,7 +182,7 @@ class Windows(keras.layers.Layer):
 
 
 class NormalizedConvolution(keras.layers.Layer):
-    """A convolution of one input channel and `MaskedGroupNormalization` after it, as one product.
+    """A convolution of one input channel and group norm over valid frames after it, as one product.
 
     Call shapes: [windows (B, T, kernel), mask (B, T)] -> (B, T, C), the spare channels, zeros, included. With kernel k
     of a channel, m the mean window and S the covariance of windows over valid frames, the channel's mean is m.k and its
@@ -140,11 +191,17 @@ class NormalizedConvolution(keras.layers.Layer):
     """
 
     def __init__(
-        self, convolution: keras.layers.Conv1D, norm: MaskedGroupNormalization, spare: int = 0, **kwargs
+        self,
+        convolution: keras.layers.Conv1D,
+        scale: keras.layers.DepthwiseConv1D,
+        epsilon: float,
+        spare: int = 0,
+        **kwargs,
     ):
-        """Take the two layers whose weights are used, and the number of spare channels."""
+        """Take the layers whose weights are used, the norm's epsilon, and the number of spare channels."""
         super().__init__(**kwargs)
-        self.convolution, self.norm, self.spare = convolution, norm, spare
+        self.convolution, self.gamma_beta = convolution, scale
+        self.epsilon, self.spare = epsilon, spare
 
     def call(self, inputs):
         import tensorflow as tf
@@ -159,8 +216,9 @@ class NormalizedConvolution(keras.layers.Layer):
             mean, mean, transpose_a=True
         )
         variance = tf.reduce_sum(kernel * tf.matmul(covariance, kernel), axis=1, keepdims=True)
-        scale = tf.cast(self.norm.gamma, tf.float64) * tf.math.rsqrt(variance + self.norm.epsilon)
-        shift = tf.cast(self.norm.beta, tf.float64) - tf.matmul(mean, kernel) * scale
+        gamma = self.gamma_beta.kernel[:, :, 0]
+        scale = tf.cast(gamma, tf.float64) * tf.math.rsqrt(variance + self.epsilon)
+        shift = tf.cast(self.gamma_beta.bias, tf.float64) - tf.matmul(mean, kernel) * scale
         weights = tf.cast(tf.concat([kernel * scale, shift], axis=1), tf.float32)
         weights = tf.pad(weights, [[0, 0], [0, 0], [0, self.spare]])
         return tf.matmul(tf.concat([windows, tf.ones_like(windows[:, :, :1])], axis=2), weights)
@@ -184,39 +242,46 @@ class SpacedConvolution(keras.layers.Layer):
 
 
 class GroupwiseConvolution(keras.layers.Layer):
-    """`PositionalConvolution` that keeps the kernel of each group: (B, T, C) -> (B, T, C)."""
+    """A grouped convolution that keeps T: (B, T, C) -> (B, T, C)."""
 
-    def __init__(self, convolution: PositionalConvolution, **kwargs):
-        """Take the layer whose kernel is copied and whose bias is used."""
+    def __init__(self, convolutions: list[keras.layers.Conv1D], **kwargs):
+        """Take the layer of each group, whose kernels and biases are used."""
         super().__init__(**kwargs)
-        self.convolution = convolution
-        self.kernels = convolution.split_kernel()
+        self.convolutions = convolutions
 
     def call(self, features):
-        return self.convolution.convolve(features, self.kernels)
+        size = self.convolutions[0].kernel_size[0]
+        left = size // 2
+        padded = keras.ops.pad(features, ((0, 0), (left, size - 1 - left), (0, 0)))
+        parts = [
+            keras.ops.conv(part, convolution.kernel, strides=1, padding="valid")
+            for part, convolution in zip(
+                keras.ops.split(padded, len(self.convolutions), axis=2), self.convolutions, strict=True
+            )
+        ]
+        bias = keras.ops.concatenate([convolution.bias for convolution in self.convolutions])
+        return keras.ops.concatenate(parts, axis=2) + bias
 
 
-class MatrixSelfAttention(keras.layers.Layer):
-    """`MaskedSelfAttention` on matrices; heads one by one where there are more than `MOST_SCORES` scores."""
-
-    def __init__(self, attention: MaskedSelfAttention, **kwargs):
-        """Take the layer whose weights are used."""
-        super().__init__(**kwargs)
-        self.attention = attention
+class HeadwiseAttention(keras.layers.Layer):
+    """[query, key (B, H, T, D + 1), value (B, H, T, D)] -> (B, H, T, D)."""
 
     def call(self, inputs):
-        return self.attention.call(inputs, attend=_attend_headwise, project=_apply_dense)
+        import tensorflow as tf
+
+        query, key, value = inputs
+
+        def one_by_one():
+            heads = zip(*(tf.split(part, query.shape[1], axis=1) for part in inputs), strict=True)
+            return tf.concat([_attend(*head) for head in heads], axis=1)
+
+        scores = tf.size(query) // query.shape[3] * tf.shape(key)[2]
+        return tf.cond(scores > MOST_SCORES, one_by_one, lambda: _attend(query, key, value))
 
 
-def _attend_headwise(query, key, value):
-    import tensorflow as tf
-
-    def one_by_one():
-        heads = zip(*(tf.split(part, query.shape[1], axis=1) for part in (query, key, value)), strict=True)
-        return tf.concat([attend(*head) for head in heads], axis=1)
-
-    scores = tf.size(query) // query.shape[3] * tf.shape(key)[2]
-    return tf.cond(scores > MOST_SCORES, one_by_one, lambda: attend(query, key, value))
+def _attend(query, key, value):
+    scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 1, 3, 2)))
+    return keras.ops.matmul(keras.ops.softmax(scores, axis=-1), value)
 
 
 class MatrixLayerNormalization(keras.layers.Layer):
@@ -270,12 +335,11 @@ class SpacedDense(MatrixDense):
 
 
 def _apply_dense(dense, features, activation=keras.activations.linear):
-    """Apply the weights of a `Dense`, or of an `EinsumDense` that keeps the first two axes, as one product."""
+    """Apply the weights of a `Dense` as one product."""
     import tensorflow as tf
 
-    width = math.prod(features.shape[2:])
-    rows, kernel = tf.reshape(features, [-1, width]), tf.reshape(dense.kernel, [width, -1])
-    rows = activation(tf.nn.bias_add(tf.matmul(rows, kernel), tf.reshape(dense.bias, [-1])))
+    rows, kernel, bias = tf.reshape(features, [-1, features.shape[-1]]), dense.kernel, dense.bias
+    rows = activation(tf.nn.bias_add(tf.matmul(rows, tf.cast(kernel, rows.dtype)), tf.cast(bias, rows.dtype)))
     return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
 
 

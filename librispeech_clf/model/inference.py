@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from librispeech_clf.audio import count_samples
-from librispeech_clf.model.lengths import count_frames
+from librispeech_clf.model.configuration import FORCED_LOGIT
 from librispeech_clf.vocabulary import BLANK
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ def predict(
         One `Prediction` per utterance. The same input gives the same order and numbers.
     """
     call = compile_model(model)
-    convolutions = model.get_layer("frame_mask")
     for window in _read_windows(utterances, window_samples):
         lengths = [len(audio) for _, audio in window]
         for batch in plan_batches(lengths, batch_samples=batch_samples):
@@ -70,9 +69,7 @@ def predict(
             padded = np.stack([np.pad(window[index][1], (0, width - lengths[index])) for index in batch])
             logits, pooled = call(padded)
             for row, index in enumerate(batch):
-                frames = count_frames(
-                    lengths[index], kernels=convolutions.kernels, strides=convolutions.strides
-                )
+                frames = model.configuration.count_frames(lengths[index])
                 yield Prediction(window[index][0], logits[row, :frames].copy(), pooled[row].copy())
 
 
@@ -88,13 +85,12 @@ def compile_model(model: "keras.Model") -> Callable[[np.ndarray], tuple[np.ndarr
     import tensorflow as tf
 
     from librispeech_clf.model.fused import fuse_for_inference
-    from librispeech_clf.model.wav2vec2 import build_pooled_model
 
-    pooled_model = fuse_for_inference(build_pooled_model(model))
+    fused_model = fuse_for_inference(model)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32)], autograph=False)
     def call(audio):
-        return pooled_model(audio, training=False)
+        return fused_model(audio, training=False)
 
     return lambda audio: tuple(output.numpy() for output in call(tf.constant(audio, tf.float32)))
 
@@ -138,13 +134,11 @@ def pad_logits(logits: np.ndarray, *, frames: int) -> np.ndarray:
         frames: frames wanted, such as `count_frames(audio.max_samples)` on the platform.
 
     Returns:
-        float32 (frames, V), the added frames certain blanks (`layers.FORCED_LOGIT`).
+        float32 (frames, V), the added frames certain blanks (`configuration.FORCED_LOGIT`).
 
     Raises:
         ValueError: the logits have more frames than wanted.
     """
-    from librispeech_clf.model.layers import FORCED_LOGIT
-
     if len(logits) > frames:
         raise ValueError(f"logits have {len(logits)} frames, the limit is {frames}; raise audio.max_samples.")
     padded = np.full((frames, logits.shape[1]), -FORCED_LOGIT, np.float32)

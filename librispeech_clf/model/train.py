@@ -90,7 +90,7 @@ def log_mel_targets(audio, mask):
 
     Args:
         audio: tensor float32 (B, N).
-        mask: tensor bool (B, T), valid frames.
+        mask: tensor float32 (B, T), 1 at valid frames.
 
     Returns:
         Tensor float32 (B, T, MEL_BANDS): logarithm of power, every band with zero mean and unit variance over the
@@ -151,17 +151,16 @@ class Trainer:
 
         from librispeech_clf.model.fused import fuse_for_training
         from librispeech_clf.model.optimizer import MatrixMuon
-        from librispeech_clf.model.wav2vec2 import FRAME_MASK, build_wav2vec2
+        from librispeech_clf.model.wav2vec2 import build_wav2vec2
 
         keras.utils.set_random_seed(settings.seed)
         keras.config.set_dtype_policy("mixed_bfloat16")
         self.settings, self.folder = settings, folder
         self.model = build_wav2vec2(COMPACT, dropout=settings.dropout)
-        features = self.model.get_layer("feature_projection_norm").output
-        mel = keras.layers.Dense(MEL_BANDS, dtype="float32", name="mel")(features)
-        mask = self.model.get_layer(FRAME_MASK).output
-        self.mel_model = fuse_for_training(keras.Model(self.model.input, [mel, mask]))
-        self.ctc_model = fuse_for_training(keras.Model(self.model.input, [self.model.output, mask]))
+        graph = fuse_for_training(self.model, dropout=settings.dropout)
+        mel = keras.layers.Dense(MEL_BANDS, dtype="float32", name="mel")(graph.features)
+        self.mel_model = keras.Model(graph.audio, [mel, graph.mask])
+        self.ctc_model = keras.Model(graph.audio, [graph.logits, graph.mask])
         self.optimizers = {
             "mel": keras.optimizers.AdamW(3e-3, weight_decay=0.0, global_clipnorm=settings.gradient_norm),
             "ctc": MatrixMuon(
