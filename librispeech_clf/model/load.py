@@ -100,7 +100,9 @@ def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:
         )
     try:
         fields: dict[str, Any] = json.loads(file.attrs[CONFIGURATION])
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
         return Wav2Vec2Configuration(**values)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: its {CONFIGURATION} cannot be read ({error}).") from error
