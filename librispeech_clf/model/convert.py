@@ -1,6 +1,6 @@
 """Convert published wav2vec 2.0 CTC checkpoints to this project's Keras model: `poetry run convert-model`.
 
-In: a Hugging Face folder or hub name (`checkpoint.py`). Out: an `.h5` or `.keras` file that `load.load_model`
+In: a Hugging Face folder or hub name (`checkpoint.py`). Out: an `.h5` file that `load.load_model`
 reads. The order: configuration, vocabulary, weights, file; a doubt is an error that names what does not fit.
 """
 

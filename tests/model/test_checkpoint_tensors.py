@@ -127,7 +127,7 @@ def test_older_name_of_the_mask_is_not_needed(golden_base, write_checkpoint, tmp
     tensors = dict(golden_base.tensors)
     tensors["wav2vec2.mask_time_emb_vector"] = tensors.pop("wav2vec2.masked_spec_embed")
     folder = write_checkpoint(golden_base.configuration, tensors)
-    assert main(["--from", str(folder), "--to", str(tmp_path / "m.keras")]) == 0
+    assert main(["--from", str(folder), "--to", str(tmp_path / "m.h5")]) == 0
     assert "wav2vec2.mask_time_emb_vector" in capsys.readouterr().out
 
 
@@ -165,7 +165,7 @@ def test_processor_of_transformers_5_is_read(checkpoint_folder, extractor, messa
 
 
 def test_frame_duration_is_told(checkpoint_folder, tmp_path, capsys):
-    assert main(["--from", str(checkpoint_folder), "--to", str(tmp_path / "m.keras")]) == 0
+    assert main(["--from", str(checkpoint_folder), "--to", str(tmp_path / "m.h5")]) == 0
     assert "one every 1.25 ms" in capsys.readouterr().out
 
 
@@ -178,9 +178,9 @@ def test_model_of_another_vocabulary_is_refused_when_opened(letters, golden_base
     small = Wav2Vec2Configuration(
         **sizes, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=letters
     )
-    build_wav2vec2(small).save(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match=f"m.keras: a model must write the 32 letters.*Received: {letters}"):
-        load_model(tmp_path / "m.keras")
+    build_wav2vec2(small).save(tmp_path / "m.h5")
+    with pytest.raises(ValueError, match=f"m.h5: a model must write the 32 letters.*Received: {letters}"):
+        load_model(tmp_path / "m.h5")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
