@@ -211,8 +211,19 @@ def summarize(result: dict) -> list[Finding]:
     failed = [Finding(name, reason) for name, reason in payloads.items() if reason]
     note = f"{len(payloads) - len(failed)} of {len(payloads)} parts passed"
     samples = [Finding(f"sample of {state}", reason) for state, reason in result["samples"].items()]
+    functions = [Finding(name, reason) for name, reason in result["functions"].items() if reason]
+    if result["functions"] and not functions:
+        functions = [
+            Finding("functions", None, f"{len(result['functions'])} calls of metrics, loss, pictures")
+        ]
     foreign = [Finding(file, "was imported from outside the bundle.") for file in result["foreign"]]
-    return [*failed, Finding("dataset check", None if result["valid"] else note, note), *samples, *foreign]
+    return [
+        *failed,
+        Finding("dataset check", None if result["valid"] else note, note),
+        *samples,
+        *functions,
+        *foreign,
+    ]
 
 
 def report(findings: Sequence[Finding]) -> int:

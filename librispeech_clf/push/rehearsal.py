@@ -1,7 +1,7 @@
 """Run inside an unpacked bundle: code-loader's dataset check and one sample of every split, reported as JSON.
 
 A file to run in a fresh process (`python -I rehearsal.py FOLDER [--without OTHER_FOLDER]`), not to import: it
-puts the bundle alone on the path. Standard library and code-loader only.
+puts the bundle alone on the path. Standard library, NumPy and code-loader only.
 """
 
 import argparse
@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 
 PACKAGE = "librispeech_clf"
+BATCH_SIZES = (1, 4)
+FRAMES, CLASSES = 1_757, 32
+"""Shape of the model's output for the longest utterance of the bundled corpus."""
 
 
 def main() -> None:
@@ -44,22 +47,26 @@ def check(folder: Path, entry_file: str) -> dict:
     Returns:
         `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or
         the reason of a failure; `warnings`, names of payloads with any; `foreign`, modules of the package
-        that came from elsewhere; `wiring`, the connections that the integration test declares.
+        that came from elsewhere; `functions`, None or the reason of a failure for every metric, loss and
+        visualizer; `wiring`, the connections that the integration test declares.
     """
     from code_loader import LeapLoader
 
     loader = LeapLoader(str(folder), entry_file)
     result = loader.check_dataset()
+    wiring = describe_wiring(result.engine_file_contract)
     samples = {} if result.general_error else fetch_samples(loader)
+    functions = call_functions(loader, wiring) if result.is_valid and not any(samples.values()) else {}
     return {
-        "valid": result.is_valid and not any(samples.values()),
+        "valid": result.is_valid and not any([*samples.values(), *functions.values()]),
         "error": result.general_error,
         "log": result.print_log,
         "payloads": {part.name: None if part.is_passed else str(part.display) for part in result.payloads},
         "warnings": [part.name for part in result.payloads if "Warnings" in part.display],
         "samples": samples,
         "foreign": find_foreign_modules(folder),
-        "wiring": describe_wiring(result.engine_file_contract),
+        "functions": functions,
+        "wiring": wiring,
     }
 
 
@@ -81,6 +88,55 @@ def describe_wiring(contract) -> list[dict]:
     connections = contract.node_connections if contract else []
     text = json.dumps([dataclasses.asdict(entry) for entry in connections], default=lambda kind: kind.value)
     return json.loads(text)
+
+
+def call_functions(loader, wiring: list[dict]) -> dict[str, str | None]:
+    """Call every metric and loss on 1 and 4 utterances of each split, every visualizer on 1, without a model.
+
+    Args:
+        loader: code-loader's loader of the bundle, whose dataset check was valid.
+        wiring: The declared connections; what they take of the model is noise of its shape.
+
+    Returns:
+        None or the reason of a failure, by function, split and batch size.
+    """
+    calls = {"Metric": loader.run_metric, "CustomLoss": loader.run_custom_loss}
+    calls["Visualizer"] = loader.run_visualizer
+    reasons: dict[str, str | None] = {}
+    for state, response in loader._preprocess_result().items():
+        ids = response.sample_ids[: max(BATCH_SIZES)]
+        samples = [loader.get_sample(state, sample_id) for sample_id in ids]
+        for size in sorted({min(size, len(ids)) for size in BATCH_SIZES}):
+            for entry in wiring:
+                kind = entry["node"]["type"]
+                if kind not in calls or (kind == "Visualizer" and size > 1):
+                    continue
+                name = entry["node"]["user_unique_name"]
+                tensors = stack_tensors(entry["node_inputs"], samples[:size])
+                what = f"{name}, {state.name}, batch of {size}"
+                try:
+                    with contextlib.redirect_stdout(io.StringIO()):
+                        calls[kind](name, ids[:size], state, tensors)
+                    reasons[what] = None
+                except Exception as error:  # whatever the integration raises is the finding
+                    reasons[what] = f"{type(error).__name__}: {error}"
+    return reasons
+
+
+def stack_tensors(sources: dict[str, dict], samples: list) -> dict:
+    """Make the arguments of a wired function for a batch: inputs, ground truths, noise for the model's output."""
+    import numpy as np
+
+    tensors = {}
+    for argument, source in sources.items():
+        name, kind = source["name"], source["type"]
+        if kind.startswith("Prediction"):
+            shape = (len(samples), FRAMES, CLASSES)
+            tensors[argument] = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
+        else:
+            kept = [sample.gt if kind == "GroundTruth" else sample.inputs for sample in samples]
+            tensors[argument] = np.stack([arrays[name] for arrays in kept])
+    return tensors
 
 
 def find_foreign_modules(folder: Path) -> list[str]:

@@ -26,6 +26,7 @@ def write_manifest(root, include):
 def test_project_passes(capsys):
     assert check_push.main([]) == 0
     printed = capsys.readouterr().out
+    assert "calls of metrics" in printed
     for words in ("dataset check", "sample of training", "sample of validation", "sample of test"):
         assert words in printed
     assert "FAILED" not in printed
@@ -83,6 +84,7 @@ def test_summary_names_what_failed():
         "error": None,
         "payloads": {"audio": None, "signal": "ValueError"},
         "samples": {"training": None, "test": "KeyError"},
+        "functions": {"word_errors, test, batch of 4": "TypeError"},
         "foreign": [],
     }
     failed = {finding.what: finding.problem for finding in check_push.summarize(result) if finding.problem}
@@ -90,6 +92,7 @@ def test_summary_names_what_failed():
         "signal": "ValueError",
         "dataset check": "1 of 2 parts passed",
         "sample of test": "KeyError",
+        "word_errors, test, batch of 4": "TypeError",
     }
 
 
