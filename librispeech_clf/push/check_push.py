@@ -93,7 +93,7 @@ def rehearse(root: Path, options: argparse.Namespace) -> list[Finding]:
     collection = collect(root, manifest)
     model = options.model or root / MODEL
     findings = [*check_files(root, collection), *check_requirements(root, manifest.entry_file)]
-    if options.model or options.engine:
+    if options.model or options.engine or MODEL in collection.files:
         findings += check_model_file(model)
     if options.files_only or not all_passed(findings):
         return findings

@@ -21,6 +21,13 @@ PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 1
 )
 SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
 """What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
+PLATFORM_PYTHON = "3.11"
+"""leap.yaml's pythonVersion."""
+PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 17)) + (
+    "manylinux2014_aarch64",
+)
+SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
+"""What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
 MODEL_LIBRARIES = {"keras", "tensorflow"}
 """Bearable as long as the custom layers are registered: `keras` is imported, and imports the other."""
 
@@ -65,7 +72,7 @@ def check_requirements(root: Path, entry_file: str) -> list[Finding]:
     ]
     findings += [
         Finding(REQUIREMENTS, f"lists {name}, which nothing the platform runs imports; take its line out.")
-        for name in sorted(listed - set(imported) - MODEL_LIBRARIES)
+        for name in sorted(listed - set(imported))
     ]
     return findings or [Finding(REQUIREMENTS, None, f"{len(listed)} distributions, all of them needed")]
 

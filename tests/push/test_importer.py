@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
+from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.push import check_push
 from librispeech_clf.push.importer import check_model_file
 
 INITIALIZER = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
@@ -120,3 +122,18 @@ def test_other_files_are_refused_by_name(tmp_path, content, words):
     (finding,) = check_model_file(tmp_path / "model.h5")
     assert finding.what.endswith("model.h5")
     assert words in finding.problem
+
+
+def test_bundled_model_is_made_of_what_the_importer_knows():
+    (finding,) = check_model_file(PROJECT_ROOT / "models" / "wav2vec.h5")
+    assert finding.problem is None
+
+
+def test_model_is_refused_before_anything_runs(check, monkeypatch, capsys):
+    def run(*_, **__):
+        raise AssertionError("ran")
+
+    check(("Lambda", {"name": "l"}))
+    monkeypatch.setattr(check_push, "run_bundle", run)
+    assert check_push.main(["--model", str(check.path), "--engine"]) == 1
+    assert "model.h5: layer l: a Lambda holds code" in capsys.readouterr().err
