@@ -6,7 +6,7 @@ deterministic; `report/template/statistics.js` repeats the interval's arithmetic
 A figure without block k is r(k). Its variance is (K - 1) / K times the sum of (r(k) - r)^2, which for a ratio of
 sums is the cluster-robust variance CR3. Student's t has the effective number of blocks minus one degrees of
 freedom, 1 / sum(h^2) - 1 with h the block's share of the reference units, so that one long speaker does not
-count as many.
+count as many. Differences, whose signs balance, keep their level with the number of blocks minus one.
 
 Rates are skewed to the right, so their interval is made on the log scale, its upper half stretched by
 1 + 1.5 s, with s the standard error relative to the rate: a few speakers seldom show the tail they come
@@ -28,6 +28,8 @@ import numpy as np
 FEWEST_SPEAKERS = 5
 """Below that, speakers are few: the upper bound is not made on the log scale, where it explodes."""
 _STRETCH = 1.5
+_LARGEST = 100.0
+"""Of the upper bound over the rate, and so finite where one speaker has nearly all units and errors."""
 _NO_ERROR = 3.6888794541139363
 """-log(0.025): with the true rate above this over the units, no error at all has a chance below 2.5 %."""
 _FREEDOM = (*range(1, 31), 40, 60, 120, np.inf)
@@ -133,9 +135,10 @@ def interval_of_figure(
     if spread is None:
         return None
     value, error, freedom, count = spread
-    quantile = student_quantile(freedom)
     if scale == "linear" or (scale == "log" and sums.min() < 0 < sums[:, 0].max()):
-        return value - quantile * error, value + quantile * error
+        half = student_quantile(count - 1) * error
+        return value - half, value + half
+    quantile = student_quantile(freedom)
     if scale == "share" and value > 0.5:
         low, high = _on_log_scale(1 - value, error, quantile, units, count)
         return max(0.0, 1 - high), 1 - low
@@ -172,7 +175,7 @@ def _on_log_scale(
         return 0.0, _NO_ERROR / float(units.sum())
     relative = error / value
     stretched = quantile * relative * (1 + _STRETCH * relative)
-    high = np.exp(stretched) if count >= FEWEST_SPEAKERS else 1 + stretched
+    high = min(np.exp(min(stretched, _LARGEST)), _LARGEST) if count >= FEWEST_SPEAKERS else 1 + stretched
     return float(value * np.exp(-quantile * relative)), float(value * high)
 
 
@@ -192,11 +195,11 @@ def compare_paired(changes: np.ndarray, units: np.ndarray) -> PairedTest | None:
     spread = _measure(sums, _divide, units)
     if spread is None:
         return None
-    value, error, freedom, _ = spread
+    value, error, _, count = spread
     if error <= 1e-12 * abs(value):
         probability = 0.5 if value == 0 else float(value < 0)
         return PairedTest(value, value, float(value == 0), probability)
-    half = student_quantile(freedom) * error
+    half = student_quantile(count - 1) * error
     score = value / error
-    p_value, probability = 2 * student.sf(abs(score), freedom), student.cdf(-score, freedom)
+    p_value, probability = 2 * student.sf(abs(score), count - 1), student.cdf(-score, count - 1)
     return PairedTest(value - half, value + half, float(p_value), float(probability))

@@ -2,6 +2,7 @@
 
 const FEWEST_SPEAKERS = 5;
 const STRETCH = 1.5;
+const LARGEST = 100;
 const NO_ERROR = 3.6888794541139363;
 // 97.5 % quantiles of Student's t, by degrees of freedom, as in evaluation/jackknife.py.
 const FREEDOM = [...Array.from({ length: 30 }, (_, index) => index + 1), 40, 60, 120, Infinity];
@@ -79,7 +80,10 @@ function findInterval(allNumerators, allDenominators, scale) {
   const freedom = Math.max(1, 1 / sum(denominators.map((denominator) => (denominator / total) ** 2)) - 1);
   const quantile = findStudentQuantile(freedom);
   const mixed = numerators.some((numerator) => numerator < 0) && numerators.some((numerator) => numerator > 0);
-  if (scale === "linear" || (scale === "log" && mixed)) return [value - quantile * error, value + quantile * error];
+  if (scale === "linear" || (scale === "log" && mixed)) {
+    const half = findStudentQuantile(count - 1) * error;
+    return [value - half, value + half];
+  }
   if (scale === "share" && value > 0.5) {
     const [low, high] = findLogInterval(1 - value, error, quantile, total, count);
     return [Math.max(0, 1 - high), 1 - low];
@@ -93,7 +97,8 @@ function findLogInterval(value, error, quantile, total, count) {
   if (value === 0) return [0, NO_ERROR / total];
   const relative = error / value;
   const stretched = quantile * relative * (1 + STRETCH * relative);
-  return [value * Math.exp(-quantile * relative), value * (count >= FEWEST_SPEAKERS ? Math.exp(stretched) : 1 + stretched)];
+  const high = count >= FEWEST_SPEAKERS ? Math.min(Math.exp(stretched), LARGEST) : 1 + stretched;
+  return [value * Math.exp(-quantile * relative), value * high];
 }
 
 function findStudentQuantile(freedom) {
