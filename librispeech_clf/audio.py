@@ -24,6 +24,9 @@ CACHED_WAVEFORMS = 16
 BLOCK_SAMPLES = 1 << 18
 # libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
 MOST_SAMPLES = 2**40
+# Integers of 32 bits written as floats are below.
+LARGEST_SAMPLE = 2.0**32
+LOWEST_RATE_HZ = 1000
 # As in the feature extractor of transformers: what published checkpoints were fed.
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
@@ -128,7 +131,8 @@ def decode(content: bytes, name: str) -> tuple[Waveform, int]:
         Samples float32 (N, channels), N > 0, finite; and their rate in Hz.
 
     Raises:
-        ValueError: the audio cannot be decoded, is cut off, has no samples, or holds NaN or infinity.
+        ValueError: the audio cannot be decoded, is cut off, has no samples, or holds NaN, infinity or samples
+            above 2**32; or its rate is below 1000 Hz.
     """
     with _open(content, name) as file:
         told, rate = file.frames, file.samplerate
@@ -142,8 +146,7 @@ def decode(content: bytes, name: str) -> tuple[Waveform, int]:
         raise ValueError(_cut_off(name, told, len(samples)))
     if len(samples) == 0:
         raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
+    _refuse_what_is_no_sound(samples, rate, name)
     return samples, rate
 
 
@@ -205,6 +208,21 @@ def _open(content: bytes, name: str) -> Iterator[Any]:
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip(" .") if content else "it has no bytes"
         raise ValueError(f"{name}: the audio cannot be decoded ({reason}); restore the file.") from error
+
+
+def _refuse_what_is_no_sound(samples: Waveform, rate: int, name: str) -> None:
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
+    loudest = float(np.abs(samples).max())
+    if loudest > LARGEST_SAMPLE:
+        raise ValueError(
+            f"{name}: the audio holds samples of {loudest:.2g}, full scale is 1; convert it to integer samples."
+        )
+    if rate < LOWEST_RATE_HZ:
+        raise ValueError(
+            f"{name}: the audio's header tells {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
+            "restore the file or encode it again with its true rate."
+        )
 
 
 def _cut_off(name: str, told: int, there: int) -> str:

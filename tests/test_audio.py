@@ -126,6 +126,30 @@ def test_not_finite_audio_is_named(value):
         read(encode(samples, form="WAV", subtype="DOUBLE"))
 
 
+@pytest.mark.parametrize("value", [1e10, 1e30, 1e38, -3.4e38])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_that_are_no_sound_are_named(value, channels):
+    samples = np.stack([tone()] * channels, axis=1)
+    samples[7] = value
+    with pytest.raises(
+        ValueError, match=r"1-2-0000: the audio holds samples of \S+, full scale is 1; convert"
+    ):
+        read(encode(samples, form="WAV", subtype="FLOAT"))
+
+
+@pytest.mark.parametrize("scale", [2.0, 2.0**15, 2.0**31])
+def test_integers_written_as_floats_are_scaled(scale):
+    loud = read(encode(tone() * scale, form="WAV", subtype="FLOAT"))
+    assert np.abs(loud).max() == 1
+    assert np.corrcoef(loud, tone())[0, 1] > 0.999999
+
+
+@pytest.mark.parametrize("rate", [1, 8, 999])
+def test_rate_of_no_speech_is_named(rate):
+    with pytest.raises(ValueError, match=f"1-2-0000: the audio's header tells {rate} Hz, speech needs 1000"):
+        read(encode(tone()[:20], form="WAV", rate=rate))
+
+
 def test_truncated_flac_is_named(rng_samples):
     content = encode(rng_samples)
     for share in (0.02, 0.3, 0.6, 0.9, 0.999):

@@ -10,13 +10,15 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.audio import LOWEST_RATE_HZ
+
 if TYPE_CHECKING:
     import numpy as np
     import soundfile
 
 MOST_SAMPLES = 2**26
 """Over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
-LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
+HIGHEST_RATE_HZ = 768_000
 BLOCK_VALUES = 2**16
 FLAC_HIGHEST_RATE_HZ = 655_350
 FLAC_MOST_CHANNELS = 8
@@ -78,7 +80,7 @@ def decode(content: bytes) -> Recording:
     import soundfile
 
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
+        with soundfile.SoundFile(io.BytesIO(_complete(content))) as file:
             _refuse_format(file)
             samples = _read_to_end(file)
             whole = len(samples) == file.frames
@@ -113,6 +115,16 @@ def encode_flac(recording: Recording) -> bytes:
     return target.getvalue()
 
 
+def _complete(content: bytes) -> bytes:
+    """The file with its true length in the header; as it is where it was cut off, for what is left can be heard."""
+    from librispeech_clf import containers
+
+    try:
+        return containers.complete(content)
+    except ValueError:
+        return content
+
+
 def _refuse_format(file: soundfile.SoundFile) -> None:
     if file.format not in FORMATS:
         raise ValueError(f"the file is {file.format}, none of {', '.join(FORMATS)}")
@@ -125,30 +137,16 @@ def _read_to_end(file: soundfile.SoundFile) -> np.ndarray:
     """Samples float32 (frames, channels), a block at a time: the header's length sizes no array."""
     import numpy as np
 
-    blocks: list[np.ndarray] = []
-    count = 0
-    while len(block := _read_block(file)):
+    # libsndfile's positions are wrong where the header does not tell the length: read forwards only.
+    file.seekable = lambda: False
+    blocks = [np.zeros((0, file.channels), np.float32)]
+    count, frames = 0, max(1, BLOCK_VALUES // file.channels)
+    while len(block := file.read(frames, dtype="float32", always_2d=True)):
         blocks.append(block)
         count += block.size
         if count > MOST_SAMPLES:
             raise ValueError(f"the file holds more than {MOST_SAMPLES} samples")
-    return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
-
-
-def _read_block(file: soundfile.SoundFile) -> np.ndarray:
-    """The next frames; none at the end.
-
-    Where a FLAC header claims too much, soundfile fills the array and then fails to seek behind the end: what
-    is no longer NaN was decoded.
-    """
-    import numpy as np
-    import soundfile
-
-    block = np.full((max(1, BLOCK_VALUES // file.channels), file.channels), np.nan, np.float32)
-    try:
-        return file.read(out=block)
-    except soundfile.LibsndfileError:
-        return block[: np.isnan(block).any(axis=1).argmax()]
+    return np.concatenate(blocks)
 
 
 def _is_played(file: soundfile.SoundFile, content: bytes) -> bool:
