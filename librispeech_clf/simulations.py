@@ -10,7 +10,9 @@ The functions take the arguments that code-loader passes to a simulation: those 
 
 # ruff: noqa: N803 (N is code-loader's name)
 
+import contextlib
 import io
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -42,6 +44,11 @@ SIMULATION_PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
 }
 """Simulation -> parameter -> type and bounds, as `tensorleap_simulation` wants them declared."""
 
+
+class MisfitError(ValueError):
+    """A simulation cannot be applied to a corpus; the message says why."""
+
+
 Transform = Callable[[np.ndarray, Utterance, np.random.Generator], np.ndarray]
 """Waveform float32 (N,), its utterance and a generator to the changed waveform, float32 (M,)."""
 
@@ -57,6 +64,7 @@ class SimulatedSplit(Split):
         transform: what happens to a waveform.
         seed: with an utterance's position, seeds its generator.
         sampling_rate: Hz, of the changed audio.
+        skipped: why the simulation does not fit the corpus and nothing is changed; None where it fits.
     """
 
     source: Split
@@ -65,6 +73,7 @@ class SimulatedSplit(Split):
     transform: Transform
     seed: int
     sampling_rate: int
+    skipped: str | None = None
 
     @cached_property
     def ids(self) -> list[str]:
@@ -103,6 +112,30 @@ class SimulatedSplit(Split):
         )
 
 
+def simulate_or_skip(
+    name: str, split: Split, *, N: int, seed: int, sampling_rate: int, **arguments: Any
+) -> SimulatedSplit:
+    """Simulate; where the corpus does not fit, say why in one line and keep its utterances as they are.
+
+    A corpus must not be refused for a simulation that nobody asked for: code-loader tries each one.
+
+    Args:
+        name: of one of this module's simulations.
+        split: where utterances come from.
+        N: number of utterances.
+        seed: of the simulation.
+        sampling_rate: Hz.
+        arguments: of the simulation.
+    """
+    simulate = globals()[name]
+    try:
+        return simulate(split, **arguments, N=N, seed=seed, sampling_rate=sampling_rate)
+    except MisfitError as error:
+        print(f"{error} The simulation is skipped.", file=sys.stderr)
+        kept = _simulate(split, f"{name}-skipped", _keep, N=N, seed=seed, sampling_rate=sampling_rate)
+        return replace(kept, skipped=str(error))
+
+
 def additive_noise(
     split: Split, *, kind: str, ratio_db: float, N: int, seed: int, sampling_rate: int
 ) -> SimulatedSplit:
@@ -118,12 +151,13 @@ def additive_noise(
         sampling_rate: Hz.
 
     Raises:
-        ValueError: the kind is unknown, or babble is asked of a split of one utterance.
+        MisfitError: babble is asked of a split of one utterance.
+        ValueError: the kind is unknown.
     """
     if kind not in NOISE_KINDS:
         raise ValueError(f"additive_noise: kind must be one of {', '.join(NOISE_KINDS)}; received {kind!r}.")
     if kind == "babble" and len(split) < 2:
-        raise ValueError("additive_noise: babble needs other utterances; the split has only one, use more.")
+        raise MisfitError("additive_noise: babble needs other utterances; the split has only one, use more.")
 
     def add(waveform: np.ndarray, utterance: Utterance, generator: np.random.Generator) -> np.ndarray:
         if kind == "babble":
@@ -194,7 +228,7 @@ def tempo(
         max_samples: width of the model's input in samples; without it every utterance fits.
 
     Raises:
-        ValueError: no utterance of the split fits at this tempo.
+        MisfitError: no utterance of the split fits at this tempo.
     """
     limit = np.inf if max_samples is None else max_samples + 0.5
 
@@ -202,7 +236,10 @@ def tempo(
         return acoustics.change_tempo(waveform, factor=rate)
 
     def fits(utterance: Utterance) -> bool:
-        return read_waveform(utterance, sampling_rate=sampling_rate).size / rate < limit
+        try:
+            return read_waveform(utterance, sampling_rate=sampling_rate).size / rate < limit
+        except (OSError, ValueError):  # it fails as the recording it is
+            return False
 
     label = f"tempo-{rate:g}"
     return _simulate(split, label, stretch, N=N, seed=seed, sampling_rate=sampling_rate, fits=fits)
@@ -260,17 +297,35 @@ def make_babble(
 
     Returns:
         float32 (count,).
+
+    Raises:
+        MisfitError: no other utterance can be read.
     """
     others = np.flatnonzero(_speaker_ids(split) != utterance.speaker_id)
     if others.size == 0:
         others = np.array([row for row, other in enumerate(split.ids) if other != utterance.id])
     babble = np.zeros(count)
-    for row in generator.choice(others, min(BABBLE_VOICES, others.size), replace=False):
-        voice = read_waveform(split.utterance(split.ids[row]), sampling_rate=sampling_rate)
+    for voice in _choose_voices(split, others, generator, sampling_rate=sampling_rate):
         started = np.roll(voice, -int(generator.integers(voice.size)))
         power = np.mean(np.square(voice, dtype=np.float64))
         babble += np.resize(started, count) / np.sqrt(np.maximum(power, SMALLEST_POWER))
     return babble.astype(np.float32)
+
+
+def _choose_voices(
+    split: Split, rows: np.ndarray, generator: np.random.Generator, *, sampling_rate: int
+) -> list[np.ndarray]:
+    """Waveforms of up to six of these utterances; those that cannot be read are replaced by others."""
+    chosen = generator.choice(rows, min(BABBLE_VOICES, rows.size), replace=False)
+    voices = []
+    for row in [*chosen, *np.setdiff1d(rows, chosen)]:
+        if len(voices) == len(chosen):
+            break
+        with contextlib.suppress(OSError, ValueError):
+            voices.append(read_waveform(split.utterance(split.ids[row]), sampling_rate=sampling_rate))
+    if not voices:
+        raise MisfitError("additive_noise: babble needs other utterances; none can be read, restore them.")
+    return voices
 
 
 def encode_flac(waveform: np.ndarray, *, sampling_rate: int) -> bytes:
@@ -307,7 +362,7 @@ def _simulate(
         raise ValueError(f"{label}: N must be at least 1; received {N}.")
     rows = _choose_rows(split, count=N, seed=seed, fits=fits)
     if not rows:
-        raise ValueError(
+        raise MisfitError(
             f"{label}: no utterance of the {split.name} split fits the model's input; change less."
         )
     rows = [rows[index % len(rows)] for index in range(N)]
@@ -326,6 +381,10 @@ def _simulate(
         seed=seed,
         sampling_rate=sampling_rate,
     )
+
+
+def _keep(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
+    return waveform
 
 
 def _choose_rows(

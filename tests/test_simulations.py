@@ -166,6 +166,46 @@ def test_babble_of_one_utterance_is_refused():
         simulate("additive_noise", split, kind="babble")
 
 
+def test_what_does_not_fit_the_corpus_is_skipped_with_one_line(capsys):
+    split = make_split([make_utterance(0, 1, seconds=2.0)])
+    for name, changes in (
+        ("additive_noise", {"kind": "babble", "ratio_db": 10.0}),
+        ("tempo", {"rate": 0.8, "max_samples": 2 * RATE}),
+    ):
+        kept = simulations.simulate_or_skip(name, split, N=2, seed=0, sampling_rate=RATE, **changes)
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == [f"{kept.skipped} The simulation is skipped."]
+        assert kept.ids == [f"1-7-0000+{name}-skipped-s0", f"1-7-0000+{name}-skipped-s0-2"]
+        np.testing.assert_array_equal(
+            waveforms(kept)[0], read_waveform(split.utterance("1-7-0000"), sampling_rate=RATE)
+        )
+
+
+def test_what_fits_is_not_skipped_and_wrong_arguments_are_refused(split):
+    fitting = simulations.simulate_or_skip(
+        "tempo", split, N=3, seed=3, sampling_rate=RATE, rate=1.25, max_samples=RATE
+    )
+    assert (fitting.skipped, fitting.ids) == (None, simulate("tempo", split).ids)
+    with pytest.raises(ValueError, match="received 'brown'"):
+        simulations.simulate_or_skip(
+            "additive_noise", split, N=1, seed=0, sampling_rate=RATE, kind="brown", ratio_db=1.0
+        )
+
+
+def test_unreadable_recordings_are_no_voices_and_fit_no_tempo():
+    broken = [Utterance(f"{speaker}-7-9999", "A", speaker, 7, b"junk", "x") for speaker in (8, 9)]
+    split = make_split([broken[0], make_utterance(0, 1), make_utterance(1, 2), broken[1]])
+    own = split.utterance("1-7-0000")
+    for seed in range(4):
+        babble = simulations.make_babble(split, own, 100, np.random.default_rng(seed), sampling_rate=RATE)
+        assert np.any(babble) and np.isfinite(babble).all()
+    slow = simulate("tempo", split, rate=0.8, count=4, max_samples=2 * RATE)
+    assert {name.split("+")[0] for name in slow.ids} == {"1-7-0000", "2-7-0001"}
+    alone = make_split([make_utterance(0, 1), *broken])
+    with pytest.raises(simulations.MisfitError, match="babble needs other utterances; none can be read"):
+        simulations.make_babble(alone, own, 100, np.random.default_rng(0), sampling_rate=RATE)
+
+
 def test_unknown_noise_is_refused(split):
     with pytest.raises(ValueError, match="one of white, pink, babble; received 'brown'"):
         simulate("additive_noise", split, kind="brown")

@@ -13,6 +13,7 @@ Legend: B batch, N samples, T frames, V vocabulary.
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,11 +126,18 @@ class Engine:
 
         Returns:
             Their sample ids.
+
+        Raises:
+            ValueError: the simulation does not fit the corpus.
         """
         from code_loader.inner_leap_binder import global_leap_binder
 
         registered = {s.name: s.function for s in global_leap_binder.setup_container.simulations}
-        response = registered[name](**arguments, N=count, seed=seed)
+        with contextlib.redirect_stderr(io.StringIO()):  # the reason is shown with the results
+            response = registered[name](**arguments, N=count, seed=seed)
+        skipped = getattr(response.data, "skipped", None)
+        if skipped:
+            raise ValueError(skipped)
         response.tl_generated = True
         found = {sample_id: (response, sample_id) for sample_id in response.sample_ids}
         self.loader._synthetic_lookup.update(found)

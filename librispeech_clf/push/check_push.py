@@ -204,9 +204,16 @@ def read_result(printed: str) -> dict:
 
 
 def summarize(result: dict) -> list[Finding]:
-    """Turn the rehearsal's result into rows of the table."""
+    """Turn the rehearsal's result into rows of the table.
+
+    Where a first sample cannot be read, code-loader only says that it lacks a shape: the sample's reason stands
+    in its place.
+    """
+    unread = [
+        Finding(f"sample of {state}", reason) for state, reason in result.get("samples", {}).items() if reason
+    ]
     if result["error"]:
-        return [Finding("dataset check", result["error"])]
+        return unread or [Finding("dataset check", result["error"])]
     payloads = result["payloads"]
     failed = [Finding(name, reason) for name, reason in payloads.items() if reason]
     note = f"{len(payloads) - len(failed)} of {len(payloads)} parts passed"

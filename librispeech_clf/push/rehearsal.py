@@ -55,7 +55,7 @@ def check(folder: Path, entry_file: str) -> dict:
     loader = LeapLoader(str(folder), entry_file)
     result = loader.check_dataset()
     wiring = describe_wiring(result.engine_file_contract)
-    samples = {} if result.general_error else fetch_samples(loader)
+    samples = fetch_samples(loader)
     functions = call_functions(loader, wiring) if result.is_valid and not any(samples.values()) else {}
     return {
         "valid": result.is_valid and not any([*samples.values(), *functions.values()]),
@@ -71,16 +71,39 @@ def check(folder: Path, entry_file: str) -> dict:
 
 
 def fetch_samples(loader) -> dict[str, str | None]:
-    """Fetch the first sample of every split; the value is None or the reason why that failed."""
+    """Fetch the first sample of every split; the value is None or the reason why that failed.
+
+    Empty where no split can be opened: the dataset check says why.
+    """
     reasons: dict[str, str | None] = {}
-    for state, response in loader._preprocess_result().items():
+    try:
+        opened = loader._preprocess_result()
+    except Exception:
+        return {}
+    for state, response in opened.items():
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 loader.get_sample(state, response.sample_ids[0])
             reasons[state.name] = None
         except Exception as error:  # whatever the integration raises is the finding
-            reasons[state.name] = f"{type(error).__name__}: {error}"
+            cause = find_cause(response) or error
+            known = isinstance(cause, FileNotFoundError | ValueError)
+            reasons[state.name] = str(cause) if known else f"{type(cause).__name__}: {cause}"
     return reasons
+
+
+def find_cause(response) -> Exception | None:
+    """What an encoder raises for a split's first sample; code-loader only tells that a shape is unknown."""
+    from code_loader.inner_leap_binder import global_leap_binder
+
+    setup = global_leap_binder.setup_container
+    for handler in (*setup.inputs, *setup.ground_truths):
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                handler.function(response.sample_ids[0], response)
+        except Exception as error:
+            return error
+    return None
 
 
 def describe_wiring(contract) -> list[dict]:

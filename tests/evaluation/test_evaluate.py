@@ -1,5 +1,6 @@
 """The command: failures, resuming, equal bytes, agreement with jiwer; on a part of the bundled corpus."""
 
+import io
 import json
 import os
 import signal
@@ -10,10 +11,12 @@ from collections import Counter
 from pathlib import Path
 
 import jiwer
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
+import soundfile
 
 from librispeech_clf.configuration import MODEL_VARIABLE, PACKAGE_FOLDER, PROJECT_ROOT, load_configuration
 
@@ -29,6 +32,12 @@ def evaluate(*arguments, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(
         command, cwd=PROJECT_ROOT, env=settings, capture_output=True, text=True, check=False
     )
+
+
+def encode_wav(samples, rate) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +75,49 @@ def test_failures_are_named_and_the_rest_goes_on(finished):
     assert FOREIGN in summary["failures"][FOREIGN]
     assert (summary["utterances"], summary["failed"]) == (5, 2)
     assert CUT_OFF in process.stdout and FOREIGN in process.stdout
+
+
+@NEEDS_MODEL
+def test_bad_items_of_every_kind_cost_the_others_nothing(tmp_path):
+    bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 3)
+    good = bundled.to_pylist()
+    samples, rate = soundfile.read(io.BytesIO(good[0]["audio"]["bytes"]), dtype="float32")
+    wav, spoilt = encode_wav(samples, rate), samples.copy()
+    spoilt[5] = float("nan")
+    bad = {
+        "junk": (b"junk", "A", "cannot be decoded"),
+        "nothing": (b"", "A", "it has no bytes"),
+        "half": (wav[: len(wav) // 2], "A", "cut off"),
+        "nan": (encode_wav(spoilt, rate), "A", "NaN or infinity"),
+        "pointer": (b"version https://git-lfs.github.com/spec/v1", "A", "git lfs pull"),
+        "long": (encode_wav(np.tile(samples, 40)[: 36 * rate], rate), "A", "audio.max_samples"),
+        "digits": (wav, "ROOM 12", "Spell numbers out"),
+    }
+    rows = [{**good[0], "id": name, "audio": {"bytes": audio, "path": None}, "text": text}
+            for name, (audio, text, _) in bad.items()]  # fmt: skip
+    table = pyarrow.Table.from_pylist([*rows, *good], schema=bundled.schema)
+    pyarrow.parquet.write_table(table, tmp_path / "mixed.parquet")
+    process = evaluate("--source", "files", "--root", tmp_path, "--split", "mixed", "--out", tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert process.returncode == 1, process.stderr
+    assert (summary["utterances"], summary["failed"]) == (10, 7)
+    for name, (_, _, reason) in bad.items():
+        assert reason in summary["failures"][name] and name in summary["failures"][name]
+    assert (tmp_path / "out" / "index.html").is_file()
+    assert "Warning" not in process.stderr and "0x" not in process.stdout
+
+
+@NEEDS_MODEL
+def test_single_recording_is_evaluated_and_misfit_simulation_is_named(tmp_path):
+    bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 1)
+    pyarrow.parquet.write_table(bundled, tmp_path / "one.parquet")
+    options = ["--source", "files", "--root", tmp_path, "--split", "one", "--out", tmp_path / "out"]
+    process = evaluate(*options, "--simulate", "additive_noise:babble", "--simulate", "clipping")
+    assert process.returncode == 1, process.stderr  # a simulation was asked for and not made
+    assert "babble needs other utterances" in " ".join(process.stdout.split())
+    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert set(results["simulation"].dropna()) == {"clipping"}
+    assert results["error"].isna().all()
 
 
 @NEEDS_MODEL

@@ -96,6 +96,18 @@ def test_summary_names_what_failed():
     }
 
 
+def test_first_sample_that_cannot_be_read_stands_for_the_shape_code_loader_lacks():
+    result = {
+        "valid": False,
+        "error": "cant calculate shape",
+        "samples": {"training": "a: not decoded", "test": None},
+    }
+    assert check_push.summarize(result) == [check_push.Finding("sample of training", "a: not decoded")]
+    assert check_push.summarize({**result, "samples": {}}) == [
+        check_push.Finding("dataset check", "cant calculate shape")
+    ]
+
+
 @pytest.mark.slow
 def test_requirements_are_installed_into_an_environment_of_their_own(tmp_path):
     (tmp_path / "requirements.txt").write_text("")
