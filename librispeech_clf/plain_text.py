@@ -6,8 +6,10 @@ of a surrogate pair cannot be printed at all. They are shown by their code, as P
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
+from collections.abc import Callable
 from typing import Any, TextIO
 
 UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -26,13 +28,12 @@ def escape_unprintable(text: str, *, keep: str = "") -> str:
     Returns:
         The text, with \x1b, \u202e and the like in place of such characters.
     """
-    if text.isprintable():
-        return text
-    kept = keep + JOINERS
-    return "".join(
-        _name_code(letter) if unicodedata.category(letter) in UNPRINTABLE and letter not in kept else letter
-        for letter in text
-    )
+    return _replace_unprintable(text, _name_code, keep=keep)
+
+
+def escape_json(text: str) -> str:
+    """Write unprintable characters of a JSON text as JSON's own escapes, which read back; newlines stay."""
+    return _replace_unprintable(text, lambda letter: json.dumps(letter)[1:-1], keep="\n")
 
 
 def escape_texts(value: Any) -> Any:
@@ -53,3 +54,13 @@ def print_plain(text: str, *, file: TextIO | None = None) -> None:
 
 def _name_code(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
+
+
+def _replace_unprintable(text: str, code: Callable[[str], str], *, keep: str) -> str:
+    if text.isprintable():
+        return text
+    kept = keep + JOINERS
+    return "".join(
+        code(letter) if unicodedata.category(letter) in UNPRINTABLE and letter not in kept else letter
+        for letter in text
+    )

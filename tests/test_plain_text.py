@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from librispeech_clf.evaluation.summary import Worst
+from librispeech_clf.evaluation.summary import Worst, render_json
 from librispeech_clf.evaluation.terminal import show_failures, show_worst
 from librispeech_clf.plain_text import escape_texts, escape_unprintable, print_plain
 
@@ -56,6 +56,13 @@ def test_message_keeps_its_lines():
     target = io.StringIO()
     print_plain("a\x1b[2J\nb", file=target)
     assert target.getvalue() == "a\\x1b[2J\nb\n"
+
+
+@pytest.mark.parametrize("text", [*(text for text, _ in HOSTILE), *PLAIN])
+def test_summary_holds_no_escape_sequence_and_reads_back(text):
+    written = render_json({text: [text]})
+    assert written.replace("\n", "").isprintable() or set("\u200c\u200d") & set(text)
+    assert json.loads(written.encode()) == {text: [text]}
 
 
 @pytest.mark.parametrize("text", [*(text for text, _ in HOSTILE), *PLAIN])

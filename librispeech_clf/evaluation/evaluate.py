@@ -79,12 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configuration, request = prepare_environment(options)
         from rich.console import Console
 
+        from librispeech_clf.evaluation.terminal import plain
+
         console = Console()
         with console.status("Opening corpus and model"):
             run = open_run(options, configuration, request)
         changes = describe_normalization(run.engine.split.texts, configuration.text.normalize)
         if changes:
-            console.print(changes, markup=False, soft_wrap=True)
+            console.print(plain(changes), soft_wrap=True)
         with hold_output(options.out):
             run.store.remove_outdated()
             evaluate_windows(run, console)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.evaluation.results_table import count_errors, find_scored, is_null
+from librispeech_clf.plain_text import escape_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,4 +177,5 @@ def make_plain(value: Any) -> Any:
 
 def render_json(summary: Mapping[str, Any]) -> str:
     """Write a summary with sorted keys."""
-    return json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return escape_json(text) + "\n"
