@@ -59,15 +59,40 @@ def explain_disk(path: Path, *, size: int) -> Iterator[None]:
         OSError: with the same number, and what to do.
     """
     try:
+        with explain_full_disk(path, size=size):
+            yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        reason = (
+            f"cannot be written ({error.strerror}); choose a folder of your own, or change its permissions"
+        )
+        raise _DescribedError(error.errno, f"{path}: {reason}.") from error
+
+
+@contextmanager
+def explain_full_disk(path: Path, *, size: int | None) -> Iterator[None]:
+    """Turn the error of a full disk into a message that names place, need and remedy; others pass.
+
+    Args:
+        path: what is written.
+        size: its bytes; None where they are not known beforehand.
+
+    Raises:
+        OSError: with the same number, and what to do.
+    """
+    try:
         yield
     except OSError as error:
-        if error.errno in DISK_FULL:
-            free = f"{_free_bytes(path.parent) / 1e6:.1f} MB are free"
-            reason = f"the disk is full: {size / 1e6:.1f} MB are needed, {free}; free space and run the command again"
-        elif error.errno in NOT_WRITABLE:
-            reason = f"cannot be written ({error.strerror}); choose a folder of your own, or change its permissions"
-        else:
+        if error.errno not in DISK_FULL:
             raise
+        free = _in_words(_free_bytes(path.parent))
+        need = (
+            f"more than {free} are needed"
+            if size is None
+            else f"{_in_words(size)} are needed, {free} are free"
+        )
+        reason = f"the disk is full: {need}; free space and run the command again"
         raise _DescribedError(error.errno, f"{path}: {reason}.") from error
 
 
@@ -93,3 +118,7 @@ def _free_bytes(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except OSError:
         return 0
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"

@@ -20,7 +20,7 @@ def test_file_is_replaced_whole(tmp_path):
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (errno.ENOSPC, r"a.txt: the disk is full: 2.0 MB are needed, \d+\.\d MB are free; free space"),
+        (errno.ENOSPC, r"a.txt: the disk is full: 2.0 MB are needed, \d+\.\d .B are free; free space"),
         (errno.EDQUOT, "a.txt: the disk is full"),
         (errno.EACCES, "a.txt: cannot be written .*; choose a folder of your own"),
         (errno.EROFS, "a.txt: cannot be written"),

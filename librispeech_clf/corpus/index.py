@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.corpus.cache import cache_folder
 from librispeech_clf.corpus.schema import dataset_features
+from librispeech_clf.whole_file import explain_full_disk
 
 if TYPE_CHECKING:
     import datasets
@@ -73,10 +74,12 @@ def _make(path: Path, tables: Iterable[pyarrow.Table], *, prefix: str) -> None:
         for outdated in path.parent.glob(f"{prefix}-*"):
             outdated.unlink(missing_ok=True)
         try:
-            with pyarrow.ipc.new_stream(str(partial), dataset_features().arrow_schema) as writer:
-                for table in tables:
-                    writer.write_table(table)
-            os.replace(partial, path)
+            schema = dataset_features().arrow_schema
+            with explain_full_disk(partial, size=None):
+                with pyarrow.ipc.new_stream(str(partial), schema) as writer:
+                    for table in tables:
+                        writer.write_table(table)
+                os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Where indexes are kept: never in a folder that somebody else can have filled."""
 
+import errno
 import os
 import tempfile
 
@@ -92,3 +93,15 @@ def test_transcript_changed_in_place_with_its_time_kept_is_noticed(tmp_path, mak
         file.write("12-340-0000 TWO")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert openslr.open_subset(tmp_path, "test-clean")["text"][0] == "TWO TONE"
+
+
+def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch, make_parquet, request):
+    def fill_disk(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = request.getfixturevalue("cache")
+    make_parquet(tmp_path / "own.parquet")
+    monkeypatch.setattr(os, "replace", fill_disk)
+    with pytest.raises(OSError, match=r"cache.*: the disk is full: more than \S+ .B are needed; free space"):
+        files.open_subset(tmp_path, "own")
+    assert {path.suffix for path in folder.iterdir()} <= {".lock"}
