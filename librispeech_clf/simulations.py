@@ -301,7 +301,7 @@ def make_babble(
     Raises:
         MisfitError: no other utterance can be read.
     """
-    others = np.flatnonzero(_speaker_ids(split) != utterance.speaker_id)
+    others = np.flatnonzero(_speaker_ids(split) != str(utterance.speaker_id))
     if others.size == 0:
         others = np.array([row for row, other in enumerate(split.ids) if other != utterance.id])
     babble = np.zeros(count)
@@ -398,5 +398,6 @@ def _choose_rows(
 
 @lru_cache(maxsize=4)
 def _speaker_ids(split: Split) -> np.ndarray:
-    """The speaker of every row, int64 (rows,)."""
-    return np.array(split.dataset.select_columns(["speaker_id"]).with_format("arrow")[:].column("speaker_id"))
+    """The speaker of every row, str (rows,)."""
+    column = split.dataset.select_columns(["speaker_id"]).with_format("arrow")[:].column("speaker_id")
+    return np.array(column.to_pylist(), dtype=object)

@@ -1,11 +1,15 @@
 """Brings a table of an own corpus into the columns of the corpus schema.
 
-`text` and the audio must be there. A missing `id` becomes the audio file's name without its ending; a missing
-`speaker_id` or `chapter_id` becomes `UNKNOWN`. Other columns are left out.
+A column is found under the names that datasets use (`NAMES`, the first that is there). Text and audio must be
+there. A missing id becomes the audio file's path without its ending; a missing speaker or chapter becomes
+`UNKNOWN`. Ids, speakers and chapters are text as written. Other columns are left out.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -16,12 +20,42 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+# Hugging Face's audiofolder and LibriSpeech card, Common Voice, FLEURS, VoxPopuli, NeMo manifests.
+NAMES = {
+    "text": (
+        "text",
+        "normalized_text",
+        "transcription",
+        "transcript",
+        "sentence",
+        "raw_transcription",
+        "raw_text",
+    ),
+    "audio": ("file_name", "audio", "audio_filepath", "path", "file", "audio_path", "audio_file", "filename"),
+    "id": ("id", "utterance_id", "utt_id", "audio_id", "segment_id"),
+    "speaker_id": ("speaker_id", "speaker", "client_id", "spk_id"),
+    "chapter_id": ("chapter_id", "chapter"),
+}
+
+
+def find_column(table: pyarrow.Table, key: str) -> str | None:
+    """The table's column for a column of the schema; None when it has none."""
+    found = next((name for name in NAMES[key] if name in table.column_names), None)
+    if found not in (None, key, "file_name"):
+        _tell(f"Column {found} is taken for {key}.")
+    return found
+
+
+@functools.cache
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row: int = 0) -> pyarrow.Table:
     """A table with the columns of the corpus schema.
 
     Args:
-        table: Columns `text`, and `audio` ({bytes, path}, bytes or a path) or `file_name`; optionally `id`,
-            `speaker_id`, `chapter_id`.
+        table: With columns under the names of `NAMES`; the audio as {bytes, path}, bytes or a path.
         place: Where the table comes from, for messages.
         folder: Where relative audio paths start.
         first_row: Where the table starts in its file, for messages.
@@ -35,11 +69,11 @@ def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row
     contents, names = _audio_columns(table, place=place)
     paths = _absolute_paths(contents, names, folder=folder)
     columns = [
-        _ids(table, names, place=place),
+        _ids(table, names, place=place, folder=folder),
         pyarrow.StructArray.from_arrays([contents, paths], ["bytes", "path"]),
         _column(table, "text", pyarrow.string(), place=place),
-        _numbers(table, "speaker_id", place=place),
-        _numbers(table, "chapter_id", place=place),
+        _labels(table, "speaker_id", place=place),
+        _labels(table, "chapter_id", place=place),
     ]
     present = {
         "audio": pyarrow.compute.or_(contents.is_valid(), paths.is_valid()),
@@ -54,15 +88,21 @@ def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, 
     """The columns of encoded audio and of paths."""
     import pyarrow
 
-    name = "file_name" if "file_name" in table.column_names else "audio"
-    if name not in table.column_names:
+    name = find_column(table, "audio")
+    if name is None:
         raise ValueError(
-            f"{place}: no column audio or file_name; its columns are {', '.join(table.column_names)}."
+            f"{place}: no column audio or file_name; its columns are {', '.join(table.column_names)}; "
+            f"call it one of {', '.join(NAMES['audio'])}."
         )
     audio = _one_array(table, name)
     nothing = pyarrow.nulls(len(table))
     if pyarrow.types.is_struct(audio.type):
         fields = {field.name: values for field, values in zip(audio.type, audio.flatten(), strict=True)}
+        if "array" in fields and "bytes" not in fields:
+            raise ValueError(
+                f"{place}: {name}: holds decoded samples (array, sampling_rate), files are needed; "
+                "cast the column with datasets.Audio(decode=False) before it is saved."
+            )
         contents, paths = fields.get("bytes", nothing), fields.get("path", nothing)
     elif _is_text(audio.type):
         contents, paths = nothing, audio
@@ -85,26 +125,47 @@ def _absolute_paths(contents: Any, names: Any, *, folder: Path) -> pyarrow.Array
     return pyarrow.array(paths, pyarrow.string())
 
 
-def _ids(table: pyarrow.Table, paths: Any, *, place: str) -> pyarrow.Array:
+def _ids(table: pyarrow.Table, paths: Any, *, place: str, folder: Path) -> pyarrow.Array:
     import pyarrow
 
-    if "id" in table.column_names:
+    if find_column(table, "id"):
         return _column(table, "id", pyarrow.string(), place=place)
-    stems = [None if path is None else PurePosixPath(path).stem for path in paths.to_pylist()]
-    return pyarrow.array(stems, pyarrow.string())
+    inside = [_inside(path, folder) for path in paths.to_pylist()]
+    return pyarrow.array(
+        [path and str(PurePosixPath(path).with_suffix("")) for path in inside], pyarrow.string()
+    )
 
 
-def _numbers(table: pyarrow.Table, name: str, *, place: str) -> pyarrow.Array:
+def _inside(path: str | None, folder: Path) -> str | None:
+    """A path relative to the folder; only the file's name where it lies elsewhere."""
+    if not path:
+        return None
+    inner = PurePosixPath(path.removeprefix(str(folder) + os.sep))
+    return inner.name if inner.is_absolute() or ".." in inner.parts else str(inner)
+
+
+def _labels(table: pyarrow.Table, key: str, *, place: str) -> pyarrow.Array:
+    """Names of speakers or chapters as text: whole numbers without a fraction, NaN and nothing unknown."""
     import pyarrow
 
-    if name not in table.column_names:
-        return pyarrow.array([UNKNOWN] * len(table), pyarrow.int64())
-    return _column(table, name, pyarrow.int64(), place=place).fill_null(UNKNOWN)
+    if find_column(table, key) is None:
+        return pyarrow.array([UNKNOWN] * len(table), pyarrow.string())
+    values = _one_array(table, str(find_column(table, key)))
+    if pyarrow.types.is_floating(values.type):
+        names = [
+            None if x is None or x != x else f"{x:.0f}" if x % 1 == 0 else str(x) for x in values.to_pylist()
+        ]
+        return pyarrow.array(names, pyarrow.string()).fill_null(UNKNOWN)
+    return _cast(values, pyarrow.string(), place=f"{place}: {key}").fill_null(UNKNOWN)
 
 
-def _column(table: pyarrow.Table, name: str, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
-    if name not in table.column_names:
-        raise ValueError(f"{place}: no column {name}; its columns are {', '.join(table.column_names)}.")
+def _column(table: pyarrow.Table, key: str, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
+    name = find_column(table, key)
+    if name is None:
+        raise ValueError(
+            f"{place}: no column {key}; its columns are {', '.join(table.column_names)}; "
+            f"call it one of {', '.join(NAMES[key])}."
+        )
     return _cast(_one_array(table, name), kind, place=f"{place}: {name}")
 
 

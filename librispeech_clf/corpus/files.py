@@ -3,7 +3,8 @@
 A subset `training` under the data root is one of:
 
     training.parquet or training/*.parquet     columns audio {bytes, path}, text, id, speaker_id, chapter_id
-    training/metadata.csv (.jsonl, .parquet)   columns file_name, text, ... beside the audio files it names
+    training/metadata.csv (.tsv, .jsonl, .parquet)   columns file_name, text, ... beside the audio it names
+    training/manifest.json (.jsonl)                  a NeMo manifest: a line {"audio_filepath", "text", ...} each
 
 The second is the folder form of the datasets library (`audiofolder`); it is read here without that library's
 reader, which wants torchcodec and torch even when audio stays undecoded.
@@ -11,19 +12,24 @@ reader, which wants torchcodec and torch even when audio stays undecoded.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.containers import LFS_POINTER
 from librispeech_clf.corpus.columns import to_corpus_table
 from librispeech_clf.corpus.confinement import refuse_outside
 from librispeech_clf.corpus.index import file_state, open_index
+from librispeech_clf.corpus.text_tables import read_text_table
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow
 
-METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+METADATA_NAMES = (
+    "metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet", "manifest.jsonl", "manifest.json"
+)  # fmt: skip
 ROWS_PER_BATCH = 64
 
 
@@ -91,7 +97,7 @@ def _parquet_tables(paths: Sequence[Path], folders: Sequence[Path]) -> Iterator[
 
     for path in paths:
         first_row = 0
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with _named(path), pyarrow.parquet.ParquetFile(path) as file:
             # One row group after the other: pyarrow keeps what it has read until the iterator ends.
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group]):
@@ -113,14 +119,24 @@ def _folder_tables(metadata: Path, folders: Sequence[Path]) -> Iterator[pyarrow.
 
 
 def _read_metadata(path: Path) -> pyarrow.Table:
-    import pyarrow
-    import pyarrow.csv
-    import pyarrow.json
     import pyarrow.parquet
 
     if path.suffix == ".parquet":
-        return pyarrow.parquet.read_table(path)
-    if path.suffix == ".jsonl":
-        return pyarrow.json.read_json(path)
-    as_text = dict.fromkeys(("file_name", "text", "id"), pyarrow.string())
-    return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(column_types=as_text))
+        with _named(path):
+            return pyarrow.parquet.read_table(path)
+    return read_text_table(path)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Gives what pyarrow says about a parquet file the file's name and a remedy."""
+    import pyarrow
+
+    try:
+        yield
+    except pyarrow.ArrowException as error:
+        with path.open("rb") as file:
+            pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
+        reason = "a Git LFS pointer stands for it" if pointer else str(error).splitlines()[0].strip(" .")
+        remedy = "get it with `git lfs pull`" if pointer else "restore the file"
+        raise ValueError(f"{path}: cannot be read as parquet ({reason}); {remedy}.") from error

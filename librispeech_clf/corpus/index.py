@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow
 
-INDEX_VERSION = "1"
+INDEX_VERSION = "3"
 MOST_HASHED_BYTES = 1 << 26
 
 

@@ -61,13 +61,11 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
 
 
 def list_chapters(folder: Path) -> list[Path]:
-    """The chapters' folders `<speaker>/<chapter>`, sorted by number."""
-    speakers = sorted((entry for entry in os.scandir(folder) if entry.is_dir()), key=_numerically)
-    return [
-        Path(chapter.path)
-        for speaker in speakers
-        for chapter in sorted((entry for entry in os.scandir(speaker) if entry.is_dir()), key=_numerically)
-    ]
+    """The chapters' folders `<speaker>/<chapter>`, sorted by number.
+
+    Folders that others leave, such as @eaDir, .ipynb_checkpoints or lost+found, are passed by.
+    """
+    return [Path(chapter.path) for speaker in _named_folders(folder) for chapter in _named_folders(speaker)]
 
 
 def read_chapter(folder: Path) -> list[dict[str, Any]]:
@@ -115,15 +113,15 @@ def parse_transcript_line(line: str, *, folder: str, place: str) -> dict[str, An
     utterance_id, text = (*line.split(maxsplit=1), "")[:2]
     try:
         speaker, chapter, _ = utterance_id.split("-")
-        speaker_id, chapter_id = int(speaker), int(chapter)
+        int(speaker), int(chapter)
     except ValueError:
         raise ValueError(f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}.") from None
     return {
         "id": utterance_id,
         "audio": {"bytes": None, "path": os.path.join(folder, f"{utterance_id}.flac")},
         "text": text.strip(),
-        "speaker_id": speaker_id,
-        "chapter_id": chapter_id,
+        "speaker_id": speaker,
+        "chapter_id": chapter,
     }
 
 
@@ -134,6 +132,11 @@ def _tables(chapters: Iterable[Path]) -> Iterator[pyarrow.Table]:
     rows = itertools.chain.from_iterable(map(read_chapter, chapters))
     while batch := list(itertools.islice(rows, ROWS_PER_BATCH)):
         yield pyarrow.Table.from_pylist(batch, schema=schema)
+
+
+def _named_folders(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    found = (entry for entry in os.scandir(folder) if entry.name.isalnum() and entry.is_dir())
+    return sorted(found, key=_numerically)
 
 
 def _numerically(entry: os.DirEntry[str]) -> tuple[int, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import datasets
 
 COLUMNS = ("id", "audio", "text", "speaker_id", "chapter_id")
-UNKNOWN = -1
+UNKNOWN = ""
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,17 @@ class Utterance:
     Attributes:
         id: For example "1272-128104-0000": speaker, chapter, number.
         text: The transcript as the corpus has it.
-        speaker_id: Key into the speaker table; `UNKNOWN` when the corpus does not tell.
-        chapter_id: Key into the chapter table; `UNKNOWN` when the corpus does not tell.
+        speaker_id: As the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
+            table. `UNKNOWN` when the corpus does not tell.
+        chapter_id: Likewise, of the chapter table.
         audio_bytes: The encoded audio file, or None.
         audio_path: The audio file's path; with `audio_bytes` only its name.
     """
 
     id: str
     text: str
-    speaker_id: int
-    chapter_id: int
+    speaker_id: str
+    chapter_id: str
     audio_bytes: bytes | None = field(repr=False)
     audio_path: str | None
 
@@ -170,11 +171,11 @@ class Split:
 
     def speaker(self, utterance: Utterance) -> Speaker | None:
         """The utterance's row of the speaker table, or None when the table lacks it."""
-        return self.speakers.get(utterance.speaker_id)
+        return self.speakers.get(_table_key(utterance.speaker_id))
 
     def chapter(self, utterance: Utterance) -> Chapter | None:
         """The utterance's row of the chapter table, or None when the table lacks it."""
-        return self.chapters.get(utterance.chapter_id)
+        return self.chapters.get(_table_key(utterance.chapter_id))
 
     def book(self, utterance: Utterance) -> Book | None:
         """The book the utterance's chapter belongs to, or None when a table lacks it."""
@@ -198,6 +199,12 @@ class Split:
         return row
 
 
+def _table_key(name: str) -> int:
+    """The number that the tables know a speaker or chapter by; -1, which none has, for other names."""
+    text = str(name)
+    return int(text) if text.isdecimal() and str(int(text)) == text else -1
+
+
 def dataset_features() -> datasets.Features:
     """The dataset's columns and their types, audio undecoded."""
     import datasets
@@ -207,8 +214,8 @@ def dataset_features() -> datasets.Features:
             "id": datasets.Value("string"),
             "audio": datasets.Audio(decode=False),
             "text": datasets.Value("string"),
-            "speaker_id": datasets.Value("int64"),
-            "chapter_id": datasets.Value("int64"),
+            "speaker_id": datasets.Value("string"),
+            "chapter_id": datasets.Value("string"),
         }
     )
 
@@ -223,8 +230,8 @@ def dataset_from_utterances(utterances: Iterable[Utterance]) -> datasets.Dataset
             "id": utterance.id,
             "audio": {"bytes": utterance.audio_bytes, "path": utterance.audio_path},
             "text": utterance.text,
-            "speaker_id": utterance.speaker_id,
-            "chapter_id": utterance.chapter_id,
+            "speaker_id": str(utterance.speaker_id),
+            "chapter_id": str(utterance.chapter_id),
         }
         for utterance in utterances
     ]

@@ -48,8 +48,8 @@ def record_metadata(
     }
 
 
-def _name_id(number: int) -> str | None:
-    return None if number == UNKNOWN else str(number)
+def _name_id(name: str) -> str | None:
+    return None if name == UNKNOWN else str(name)
 
 
 def _book_title(chapter: Chapter | None, book: Book | None) -> str | None:

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from librispeech_clf.corpus import files
+from librispeech_clf.corpus import columns, files
 from librispeech_clf.corpus.schema import UNKNOWN
 
 
@@ -50,7 +50,6 @@ def test_forms_of_the_audio_column(tmp_path, audio, expected):
     [
         ({"audio": [b"x"], "id": ["a"]}, "no column text; its columns are audio, id"),
         ({"text": ["A"], "id": ["a"]}, "no column audio or file_name; its columns are text, id"),
-        ({"audio": [b"x"], "text": ["A"], "speaker_id": ["ada"]}, "speaker_id: expected int64, got string"),
         ({"audio": [b"x"], "text": ["A"]}, "row 0 has no id"),
         ({"audio": [b"x", b"y"], "text": ["A", None], "id": ["a", "b"]}, "row 1 has no text"),
         (
@@ -112,4 +111,110 @@ def test_subset_that_is_not_there_names_the_forms(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"subset own is not there; expected own.parquet, own/\*.parquet"
     ):
+        files.open_subset(tmp_path, "own")
+
+
+def write_folder(folder, content, *, name="metadata.csv", recordings=("a.wav", "b.wav")):
+    """An audio folder of empty recordings and a metadata file."""
+    for recording in recordings:
+        (folder / recording).parent.mkdir(parents=True, exist_ok=True)
+        (folder / recording).write_bytes(b"")
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize(
+    "names", [("0012", "12"), ("p225", "p226"), ("2021-03-04", "1e5"), ("9" * 23, "9" * 22 + "8")]
+)
+def test_speakers_stay_as_written(tmp_path, names):
+    rows = [f"a.wav,HI,{names[0]}", f"b.wav,HO,{names[1]}"]
+    write_folder(tmp_path / "own", "\n".join(["file_name,text,speaker_id", *rows]))
+    assert files.open_subset(tmp_path, "own")["speaker_id"][:] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (pa.array([7, None]), ["7", UNKNOWN]),
+        (pa.array([7.0, float("nan")]), ["7", UNKNOWN]),
+        (pa.array(["", "7"]), [UNKNOWN, "7"]),
+        (pa.array([2**62, 1]), [str(2**62), "1"]),
+    ],
+)
+def test_speakers_of_other_types_become_text(tmp_path, values, names):
+    table = pa.table({"id": ["a", "b"], "audio": [b"x"] * 2, "text": ["A"] * 2, "speaker": values})
+    pa.parquet.write_table(table, tmp_path / "own.parquet")
+    assert files.open_subset(tmp_path, "own")["speaker_id"][:] == names
+
+
+def test_ids_are_the_paths_without_endings(tmp_path):
+    recordings = ("s1/001.wav", "s2/001.wav", "s2/0.1.wav")
+    lines = "".join(f"{name},A\n" for name in recordings)
+    write_folder(tmp_path / "own", f"file_name,text\n{lines}", recordings=recordings)
+    assert files.open_subset(tmp_path, "own")["id"][:] == ["s1/001", "s2/001", "s2/0.1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metadata.jsonl", '{"file_name": "a.wav", "text": "2021-03-04", "id": 7, "duration": 1.50}\n'),
+        (
+            "manifest.json",
+            '{"audio_filepath": "a.wav", "duration": 1.5, "text": "2021-03-04", "utt_id": "7"}\n',
+        ),
+        ("metadata.tsv", "path\tsentence\tclient_id\tid\na.wav\t2021-03-04\tx\t7\n"),
+        ("metadata.csv", "file_name,transcription,id\na.wav,2021-03-04,7\n".encode("utf-16")),
+        ("metadata.csv", b'\xef\xbb\xbffile,transcript,utterance_id\r\n"a.wav","2021-03-04",7\r\n\r\n'),
+    ],
+)
+def test_tables_of_other_makers_are_read_as_text(tmp_path, name, content):
+    write_folder(tmp_path / "own", content, name=name)
+    row = files.open_subset(tmp_path, "own")[0]
+    assert (row["id"], row["text"], row["audio"]["path"]) == (
+        "7",
+        "2021-03-04",
+        str(tmp_path / "own" / "a.wav"),
+    )
+
+
+def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
+    columns._tell.cache_clear()
+    write_folder(tmp_path / "own", "path,sentence\na.wav,A\nb.wav,B\n")
+    files.open_subset(tmp_path, "own")
+    assert sorted(capsys.readouterr().err.splitlines()) == [
+        "Column path is taken for audio.", "Column sentence is taken for text."
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "metadata.csv",
+            "file_name,text\na.wav,café\n".encode("latin-1"),
+            "metadata.csv:2: is not UTF-8; save",
+        ),
+        ("metadata.csv", "", "metadata.csv: is empty; a header"),
+        (
+            "metadata.csv",
+            "file_name,text\na.wav,A, B\n",
+            "metadata.csv:2: has 3 fields, the header 2; put texts",
+        ),
+        ("metadata.csv", "file_name,text\na.wav\n", "metadata.csv:2: has 1 fields"),
+        ("metadata.jsonl", '{"text": "A"}\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
+        ("metadata.jsonl", "[1]\n", "metadata.jsonl:1: expected a JSON object"),
+        ("metadata.parquet", b"junk", "metadata.parquet: cannot be read as parquet"),
+        ("0.parquet", b"version https://git-lfs.github.com/spec/v1\n", "0.parquet: .*git lfs pull"),
+        ("0.parquet", b"", "0.parquet: cannot be read as parquet"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
+    write_folder(tmp_path / "own", content, name=name)
+    with pytest.raises(ValueError, match=message):
+        files.open_subset(tmp_path, "own")
+
+
+def test_decoded_arrays_are_refused_with_the_remedy(tmp_path):
+    audio = pa.array([{"path": "a", "array": [0.1], "sampling_rate": 16000}])
+    pa.parquet.write_table(pa.table({"audio": audio, "text": ["A"]}), tmp_path / "own.parquet")
+    with pytest.raises(ValueError, match=r"own.parquet: audio: holds decoded samples \(array.*decode=False"):
         files.open_subset(tmp_path, "own")

@@ -21,8 +21,8 @@ def test_rows_of_a_tree(tmp_path, make_tree):
         "id": "12-340-0001",
         "audio": {"bytes": None, "path": str(folder / "12" / "340" / "12-340-0001.flac")},
         "text": "IT'S ANOTHER",
-        "speaker_id": 12,
-        "chapter_id": 340,
+        "speaker_id": "12",
+        "chapter_id": "340",
     }
     assert dataset[3]["text"] == ""
 
@@ -38,6 +38,21 @@ def test_index_is_memory_mapped_and_made_once(tmp_path, make_tree, monkeypatch, 
 def test_speakers_are_in_the_order_of_their_numbers(tmp_path, make_tree):
     make_tree(tmp_path, transcripts={"100-1-0000": "B", "9-10-0000": "A", "9-2-0000": "A"})
     assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == ["9-2-0000", "9-10-0000", "100-1-0000"]
+
+
+def test_folders_that_others_leave_are_passed_by(tmp_path, make_tree):
+    make_tree(tmp_path)
+    ids = openslr.open_subset(tmp_path, "test-clean")["id"][:]
+    for extra in (
+        "@eaDir/x",
+        ".git/x",
+        "12/.ipynb_checkpoints",
+        "12/@eaDir",
+        "lost+found/x",
+        "12/$RECYCLE.BIN",
+    ):
+        (tmp_path / "LibriSpeech" / "test-clean" / extra).mkdir(parents=True)
+    assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == ids
 
 
 def test_root_may_be_the_tree_itself(tmp_path, make_tree):
