@@ -26,6 +26,8 @@ SOURCE_VARIABLE = "LIBRISPEECH_SOURCE"
 ROOT_VARIABLE = "LIBRISPEECH_ROOT"
 SUBSETS_VARIABLE = "LIBRISPEECH_SUBSETS"
 MODEL_VARIABLE = "LIBRISPEECH_MODEL"
+COLUMN_KEYS = ("text", "audio", "id", "speaker_id", "chapter_id")
+COLUMNS_VARIABLE = "LIBRISPEECH_COLUMNS"
 NORMALIZE_VARIABLE = "LIBRISPEECH_NORMALIZE"
 
 
@@ -40,6 +42,7 @@ class CorpusConfiguration:
         dataset_files: Where the parquet files of a subset lie in that dataset's repository, with `{subset}`.
         splits: For each source, the subsets of each state.
         audio_folders: Folders outside the root whose recordings a table of the source files may name.
+        columns: Names of the columns text, audio, id, speaker_id and chapter_id in own tables; None: the usual ones.
     """
 
     source: str
@@ -48,9 +51,11 @@ class CorpusConfiguration:
     dataset_files: str
     splits: dict[str, dict[str, tuple[str, ...]]]
     audio_folders: tuple[Path, ...] = ()
+    columns: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
-        """Refuses sources and states that do not exist."""
+        """Refuses sources, states and columns that do not exist."""
+        _refuse_unknown("corpus.columns", self.columns or {}, COLUMN_KEYS)
         _refuse_unknown("corpus.source", [self.source], SOURCES)
         _refuse_unknown("corpus.splits", self.splits, SOURCES)
         for source, subsets_by_state in self.splits.items():
@@ -163,7 +168,7 @@ def load_configuration(
         environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT, LIBRISPEECH_MODEL and LIBRISPEECH_NORMALIZE override
             the file; LIBRISPEECH_SUBSETS, names separated by commas, become the subsets of training, validation
             and test alike (code-loader asks for all three), so that one subset can be evaluated where only that
-            one is on the disk.
+            one is on the disk. LIBRISPEECH_COLUMNS, for example "text=sentence,audio=clip", overrides corpus.columns.
 
     Returns:
         The settings; relative paths of the file start at the project root.
@@ -185,6 +190,11 @@ def load_configuration(
     if environment.get(MODEL_VARIABLE):
         model = ModelFileConfiguration(path=Path(environment[MODEL_VARIABLE]).expanduser().absolute())
         configuration = dataclasses.replace(configuration, model=model)
+    if environment.get(COLUMNS_VARIABLE):
+        pairs = [pair.partition("=") for pair in environment[COLUMNS_VARIABLE].split(",")]
+        columns = {key.strip(): name.strip() for key, _, name in pairs}
+        corpus = dataclasses.replace(configuration.corpus, columns=columns)
+        configuration = dataclasses.replace(configuration, corpus=corpus)
     if environment.get(NORMALIZE_VARIABLE):
         text = dataclasses.replace(configuration.text, normalize=environment[NORMALIZE_VARIABLE])
         configuration = dataclasses.replace(configuration, text=text)

@@ -46,12 +46,32 @@ def find_column(table: pyarrow.Table, key: str) -> str | None:
     return found
 
 
+def _rename(table: pyarrow.Table, columns: Mapping[str, str], *, place: str) -> pyarrow.Table:
+    """The table with its set columns under the first of the usual names; others of that name are left out."""
+    missing = [name for name in columns.values() if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"{place}: no column {', '.join(missing)}, which corpus.columns names; "
+            f"its columns are {', '.join(table.column_names)}."
+        )
+    usual = {name: NAMES[key][0] for key, name in columns.items()}
+    kept = [name for name in table.column_names if name in usual or name not in usual.values()]
+    return table.select(kept).rename_columns([usual.get(name, name) for name in kept])
+
+
 @functools.cache
 def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row: int = 0) -> pyarrow.Table:
+def to_corpus_table(
+    table: pyarrow.Table,
+    *,
+    place: str,
+    folder: Path,
+    first_row: int = 0,
+    columns: Mapping[str, str] | None = None,
+) -> pyarrow.Table:
     """A table with the columns of the corpus schema.
 
     Args:
@@ -59,6 +79,7 @@ def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row
         place: Where the table comes from, for messages.
         folder: Where relative audio paths start.
         first_row: Where the table starts in its file, for messages.
+        columns: Names of the table's columns by those of the schema, where they are set; others are looked for.
 
     Raises:
         ValueError: A column is missing or of the wrong type, or a row has no id, text or audio.
@@ -66,9 +87,10 @@ def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row
     import pyarrow
     import pyarrow.compute
 
+    table = _rename(table, columns or {}, place=place)
     contents, names = _audio_columns(table, place=place)
     paths = _absolute_paths(contents, names, folder=folder)
-    columns = [
+    found = [
         _ids(table, names, place=place, folder=folder),
         pyarrow.StructArray.from_arrays([contents, paths], ["bytes", "path"]),
         _column(table, "text", pyarrow.string(), place=place),
@@ -77,11 +99,11 @@ def to_corpus_table(table: pyarrow.Table, *, place: str, folder: Path, first_row
     ]
     present = {
         "audio": pyarrow.compute.or_(contents.is_valid(), paths.is_valid()),
-        "id": columns[0].is_valid(),
-        "text": columns[2].is_valid(),
+        "id": found[0].is_valid(),
+        "text": found[2].is_valid(),
     }
     _refuse_missing(present, place=place, first_row=first_row)
-    return pyarrow.Table.from_arrays(columns, schema=dataset_features().arrow_schema)
+    return pyarrow.Table.from_arrays(found, schema=dataset_features().arrow_schema)
 
 
 def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, pyarrow.Array]:
@@ -92,7 +114,7 @@ def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, 
     if name is None:
         raise ValueError(
             f"{place}: no column audio or file_name; its columns are {', '.join(table.column_names)}; "
-            f"call it one of {', '.join(NAMES['audio'])}."
+            f"call it one of {', '.join(NAMES['audio'])}, or set corpus.columns in config.yaml."
         )
     audio = _one_array(table, name)
     nothing = pyarrow.nulls(len(table))
@@ -164,7 +186,7 @@ def _column(table: pyarrow.Table, key: str, kind: pyarrow.DataType, *, place: st
     if name is None:
         raise ValueError(
             f"{place}: no column {key}; its columns are {', '.join(table.column_names)}; "
-            f"call it one of {', '.join(NAMES[key])}."
+            f"call it one of {', '.join(NAMES[key])}, or set corpus.columns in config.yaml."
         )
     return _cast(_one_array(table, name), kind, place=f"{place}: {name}")
 

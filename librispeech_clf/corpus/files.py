@@ -13,7 +13,7 @@ reader, which wants torchcodec and torch even when audio stays undecoded.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +33,16 @@ METADATA_NAMES = (
 ROWS_PER_BATCH = 64
 
 
-def open_subset(root: Path, subset: str, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
+def open_subset(
+    root: Path, subset: str, *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
+) -> datasets.Dataset:
     """Opens an own subset, memory-mapped, audio undecoded.
 
     Args:
         root: The data root.
         subset: A folder's or parquet file's name under it.
         audio_folders: Where recordings may lie besides the data root.
+        columns: As for `columns.to_corpus_table`.
 
     Raises:
         FileNotFoundError: Neither parquet files nor an audio folder are there, or a recording is not.
@@ -49,7 +52,7 @@ def open_subset(root: Path, subset: str, *, audio_folders: Sequence[Path] = ()) 
     audio_folders = (root.absolute(), folder, *audio_folders)
     for name in METADATA_NAMES:
         if (folder / name).is_file():
-            return open_audio_folder(folder / name, audio_folders=audio_folders)
+            return open_audio_folder(folder / name, audio_folders=audio_folders, columns=columns)
     single = folder.with_name(f"{folder.name}.parquet")
     paths = [single] if single.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
@@ -57,41 +60,49 @@ def open_subset(root: Path, subset: str, *, audio_folders: Sequence[Path] = ()) 
             f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet "
             f"or an audio folder {subset}/ with one of {', '.join(METADATA_NAMES)}."
         )
-    return open_parquet(paths, audio_folders=audio_folders)
+    return open_parquet(paths, audio_folders=audio_folders, columns=columns)
 
 
-def open_parquet(paths: Sequence[Path], *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
+def open_parquet(
+    paths: Sequence[Path], *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
+) -> datasets.Dataset:
     """Opens parquet files as one dataset of the corpus schema, memory-mapped, audio undecoded.
 
     Args:
         paths: The files, in order.
         audio_folders: Where recordings may lie that the files name; their own folder where none is given.
+        columns: As for `columns.to_corpus_table`.
 
     Raises:
         ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
     folders = tuple(audio_folders) or (paths[0].absolute().parent,)
-    state = [file_state(path) for path in paths], folders
-    return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths, folders))
+    state = [file_state(path) for path in paths], folders, columns or None
+    return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths, folders, columns))
 
 
-def open_audio_folder(metadata: Path, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
+def open_audio_folder(
+    metadata: Path, *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
+) -> datasets.Dataset:
     """Opens a folder of audio files by its metadata file, memory-mapped, audio as paths.
 
     Args:
         metadata: The metadata file.
         audio_folders: Where its recordings may lie; its own folder where none is given.
+        columns: As for `columns.to_corpus_table`.
 
     Raises:
         FileNotFoundError: A recording is not there.
         ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
     """
     folders = tuple(audio_folders) or (metadata.parent,)
-    state = file_state(metadata), folders
-    return open_index(metadata.parent, state=state, tables=_folder_tables(metadata, folders))
+    state = file_state(metadata), folders, columns or None
+    return open_index(metadata.parent, state=state, tables=_folder_tables(metadata, folders, columns))
 
 
-def _parquet_tables(paths: Sequence[Path], folders: Sequence[Path]) -> Iterator[pyarrow.Table]:
+def _parquet_tables(
+    paths: Sequence[Path], folders: Sequence[Path], columns: Mapping[str, str] | None
+) -> Iterator[pyarrow.Table]:
     import pyarrow
     import pyarrow.parquet
 
@@ -102,14 +113,20 @@ def _parquet_tables(paths: Sequence[Path], folders: Sequence[Path]) -> Iterator[
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group]):
                     table = pyarrow.Table.from_batches([batch])
-                    table = to_corpus_table(table, place=str(path), folder=path.parent, first_row=first_row)
+                    table = to_corpus_table(
+                        table, place=str(path), folder=path.parent, first_row=first_row, columns=columns
+                    )
                     refuse_outside(table.column("audio").to_pylist(), folders=folders, place=str(path))
                     yield table
                     first_row += len(batch)
 
 
-def _folder_tables(metadata: Path, folders: Sequence[Path]) -> Iterator[pyarrow.Table]:
-    table = to_corpus_table(_read_metadata(metadata), place=str(metadata), folder=metadata.parent)
+def _folder_tables(
+    metadata: Path, folders: Sequence[Path], columns: Mapping[str, str] | None
+) -> Iterator[pyarrow.Table]:
+    table = to_corpus_table(
+        _read_metadata(metadata), place=str(metadata), folder=metadata.parent, columns=columns
+    )
     recordings = table.column("audio").to_pylist()
     refuse_outside(recordings, folders=folders, place=str(metadata))
     for audio in recordings:

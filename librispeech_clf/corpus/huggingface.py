@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     import datasets
 
 
-def open_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> datasets.Dataset:
+def open_subset(
+    dataset: str, subset: str, *, files: str, root: Path | None, columns: Mapping[str, str] | None = None
+) -> datasets.Dataset:
     """Opens one subset of a dataset on the hub, memory-mapped, audio undecoded; downloads it unless cached.
 
     Args:
@@ -21,6 +24,7 @@ def open_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> 
         subset: For example "test.clean".
         files: Where the subset's parquet files lie in the repository, with `{subset}`.
         root: The data root; the download is cached in its folder `huggingface`. None: in the hub's own cache.
+        columns: As for `columns.to_corpus_table`.
 
     Raises:
         FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
@@ -30,7 +34,7 @@ def open_subset(dataset: str, subset: str, *, files: str, root: Path | None) -> 
         paths = download_subset(dataset, subset, files=files, root=root, offline=True)
     except FileNotFoundError:
         paths = download_subset(dataset, subset, files=files, root=root)
-    return open_parquet(paths)
+    return open_parquet(paths, columns=columns)
 
 
 def download_subset(

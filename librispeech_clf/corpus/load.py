@@ -52,14 +52,16 @@ def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:
     if corpus.source == "sample":
         return files.open_subset(BUNDLED_FOLDER, subset)
     if corpus.source == "huggingface":
-        return huggingface.open_subset(corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root)
+        return huggingface.open_subset(
+            corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root, columns=corpus.columns
+        )
     if corpus.root is None:
         raise ValueError(
             f"corpus.root: the source {corpus.source} needs a folder; set LIBRISPEECH_ROOT or config.yaml."
         )
     if corpus.source == "openslr":
         return openslr.open_subset(corpus.root, subset)
-    return files.open_subset(corpus.root, subset, audio_folders=corpus.audio_folders)
+    return files.open_subset(corpus.root, subset, audio_folders=corpus.audio_folders, columns=corpus.columns)
 
 
 def _tables_folder(corpus: CorpusConfiguration) -> Path | None:

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
 from librispeech_clf.corpus.schema import UNKNOWN
 
@@ -218,3 +219,22 @@ def test_decoded_arrays_are_refused_with_the_remedy(tmp_path):
     pa.parquet.write_table(pa.table({"audio": audio, "text": ["A"]}), tmp_path / "own.parquet")
     with pytest.raises(ValueError, match=r"own.parquet: audio: holds decoded samples \(array.*decode=False"):
         files.open_subset(tmp_path, "own")
+
+
+def test_columns_of_unusual_names_are_set(tmp_path):
+    table = {"text": ["wrong"], "said": ["A"], "clip": [b"x"], "who": ["ada"], "id": ["a"]}
+    pa.parquet.write_table(pa.table(table), tmp_path / "own.parquet")
+    chosen = {"text": "said", "audio": "clip", "speaker_id": "who"}
+    row = files.open_subset(tmp_path, "own", columns=chosen)[0]
+    assert (row["text"], row["audio"]["bytes"], row["speaker_id"], row["id"]) == ("A", b"x", "ada", "a")
+    with pytest.raises(
+        ValueError, match="own.parquet: no column said2, which corpus.columns names; its columns"
+    ):
+        files.open_subset(tmp_path, "own", columns={"text": "said2"})
+
+
+def test_columns_are_configured():
+    columns_of = lambda text: load_configuration(environment={"LIBRISPEECH_COLUMNS": text}).corpus.columns  # noqa: E731
+    assert columns_of("text=said, audio=clip") == {"text": "said", "audio": "clip"}
+    with pytest.raises(ValueError, match="corpus.columns: unknown texts; known: text, audio, id"):
+        columns_of("texts=said")
