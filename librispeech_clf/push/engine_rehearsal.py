@@ -49,7 +49,7 @@ def rehearse_engine(model: Path, wiring: Sequence[Mapping], *, python: Path | No
     """
     try:
         interpreter = prepare_environment(python)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return [Finding("engine", str(error))]
     batches = make_batches()
     with tempfile.TemporaryDirectory(prefix="check-push-engine-") as folder:
@@ -130,7 +130,10 @@ def install_importer(python: Path, folder: Path) -> Path:
             [str(interpreter), "-m", "pip", "install", "--quiet", IMPORTER],
         ]
         for command in commands:
-            if subprocess.run(command, check=False, stdout=sys.stderr).returncode:
+            if (
+                not Path(command[0]).is_file()
+                or subprocess.run(command, check=False, stdout=sys.stderr).returncode
+            ):
                 raise ValueError(
                     f"{IMPORTER} could not be installed by {python} (see above); check its venv module and the "
                     "network, or name another Python by --engine-python PATH."

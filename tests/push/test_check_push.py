@@ -27,6 +27,7 @@ def test_project_passes(capsys):
     assert check_push.main([]) == 0
     printed = capsys.readouterr().out
     assert "calls of metrics" in printed
+    assert "not rehearsed; --engine" in " ".join(printed.replace("│", " ").split())
     for words in ("dataset check", "sample of training", "sample of validation", "sample of test"):
         assert words in printed
     assert "FAILED" not in printed
