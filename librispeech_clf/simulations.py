@@ -317,7 +317,7 @@ def _choose_voices(
 ) -> list[np.ndarray]:
     """Waveforms of up to six of these utterances; those that cannot be read are replaced by others."""
     chosen = generator.choice(rows, min(BABBLE_VOICES, rows.size), replace=False)
-    voices = []
+    voices: list[np.ndarray] = []
     for row in [*chosen, *np.setdiff1d(rows, chosen)]:
         if len(voices) == len(chosen):
             break

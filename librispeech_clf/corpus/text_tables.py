@@ -45,9 +45,11 @@ def _decode(path: Path) -> str:
 
 
 def _parse_delimited(text: str, path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    tabs = path.suffix == ".tsv"
-    quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",", quoting=quoting)
+    lines = io.StringIO(text, newline="")
+    if path.suffix == ".tsv":  # Common Voice: quotation marks are part of the text
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(lines)
     header = next(reader, None)
     if not header:
         raise ValueError(
