@@ -129,9 +129,13 @@ def _folder_tables(
     )
     recordings = table.column("audio").to_pylist()
     refuse_outside(recordings, folders=folders, place=str(metadata))
-    for audio in recordings:
-        if not Path(audio["path"]).is_file():
-            raise FileNotFoundError(f"{audio['path']}: {metadata} lists it, but it is not there; restore it.")
+    missing = [audio["path"] for audio in recordings if not Path(audio["path"]).is_file()]
+    if missing and len(missing) == len(
+        recordings
+    ):  # a single one fails by its utterance's name when it is read
+        raise FileNotFoundError(
+            f"{missing[0]}: {metadata} lists it, but neither it nor another recording is there; restore them."
+        )
     yield table
 
 

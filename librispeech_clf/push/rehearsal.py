@@ -127,8 +127,8 @@ def call_functions(loader, wiring: list[dict]) -> dict[str, str | None]:
     calls["Visualizer"] = loader.run_visualizer
     reasons: dict[str, str | None] = {}
     for state, response in loader._preprocess_result().items():
-        ids = response.sample_ids[: max(BATCH_SIZES)]
-        samples = [loader.get_sample(state, sample_id) for sample_id in ids]
+        read = read_samples(loader, state, response.sample_ids[: max(BATCH_SIZES)])
+        ids, samples = list(read), list(read.values())
         for size in sorted({min(size, len(ids)) for size in BATCH_SIZES}):
             for entry in wiring:
                 kind = entry["node"]["type"]
@@ -144,6 +144,15 @@ def call_functions(loader, wiring: list[dict]) -> dict[str, str | None]:
                 except Exception as error:  # whatever the integration raises is the finding
                     reasons[what] = f"{type(error).__name__}: {error}"
     return reasons
+
+
+def read_samples(loader, state, ids: list[str]) -> dict:
+    """The samples of these utterances that can be read; the first one's failure is a finding already."""
+    samples = {}
+    for sample_id in ids:
+        with contextlib.suppress(Exception):
+            samples[sample_id] = loader.get_sample(state, sample_id)
+    return samples
 
 
 def stack_tensors(sources: dict[str, dict], samples: list) -> dict:

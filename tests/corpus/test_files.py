@@ -4,9 +4,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from librispeech_clf.audio import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
-from librispeech_clf.corpus.schema import UNKNOWN
+from librispeech_clf.corpus.schema import UNKNOWN, Utterance
 
 
 def test_only_audio_and_text_are_needed(tmp_path, make_parquet, make_rows):
@@ -106,6 +107,15 @@ def test_recording_that_is_not_there_is_named(tmp_path):
     (tmp_path / "own" / "metadata.csv").write_text("file_name,text\nmissing.wav,A\n")
     with pytest.raises(FileNotFoundError, match="missing.wav: .*metadata.csv lists it"):
         files.open_subset(tmp_path, "own")
+
+
+def test_one_recording_of_several_that_is_not_there_costs_the_others_nothing(tmp_path):
+    write_folder(tmp_path / "own", "file_name,text\na.wav,A\nmissing.wav,B\n", recordings=("a.wav",))
+    dataset = files.open_subset(tmp_path, "own")
+    assert dataset["id"][:] == ["a", "missing"]
+    missing = Utterance("missing", "B", UNKNOWN, UNKNOWN, None, dataset[1]["audio"]["path"])
+    with pytest.raises(FileNotFoundError, match="missing.wav: the audio of missing is not there; restore it"):
+        read_waveform(missing, sampling_rate=16000)
 
 
 def test_subset_that_is_not_there_names_the_forms(tmp_path):
