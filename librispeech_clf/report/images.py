@@ -491,7 +491,8 @@ def _draw_bins(
     axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
     axes.plot(places, middle, "o", color=ACCENT, markersize=5)
     axes.set_xticks(places, labels, fontsize=6.5)
-    axes.set(title=title, ylim=(0, None), xlim=(-0.5, len(places) - 0.5))
+    limits = (None, 0) if np.nanmax(middle) < 0 else (0, None)
+    axes.set(title=title, ylim=limits, xlim=(-0.5, len(places) - 0.5))
     axes.grid(axis="y", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
 

@@ -154,3 +154,12 @@ def test_all_images_from_a_finished_evaluation(results, latent_map, make_audio, 
 def test_missing_evaluation_names_the_command(tmp_path):
     with pytest.raises(FileNotFoundError, match="run `poetry run evaluate` first"):
         images.main(["--report", str(tmp_path)])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_bins_lie_within_their_axes(sign):
+    figure, axes = images.make_figure()
+    estimates = [tuple(sorted((0.2 * sign, 0.1 * sign, 0.3 * sign))) for _ in range(2)]
+    images._draw_bins(axes, [(value, low, high) for low, value, high in estimates], ["a", "b"], title="t")
+    low, high = axes.get_ylim()
+    assert low <= min(0.1 * sign, 0.3 * sign) < max(0.1 * sign, 0.3 * sign) <= high
