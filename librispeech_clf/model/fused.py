@@ -74,6 +74,12 @@ class SharedParts(Keras3Parts):
         """Return the model's layer of this name."""
         return self.model.get_layer(name)
 
+    def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
+        """All groups in one layer, their biases added at once."""
+        convolutions = [self.model.get_layer(f"{name}_{group}") for group in range(groups)]
+        policy = convolutions[0].dtype_policy
+        return GroupwiseConvolution(convolutions, dtype=policy, name=name)(x)
+
 
 class TrainingParts(SharedParts):
     """Fused GELUs, and no depthwise convolution, whose gradient is slow."""
@@ -135,11 +141,6 @@ class InferenceParts(SharedParts):
         spare = self.spare[convolution.name][1]
         epsilon = configuration.layer_norm_eps
         return NormalizedConvolution(convolution, norm, epsilon, spare, name=norm.name)([windows, mask])
-
-    def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
-        """All groups in one layer, their biases added at once."""
-        convolutions = [self.model.get_layer(f"{name}_{group}") for group in range(groups)]
-        return GroupwiseConvolution(convolutions, name=name)(x)
 
     def attend(self, query, key, value, name: str):
         """Attention, heads one by one where there are more than `MOST_SCORES` scores."""
