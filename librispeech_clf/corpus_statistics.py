@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics:
     """Count what a split holds; decodes only recordings whose header does not tell their length."""
     utterances = [split.utterance(utterance_id) for utterance_id in split.ids]
-    genders: dict[int, str] = {}
+    genders: dict[str, str] = {}
     for utterance in utterances:
         speaker = split.speaker(utterance)
         genders[utterance.speaker_id] = (speaker.gender if speaker else None) or "?"

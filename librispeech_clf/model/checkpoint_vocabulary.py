@@ -84,7 +84,7 @@ def _find_roles(checkpoint: Checkpoint, rows: Mapping[str, int]) -> dict[str, st
             ("special_tokens_map.json", checkpoint.special_tokens),
         ):
             token = _read_token(f"{file}: {role}", fields.get(role))
-            if token in rows and token not in roles:
+            if token is not None and token in rows and token not in roles:
                 roles[token] = name
                 break
     return roles

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-_STORAGES = {
+_STORAGES: dict[str, np.dtype] = {
     "FloatStorage": np.dtype("f4"),
     "DoubleStorage": np.dtype("f8"),
     "HalfStorage": np.dtype("f2"),
@@ -141,8 +141,9 @@ def _rebuild_tensor(
     """Return the tensor that lies in a storage, as an array of its own."""
     steps = zip(size, stride, strict=True)
     last = offset + sum((length - 1) * step for length, step in steps)
-    inside = offset >= 0 and min((0, *size, *stride)) == 0 and math.prod(size) <= len(storage)
-    if not inside or (math.prod(size) and last >= len(storage)):
+    elements = math.prod(size)
+    inside = offset >= 0 and min((0, *size, *stride)) == 0 and elements <= len(storage)
+    if not inside or (elements and last >= len(storage)):
         raise pickle.UnpicklingError(f"a tensor of shape {size} lies outside its storage")
     strides = [step * storage.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage[offset:], size, strides).copy()
