@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -96,7 +96,8 @@ class _TensorUnpickler(pickle.Unpickler):
 
     def __init__(self, file: Any, archive: zipfile.ZipFile, prefix: str, order: str) -> None:
         super().__init__(file)
-        self._archive, self._prefix, self._order = archive, prefix, order
+        self._archive, self._prefix = archive, prefix
+        self._order: Literal["<", ">"] = ">" if order == ">" else "<"
         self._storages: dict[str, np.ndarray] = {}
 
     def find_class(self, module: str, name: str) -> Any:
