@@ -29,7 +29,7 @@ def check_model(model: "keras.Model", path: Path) -> None:
             f"{path}: a model must write the {len(LETTERS)} letters of librispeech_clf.vocabulary. Received: "
             f"{letters}; convert the checkpoint again, which puts its head in order: poetry run convert-model"
         )
-    bad = [variable.path for variable in model.weights if not _is_finite(variable.numpy())]
+    bad = [variable.path for variable in model.weights if not _is_finite(variable.value.numpy())]
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise ValueError(
