@@ -29,8 +29,8 @@ _STORAGES: dict[str, np.dtype] = {
     "BoolStorage": np.dtype("?"),
 }
 _MALFORMED = (
-    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, TypeError,
-    ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+    pickle.UnpicklingError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
