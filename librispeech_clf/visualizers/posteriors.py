@@ -1,15 +1,26 @@
 """The probability of each letter over time, as an image."""
 
+import functools
+from typing import TYPE_CHECKING
+
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapImage
 
 from librispeech_clf.decoding import log_probabilities
+from librispeech_clf.visualizers.palette import magma
 from librispeech_clf.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
 
-_DOTS_PER_INCH = 100
-_HEIGHT_INCH = 6.0
-_WIDTH_INCH = (6.0, 20.0)
-_INCH_PER_SECOND = 1.2
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+# In pixels.
+HEIGHT = 600
+WIDTHS = (600, 2000)
+PIXELS_PER_SECOND = 120
+LEFT, RIGHT, TOP, BOTTOM = 55, 15, 12, 54
+_FONT_SIZE = 13.9
+_TICK = 5
+_MOST_TIMES = 9
 
 
 def draw_letter_posteriors(logits: np.ndarray, *, frame_duration_s: float) -> LeapImage:
@@ -24,29 +35,73 @@ def draw_letter_posteriors(logits: np.ndarray, *, frame_duration_s: float) -> Le
     Returns:
         uint8 (600, 600 to 2000, 3), black 0, cream 1. Without a valid frame, one of certain blank is drawn.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = letter_rows()
     probabilities = letter_posteriors(logits)[:, rows].T
     duration_s = probabilities.shape[1] * frame_duration_s
-    width = float(np.clip(duration_s * _INCH_PER_SECOND, *_WIDTH_INCH))
-    figure = Figure(figsize=(width, _HEIGHT_INCH), dpi=_DOTS_PER_INCH)
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.55 / width, 0.09, 1 - 0.7 / width, 0.89))
-    axes.imshow(
-        probabilities,
-        aspect="auto",
-        interpolation="nearest",
-        cmap="magma",
-        vmin=0,
-        vmax=1,
-        extent=(0, duration_s, len(rows) - 0.5, -0.5),
+    width = int(np.clip(duration_s * PIXELS_PER_SECOND, *WIDTHS))
+    colors = magma()[np.minimum(probabilities * 256, 255).astype(np.uint8)]
+    canvas = np.full((HEIGHT, width, 3), 255, np.uint8)
+    canvas[TOP : HEIGHT - BOTTOM, LEFT : width - RIGHT] = magnify(
+        colors, height=HEIGHT - TOP - BOTTOM, width=width - LEFT - RIGHT
     )
-    axes.set_yticks(range(len(rows)), ["blank" if row == BLANK else LETTERS[row] for row in rows])
-    axes.set_xlabel("time [s]")
-    canvas.draw()
-    return LeapImage(np.asarray(canvas.buffer_rgba())[..., :3].copy(), compress=False)
+    names = ["blank" if row == BLANK else LETTERS[row] for row in rows]
+    return LeapImage(_draw_axes(canvas, names, duration_s=duration_s), compress=False)
+
+
+def magnify(values: np.ndarray, *, height: int, width: int) -> np.ndarray:
+    """Stretch a table to a picture whose pixels have the value nearest to them.
+
+    Args:
+        values: (rows, columns, ...) of any type.
+        height: rows of the picture.
+        width: columns of the picture.
+
+    Returns:
+        (height, width, ...) of the same type.
+    """
+    rows, columns = values.shape[:2]
+    down = (np.arange(height) + 0.5) * rows / height
+    across = (np.arange(width) + 0.5) * columns / width
+    return values[:, across.astype(int)][down.astype(int)]
+
+
+def _draw_axes(canvas: np.ndarray, names: list[str], *, duration_s: float) -> np.ndarray:
+    """Return the canvas with a frame, the rows' names at the left and seconds below."""
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(canvas)
+    draw, font = ImageDraw.Draw(image), _font()
+    right, bottom = image.width - RIGHT, HEIGHT - BOTTOM
+    draw.rectangle((LEFT, TOP, right, bottom), outline="black")
+    for number, name in enumerate(names):
+        y = TOP + (number + 0.5) * (bottom - TOP) / len(names)
+        draw.line((LEFT - _TICK, y, LEFT, y), fill="black")
+        draw.text((LEFT - 2 * _TICK, y), name, fill="black", font=font, anchor="rm")
+    for time_s, label in time_labels(duration_s).items():
+        x = LEFT + time_s / duration_s * (right - LEFT)
+        draw.line((x, bottom, x, bottom + _TICK), fill="black")
+        draw.text((x, bottom + 2 * _TICK), label, fill="black", font=font, anchor="ma")
+    draw.text(((LEFT + right) / 2, HEIGHT - 10), "time [s]", fill="black", font=font, anchor="ms")
+    return np.asarray(image)
+
+
+def time_labels(duration_s: float) -> dict[float, str]:
+    """Return round times from 0 to the end, at most 10, with as many decimals as they need."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(nbins=_MOST_TIMES, steps=[1, 2, 2.5, 5, 10]).tick_values(0, duration_s)
+    shown = [float(tick) for tick in ticks if 0 <= tick <= duration_s * (1 + 1e-9)]
+    decimals = max(len(f"{tick:.6g}".partition(".")[2]) for tick in shown)
+    return {tick: f"{tick:.{decimals}f}" for tick in shown}
+
+
+@functools.cache
+def _font() -> "FreeTypeFont":
+    """Return matplotlib's font, the one that is there on every system."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", _FONT_SIZE)
 
 
 def letter_rows() -> list[int]:

@@ -1,12 +1,12 @@
 """The mel spectrogram as an image."""
 
-import functools
 import math
 
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapImage
 
 from librispeech_clf.visualizers.padding import cut_heatmap, cut_padding, mean_between
+from librispeech_clf.visualizers.palette import magma
 
 MEL_BANDS = 80
 ROWS_PER_BAND = 4
@@ -34,7 +34,7 @@ def draw_mel_spectrogram(audio: np.ndarray, *, sampling_rate: int) -> LeapImage:
     """
     decibels = mel_spectrogram_db(cut_padding(audio), sampling_rate=sampling_rate)
     levels = np.rint((decibels / DYNAMIC_RANGE_DB + 1) * 255).astype(np.uint8)
-    return LeapImage(np.repeat(_colors()[levels[::-1]], ROWS_PER_BAND, axis=0))
+    return LeapImage(np.repeat(magma()[levels[::-1]], ROWS_PER_BAND, axis=0))
 
 
 def mel_spectrogram_db(samples: np.ndarray, *, sampling_rate: int) -> np.ndarray:
@@ -78,14 +78,6 @@ def map_mel_spectrogram_heatmap(heatmap: np.ndarray, *, audio: np.ndarray, sampl
     heat = cut_heatmap(heatmap, audio)
     columns = mean_between(heat, _edges(len(heat), sampling_rate=sampling_rate))
     return np.tile(columns[:, np.newaxis], (MEL_BANDS * ROWS_PER_BAND, 1, 1))
-
-
-@functools.cache
-def _colors() -> np.ndarray:
-    """Return the colour of each level, uint8 (256, 3)."""
-    import matplotlib
-
-    return matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3]
 
 
 def _hop(samples: int, *, sampling_rate: int) -> int:

@@ -56,7 +56,6 @@ def test_project_lists_what_its_entry_file_imports_and_nothing_else():
         "safetensors",
         "scikit-learn",
         "pandas",
-        "pillow",
     }
 
 

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from librispeech_clf.visualizers import draw_letter_posteriors
-from librispeech_clf.visualizers.posteriors import letter_posteriors, letter_rows
+from librispeech_clf.visualizers.posteriors import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    letter_posteriors,
+    letter_rows,
+    magnify,
+    time_labels,
+)
 from librispeech_clf.vocabulary import BLANK, LETTERS
 
 
@@ -52,3 +61,41 @@ def test_no_valid_frame_is_one_of_certain_blank(logits_of) -> None:
     posteriors = letter_posteriors(logits_of("", padding=5))
     assert posteriors.shape == (1, 32)
     assert posteriors[0, BLANK] == posteriors.sum() == 1
+
+
+def test_plot_is_what_matplotlib_draws() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    logits = np.random.default_rng(0).normal(0, 3, (250, 32)).astype(np.float32)
+    image = draw_letter_posteriors(logits, frame_duration_s=0.02).data
+    height, width, _ = image.shape
+    canvas = FigureCanvasAgg(Figure(figsize=(width / 100, height / 100), dpi=100))
+    plot = (width - LEFT - RIGHT) / width, (height - TOP - BOTTOM) / height
+    axes = canvas.figure.add_axes((LEFT / width, BOTTOM / height, *plot))
+    axes.set_axis_off()
+    table = letter_posteriors(logits)[:, letter_rows()].T
+    axes.imshow(table, aspect="auto", interpolation="nearest", cmap="magma", vmin=0, vmax=1)
+    canvas.draw()
+    expected = np.asarray(canvas.buffer_rgba())[..., :3]
+    inside = slice(TOP + 1, -BOTTOM - 1), slice(LEFT + 1, -RIGHT - 1)  # within the frame
+    np.testing.assert_array_equal(image[inside], expected[inside])
+
+
+def test_magnified_table_shows_the_nearest_value() -> None:
+    np.testing.assert_array_equal(
+        magnify(np.array([[1, 2], [3, 4]]), height=3, width=4), [[1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "labels"),
+    [
+        (0.02, "0.0000 0.0025 0.0050 0.0075 0.0100 0.0125 0.0150 0.0175 0.0200"),
+        (1.0, "0.0 0.2 0.4 0.6 0.8 1.0"),
+        (2.2, "0.00 0.25 0.50 0.75 1.00 1.25 1.50 1.75 2.00"),
+        (35.0, "0 5 10 15 20 25 30 35"),
+    ],
+)
+def test_times_are_round(duration_s: float, labels: str) -> None:
+    assert list(time_labels(duration_s).values()) == labels.split()
