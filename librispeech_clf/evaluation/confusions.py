@@ -1,7 +1,7 @@
 """Confusions: which words and letters are substituted, deleted and inserted, and which words are hard.
 
-In: the results table's references and hypotheses. Out: a `Confusions` record. The alignments are jiwer's,
-the same that the error counts come from, so the totals agree with the table.
+In: the results table's references and hypotheses. Out: a `Confusions` record. The alignments have
+the same counts as the error rates, so the totals agree with the table.
 """
 
 from __future__ import annotations

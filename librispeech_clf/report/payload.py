@@ -7,11 +7,13 @@ lists without NaN, columnar, floats rounded to five significant digits, times in
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.alignment import Edit, align_characters, align_words
 from librispeech_clf.evaluation.results_table import (
     METADATA_GROUPS,
     count_errors,
@@ -142,39 +144,28 @@ def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
     return [build_column(key, results[key]) for key in ordered]
 
 
-def encode_operations(chunks: Iterable[Any]) -> str:
+def encode_operations(edits: Iterable[Edit]) -> str:
     """Write an alignment as counted operations, for example "12=1s3=2d".
 
     Args:
-        chunks: jiwer's alignment chunks of one utterance.
+        edits: the alignment of one utterance.
 
     Returns:
         Runs of `=` (hit), `s` (substitution), `d` (deletion) and `i` (insertion).
     """
-    runs = []
-    for chunk in chunks:
-        reference_count = chunk.ref_end_idx - chunk.ref_start_idx
-        hypothesis_count = chunk.hyp_end_idx - chunk.hyp_start_idx
-        runs.append(f"{max(reference_count, hypothesis_count)}{OPERATIONS[chunk.type]}")
-    return "".join(runs)
+    runs = itertools.groupby(edit.operation for edit in edits)
+    return "".join(f"{len(list(run))}{OPERATIONS[operation]}" for operation, run in runs)
 
 
 def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Align each pair of texts by words and by letters with jiwer, which also gives the error counts.
+    """Align each pair of texts by words and by letters, with as many errors as the error counts have.
 
     Returns:
         The counted operations of the words and of the letters, one string per utterance.
     """
-    import jiwer
-
-    if not references:
-        return [], []
-    words = jiwer.process_words(list(references), list(hypotheses))
-    letters = jiwer.process_characters(list(references), list(hypotheses))
-    return (
-        [encode_operations(chunks) for chunks in words.alignments],
-        [encode_operations(chunks) for chunks in letters.alignments],
-    )
+    pairs = list(zip(references, hypotheses, strict=True))
+    words = [encode_operations(align_words(*texts)) for texts in pairs]
+    return words, [encode_operations(align_characters(*texts)) for texts in pairs]
 
 
 def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] | None) -> list[int]:
