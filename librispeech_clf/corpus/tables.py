@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from librispeech_clf.corpus.schema import Book, Chapter, Speaker
+from librispeech_clf.plain_text import escape_unprintable
 
 Record = TypeVar("Record", Speaker, Chapter, Book)
 GENDERS = ("F", "M")
@@ -110,9 +111,8 @@ def _read_table(path: Path, field_count: int, parse: Callable[[Sequence[str]], R
 def _refusal(path: Path, refused: Sequence[str]) -> str:
     named = "; ".join(refused[:NAMED_ROWS])
     more = f"; and {len(refused) - NAMED_ROWS} more" if len(refused) > NAMED_ROWS else ""
-    return (
-        f"{path}: {len(refused)} row{'s' * (len(refused) > 1)} left out ({named}{more}); correct the table."
-    )
+    count = f"{len(refused)} row{'s' * (len(refused) > 1)}"
+    return escape_unprintable(f"{path}: {count} left out ({named}{more}); correct the table.")
 
 
 def _is_comment_or_header(first_field: str) -> bool:

@@ -71,10 +71,21 @@ def readability_metadata(transcript: str) -> dict[str, float | int | None]:
 
 @lru_cache(maxsize=1)
 def _textstat() -> ModuleType:
-    """Import textstat once (about 2 s) and give it `count_syllables` for its pronouncing dictionary."""
+    """Import textstat once (about 2 s) and give it `count_syllables` for its pronouncing dictionary.
+
+    textstat has no public way to set one; the place is private, so it is looked at before it is used.
+
+    Raises:
+        ImportError: this version of textstat takes its dictionary elsewhere; it would download its own.
+    """
     import textstat
     from textstat.backend.counts import _count_syllables
 
+    if not callable(getattr(_count_syllables, "get_cmudict", None)):
+        raise ImportError(
+            "textstat: this version takes its dictionary of syllables elsewhere than version 0.7.13 does; "
+            "install that one."
+        )
     _count_syllables.get_cmudict = lambda _language: _Pronunciations()
     return textstat
 

@@ -8,6 +8,28 @@ replaces the update of a matrix by the nearest orthogonal one. `keras.optimizers
 import keras
 from keras import ops
 
+_OVERRIDDEN = ("_should_use_adamw", "_muon_update_step", "update_step")
+
+
+def require_methods(parent: type) -> None:
+    """Refuse a Keras whose Muon is built otherwise: it would leave these kernels to Adam without a word.
+
+    Args:
+        parent: `keras.optimizers.Muon`.
+
+    Raises:
+        ImportError: it lacks a method that `MatrixMuon` overrides, or the one that calls them.
+    """
+    missing = [name for name in _OVERRIDDEN if not callable(getattr(parent, name, None))]
+    if missing:
+        raise ImportError(
+            f"keras {keras.__version__}: optimizers.Muon has no {', '.join(missing)}; MatrixMuon must be adapted, "
+            "or install a version that pyproject.toml allows."
+        )
+
+
+require_methods(keras.optimizers.Muon)
+
 
 class MatrixMuon(keras.optimizers.Muon):
     """Muon that sees a kernel of rank 3 or more as the matrix from its inputs to its outputs, in bfloat16.

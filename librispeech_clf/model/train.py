@@ -26,6 +26,7 @@ from librispeech_clf.model.training_batches import (
     iterate_batches,
     read_shard,
 )
+from librispeech_clf.plain_text import print_plain
 
 MEL_BANDS = 80
 WINDOW, HOP = 400, 320
@@ -428,7 +429,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     trainer = train(settings, material=options.material, folder=options.out, most_shards=options.shards)
     trainer.export(options.out / "wav2vec.h5")
-    print(f"The trained model is {options.out / 'wav2vec.h5'}.")
+    print_plain(f"The trained model is {options.out / 'wav2vec.h5'}.")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from librispeech_clf.evaluation.results_table import (
     read_numbers,
     read_vectors,
 )
+from librispeech_clf.plain_text import escape_unprintable, print_plain
 from librispeech_clf.report.payload import describe_column
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ STYLE: Any = {
     "xtick.color": SOFT,
     "ytick.color": SOFT,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a name is one
 }
 DOTS_PER_INCH = 120
 PALETTE_SIZE = 96
@@ -62,10 +64,16 @@ DALE_CHALL = "readability_dale_chall_score"
 
 
 def save_image(figure: Figure, path: Path, *, colours: int = PALETTE_SIZE) -> None:
-    """Save a figure as a PNG of few colours, the same bytes for the same figure, and close it."""
+    """Save a figure as a PNG of few colours, the same bytes for the same figure, and close it.
+
+    Its texts may be foreign: unprintable characters are shown by their code.
+    """
     from matplotlib import pyplot
+    from matplotlib.text import Text
     from PIL import Image
 
+    for text in figure.findobj(Text):
+        text.set_text(escape_unprintable(text.get_text(), keep="\n"))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     pyplot.close(figure)
@@ -456,7 +464,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         find_utterance=find_utterance,
         sampling_rate=configuration.audio.sampling_rate,
     )
-    print("\n".join(lines))
+    print_plain("\n".join(lines))
 
 
 def _scatter_numbers(figure: Figure, axes: Axes, points: np.ndarray, numbers: np.ndarray, name: str) -> None:

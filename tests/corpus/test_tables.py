@@ -92,6 +92,16 @@ def test_rows_that_do_not_fit_are_counted_in_one_warning(tmp_path):
     assert "line 6: expected 3 fields, got 'no number|B|'; and 2 more" in str(caught[0].message)
 
 
+def test_unprintable_characters_of_path_and_row_are_escaped_in_the_warning(tmp_path):
+    folder = tmp_path / "a\x1b[2Jb\u202ec"
+    folder.mkdir()
+    (folder / "SPEAKERS.TXT").write_text("x\x1b]0;t\x07 | F\n")
+    with pytest.warns(UserWarning) as caught:
+        read_speakers(folder)
+    assert str(caught[0].message).isprintable()
+    assert r"a\x1b[2Jb\u202ec/SPEAKERS.TXT: 1 row left out (line 1: " in str(caught[0].message)
+
+
 def test_missing_tables_are_empty(tmp_path):
     assert (read_speakers(tmp_path), read_chapters(tmp_path), read_books(tmp_path)) == ({}, {}, {})
 

@@ -9,6 +9,7 @@ from librispeech_clf.corpus.schema import Utterance
 from librispeech_clf.evaluation.clusters import Cluster, Clustering
 from librispeech_clf.evaluation.intervals import ErrorRate
 from librispeech_clf.evaluation.latent_maps import LatentMap
+from librispeech_clf.plain_text import escape_unprintable
 from librispeech_clf.report import images
 
 
@@ -36,6 +37,18 @@ def assert_small_image(path) -> None:
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert len(image.convert("RGB").getcolors(1 << 24)) > 3
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "\u202ereversed", "$\\frac{1}", "half $ and \udc80"])
+def test_foreign_texts_are_drawn_as_text(tmp_path, text):
+    figure, axes = images.make_figure()
+    axes.set(title=text, xlabel=text)
+    axes.scatter([0, 1], [0, 1], label=text)
+    axes.legend()
+    images.save_image(figure, tmp_path / "foreign.png")
+    shown = [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_legend().get_texts()[0].get_text()]
+    assert shown == [escape_unprintable(text)] * 3 and shown[0].isprintable()
+    assert (tmp_path / "foreign.png").stat().st_size > 1000
 
 
 def test_neighbours_on_a_line():
