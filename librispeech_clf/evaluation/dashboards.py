@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ from librispeech_clf.evaluation.intervals import (
 )
 from librispeech_clf.evaluation.jackknife import interval_of_figure, sum_blocks
 from librispeech_clf.evaluation.results_table import (
+    OPERATIONS,
+    UNITS,
     count_columns,
     count_errors,
     find_scored,
@@ -70,6 +73,10 @@ def _word_information_lost(sums: np.ndarray) -> np.ndarray:
     return 1 - _word_information_preserved(sums)
 
 
+def _share(sums: np.ndarray, *, number: int) -> np.ndarray:
+    return divide(sums[:, number], sums[:, :3].sum(axis=1))
+
+
 def _mean(sums: np.ndarray) -> np.ndarray:
     return divide(sums[:, 0], sums[:, 1])
 
@@ -85,6 +92,13 @@ METRICS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | None]] = {
     "confidence": (_mean, None),
     "ctc_loss": (_mean, None),
 }
+COUNTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | None]] = {
+    f"{unit}_{operation}": (partial(_share, number=number), unit)
+    for unit in UNITS
+    for number, operation in enumerate(OPERATIONS)
+}
+"""The counts, each per reference word or letter."""
+MEASURES = METRICS | COUNTS
 
 
 @dataclass(frozen=True)
@@ -166,6 +180,7 @@ def make_dashboards(
     results: pd.DataFrame,
     *,
     against: Sequence[str] = AGAINST,
+    metrics: Sequence[str] = tuple(METRICS),
     bins: int = BINS,
     seed: int = 0,
     replicates: int = REPLICATES,
@@ -175,6 +190,7 @@ def make_dashboards(
     Args:
         results: the results table.
         against: metadata columns; those that the table lacks or that are null throughout are skipped.
+        metrics: of `MEASURES`; the correction takes in all that are tested, so figures of another choice differ.
         bins: the largest number of bins of a numeric column.
         seed: of the bootstrap.
         replicates: bootstrap replicates.
@@ -187,7 +203,7 @@ def make_dashboards(
         _make_dashboard(scored, metric, column, bins=bins, seed=seed, replicates=replicates)
         for column in against
         if column in scored.columns and scored[column].notna().any()
-        for metric in METRICS
+        for metric in metrics
         if metric_sums(scored, metric) is not None
     ]
     p_values = [board.association.p_value if board.association else None for board in dashboards]
@@ -203,7 +219,7 @@ def metric_sums(scored: pd.DataFrame, metric: str) -> np.ndarray | None:
     Rates sum the four counts of their unit; confidence and loss sum themselves and the number of utterances.
     Rows without the metric count as zeros.
     """
-    unit = METRICS[metric][1]
+    unit = MEASURES[metric][1]
     columns = [metric] if unit is None else count_columns(unit)
     if not set(columns) <= set(scored.columns) or len(scored) == 0:
         return None
@@ -247,7 +263,7 @@ def _read_groups(scored: pd.DataFrame, column: str) -> np.ndarray:
 def _make_bar(scored: pd.DataFrame, metric: str, inside: np.ndarray, label: str) -> Bar:
     rows = scored[inside]
     sums = _require_sums(scored, metric)[inside]
-    rate = METRICS[metric][0]
+    rate = MEASURES[metric][0]
     blocks = find_blocks(rows, fewest=1)
     low, high = _interval(metric, sum_blocks(sums, blocks.index, blocks.count))
     value = float(rate(sums.sum(axis=0, keepdims=True))[0])
@@ -257,19 +273,19 @@ def _make_bar(scored: pd.DataFrame, metric: str, inside: np.ndarray, label: str)
 
 def _interval(metric: str, sums: np.ndarray) -> tuple[float, float] | tuple[None, None]:
     """Return the 95 % interval of a metric from its sums by speaker, float64 (K, C)."""
-    rate, unit = METRICS[metric]
+    rate, unit = MEASURES[metric]
     if unit is None:
         units = sums[:, 1]
     else:
         units = sums.sum(axis=1) if metric == "match_error_rate" else sums[:, :3].sum(axis=1)
-    shares = ("match_error_rate", "word_information_lost", "word_information_preserved")
-    scale = "share" if metric in shares else "log"
+    above_one = metric.endswith(("word_error_rate", "character_error_rate", "insertions")) or unit is None
+    scale = "log" if above_one else "share"
     return interval_of_figure(sums, rate, units, scale=scale) or (None, None)
 
 
 def _utterance_values(scored: pd.DataFrame, metric: str) -> np.ndarray:
     """Return the metric of each utterance, float64 (N,), NaN where it is unknown."""
-    return METRICS[metric][0](_require_sums(scored, metric))
+    return MEASURES[metric][0](_require_sums(scored, metric))
 
 
 def _correlate(
@@ -317,7 +333,7 @@ def _compare_groups(
     if len(names) != 2 or metric not in ("word_error_rate", "character_error_rate"):
         return None
     rows = np.array([group is not None for group in groups], dtype=bool)
-    unit = METRICS[metric][1] or "word"
+    unit = MEASURES[metric][1] or "word"
     errors, units = (values[rows] for values in count_errors(scored, unit=unit))
     tested = compare_rates(errors, units, groups[rows] == names[0], find_blocks(scored[rows]).index)
     if tested is None:

@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from librispeech_clf.evaluation.results_table import (
-    count_errors,
-    find_scored,
-    read_categories,
-    read_numbers,
-    read_vectors,
-)
+from librispeech_clf.evaluation.results_table import read_categories, read_numbers, read_vectors
 from librispeech_clf.plain_text import escape_unprintable, print_plain
 from librispeech_clf.report.payload import describe_column
 
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
 
     from librispeech_clf.corpus.schema import Utterance
     from librispeech_clf.evaluation.clusters import Clustering
+    from librispeech_clf.evaluation.dashboards import Bar, Dashboard
     from librispeech_clf.evaluation.latent_maps import LatentMap
 
 INK, SOFT, LINE, ACCENT, WEAK = "#1b2530", "#56636f", "#dce2e8", "#1f6a8c", "#b02a2a"
@@ -54,7 +49,7 @@ DOTS_PER_INCH = 120
 PALETTE_SIZE = 96
 SPECTROGRAM_PALETTE_SIZE = 32
 NEIGHBOURS = 15
-BINS = 6
+PANEL_COLUMNS = 3
 MAP_COLUMNS = {
     "latent_by_word_count": "text_word_count",
     "latent_by_duration": "signal_duration_s",
@@ -300,7 +295,7 @@ def draw_weak_cluster(
 
 
 def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
-    """Draw four metrics against a numeric column: bins with 95 % intervals with speakers as the unit, and counts.
+    """Draw every metric against a numeric column: bins with 95 % intervals with speakers as the unit.
 
     Args:
         results: the results table.
@@ -313,58 +308,36 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
     Raises:
         ValueError: the column is missing, empty or not numeric.
     """
-    from librispeech_clf.evaluation.binning import bin_by_quantiles
+    from librispeech_clf.evaluation.dashboards import MEASURES, make_dashboards
 
-    scored = find_scored(results)
-    numbers = read_numbers(scored[column]) if column in scored.columns else None
-    if numbers is None:
+    boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
+    if not boards or boards[0].kind != "numeric":
         raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
-    bins = bin_by_quantiles(numbers, count=BINS)
-    figure, grid = make_figure(width=8, height=5.2, nrows=2, ncols=2)
-    phrases = []
-    for axes, (name, values) in zip(grid.flat, list_metrics(scored).items(), strict=False):
-        estimates = [
-            estimate_mean(scored[bins.index == b], values[bins.index == b]) for b in range(len(bins.labels))
-        ]
-        labels = [f"{label}\nn = {np.sum(bins.index == b)}" for b, label in enumerate(bins.labels)]
-        _draw_bins(axes, estimates, labels, title=f"{name} against {name_column(column)}")
-        phrases.append(f"{name} {estimates[0][0]:.3g} to {estimates[-1][0]:.3g}")
+    rows = -(-len(boards) // PANEL_COLUMNS)
+    layout = {"nrows": rows, "ncols": PANEL_COLUMNS, "squeeze": False, "sharex": True}
+    figure, grid = make_figure(width=9.2, height=2 * rows + 0.8, **layout)
+    for axes in grid.flat[len(boards) :]:
+        axes.set_visible(False)
+    for axes, board in zip(grid.flat, boards, strict=False):
+        _draw_bars(axes, board.bars, title=name_measure(board.metric))
+    for axes in grid[-1]:
+        axes.set_xlabel(name_column(column))
     save_image(figure, path)
-    return f"{bins.labels[0]} against {bins.labels[-1]}: " + ", ".join(phrases)
+    phrases = [_name_ends(board) for board in boards]
+    return f"{boards[0].bars[0].label} against {boards[0].bars[-1].label}: " + ", ".join(phrases)
 
 
-def list_metrics(scored: pd.DataFrame) -> dict[str, np.ndarray]:
-    """List the metrics to draw as numerator and denominator per utterance: float64 (N, 2) by name."""
-    metrics = {
-        "word error rate": np.stack(count_errors(scored), axis=1),
-        "character error rate": np.stack(count_errors(scored, unit="character"), axis=1),
-    }
-    for key, name in (("ctc_loss", "CTC loss"), ("confidence", "confidence")):
-        numbers = read_numbers(scored[key]) if key in scored.columns else None
-        if numbers is not None:
-            known = np.isfinite(numbers)
-            metrics[name] = np.stack([np.where(known, numbers, 0.0), known.astype(float)], axis=1)
-    return metrics
+def name_measure(metric: str) -> str:
+    """Name a metric in words, counts with what they are counted by: "word deletions per reference word"."""
+    from librispeech_clf.evaluation.dashboards import COUNTS
+
+    name = metric.replace("_", " ").replace("ctc", "CTC")
+    return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
 
 
-def estimate_mean(scored: pd.DataFrame, values: np.ndarray) -> tuple[float, float, float]:
-    """Estimate a ratio of sums with its 95 % interval, with speakers as the unit.
-
-    Args:
-        scored: the utterances.
-        values: float64 (N, 2), numerator and denominator of each.
-
-    Returns:
-        Estimate, lower and upper bound; NaN where there is nothing to divide by.
-    """
-    from librispeech_clf.evaluation.intervals import find_blocks, rate_interval
-
-    numerator, denominator = values.sum(axis=0)
-    if denominator == 0:
-        return np.nan, np.nan, np.nan
-    low, high = rate_interval(values, find_blocks(scored, fewest=1))
-    estimate = numerator / denominator
-    return estimate, estimate if low is None else low, estimate if high is None else high
+def _name_ends(board: Dashboard) -> str:
+    ends = ["-" if bar.value is None else f"{bar.value:.3g}" for bar in (board.bars[0], board.bars[-1])]
+    return f"{name_measure(board.metric)} {' to '.join(ends)}"
 
 
 def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
@@ -491,18 +464,41 @@ def _finish_map(axes: Axes, title: str) -> None:
     axes.spines[["left", "bottom"]].set_color(LINE)
 
 
-def _draw_bins(
-    axes: Axes, estimates: list[tuple[float, float, float]], labels: Sequence[str], *, title: str
-) -> None:
-    places = np.arange(len(estimates))
-    middle, low, high = np.array(estimates).T
+def _draw_bars(axes: Axes, bars: Sequence[Bar], *, title: str) -> None:
+    unknown = (np.nan, np.nan, np.nan)
+    figures = [(bar.value, bar.interval_low, bar.interval_high) for bar in bars]
+    known = [figure if None not in figure else (figure[0] or np.nan, *unknown[1:]) for figure in figures]
+    middle, low, high = np.array(known, dtype=float).T
+    places = np.arange(len(bars))
     axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
     axes.plot(places, middle, "o", color=ACCENT, markersize=5)
-    axes.set_xticks(places, labels, fontsize=6.5)
-    limits = (None, 0) if np.nanmax(middle) < 0 else (0, None)
-    axes.set(title=title, ylim=limits, xlim=(-0.5, len(places) - 0.5))
+    axes.set_xticks(places, [f"{_shorten(bar.label)}\nn = {bar.utterances}" for bar in bars], fontsize=7)
+    axes.set(title=title, ylim=choose_limits(middle, low, high), xlim=(-0.5, len(bars) - 0.5))
     axes.grid(axis="y", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
+
+
+def _shorten(label: str) -> str:
+    """Shorten a bin's label: "under 2.1" to "< 2.1", "2.1 to 6" to "2.1-6", "6 and over" to "≥ 6"."""
+    if label.endswith(" and over"):
+        return f"≥ {label.removesuffix(' and over')}"
+    return label.replace("under ", "< ").replace(" to ", "-")
+
+
+def choose_limits(middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Choose an axis that holds zero, every value and the intervals, those of few speakers cut.
+
+    Args:
+        middle: float64 (N,), values, NaN where unknown.
+        low: lower bounds, NaN where unknown.
+        high: upper bounds.
+    """
+    values = np.concatenate([middle, low, high, [0.0]])
+    widest = 2.5 * np.nanmax(np.abs(np.append(middle, 0.0)))
+    if widest == 0:
+        return 0.0, 1.0
+    bottom, top = np.clip([np.nanmin(values), np.nanmax(values)], -widest, widest)
+    return 1.05 * float(bottom), 1.05 * float(top)
 
 
 def _make_ramp() -> Any:

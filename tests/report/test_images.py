@@ -1,10 +1,10 @@
 """The README's images: figures known in advance, small files, the same bytes twice."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
+from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
 from librispeech_clf.corpus.schema import Utterance
 from librispeech_clf.evaluation.clusters import Cluster, Clustering
 from librispeech_clf.evaluation.intervals import ErrorRate
@@ -123,19 +123,26 @@ def test_weak_cluster(results, latent_map, tmp_path, flagged, verdict):
     assert_small_image(tmp_path / "w.png")
 
 
-def test_metrics_against_dale_chall(results, tmp_path):
+def test_every_metric_against_dale_chall(results, tmp_path):
     text = images.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
-    assert "word error rate 0." in text
+    registered = [*WORD_DIRECTIONS, *CHARACTER_DIRECTIONS, "confidence", "ctc_loss"]
+    assert len(registered) == 15
+    for metric in registered:
+        assert f"{images.name_measure(metric)} " in text
     assert_small_image(tmp_path / "m.png")
 
 
-def test_estimate_is_a_ratio_of_sums():
-    speakers = pd.DataFrame({"utterance_id": list("abcdef"), "record_speaker_id": list("123456")})
-    values = np.array([[1.0, 10.0], [0.0, 2.0], [3.0, 8.0], [0.0, 0.0], [1.0, 5.0], [0.0, 5.0]])
-    estimate, low, high = images.estimate_mean(speakers, values)
-    assert estimate == 5 / 30
-    assert low < estimate < high
-    assert np.isnan(images.estimate_mean(speakers, values * 0)).all()
+def test_no_panel_is_empty(results, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(images, "save_image", lambda figure, path: figures.append(figure))
+    images.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    panels = [axes for axes in figures[0].axes if axes.get_visible()]
+    assert len(panels) == 15
+    for axes in panels:
+        low, high = axes.get_ylim()
+        heights = axes.lines[0].get_ydata()
+        assert low < high
+        assert all(low <= height <= high for height in heights)
 
 
 def test_extremes_have_a_reference(results):
@@ -169,10 +176,11 @@ def test_missing_evaluation_names_the_command(tmp_path):
         images.main(["--report", str(tmp_path)])
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_bins_lie_within_their_axes(sign):
-    figure, axes = images.make_figure()
-    estimates = [tuple(sorted((0.2 * sign, 0.1 * sign, 0.3 * sign))) for _ in range(2)]
-    images._draw_bins(axes, [(value, low, high) for low, value, high in estimates], ["a", "b"], title="t")
-    low, high = axes.get_ylim()
-    assert low <= min(0.1 * sign, 0.3 * sign) < max(0.1 * sign, 0.3 * sign) <= high
+def test_limits_hold_zero_values_and_most_of_the_intervals():
+    middle, low, high = np.array([[0.2, 0.4], [0.1, 0.3], [0.3, 0.6]])
+    assert images.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
+    assert images.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
+    assert images.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
+    assert images.choose_limits(middle - 0.3, low - 0.3, high - 0.3) == pytest.approx((-0.21, 0.2625))
+    assert images.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
+    assert images.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)
