@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -59,6 +60,30 @@ def test_requirements_are_lines_of_the_project():
 def test_requirements_are_pinned():
     for requirement in read_pyproject()["dependencies"]:
         assert "~=" in requirement or "==" in requirement, requirement
+
+
+def test_linters_are_an_extra_of_their_own():
+    extras = read_pyproject()["optional-dependencies"]
+    names = {extra: {line.split("~=")[0] for line in lines} for extra, lines in extras.items()}
+    assert names["lint"] == {"mypy", "ruff"}
+    assert not names["lint"] & names["test"]
+
+
+def test_classifiers_name_the_python_versions():
+    project = read_pyproject()
+    prefix = "Programming Language :: Python :: "
+    versions = [name.removeprefix(prefix) for name in project["classifiers"] if name.startswith(prefix)]
+    low, high = (int(part.split(".")[1]) for part in project["requires-python"].split(","))
+    assert versions == [f"3.{minor}" for minor in range(low, high)]
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "build_sdist"])
+def test_only_the_clone_is_installed(hook):
+    pytest.importorskip("poetry.core")
+    backend = runpy.run_path(str(PROJECT_ROOT / ".ci" / "build_backend.py"))
+    assert callable(backend["build_editable"])
+    with pytest.raises(SystemExit, match="used from its clone.*pip install -e"):
+        backend[hook]("dist")
 
 
 def test_commands_lead_to_functions():
