@@ -46,15 +46,17 @@ from code_loader.inner_leap_binder.leapbinder_decorators import (  # noqa: E402
     tensorleap_simulation,
 )
 
-from librispeech_clf import audio as audio_reading  # noqa: E402
-from librispeech_clf import ctc_loss as ctc  # noqa: E402
-from librispeech_clf import metrics, simulations, visualizers, vocabulary  # noqa: E402
-from librispeech_clf.acoustic_statistics import acoustic_statistics as acoustics_of  # noqa: E402
+from librispeech_clf import metrics, visualizers  # noqa: E402
+from librispeech_clf.audio import reading as audio_reading  # noqa: E402
+from librispeech_clf.audio import simulations  # noqa: E402
 from librispeech_clf.configuration import Configuration, load_configuration  # noqa: E402
 from librispeech_clf.corpus.load import load_split  # noqa: E402
 from librispeech_clf.corpus.schema import Split, Utterance  # noqa: E402
+from librispeech_clf.ctc import loss as ctc  # noqa: E402
+from librispeech_clf.ctc.frames import FRAME_DURATION_S  # noqa: E402
 from librispeech_clf.metadata import readability, record, signal, text  # noqa: E402
-from librispeech_clf.model.lengths import FRAME_DURATION_S  # noqa: E402
+from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of  # noqa: E402
+from librispeech_clf.text import vocabulary  # noqa: E402
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from librispeech_clf.vocabulary import NORMALIZATIONS, STRICT
+from librispeech_clf.text.vocabulary import NORMALIZATIONS, STRICT
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent

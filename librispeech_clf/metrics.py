@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.decoding import greedy_confidence, greedy_text
-from librispeech_clf.vocabulary import decode_labels
+from librispeech_clf.ctc.decoding import greedy_confidence, greedy_text
+from librispeech_clf.text.vocabulary import decode_labels
 
 
 @dataclass(frozen=True)

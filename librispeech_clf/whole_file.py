@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the small file begins that stands for one Git LFS has not fetched."""
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 NOT_WRITABLE = {
     errno.ENOENT,

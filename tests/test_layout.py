@@ -16,7 +16,9 @@ TOP_LEVEL = {
     "pyproject.toml", "poetry.lock", "requirements.txt", "README.md", "LICENSE",
 }  # fmt: skip
 # They define subclasses of Keras' layers and optimizers, and only functions import them.
-KERAS_MODULES = {f"librispeech_clf.model.{name}" for name in ("parts", "wav2vec2", "fused", "optimizer")}
+KERAS_MODULES = {
+    f"librispeech_clf.model.{name}" for name in ("parts", "graph", "fused", "training.optimizer")
+}
 IMPORT_ALL = """
 import json, pkgutil, sys
 sys.dont_write_bytecode = True

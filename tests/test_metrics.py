@@ -12,7 +12,7 @@ from librispeech_clf.metrics import (
     count_words,
     word_errors,
 )
-from librispeech_clf.vocabulary import BLANK, encode
+from librispeech_clf.text.vocabulary import BLANK, encode
 
 TEXTS = ["HELLO ALL WILL TELL", "I DON'T SEE", "A", "", "MISSISSIPPI COFFEE COMMITTEE"]
 

@@ -92,7 +92,7 @@ def test_textstat_that_takes_its_dictionary_elsewhere_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("missing", ["_should_use_adamw", "_muon_update_step", "update_step"])
 def test_keras_whose_muon_is_built_otherwise_is_refused(missing):
-    from librispeech_clf.model.optimizer import MatrixMuon, require_methods
+    from librispeech_clf.model.training.optimizer import MatrixMuon, require_methods
 
     names = {"_should_use_adamw", "_muon_update_step", "update_step"} - {missing}
     with pytest.raises(ImportError, match=f"optimizers.Muon has no {missing}; MatrixMuon must be adapted"):

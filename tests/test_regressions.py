@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from librispeech_clf import metrics, vocabulary
+from librispeech_clf import metrics
 from librispeech_clf.push.check_push import read_result
+from librispeech_clf.text import vocabulary
 
 
 def logits_of(labels, frames_per_letter=2):

@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.containers import LFS_POINTER
 from librispeech_clf.corpus.columns import to_corpus_table
 from librispeech_clf.corpus.confinement import refuse_outside
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.text_tables import read_text_table
+from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
     import datasets

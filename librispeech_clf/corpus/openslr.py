@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.schema import dataset_features
-from librispeech_clf.plain_text import escape_unprintable
+from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     import datasets

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from librispeech_clf.corpus.schema import Book, Chapter, Speaker
-from librispeech_clf.plain_text import escape_unprintable
+from librispeech_clf.text.plain_text import escape_unprintable
 
 Record = TypeVar("Record", Speaker, Chapter, Book)
 GENDERS = ("F", "M")

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from librispeech_clf.audio import count_samples
+from librispeech_clf.audio.reading import count_samples
 from librispeech_clf.corpus.schema import Split
-from librispeech_clf.decoding import greedy_letters, greedy_words
-from librispeech_clf.model.lengths import FRAME_DURATION_S, measure_frame_duration
-from librispeech_clf.vocabulary import LETTERS, WORD_SEPARATOR
+from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
+from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
+from librispeech_clf.text.vocabulary import LETTERS, WORD_SEPARATOR
 
 if TYPE_CHECKING:
     import pyarrow

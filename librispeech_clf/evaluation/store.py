@@ -37,7 +37,7 @@ LIBRARIES = (
     "code-loader",
 )
 CODE_SUFFIXES = (".py", ".yaml", ".txt", ".json")
-UNRELATED = ("report", "corpus/bundled", "corpus/synthesis")
+UNRELATED = ("synthesis", "analysis", "report", "push", "commands", "corpus/bundled")
 """Folders of the package that no row depends on, or whose content counts by utterance."""
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import ModuleType
 
 from librispeech_clf.metadata.syllables import count_syllables
-from librispeech_clf.vocabulary import normalize_transcript
+from librispeech_clf.text.vocabulary import normalize_transcript
 
 READABILITY_METADATA_TYPES: dict[str, str] = {
     "syllables": "int",

@@ -7,7 +7,7 @@ an apostrophe.
 
 from collections import Counter
 
-from librispeech_clf.vocabulary import LETTERS, normalize_transcript
+from librispeech_clf.text.vocabulary import LETTERS, normalize_transcript
 
 TEXT_METADATA_TYPES: dict[str, str] = {
     "word_count": "int",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.vocabulary import LETTERS
+from librispeech_clf.text.vocabulary import LETTERS
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +26,7 @@ def check_model(model: "keras.Model", path: Path) -> None:
     letters = model.output_shape[-1]
     if letters != len(LETTERS):
         raise ValueError(
-            f"{path}: a model must write the {len(LETTERS)} letters of librispeech_clf.vocabulary. Received: "
+            f"{path}: a model must write the {len(LETTERS)} letters of librispeech_clf.text.vocabulary. Received: "
             f"{letters}; convert the checkpoint again, which puts its head in order: poetry run convert-model"
         )
     bad = [variable.path for variable in model.weights if not _is_finite(variable.value.numpy())]

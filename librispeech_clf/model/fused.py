@@ -1,6 +1,6 @@
 """The same model with fewer passes over memory: for training and local inference on a CPU.
 
-Other parts (`parts.py`) for the one graph of `wav2vec2.py`. What is replaced, and why:
+Other parts (`parts.py`) for the one graph of `graph.py`. What is replaced, and why:
 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
   the whole array. XLA makes one loop of it, for large arrays.
@@ -22,9 +22,9 @@ from collections.abc import Callable
 
 import keras
 
-from librispeech_clf.model.configuration import Wav2Vec2Configuration
+from librispeech_clf.model.architecture import Wav2Vec2Configuration
+from librispeech_clf.model.graph import Graph, connect, pool
 from librispeech_clf.model.parts import Keras3Parts
-from librispeech_clf.model.wav2vec2 import Graph, connect, pool
 
 SMALLEST_FUSED = 2**21
 """Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly

@@ -1,7 +1,7 @@
 """Predict many utterances quickly: sorted by length, batched, one compiled call for all lengths.
 
 In: pairs of utterance id and normalised audio, padded or not. Out: one `Prediction` per utterance; what
-shared its batch does not matter, as the model ignores padding (`wav2vec2.py`).
+shared its batch does not matter, as the model ignores padding (`graph.py`).
 Legend: N samples, T frames, V vocabulary, C channels.
 """
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.audio import count_samples
-from librispeech_clf.model.configuration import FORCED_LOGIT
-from librispeech_clf.vocabulary import BLANK
+from librispeech_clf.audio.reading import count_samples
+from librispeech_clf.model.architecture import FORCED_LOGIT
+from librispeech_clf.text.vocabulary import BLANK
 
 if TYPE_CHECKING:
     import keras

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from librispeech_clf.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.model.check_model import check_model
-from librispeech_clf.model.configuration import Wav2Vec2Configuration
 from librispeech_clf.model.save import CONFIGURATION
+from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
     import h5py
     import keras
 
 CONVERT_COMMAND = "poetry run convert-model --from facebook/wav2vec2-base-960h --to models/wav2vec.h5"
-_LFS_POINTER = b"version https://git-lfs"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -26,7 +26,7 @@ def load_model(path: Path | str) -> "keras.Model":
         path: an `.h5` file.
 
     Returns:
-        A model from audio (B, N) to logits (B, T, V), as `wav2vec2.build_wav2vec2` describes it.
+        A model from audio (B, N) to logits (B, T, V), as `graph.build_wav2vec2` describes it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -38,7 +38,7 @@ def load_model(path: Path | str) -> "keras.Model":
             f"{path}: no model file; set model.path in config.yaml or make one: {CONVERT_COMMAND}"
         )
     configuration, weights = read_model_file(path)
-    from librispeech_clf.model.wav2vec2 import build_wav2vec2
+    from librispeech_clf.model.graph import build_wav2vec2
 
     model = build_wav2vec2(configuration)
     layers = {layer.name: layer for layer in model.layers if layer.weights}
@@ -72,8 +72,8 @@ def read_model_file(path: Path) -> tuple[Wav2Vec2Configuration, dict[str, list[n
         ValueError: the file is damaged, or holds another model.
     """
     with open(path, "rb") as file:
-        start = file.read(len(_LFS_POINTER))
-    if start == _LFS_POINTER:
+        start = file.read(len(LFS_POINTER))
+    if start == LFS_POINTER:
         raise ValueError(f"{path}: a Git LFS pointer, not the model itself; fetch it: git lfs pull")
     if not start.startswith(_HDF5):
         raise ValueError(

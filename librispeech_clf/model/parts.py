@@ -1,4 +1,4 @@
-"""What the graph of `wav2vec2.py` is made of: built-in layers and plain operations, of one Keras or the other.
+"""What the graph of `graph.py` is made of: built-in layers and plain operations, of one Keras or the other.
 
 `Keras3Parts` builds for local use, `Keras2Parts` for the model file: Tensorleap's engine opens it with Keras 2.12, and
 knows neither Keras 3 nor layers of ours. `fused.py` has faster sets of the same parts.
@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from librispeech_clf.model.configuration import Wav2Vec2Configuration
+from librispeech_clf.model.architecture import Wav2Vec2Configuration
 
 PADDING_PENALTY = 3e4
 """Taken from the attention score of a padded key: its weight becomes exactly 0, also in float16."""

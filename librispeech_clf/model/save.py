@@ -1,6 +1,6 @@
 """Write a model file for Tensorleap's engine and for `load.load_model`, whole or not at all.
 
-The engine opens models with Keras 2.12: the file holds the graph of `wav2vec2.py`, built with tf-keras of built-in
+The engine opens models with Keras 2.12: the file holds the graph of `graph.py`, built with tf-keras of built-in
 layers and TensorFlow operations, and nothing in its configuration that Keras 2.12 does not know.
 """
 
@@ -53,8 +53,8 @@ def _save_keras_2(model: "keras.Model", path: Path) -> None:
 
 def build_engine_model(model: "keras.Model"):
     """Return the same graph with the same weights as a model of tf-keras."""
+    from librispeech_clf.model.graph import connect
     from librispeech_clf.model.parts import load_keras_2_parts
-    from librispeech_clf.model.wav2vec2 import connect
 
     parts = load_keras_2_parts()
     graph = connect(model.configuration, parts)

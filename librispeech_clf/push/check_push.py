@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.plain_text import escape_unprintable, print_plain
 from librispeech_clf.push.engine_rehearsal import rehearse_engine
 from librispeech_clf.push.findings import Finding
 from librispeech_clf.push.importer import check_model_file
 from librispeech_clf.push.manifest import Collection, Manifest, collect, read_manifest
 from librispeech_clf.push.requirements import check_requirements, check_wheels
+from librispeech_clf.text.plain_text import escape_unprintable, print_plain
 
 if TYPE_CHECKING:
     import rich.table

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from librispeech_clf.model.lengths import count_frames
+from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.push.findings import Finding
 
 IMPORTER = "leap-model-parser==0.1.257"

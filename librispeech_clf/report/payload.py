@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.alignment import Edit, align_characters, align_words
-from librispeech_clf.evaluation.results_table import (
+from librispeech_clf.analysis.results_table import (
     METADATA_GROUPS,
     count_errors,
     find_scored,
@@ -22,7 +21,8 @@ from librispeech_clf.evaluation.results_table import (
     physical_unit,
     readable_name,
 )
-from librispeech_clf.plain_text import escape_texts
+from librispeech_clf.text.alignment import Edit, align_characters, align_words
+from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,7 +276,7 @@ def build_simulated(ids: Sequence[str], simulated: pd.DataFrame) -> list[dict[st
 
 def name_severity(simulation: str) -> str:
     """Name the number which makes a simulation more or less severe: "ratio in dB", or just "severity"."""
-    from librispeech_clf.simulations import SIMULATION_PARAMETERS
+    from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
 
     parameters = SIMULATION_PARAMETERS.get(simulation.partition(":")[0], {})
     numeric = [name for name, declared in parameters.items() if declared["type"] == "float"]

@@ -10,7 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.audio import LOWEST_RATE_HZ
+from librispeech_clf.audio.reading import LOWEST_RATE_HZ
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def make_playable(content: bytes) -> dict[str, Any]:
         `content`, the bytes to embed, and `picture`, see `pictures.draw_picture`; `problem` in place of what
         there is not.
     """
-    from librispeech_clf.report import pictures
+    from librispeech_clf.report import thumbnails as pictures
 
     try:
         recording = decode(content)
@@ -117,7 +117,7 @@ def encode_flac(recording: Recording) -> bytes:
 
 def _complete(content: bytes) -> bytes:
     """The file with its true length in the header; as it is where it was cut off, for what is left can be heard."""
-    from librispeech_clf import containers
+    from librispeech_clf.audio import containers
 
     try:
         return containers.complete(content)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapTextMask
 
-from librispeech_clf.alignment import OPERATIONS, Edit, align_characters, align_words
-from librispeech_clf.decoding import greedy_text
-from librispeech_clf.vocabulary import decode_labels
+from librispeech_clf.ctc.decoding import greedy_text
+from librispeech_clf.text.alignment import OPERATIONS, Edit, align_characters, align_words
+from librispeech_clf.text.vocabulary import decode_labels
 
 LABELS = ["equal", "substituted", "inserted", "deleted"]
 """A mask value is an index into these; 0, "equal", stays without colour."""

@@ -3,7 +3,7 @@
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapText
 
-from librispeech_clf.decoding import greedy_words
+from librispeech_clf.ctc.decoding import greedy_words
 
 
 def show_word_confidence(logits: np.ndarray) -> LeapText:

@@ -3,9 +3,9 @@
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapHorizontalBar
 
-from librispeech_clf.decoding import greedy_text
+from librispeech_clf.ctc.decoding import greedy_text
 from librispeech_clf.metrics import count_characters, count_words
-from librispeech_clf.vocabulary import decode_labels
+from librispeech_clf.text.vocabulary import decode_labels
 
 _FIELDS = {
     "correct": "hits",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from librispeech_clf.audio import count_samples
-from librispeech_clf.decoding import drop_batch_axis
+from librispeech_clf.audio.reading import count_samples
+from librispeech_clf.ctc.decoding import drop_batch_axis
 
 
 def cut_padding(audio: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapImage
 
-from librispeech_clf.decoding import log_probabilities
+from librispeech_clf.ctc.decoding import log_probabilities
+from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
 from librispeech_clf.visualizers.palette import magma
-from librispeech_clf.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

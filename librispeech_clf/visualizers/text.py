@@ -3,8 +3,8 @@
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapText
 
-from librispeech_clf.decoding import greedy_text
-from librispeech_clf.vocabulary import decode_labels
+from librispeech_clf.ctc.decoding import greedy_text
+from librispeech_clf.text.vocabulary import decode_labels
 
 
 def show_hypothesis(logits: np.ndarray) -> LeapText:

@@ -47,7 +47,7 @@ def times_real_time(call: Callable[[], object], *, seconds: float = SECONDS, rep
 
 def make_logits(text: str, *, frames: int) -> np.ndarray:
     """Return logits that say a text with every sixth letter wrong: float32 (T, V)."""
-    from librispeech_clf import vocabulary
+    from librispeech_clf.text import vocabulary
 
     labels = vocabulary.encode(text, utterance_id="benchmark")
     generator = np.random.default_rng(0)
@@ -61,8 +61,8 @@ def make_logits(text: str, *, frames: int) -> np.ndarray:
 
 def make_utterance(waveform: np.ndarray):
     """Return a FLAC recording of a waveform as a corpus record."""
+    from librispeech_clf.audio.simulations import encode_flac
     from librispeech_clf.corpus.schema import Utterance
-    from librispeech_clf.simulations import encode_flac
 
     return Utterance("benchmark", "", 0, 0, encode_flac(waveform, sampling_rate=SAMPLING_RATE), "b.flac")
 
@@ -71,8 +71,11 @@ def measure_functions() -> list[Row]:
     """Compare encoders, loss, metrics and visualizers of an utterance of 12 s."""
     from benchmark_metadata import TRANSCRIPT, make_waveform
 
-    from librispeech_clf import audio, ctc_loss, metrics, visualizers, vocabulary
+    from librispeech_clf import metrics, visualizers
+    from librispeech_clf.audio import reading as audio
+    from librispeech_clf.ctc import loss as ctc_loss
     from librispeech_clf.model.inference import pad_logits
+    from librispeech_clf.text import vocabulary
 
     utterance, text = make_utterance(make_waveform(SECONDS)), f"{TRANSCRIPT} {TRANSCRIPT}"
     labels = vocabulary.encode(text, utterance_id="benchmark")
@@ -215,7 +218,7 @@ def measure_evaluation(*, model: Path | None = None, limit: int | None = None) -
     import pyarrow.parquet
 
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "librispeech_clf.evaluation.evaluate", "--out", folder]
+        command = [sys.executable, "-m", "librispeech_clf.commands.evaluate", "--out", folder]
         command += ["--model", str(model)] if model else []
         command += ["--limit", str(limit)] if limit else []
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

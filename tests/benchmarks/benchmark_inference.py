@@ -127,9 +127,9 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    from librispeech_clf.model.configuration import BASE
+    from librispeech_clf.model.architecture import BASE
+    from librispeech_clf.model.graph import build_wav2vec2
     from librispeech_clf.model.inference import compile_model
-    from librispeech_clf.model.wav2vec2 import build_wav2vec2
 
     model = build_wav2vec2(BASE)
     predict_one = compile_model(model)

@@ -21,16 +21,16 @@ LONG_UTTERANCES = 3
 
 def save_base_model(path: Path) -> None:
     """Write the base architecture with random weights."""
-    from librispeech_clf.model.configuration import BASE
-    from librispeech_clf.model.wav2vec2 import build_wav2vec2
+    from librispeech_clf.model.architecture import BASE
+    from librispeech_clf.model.graph import build_wav2vec2
 
     build_wav2vec2(BASE).save(path)
 
 
 def write_corpus(path: Path, *, utterances: int) -> None:
     """Write a parquet file of noise with transcripts."""
+    from librispeech_clf.audio.simulations import encode_flac
     from librispeech_clf.corpus.schema import Utterance, dataset_from_utterances
-    from librispeech_clf.simulations import encode_flac
 
     generator = np.random.default_rng(0)
     rows = []
@@ -54,7 +54,7 @@ def measure(folder: Path, model: Path, *, utterances: int) -> tuple[float, float
     command = [
         sys.executable,
         "-m",
-        "librispeech_clf.evaluation.evaluate",
+        "librispeech_clf.commands.evaluate",
         "--source",
         "files",
         "--root",

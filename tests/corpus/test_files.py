@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from librispeech_clf.audio import read_waveform
+from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
 from librispeech_clf.corpus.schema import UNKNOWN, Utterance

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from librispeech_clf.audio import read_waveform
+from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.corpus import cache as cache_module
 from librispeech_clf.corpus import load
 from librispeech_clf.corpus.load import load_split

@@ -152,7 +152,7 @@ def test_tree_that_cannot_be_written_to(tmp_path, make_tree):
 
 @pytest.mark.skipif(not REAL_ROOT.is_dir(), reason="no real LibriSpeech here")
 def test_real_librispeech(configuration):
-    from librispeech_clf.audio import read_waveform
+    from librispeech_clf.audio.reading import read_waveform
 
     split = load_split(configuration.with_corpus(root=REAL_ROOT).corpus, "test")
     seconds = {

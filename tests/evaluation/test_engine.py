@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from code_loader.contract.mapping import NodeConnection, NodeMapping, NodeMappingType
 
-from librispeech_clf import metrics, visualizers, vocabulary
-from librispeech_clf.ctc_loss import ctc_loss
+from librispeech_clf import metrics, visualizers
+from librispeech_clf.ctc.frames import count_frames
+from librispeech_clf.ctc.loss import ctc_loss
 from librispeech_clf.evaluation.engine import (
     Engine,
     Model,
@@ -18,8 +19,8 @@ from librispeech_clf.evaluation.engine import (
     store_as_engine,
 )
 from librispeech_clf.model.inference import pad_logits
-from librispeech_clf.model.lengths import count_frames
 from librispeech_clf.report.payload import encode_timings
+from librispeech_clf.text import vocabulary
 
 PREDICTION = NodeMapping("", NodeMappingType.Prediction0)
 TRANSCRIPT = NodeMapping("transcript", NodeMappingType.GroundTruth)

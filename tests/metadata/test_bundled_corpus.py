@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.audio import read_waveform
+from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.load import BUNDLED_FOLDER, load_split
 from librispeech_clf.metadata.readability import readability_metadata

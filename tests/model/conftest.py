@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librispeech_clf.model.convert import convert_configuration, convert_weights
-from librispeech_clf.vocabulary import LETTERS
+from librispeech_clf.model.convert.conversion import convert_configuration, convert_weights
+from librispeech_clf.text.vocabulary import LETTERS
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
 
@@ -58,7 +58,7 @@ def golden_base_model(golden_base):
 
 
 def build_model(golden: Golden):
-    from librispeech_clf.model.wav2vec2 import build_wav2vec2
+    from librispeech_clf.model.graph import build_wav2vec2
 
     model = build_wav2vec2(convert_configuration(golden.configuration))
     convert_weights(model, golden.tensors)

@@ -136,7 +136,7 @@ def test_fused_model_shares_its_weights(golden_base_model, way):
 def test_muon_turns_a_kernel_of_rank_three_by_an_orthogonal_matrix():
     import keras
 
-    from librispeech_clf.model.optimizer import MatrixMuon
+    from librispeech_clf.model.training.optimizer import MatrixMuon
 
     generator = np.random.default_rng(0)
     kernel = keras.Variable(np.zeros((32, 4, 16), np.float32), name="kernel")

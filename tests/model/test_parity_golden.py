@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
+from librispeech_clf.model.graph import build_pooled_model
 from librispeech_clf.model.save import build_engine_model, save_model
-from librispeech_clf.model.wav2vec2 import build_pooled_model
 
 TOLERANCE = 1e-5
 KNOWN_LAYERS = {

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from librispeech_clf.model.configuration import Wav2Vec2Configuration
+from librispeech_clf.model.architecture import Wav2Vec2Configuration
+from librispeech_clf.model.graph import pool
 from librispeech_clf.model.parts import Keras3Parts, load_keras_2_parts
-from librispeech_clf.model.wav2vec2 import pool
 
 MASK = np.array([[1] * 7, [1] * 4 + [0] * 3], np.float32)
 

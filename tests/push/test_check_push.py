@@ -66,9 +66,9 @@ def test_no_manifest_fails(tmp_path, capsys):
 
 
 def test_bundle_sees_nothing_of_the_project(project, capsys):
-    (project / "leap_binder.py").write_text("import librispeech_clf.part, librispeech_clf.vocabulary\n")
+    (project / "leap_binder.py").write_text("import librispeech_clf.part, librispeech_clf.text.vocabulary\n")
     assert check_push.main(["--root", str(project)]) == 1
-    assert "No module named 'librispeech_clf.vocabulary'" in capsys.readouterr().err
+    assert "No module named 'librispeech_clf.text.vocabulary'" in capsys.readouterr().err
 
 
 def test_large_bundle_is_warned_of(tmp_path):

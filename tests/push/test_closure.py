@@ -5,7 +5,7 @@ import pytest
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.push.closure import compute_closure
 
-LOCAL_WING = ("evaluation", "report", "push", "corpus/synthesis")
+LOCAL_WING = ("model", "synthesis", "evaluation", "analysis", "report", "push", "commands")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.model.lengths import count_frames
+from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.push import check_push, engine_rehearsal
 from librispeech_clf.push.engine_rehearsal import (
     MIXED_SAMPLES,

@@ -114,7 +114,7 @@ def make_audio(duration_s: float = 1.0, frequency_hz: float = 440.0, amplitude: 
 
 
 def make_analysis(results: pd.DataFrame) -> dict:
-    """Make hand-written analysis sections in the shapes of `librispeech_clf.evaluation`."""
+    """Make hand-written analysis sections in the shapes of `librispeech_clf.analysis`."""
     ids = tuple(results["utterance_id"])
     generator = np.random.default_rng(1)
     weak = tuple(results.loc[results["record_speaker_id"] == "103", "utterance_id"])

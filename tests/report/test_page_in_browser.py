@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.evaluation import intervals
+from librispeech_clf.analysis import intervals
 from librispeech_clf.report.page import write_page
 
 pytestmark = pytest.mark.browser
@@ -294,7 +294,9 @@ def test_robustness_compares_with_the_simulated_utterances_own_recordings(browse
 
 
 def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
-    from librispeech_clf.evaluation import clusters, comparison, dashboards, latent_maps, robustness
+    from librispeech_clf.analysis import associations as dashboards
+    from librispeech_clf.analysis import clusters, comparison, robustness
+    from librispeech_clf.analysis import latent_space as latent_maps
 
     other = results.assign(word_insertions=results["word_insertions"] + results["word_hits"] % 2)
     table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)

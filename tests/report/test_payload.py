@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.alignment import align_words
 from librispeech_clf.report import payload as payloads
+from librispeech_clf.text.alignment import align_words
 
 
 @dataclass(frozen=True)

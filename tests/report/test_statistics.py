@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from librispeech_clf.evaluation.jackknife import interval_of_ratio
+from librispeech_clf.analysis.jackknife import interval_of_ratio
 from librispeech_clf.report.page import TEMPLATE
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.vocabulary import BLANK, encode
+from librispeech_clf.text.vocabulary import BLANK, encode
 
 SAMPLING_RATE = 16000
 

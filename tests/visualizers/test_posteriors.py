@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from librispeech_clf.text.vocabulary import BLANK, LETTERS
 from librispeech_clf.visualizers import draw_letter_posteriors
 from librispeech_clf.visualizers.posteriors import (
     BOTTOM,
@@ -14,7 +15,6 @@ from librispeech_clf.visualizers.posteriors import (
     magnify,
     time_labels,
 )
-from librispeech_clf.vocabulary import BLANK, LETTERS
 
 
 def test_rows_are_blank_separator_and_alphabet() -> None:

@@ -4,7 +4,7 @@ const FEWEST_SPEAKERS = 5;
 const STRETCH = 1.5;
 const LARGEST = 100;
 const NO_ERROR = 3.6888794541139363;
-// 97.5 % quantiles of Student's t, by degrees of freedom, as in evaluation/jackknife.py.
+// 97.5 % quantiles of Student's t, by degrees of freedom, as in analysis/jackknife.py.
 const FREEDOM = [...Array.from({ length: 30 }, (_, index) => index + 1), 40, 60, 120, Infinity];
 const QUANTILES = [
   12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157,
@@ -66,7 +66,7 @@ function estimateRatio(rows, metric, speakerOf) {
   return { estimate: divide(sum(numerators), sum(denominators), units), low, high, unit, units, count: sums.count };
 }
 
-// The arithmetic of evaluation/jackknife.py: sources and reasons are told there.
+// The arithmetic of analysis/jackknife.py: sources and reasons are told there.
 function findInterval(allNumerators, allDenominators, scale) {
   const numerators = allNumerators.filter((_, index) => allDenominators[index] > 0);
   const denominators = allDenominators.filter((denominator) => denominator > 0);

@@ -1,0 +1,1 @@
+"""What results tell: tables in, tables out."""

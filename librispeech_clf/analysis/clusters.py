@@ -1,0 +1,453 @@
+"""Weak clusters: groups in the latent space with a higher word error rate, and the metadata that name them.
+
+In: the results table. Out: a `Clustering`. k-means sees the latent vectors only, never errors, so a
+cluster's error rate is a fair test of it. Whether it is worse than all other utterances is tested with
+speakers as units (`significance.compare_rates`), one-sided, corrected by Holm's procedure: in data without
+a weakness the chance that any cluster is flagged is about `ALPHA`.
+
+Sources: Rousseeuw, "Silhouettes", J. of Computational and Applied Mathematics 20, 1987; Cliff, "Dominance
+statistics", Psychological Bulletin 114, 1993; the bound of a negligible effect, 0.147, Romano et al., 2006;
+Mann & Whitney 1947; Fisher's exact test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.analysis.intervals import FEWEST_SPEAKERS, ErrorRate, corpus_error_rate, find_blocks
+from librispeech_clf.analysis.latent_space import reduce_vectors
+from librispeech_clf.analysis.results_table import (
+    count_errors,
+    find_scored,
+    list_metadata,
+    list_speakers,
+    physical_unit,
+    read_categories,
+    read_numbers,
+    read_vectors,
+    readable_name,
+)
+from librispeech_clf.analysis.significance import compare_rates, correct_holm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALPHA = 0.01
+METADATA_ALPHA = 0.01
+NEGLIGIBLE_EFFECT = 0.147
+SMALLEST_CLUSTER = 8
+SMALLEST_SHARE = 0.02
+MOST_CLUSTERS = 10
+SPEAKERS_PER_CLUSTER = 6
+FEWEST_EFFECTIVE_BLOCKS = 2.0
+NAMED_IN_SENTENCE = 4
+ALIKE = 0.9
+_SILHOUETTE_SAMPLE = 2000
+_COMPONENTS = 20
+
+
+@dataclass(frozen=True)
+class MetadataCorrelation:
+    """A metadata column (or one value of it) that sets a cluster apart.
+
+    Attributes:
+        column: the column of the results table.
+        name: its name in words.
+        kind: "numeric" or "categorical".
+        direction: "higher" or "lower" for numbers, "more" for categories.
+        value: the category, None for numbers.
+        effect: Cliff's delta in [-1, 1]: the chance that a value inside is above one outside, minus the
+            reverse; for a category, the share inside minus the share outside.
+        inside: median inside, or share of the category inside, in [0, 1].
+        outside: the same outside.
+        enrichment: share inside / share outside, None for numbers or where the share outside is 0.
+        unit: physical unit of the medians, None for a plain number.
+        p_value: Mann-Whitney U test, two-sided, or Fisher's exact test, one-sided.
+        p_corrected: by Holm's procedure over everything tested for the cluster.
+        named: whether the cluster's sentence names it: among the best, and not just another spelling of a
+            better one.
+        phrase: in words: "gender F", "higher spectral centroid".
+    """
+
+    column: str
+    name: str
+    kind: str
+    direction: str
+    value: str | None
+    effect: float
+    inside: float
+    outside: float
+    enrichment: float | None
+    unit: str | None
+    p_value: float
+    p_corrected: float
+    named: bool
+    phrase: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster of the latent space.
+
+    Attributes:
+        number: 0 for the highest word error rate.
+        utterance_ids: its utterances.
+        rate: its corpus word error rate with interval.
+        rest: the same of all other utterances.
+        difference: rate minus rest.
+        speakers: number of known speakers in it.
+        largest_speaker: the speaker with most of its utterances, None if unknown.
+        largest_speaker_share: that speaker's share of its utterances, in [0, 1].
+        p_value: one-sided, that the cluster is not worse than the rest; None where not tested.
+        p_corrected: by Holm's procedure over the clusters tested.
+        flagged: worse than the rest at `Clustering.alpha`.
+        untested: why it was not tested, None if it was.
+        metadata: what sets it apart, best first; looked for in flagged clusters only.
+        sentence: the finding in words.
+    """
+
+    number: int
+    utterance_ids: tuple[str, ...]
+    rate: ErrorRate
+    rest: ErrorRate
+    difference: float | None
+    speakers: int
+    largest_speaker: str | None
+    largest_speaker_share: float
+    p_value: float | None
+    p_corrected: float | None
+    flagged: bool
+    untested: str | None
+    metadata: tuple[MetadataCorrelation, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """The clusters of a results table.
+
+    Attributes:
+        clusters: highest word error rate first.
+        criterion: how the number of clusters was chosen, in words.
+        silhouettes: mean silhouette by number of clusters tried, in [-1, 1].
+        alpha: chance of flagging anything when no cluster is worse.
+        tested_by: "speakers" or "utterances": what the test takes as independent.
+        smallest: fewest utterances of a cluster that is tested.
+        utterances: utterances clustered.
+        left_out: utterances without a latent vector or without metrics.
+        note: why there are no clusters or no speakers to test by, None otherwise.
+    """
+
+    clusters: tuple[Cluster, ...]
+    criterion: str
+    silhouettes: dict[int, float]
+    alpha: float
+    tested_by: str
+    smallest: int
+    utterances: int
+    left_out: int
+    note: str | None
+
+
+def find_clusters(results: pd.DataFrame, *, seed: int = 0, alpha: float = ALPHA) -> Clustering:
+    """Cluster the latent space and flag the clusters with a higher word error rate.
+
+    Args:
+        results: the results table with the column `latent`.
+        seed: of PCA, k-means and silhouettes.
+        alpha: family-wise error rate of flagging, in (0, 1).
+
+    Returns:
+        The clusters, highest word error rate first. Flagged ones carry the metadata that set them apart.
+    """
+    scored = find_scored(results)
+    vectors, rows = read_vectors(scored, "latent")
+    clustered = scored.iloc[rows].reset_index(drop=True)
+    smallest = max(SMALLEST_CLUSTER, int(np.ceil(SMALLEST_SHARE * len(rows))))
+    blocks = find_blocks(clustered)
+    labels, silhouettes, note = choose_clusters(
+        vectors, speakers=blocks.speakers, smallest=smallest, seed=seed
+    )
+    tested = _test_clusters(clustered, labels, smallest=smallest, alpha=alpha, seed=seed)
+    return Clustering(
+        clusters=tuple(replace(cluster, number=number) for number, cluster in enumerate(tested)),
+        criterion=_describe_criterion(smallest),
+        silhouettes=silhouettes,
+        alpha=alpha,
+        tested_by="speakers" if blocks.resampled == "speakers" else "utterances",
+        smallest=smallest,
+        utterances=len(rows),
+        left_out=len(results) - len(rows),
+        note=note or blocks.note,
+    )
+
+
+def _describe_criterion(smallest: int) -> str:
+    return (
+        "k-means on the standardised latent space reduced by PCA; the number of clusters with the highest "
+        f"mean silhouette, up to {MOST_CLUSTERS} and to one per {SPEAKERS_PER_CLUSTER} speakers (three with "
+        f"few speakers); clusters below {smallest} utterances are not tested"
+    )
+
+
+def choose_clusters(
+    vectors: np.ndarray, *, speakers: int, smallest: int, seed: int = 0
+) -> tuple[np.ndarray, dict[int, float], str | None]:
+    """Group latent vectors by k-means, the number of groups chosen by the mean silhouette.
+
+    Args:
+        vectors: float64 (K, D).
+        speakers: number of known speakers; limits the number of groups if at least 5 are known.
+        smallest: fewest members of a group that counts.
+        seed: of PCA, k-means and silhouettes.
+
+    Returns:
+        int (K,) group of each vector; the mean silhouette by number of groups tried; why there is a single
+        group, None otherwise.
+    """
+    alone = np.zeros(len(vectors), dtype=int)
+    if len(vectors) < 2 * smallest:
+        return alone, {}, f"{len(vectors)} utterances are too few for two clusters of {smallest}"
+    reduced, _ = reduce_vectors(vectors, seed=seed, most_components=_COMPONENTS, variance_kept=0.9)
+    if reduced.shape[1] == 0:
+        return alone, {}, "all latent vectors are alike"
+    limit = min(MOST_CLUSTERS, len(vectors) // smallest, len(np.unique(reduced, axis=0)) - 1)
+    if speakers >= FEWEST_SPEAKERS:
+        limit = min(limit, max(3, speakers // SPEAKERS_PER_CLUSTER))
+    tried = {count: _group(reduced, count, seed) for count in range(2, limit + 1)}
+    usable = {count: labels for count, labels in tried.items() if _has_clusters(labels, smallest)}
+    silhouettes = {count: _score(reduced, labels, seed) for count, labels in usable.items()}
+    if not silhouettes:
+        return alone, {}, f"no grouping has two clusters of at least {smallest} utterances"
+    best = max(silhouettes, key=lambda count: silhouettes[count])
+    return usable[best], silhouettes, None
+
+
+def _group(reduced: np.ndarray, count: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # on some thousand points threads cost more than they save
+        return KMeans(n_clusters=count, n_init=4, random_state=seed).fit_predict(reduced)
+
+
+def _has_clusters(labels: np.ndarray, smallest: int) -> bool:
+    sizes = np.bincount(labels)
+    return bool((sizes >= smallest).sum() >= 2 and sizes[sizes >= smallest].sum() >= 0.9 * len(labels))
+
+
+def _score(reduced: np.ndarray, labels: np.ndarray, seed: int) -> float:
+    from sklearn.metrics import silhouette_score
+    from threadpoolctl import threadpool_limits
+
+    sample = min(len(reduced), _SILHOUETTE_SAMPLE)
+    with threadpool_limits(limits=1):
+        return float(silhouette_score(reduced, labels, sample_size=sample, random_state=seed))
+
+
+def _test_clusters(
+    clustered: pd.DataFrame, labels: np.ndarray, *, smallest: int, alpha: float, seed: int
+) -> list[Cluster]:
+    """Rate and test each cluster, correct for the number tested, describe those flagged; worst first."""
+    groups = [labels == label for label in np.unique(labels)]
+    tests = [_test_cluster(clustered, inside, smallest) for inside in groups]
+    corrected = correct_holm([p for p, _ in tests])
+    clusters = []
+    for inside, (p_value, untested), p_corrected in zip(groups, tests, corrected, strict=True):
+        flagged = p_corrected is not None and p_corrected < alpha
+        cluster = _rate_cluster(clustered, inside, seed)
+        cluster = replace(
+            cluster, p_value=p_value, p_corrected=p_corrected, flagged=flagged, untested=untested
+        )
+        metadata = correlate_metadata(clustered, inside) if flagged else ()
+        clusters.append(replace(cluster, metadata=metadata, sentence=_write_sentence(cluster, metadata)))
+    return sorted(clusters, key=lambda cluster: -(cluster.rate.rate or 0.0))
+
+
+def _test_cluster(
+    clustered: pd.DataFrame, inside: np.ndarray, smallest: int
+) -> tuple[float | None, str | None]:
+    """Return the one-sided p-value of a cluster, or None and why it cannot be tested."""
+    if inside.all():
+        return None, "all utterances are in one cluster"
+    if inside.sum() < smallest:
+        return None, f"{inside.sum()} utterances, fewer than {smallest}"
+    errors, units = count_errors(clustered)
+    blocks = find_blocks(clustered)
+    tested = compare_rates(errors, units, inside, blocks.index)
+    if tested is None:
+        return None, "no reference words to compare"
+    if tested.effective_blocks < FEWEST_EFFECTIVE_BLOCKS:
+        return (
+            None,
+            f"nearly all of one of the {blocks.resampled}: a voice of its own, not a weakness of many",
+        )
+    return tested.p_greater, None
+
+
+def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, seed: int) -> Cluster:
+    rate = corpus_error_rate(clustered[inside])
+    rest = corpus_error_rate(clustered[~inside])
+    counted = Counter(speaker for speaker in list_speakers(clustered[inside]) if speaker is not None)
+    largest, most = counted.most_common(1)[0] if counted else (None, 0)
+    return Cluster(
+        number=0,
+        utterance_ids=tuple(str(name) for name in clustered["utterance_id"][inside]),
+        rate=rate,
+        rest=rest,
+        difference=None if rate.rate is None or rest.rate is None else rate.rate - rest.rate,
+        speakers=len(counted),
+        largest_speaker=largest,
+        largest_speaker_share=most / int(inside.sum()) if inside.any() else 0.0,
+        p_value=None,
+        p_corrected=None,
+        flagged=False,
+        untested=None,
+        metadata=(),
+        sentence="",
+    )
+
+
+def _write_sentence(cluster: Cluster, metadata: tuple[MetadataCorrelation, ...]) -> str:
+    against = f" against {cluster.rest.rate:.2f}" if cluster.rest.rate is not None else ""
+    count = cluster.rate.utterances
+    sizes = f"{count} utterance{'s' * (count != 1)}"
+    named = ", ".join(item.phrase for item in metadata if item.named)
+    finding = f"word error rate {cluster.rate.rate or 0:.2f}{against}, {sizes}"
+    if cluster.flagged:
+        return f"{finding}: {named or 'no metadata sets it apart'}"
+    return finding
+
+
+def correlate_metadata(results: pd.DataFrame, inside: np.ndarray) -> tuple[MetadataCorrelation, ...]:
+    """Find the metadata that set some utterances apart from the others.
+
+    Numbers are compared by Mann-Whitney's U and Cliff's delta, categories by Fisher's exact test of each
+    value that is more frequent inside. p-values describe the utterances at hand: they take utterances as
+    independent, so a speaker's own traits count once per utterance.
+
+    Args:
+        results: the rows, with metadata columns or without.
+        inside: bool (N,), the utterances to set apart.
+
+    Returns:
+        What is significant at 1 % after Holm's correction over everything tested and not negligible (|Cliff's
+        delta| at least 0.147), largest effect first.
+    """
+    found = [item for column in list_metadata(results) for item in _correlate(results[column], inside)]
+    corrected = correct_holm([item.p_value for item in found])
+    kept = [
+        replace(item, p_corrected=p)
+        for item, p in zip(found, corrected, strict=True)
+        if p is not None and p < METADATA_ALPHA and abs(item.effect) >= NEGLIGIBLE_EFFECT
+    ]
+    kept.sort(key=lambda item: (-abs(item.effect), item.p_corrected, item.column))
+    return _choose_named(results, kept)
+
+
+def _correlate(column: pd.Series, inside: np.ndarray) -> list[MetadataCorrelation]:
+    numbers = read_numbers(column)
+    if numbers is not None:
+        return _correlate_numbers(str(column.name), numbers, inside)
+    categories = read_categories(column)
+    return [] if categories is None else _correlate_categories(str(column.name), categories, inside)
+
+
+def _correlate_numbers(column: str, numbers: np.ndarray, inside: np.ndarray) -> list[MetadataCorrelation]:
+    from scipy.stats import mannwhitneyu
+
+    present = np.isfinite(numbers)
+    within, without = numbers[present & inside], numbers[present & ~inside]
+    if min(len(within), len(without)) == 0 or np.ptp(numbers[present]) == 0:
+        return []
+    test = mannwhitneyu(within, without, alternative="two-sided", method="asymptotic")
+    effect = float(2 * test.statistic / (len(within) * len(without)) - 1)
+    direction = "higher" if effect > 0 else "lower"
+    return [
+        MetadataCorrelation(
+            column=column,
+            name=readable_name(column),
+            kind="numeric",
+            direction=direction,
+            value=None,
+            effect=effect,
+            inside=float(np.median(within)),
+            outside=float(np.median(without)),
+            enrichment=None,
+            unit=physical_unit(column),
+            p_value=float(test.pvalue),
+            p_corrected=1.0,
+            named=False,
+            phrase=f"{direction} {readable_name(column).removesuffix(' mean').removesuffix(' median')}",
+        )
+    ]
+
+
+def _correlate_categories(column: str, values: np.ndarray, inside: np.ndarray) -> list[MetadataCorrelation]:
+    present = np.array([value is not None for value in values], dtype=bool)
+    within, without = Counter(values[present & inside]), Counter(values[present & ~inside])
+    if len(set(within) | set(without)) < 2 or not within or not without:
+        return []
+    items = [
+        _correlate_category(column, value, within, without)
+        for value in sorted(within)
+        if within[value] >= 3 and within[value] / within.total() > without[value] / without.total()
+    ]
+    return items
+
+
+def _correlate_category(column: str, value: str, within: Counter, without: Counter) -> MetadataCorrelation:
+    from scipy.stats import fisher_exact
+
+    table = [
+        [within[value], within.total() - within[value]],
+        [without[value], without.total() - without[value]],
+    ]
+    share, share_outside = within[value] / within.total(), without[value] / without.total()
+    return MetadataCorrelation(
+        column=column,
+        name=readable_name(column),
+        kind="categorical",
+        direction="more",
+        value=value,
+        effect=share - share_outside,
+        inside=share,
+        outside=share_outside,
+        enrichment=share / share_outside if share_outside else None,
+        unit=None,
+        p_value=float(fisher_exact(table, alternative="greater").pvalue),
+        p_corrected=1.0,
+        named=False,
+        phrase=f"{readable_name(column)} {value}",
+    )
+
+
+def _choose_named(results: pd.DataFrame, kept: list[MetadataCorrelation]) -> tuple[MetadataCorrelation, ...]:
+    """Mark the best few that are not another spelling of a better one (|rank correlation| at most 0.9)."""
+    named: list[np.ndarray] = []
+    marked = []
+    for item in kept:
+        values = _rank(results[item.column], item.value)
+        fresh = len(named) < NAMED_IN_SENTENCE and not any(_are_alike(values, other) for other in named)
+        if fresh:
+            named.append(values)
+        marked.append(replace(item, named=fresh))
+    return tuple(marked)
+
+
+def _rank(column: pd.Series, value: str | None) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    numbers = read_numbers(column) if value is None else None
+    if numbers is None:
+        categories = read_categories(column)
+        return np.array([float(category == value) for category in ([] if categories is None else categories)])
+    return rankdata(np.where(np.isfinite(numbers), numbers, np.nanmedian(numbers)))
+
+
+def _are_alike(values: np.ndarray, other: np.ndarray) -> bool:
+    return abs(float(np.corrcoef(values, other)[0, 1])) > ALIKE

@@ -1,0 +1,181 @@
+"""Analyse a results table: error rates, weak clusters, maps, dashboards, comparison, robustness.
+
+In: the results table. Out: `Analysis` for terminal and page, and a dictionary for summary.json, which holds
+no time stamps, so that the same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.analysis.results_table import count_errors, find_scored, is_null
+from librispeech_clf.text.plain_text import escape_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from librispeech_clf.analysis.clusters import Clustering
+    from librispeech_clf.analysis.comparison import Comparison
+    from librispeech_clf.analysis.robustness import Curve
+
+WORST = 10
+SIGNIFICANT_DIGITS = 10
+"""Of floats that statistics libraries computed; error rates are written exactly."""
+
+
+@dataclass(frozen=True)
+class Worst:
+    """An utterance with many word errors.
+
+    Attributes:
+        utterance_id: which.
+        errors: its word errors.
+        words: its reference words.
+        reference: its transcript.
+        hypothesis: what the model says.
+    """
+
+    utterance_id: str
+    errors: int
+    words: int
+    reference: str
+    hypothesis: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that terminal, summary and page show of a run.
+
+    Attributes:
+        rates: see `intervals.summarize`.
+        worst: highest word error rate first.
+        failures: utterance id -> reason; simulated ones with their conditions.
+        clusters: of the latent space.
+        latent_maps: space -> map.
+        dashboards: metrics against metadata.
+        robustness: word error rate by severity.
+        comparison: against another run, if there is one.
+        other_latent_maps: of the other run.
+    """
+
+    rates: dict[str, Any]
+    worst: tuple[Worst, ...]
+    failures: dict[str, str]
+    clusters: Clustering
+    latent_maps: dict[str, Any]
+    dashboards: tuple[Any, ...]
+    robustness: tuple[Curve, ...]
+    comparison: Comparison | None
+    other_latent_maps: dict[str, Any] | None
+
+
+def analyse(
+    results: pd.DataFrame,
+    *,
+    other: pd.DataFrame | None = None,
+    names: tuple[str, str] = ("old run", "this run"),
+    refused: Mapping[str, str] | None = None,
+) -> Analysis:
+    """Analyse a results table.
+
+    Args:
+        results: the rows, simulated ones among them.
+        other: results of another, older run over the same utterances.
+        names: of the other run and of this one.
+        refused: reasons of simulations that could not be run, by name.
+
+    Raises:
+        ValueError: the other run cannot be compared.
+    """
+    from librispeech_clf.analysis.associations import make_dashboards
+    from librispeech_clf.analysis.clusters import find_clusters
+    from librispeech_clf.analysis.comparison import compare_runs
+    from librispeech_clf.analysis.intervals import summarize
+    from librispeech_clf.analysis.latent_space import make_latent_maps
+    from librispeech_clf.analysis.robustness import measure_robustness
+
+    recordings = select_recordings(results)
+    second = None if other is None else select_recordings(other)
+    return Analysis(
+        rates=summarize(recordings),
+        worst=find_worst(recordings),
+        failures={**list_failures(results), **(refused or {})},
+        clusters=find_clusters(recordings),
+        latent_maps=make_latent_maps(recordings),
+        dashboards=make_dashboards(recordings),
+        robustness=measure_robustness(results),
+        comparison=None if second is None else compare_runs(second, recordings, names=names),
+        other_latent_maps=None if second is None else make_latent_maps(second),
+    )
+
+
+def select_recordings(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are no simulation."""
+    if "simulation" not in results.columns:
+        return results
+    return results[results["simulation"].isna()].reset_index(drop=True)
+
+
+def find_worst(recordings: pd.DataFrame, *, count: int = WORST) -> tuple[Worst, ...]:
+    """Return the utterances with the highest word error rate; of equal ones those with more errors first."""
+    scored = find_scored(recordings)
+    errors, words = (values.astype(int).tolist() for values in count_errors(scored))
+    texts = [scored.get(name, ()) for name in ("utterance_id", "reference", "hypothesis")]
+    rows = zip(errors, words, *texts, strict=True)
+    worst = [Worst(name, error, word, *pair) for error, word, name, *pair in rows if error]
+    worst.sort(key=lambda item: (-item.errors / max(item.words, 1), -item.errors, item.utterance_id))
+    return tuple(worst[:count])
+
+
+def list_failures(results: pd.DataFrame) -> dict[str, str]:
+    """Return the reason of each failed row by utterance id, with the conditions where they were simulated."""
+    failures = {}
+    for row in results[results["error"].notna()].itertuples():
+        simulated = "" if is_null(row.simulation) else f" ({row.simulation}, {row.severity:g})"
+        failures[f"{row.utterance_id}{simulated}"] = row.error
+    return failures
+
+
+def summarise(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what summary.json holds.
+
+    Args:
+        analysis: of the run.
+        run: what was evaluated, as name and value.
+    """
+    statistics = {
+        "clusters": analysis.clusters,
+        "robustness": analysis.robustness,
+        "comparison": analysis.comparison,
+    }
+    return {
+        "run": dict(run),
+        **analysis.rates,
+        "worst": make_plain(analysis.worst),
+        "failures": analysis.failures,
+        **{name: make_plain(value) for name, value in statistics.items()},
+    }
+
+
+def make_plain(value: Any) -> Any:
+    """Convert records to what JSON knows; floats to 10 significant digits, not finite ones to None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: make_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): make_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [make_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
+    return value
+
+
+def render_json(summary: Mapping[str, Any]) -> str:
+    """Write a summary with sorted keys."""
+    text = json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return escape_json(text) + "\n"

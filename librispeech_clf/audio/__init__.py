@@ -1,0 +1,1 @@
+"""Recordings: reading, containers, acoustics and simulations."""

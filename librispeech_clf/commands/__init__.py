@@ -1,0 +1,1 @@
+"""The commands of pyproject.toml, one module each."""

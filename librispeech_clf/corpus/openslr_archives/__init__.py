@@ -1,0 +1,1 @@
+"""LibriSpeech's archives on OpenSLR: downloaded, verified and unpacked."""

@@ -1,0 +1,1 @@
+"""Between frames of logits and text: frame arithmetic, decoding and the loss."""

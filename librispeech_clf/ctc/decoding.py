@@ -1,0 +1,307 @@
+"""CTC decoding: logits in, text, letter and word times, confidence out.
+
+Logits are (T, V) of any float type; one leading axis of 1 is dropped. The model forces the frames of the
+padding to the blank (blank +1e4, all others -1e4); `valid_frames` finds them and everything here leaves them
+out. A frame that holds NaN is no padding: it says nothing, so it counts as a valid frame without a letter, and
+whatever depends on its probabilities is NaN. T frames, V vocabulary.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
+
+# Half of the model's forced value (1e4): no logit of a real frame comes near it, and float16 holds it.
+_FORCED_THRESHOLD = 5e3
+
+
+@dataclass(frozen=True)
+class LetterTiming:
+    """A letter of the greedy path.
+
+    Attributes:
+        text: the letter; `|` separates words.
+        start_s: start of its first frame, s.
+        end_s: end of its last frame, s.
+        confidence: geometric mean of its probability over its frames, [0, 1].
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class WordTiming:
+    """A word of the greedy path.
+
+    Attributes:
+        text: the word.
+        start_s: start of its first letter, s. CTC letters are short peaks, so a word's span is a lower bound.
+        end_s: end of its last letter, s.
+        confidence: geometric mean of its letters' confidences, [0, 1].
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A result of the beam search.
+
+    Attributes:
+        labels: label ids, collapsed, without blanks.
+        log_probability: natural logarithm of the summed probability of all its paths that the beam kept.
+    """
+
+    labels: tuple[int, ...]
+    log_probability: float
+
+    @property
+    def text(self) -> str:
+        """The hypothesis as text."""
+        return spell(self.labels)
+
+
+def spell(labels: Iterable[int]) -> str:
+    """Spell collapsed label ids: specials left out, `|` as space, runs of spaces folded, ends trimmed."""
+    letters = "".join(LETTERS[label] for label in labels if label not in SPECIALS)
+    return " ".join(letters.replace(LETTERS[WORD_SEPARATOR], " ").split())
+
+
+def drop_batch_axis(array: np.ndarray, *, dimensions: int) -> np.ndarray:
+    """Drop a leading axis of length 1 from an array that should have `dimensions` axes.
+
+    Args:
+        array: (...) or (1, ...).
+        dimensions: the number of axes to have afterwards.
+
+    Returns:
+        The array with `dimensions` axes.
+
+    Raises:
+        ValueError: the array has another shape.
+    """
+    array = np.asarray(array)
+    if array.ndim == dimensions + 1 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != dimensions:
+        raise ValueError(
+            f"one utterance has {dimensions} axes, or one more of length 1; received shape {array.shape}. "
+            "Pass the utterances of a batch one by one."
+        )
+    return array
+
+
+def valid_frames(logits: np.ndarray) -> int:
+    """Count the frames up to the last one that the model did not force to the blank.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+
+    Returns:
+        Number of frames in [0, T]; 0 if all frames are forced or there are none. Frames with NaN are not
+        forced.
+    """
+    logits = drop_batch_axis(logits, dimensions=2)
+    letters = np.delete(logits, BLANK, axis=1)
+    forced = (logits[:, BLANK] >= _FORCED_THRESHOLD) & (letters <= -_FORCED_THRESHOLD).all(axis=1)
+    free = ~forced
+    return int(np.flatnonzero(free)[-1]) + 1 if free.any() else 0
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Take the natural logarithm of the softmax over the valid frames.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+
+    Returns:
+        float32 (valid frames, V), values <= 0; NaN throughout a frame that holds NaN or plus infinity.
+    """
+    logits = drop_batch_axis(logits, dimensions=2)
+    valid = logits[: valid_frames(logits)].astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        shifted = valid - valid.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def greedy_text(logits: np.ndarray) -> str:
+    """Text of the most probable path: repeats collapsed, blanks and specials dropped.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+
+    Returns:
+        The text; empty for zero frames and where the blank wins in every frame.
+    """
+    return spell(label for label, _, _ in _runs(_greedy_path(logits)))
+
+
+def greedy_confidence(logits: np.ndarray) -> float:
+    """Log-probability of the greedy path per emitted letter.
+
+    The natural logarithm of the path's probability over the valid frames (blanks included), divided by the
+    number of letters it emits, `|` included. Where it emits none, the whole sum is returned (a divisor of 1);
+    without a valid frame that is 0, the logarithm of the empty product.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+
+    Returns:
+        A number <= 0; 0 is certain; NaN where a valid frame holds NaN.
+    """
+    frames = log_probabilities(logits)
+    path = _greedy_path(logits)
+    emitted = sum(label not in SPECIALS for label, _, _ in _runs(path))
+    return float(np.take_along_axis(frames, path[:, None], axis=1).sum() / max(emitted, 1))
+
+
+def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[LetterTiming, ...]:
+    """Letters of the greedy path with times and confidences, word separators included.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+        frame_duration_s: time from frame to frame, s (wav2vec 2.0: 320 samples at 16 kHz, 0.02 s).
+
+    Returns:
+        The letters in order; none for zero frames and where the blank wins in every frame.
+    """
+    frames = log_probabilities(logits)
+    return tuple(
+        LetterTiming(
+            text=LETTERS[label],
+            start_s=start * frame_duration_s,
+            end_s=stop * frame_duration_s,
+            confidence=float(np.exp(frames[start:stop, label].mean())),
+        )
+        for label, start, stop in _runs(_greedy_path(logits))
+        if label not in SPECIALS
+    )
+
+
+def greedy_words(logits: np.ndarray, *, frame_duration_s: float) -> tuple[WordTiming, ...]:
+    """Words of the greedy path with times and confidences; their texts joined by spaces are `greedy_text`.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+        frame_duration_s: time from frame to frame, s.
+
+    Returns:
+        The words in order; none for zero frames and where the blank wins in every frame.
+    """
+    words: list[WordTiming] = []
+    letters: list[LetterTiming] = []
+    separator = LETTERS[WORD_SEPARATOR]
+    for letter in (*greedy_letters(logits, frame_duration_s=frame_duration_s), None):
+        if letter is not None and letter.text != separator:
+            letters.append(letter)
+        elif letters:
+            words.append(_join_letters(letters))
+            letters = []
+    return tuple(words)
+
+
+def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:
+    """CTC prefix beam search without a language model.
+
+    Every prefix keeps two log-probabilities, of its paths that end in a blank and of those that end in its
+    last letter; after every frame the `beam_width` most probable prefixes stay. With a beam wide enough to
+    hold all prefixes the result is exact. Source: A. Hannun et al., "First-Pass Large Vocabulary Continuous
+    Speech Recognition using Bi-Directional Recurrent DNNs", 2014, algorithm 1, without the language model.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+        beam_width: prefixes to keep after each frame, at least 1.
+
+    Returns:
+        At most `beam_width` hypotheses, most probable first; for zero frames the empty one, of
+        log-probability 0. Frames that hold NaN are passed over.
+
+    Raises:
+        ValueError: `beam_width` is below 1.
+    """
+    if beam_width < 1:
+        raise ValueError(f"beam_width must be at least 1; received {beam_width}.")
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
+    frames = log_probabilities(logits).astype(np.float64)
+    for frame in frames[~np.isnan(frames).any(axis=1)]:
+        beam = dict(sorted(_extend(beam, frame).items(), key=_total, reverse=True)[:beam_width])
+    return [Hypothesis(prefix, float(np.logaddexp(*ends))) for prefix, ends in beam.items()]
+
+
+def beam_search_text(logits: np.ndarray, *, beam_width: int) -> str:
+    """Text of the most probable hypothesis of `beam_search`.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+        beam_width: prefixes to keep after each frame, at least 1.
+
+    Returns:
+        The text.
+    """
+    return beam_search(logits, beam_width=beam_width)[0].text
+
+
+def _greedy_path(logits: np.ndarray) -> np.ndarray:
+    """Return the most probable label of each valid frame, int (valid frames,); the blank where one is NaN."""
+    logits = drop_batch_axis(logits, dimensions=2)
+    valid = logits[: valid_frames(logits)]
+    return np.where(np.isnan(valid).any(axis=1), BLANK, valid.argmax(axis=1))
+
+
+def _runs(path: np.ndarray) -> list[tuple[int, int, int]]:
+    """Find runs of equal labels as (label, first frame, frame after the last)."""
+    starts = np.flatnonzero(np.diff(path, prepend=-1))
+    stops = np.append(starts[1:], len(path))
+    return [(int(path[start]), int(start), int(stop)) for start, stop in zip(starts, stops, strict=False)]
+
+
+def _join_letters(letters: list[LetterTiming]) -> WordTiming:
+    return WordTiming(
+        text="".join(letter.text for letter in letters),
+        start_s=letters[0].start_s,
+        end_s=letters[-1].end_s,
+        confidence=float(np.exp(np.mean([np.log(max(letter.confidence, 1e-300)) for letter in letters]))),
+    )
+
+
+def _extend(
+    beam: dict[tuple[int, ...], tuple[float, float]], frame: np.ndarray
+) -> dict[tuple[int, ...], tuple[float, float]]:
+    """Extend every prefix of the beam by one frame of log-probabilities (V,)."""
+    extended: dict[tuple[int, ...], tuple[float, float]] = {}
+
+    def add(prefix: tuple[int, ...], *, blank: float = -np.inf, letter: float = -np.inf) -> None:
+        old_blank, old_letter = extended.get(prefix, (-np.inf, -np.inf))
+        extended[prefix] = (_log_add(old_blank, blank), _log_add(old_letter, letter))
+
+    scores = frame.tolist()
+    for prefix, (blank, letter) in beam.items():
+        both = _log_add(blank, letter)
+        add(prefix, blank=both + scores[BLANK])
+        for label, score in enumerate(scores):
+            if label == BLANK:
+                continue
+            if prefix and label == prefix[-1]:
+                add(prefix, letter=letter + score)
+                add((*prefix, label), letter=blank + score)
+            else:
+                add((*prefix, label), letter=both + score)
+    return extended
+
+
+def _log_add(first: float, second: float) -> float:
+    larger, smaller = (first, second) if first > second else (second, first)
+    return larger if smaller == -np.inf else larger + math.log1p(math.exp(smaller - larger))
+
+
+def _total(item: tuple[tuple[int, ...], tuple[float, float]]) -> float:
+    return _log_add(*item[1])

@@ -1,0 +1,105 @@
+"""Architecture of a wav2vec 2.0 CTC model: the fields of Hugging Face's `Wav2Vec2Config` that shape it."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from librispeech_clf.ctc.frames import count_frames
+
+_FEATURE_NORMS = ("group", "layer")
+
+FORCED_LOGIT = 1e4
+"""Size of the logits at padded frames; fits float16, in which the Tensorleap engine stores tensors."""
+
+
+@dataclass(frozen=True)
+class Wav2Vec2Configuration:
+    """Sizes and switches of the graph, named as in Hugging Face's `Wav2Vec2Config`.
+
+    Attributes:
+        conv_dim: channels of each convolution of the feature encoder.
+        conv_kernel: kernel size of each convolution, in its own input frames (samples for the first).
+        conv_stride: stride of each convolution.
+        conv_bias: whether the convolutions have a bias.
+        feat_extract_norm: "group" (first convolution normalised over time, base models) or "layer" (every convolution
+            normalised over channels, large and XLSR models).
+        hidden_size: width of the transformer.
+        num_hidden_layers: transformer layers.
+        num_attention_heads: heads per layer.
+        intermediate_size: width of the feed-forward layers.
+        num_conv_pos_embeddings: kernel size of the positional convolution, in frames.
+        num_conv_pos_embedding_groups: groups of the positional convolution.
+        do_stable_layer_norm: layer norm before (large models) instead of after (base models) each block.
+        layer_norm_eps: epsilon of every norm.
+        vocab_size: letters, the blank included.
+
+    Raises:
+        ValueError: a field does not fit the others.
+    """
+
+    conv_dim: tuple[int, ...] = (512,) * 7
+    conv_kernel: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)
+    conv_stride: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
+    conv_bias: bool = False
+    feat_extract_norm: str = "group"
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    num_conv_pos_embeddings: int = 128
+    num_conv_pos_embedding_groups: int = 16
+    do_stable_layer_norm: bool = False
+    layer_norm_eps: float = 1e-5
+    vocab_size: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse a value of another kind, and a combination that has no graph."""
+        for field in fields(self):
+            _check_kind(field.name, getattr(self, field.name), field.default)
+        if not len(self.conv_dim) == len(self.conv_kernel) == len(self.conv_stride) > 0:
+            raise ValueError(
+                "conv_dim, conv_kernel and conv_stride must have one entry per convolution. "
+                f"Received: {self.conv_dim}, {self.conv_kernel}, {self.conv_stride}"
+            )
+        if self.feat_extract_norm not in _FEATURE_NORMS:
+            raise ValueError(
+                f"feat_extract_norm must be one of {_FEATURE_NORMS}. Received: {self.feat_extract_norm!r}"
+            )
+        for name in ("num_attention_heads", "num_conv_pos_embedding_groups"):
+            if self.hidden_size % getattr(self, name):
+                raise ValueError(
+                    f"hidden_size must be a multiple of {name}. Received: {self.hidden_size}, {getattr(self, name)}"
+                )
+
+    def count_frames(self, samples: int) -> int:
+        """Return how many frames of logits `samples` samples of audio give."""
+        return count_frames(samples, kernels=self.conv_kernel, strides=self.conv_stride)
+
+
+def _check_kind(name: str, value: Any, example: Any) -> None:
+    """Raise ValueError unless the value is of the example's kind; numbers must be above 0."""
+    if isinstance(example, tuple):
+        fits = isinstance(value, tuple) and all(type(x) is int and x > 0 for x in value)
+        rule = "a list of whole numbers above 0"
+    elif type(example) is int:
+        fits, rule = type(value) is int and value > 0, "a whole number above 0"
+    elif isinstance(example, float):
+        fits, rule = type(value) in (int, float) and value > 0, "a number above 0"
+    else:
+        fits, rule = type(value) is type(example), {bool: "true or false", str: "a text"}[type(example)]
+    if not fits:
+        raise ValueError(f"{name} must be {rule}. Received: {value!r}")
+
+
+BASE = Wav2Vec2Configuration()
+"""facebook/wav2vec2-base-960h (its `config.json`)."""
+
+COMPACT = Wav2Vec2Configuration(
+    conv_dim=(32, 64, 96, 128, 160, 192, 192),
+    hidden_size=256,
+    num_hidden_layers=10,
+    num_attention_heads=4,
+    intermediate_size=1024,
+    num_conv_pos_embeddings=64,
+    do_stable_layer_norm=True,
+)
+"""The bundled model: the base model's front end made narrow, and a small transformer with layer norm first."""

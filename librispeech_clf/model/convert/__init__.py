@@ -1,0 +1,1 @@
+"""Checkpoints of other libraries, converted to this project's model file."""

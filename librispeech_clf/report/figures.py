@@ -1,0 +1,518 @@
+"""Draw the README's images from a finished evaluation and print the figures which the README quotes.
+
+In: `results.parquet` of `poetry run evaluate`, and the corpus for the audio of two utterances. Out: small PNG
+files. Each `draw_*` function writes one image and returns what it shows in a sentence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from librispeech_clf.analysis.results_table import read_categories, read_numbers, read_vectors
+from librispeech_clf.report.payload import describe_column
+from librispeech_clf.text.plain_text import escape_unprintable, print_plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from librispeech_clf.analysis.associations import Bar, Dashboard
+    from librispeech_clf.analysis.clusters import Clustering
+    from librispeech_clf.analysis.latent_space import LatentMap
+    from librispeech_clf.corpus.schema import Utterance
+
+INK, SOFT, LINE, ACCENT, WEAK = "#1b2530", "#56636f", "#dce2e8", "#1f6a8c", "#b02a2a"
+CATEGORY_COLOURS = ("#1f77a4", "#d9822b", "#3b9a5f", "#b5417f", "#7a62c0", "#8a6d3b", "#2aa5a5", "#c2453a")
+RAMP = ("#c4d6e4", "#76b3c8", "#3c86ae", "#46509b", "#39154f")
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a name is one
+}
+DOTS_PER_INCH = 120
+PALETTE_SIZE = 96
+SPECTROGRAM_PALETTE_SIZE = 32
+NEIGHBOURS = 15
+PANEL_COLUMNS = 3
+MAP_COLUMNS = {
+    "latent_by_word_count": "text_word_count",
+    "latent_by_duration": "signal_duration_s",
+    "latent_by_gender": "record_gender",
+}
+DALE_CHALL = "readability_dale_chall_score"
+
+
+def save_image(figure: Figure, path: Path, *, colours: int = PALETTE_SIZE) -> None:
+    """Save a figure as a PNG of few colours, the same bytes for the same figure, and close it.
+
+    Its texts may be foreign: unprintable characters are shown by their code.
+    """
+    from matplotlib import pyplot
+    from matplotlib.text import Text
+    from PIL import Image
+
+    for text in figure.findobj(Text):
+        text.set_text(escape_unprintable(text.get_text(), keep="\n"))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    pyplot.close(figure)
+    image = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, optimize=True)
+
+
+def make_figure(width: float = 6.4, height: float = 4.2, **layout: Any) -> tuple[Figure, Any]:
+    """Make a figure without a window, with axes by `layout` (rows, columns) in inches `width` x `height`."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update(STYLE)
+    return pyplot.subplots(figsize=(width, height), layout="constrained", **layout)
+
+
+def name_column(column: str) -> str:
+    """Name a column in words, with its unit: "duration in s"."""
+    described = describe_column(column)
+    return described["label"] + (f" in {described['unit']}" if described["unit"] else "")
+
+
+def place_points(results: pd.DataFrame, latent_map: LatentMap) -> np.ndarray:
+    """Lay a map's points on the rows of the results table.
+
+    Returns:
+        float64 (N, 2), NaN for utterances which are not on the map.
+    """
+    places = dict(zip(latent_map.utterance_ids, latent_map.points, strict=True))
+    nowhere = (np.nan, np.nan)
+    found = [places.get(str(name), nowhere) for name in results["utterance_id"]]
+    return np.array(found, dtype=float).reshape(-1, 2)
+
+
+def place_vectors(results: pd.DataFrame, space: str, *, seed: int = 0) -> np.ndarray:
+    """Lay the vectors from which a map is made on the rows of the results table.
+
+    Args:
+        results: the results table.
+        space: the column of vectors.
+        seed: of the PCA.
+
+    Returns:
+        float64 (N, C) principal components, NaN for utterances without a vector.
+    """
+    from librispeech_clf.analysis.latent_space import reduce_vectors
+
+    vectors, rows = read_vectors(results, space)
+    reduced, _ = reduce_vectors(vectors, seed=seed)
+    placed = np.full((len(results), reduced.shape[1]), np.nan)
+    placed[rows] = reduced
+    return placed
+
+
+def draw_latent_map(
+    results: pd.DataFrame, latent_map: LatentMap, vectors: np.ndarray, *, column: str, path: Path
+) -> str:
+    """Draw the latent map coloured by one metadata column.
+
+    Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
+
+    Args:
+        results: the results table.
+        latent_map: the map of its latent vectors.
+        vectors: as `place_vectors` returns them.
+        column: a numeric or categorical column.
+        path: the PNG to write.
+
+    Returns:
+        How well neighbours in the latent space agree in that column.
+
+    Raises:
+        ValueError: the column is missing or empty.
+    """
+    if column not in results.columns or not results[column].notna().any():
+        raise ValueError(f"{column}: the results hold no such column; evaluate with its metadata.")
+    points = place_points(results, latent_map)
+    figure, axes = make_figure()
+    numbers = read_numbers(results[column])
+    name = name_column(column)
+    if numbers is not None:
+        _scatter_numbers(figure, axes, points, numbers, name)
+        agreement = measure_numeric_agreement(vectors, numbers)
+    else:
+        categories = np.asarray(read_categories(results[column]), dtype=object)
+        _scatter_categories(axes, points, categories)
+        agreement = measure_category_agreement(vectors, categories)
+    _finish_map(axes, f"Hidden states by {name} ({latent_map.method}, {len(latent_map.points)} utterances)")
+    save_image(figure, path)
+    return f"{name}: {agreement}"
+
+
+def measure_numeric_agreement(vectors: np.ndarray, numbers: np.ndarray) -> str:
+    """Rank-correlate each utterance's number with the mean of its nearest neighbours.
+
+    Args:
+        vectors: float64 (N, C), NaN where unknown.
+        numbers: float64 (N,), NaN where unknown.
+    """
+    from scipy.stats import spearmanr
+
+    known = np.isfinite(vectors).all(axis=1) & np.isfinite(numbers)
+    neighbours = find_neighbours(vectors[known])
+    if neighbours.shape[1] == 0 or np.ptp(numbers[known]) == 0:
+        return "too few different values for a correlation"
+    correlation = spearmanr(numbers[known], numbers[known][neighbours].mean(axis=1)).statistic
+    return f"rank correlation with the mean of the {neighbours.shape[1]} nearest neighbours {correlation:.2f}"
+
+
+def measure_category_agreement(vectors: np.ndarray, categories: np.ndarray) -> str:
+    """Count how many of the nearest neighbours share the utterance's category, against chance.
+
+    Args:
+        vectors: float64 (N, C), NaN where unknown.
+        categories: object (N,), None where unknown.
+    """
+    known = np.isfinite(vectors).all(axis=1) & np.array([value is not None for value in categories])
+    values = categories[known].astype(str)
+    neighbours = find_neighbours(vectors[known])
+    if neighbours.shape[1] == 0:
+        return "too few utterances to compare neighbours"
+    same = (values[neighbours] == values[:, None]).mean()
+    _, counts = np.unique(values, return_counts=True)
+    chance = (counts * (counts - 1)).sum() / (len(values) * (len(values) - 1))
+    return f"{same:.0%} of the {neighbours.shape[1]} nearest neighbours share it, {chance:.0%} by chance"
+
+
+def find_neighbours(points: np.ndarray) -> np.ndarray:
+    """Find each point's nearest other points.
+
+    Args:
+        points: float64 (N, C), finite.
+
+    Returns:
+        int (N, K), K = 15 or as many as there are; K = 0 for fewer than two points.
+    """
+    from scipy.spatial import KDTree
+
+    count = min(NEIGHBOURS, len(points) - 1)
+    if count < 1:
+        return np.zeros((len(points), 0), dtype=int)
+    _, found = KDTree(points).query(points, k=count + 1)
+    others = found != np.arange(len(points))[:, None]
+    others[others.all(axis=1), -1] = False  # a point among more than K equal ones may miss itself
+    return found[others].reshape(len(points), count)
+
+
+def draw_utterance(
+    waveform: np.ndarray, *, sampling_rate: int, utterance_id: str, reference: str, path: Path
+) -> str:
+    """Draw one utterance as waveform and spectrogram.
+
+    Args:
+        waveform: float32 (N,) in [-1, 1].
+        sampling_rate: Hz.
+        utterance_id: for the title.
+        reference: its transcript.
+        path: the PNG to write.
+
+    Returns:
+        Duration, words and letters per second.
+    """
+    from librispeech_clf.report.thumbnails import DECIBEL_SPAN, compute_envelope, compute_spectrogram
+
+    duration_s = len(waveform) / sampling_rate
+    figure, (above, below) = make_figure(height=3.6, nrows=2, sharex=True, height_ratios=[1, 2])
+    envelope = compute_envelope(waveform) / 127 * np.abs(waveform).max()
+    times = np.linspace(0, duration_s, len(envelope))
+    above.fill_between(times, envelope[:, 0], envelope[:, 1], color=ACCENT, linewidth=0.4)
+    above.set(title=f"{utterance_id}, {duration_s:.1f} s", ylabel="amplitude", xlim=(0, duration_s))
+    levels, highest_hz = compute_spectrogram(waveform, sampling_rate=sampling_rate)
+    low, high = np.percentile(levels, DECIBEL_SPAN)
+    extent = (0, duration_s, 0, highest_hz / 1000)
+    below.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap=_make_ramp(), vmin=low, vmax=high)
+    below.set(xlabel="time in s", ylabel="frequency in kHz")
+    save_image(figure, path, colours=SPECTROGRAM_PALETTE_SIZE)
+    words = len(reference.split())
+    rate = len(reference) / max(duration_s, 1e-9)
+    return f"{utterance_id}: {duration_s:.2f} s, {words} words, {rate:.1f} letters per second"
+
+
+def draw_weak_cluster(
+    results: pd.DataFrame, latent_map: LatentMap, clustering: Clustering, *, path: Path
+) -> str:
+    """Draw the worst flagged cluster on the latent map; the worst of all where none is flagged.
+
+    Returns:
+        The cluster's finding in words, with its corrected p-value.
+
+    Raises:
+        ValueError: there is no cluster.
+    """
+    if not clustering.clusters:
+        raise ValueError(f"clusters: none were found ({clustering.note}); evaluate more utterances.")
+    cluster = next((cluster for cluster in clustering.clusters if cluster.flagged), clustering.clusters[0])
+    points = place_points(results, latent_map)
+    inside = results["utterance_id"].isin(cluster.utterance_ids).to_numpy()
+    figure, axes = make_figure()
+    axes.scatter(
+        points[~inside, 0],
+        points[~inside, 1],
+        s=14,
+        color="#a9b4bf",
+        linewidths=0,
+        label=_name_rate("others", cluster.rest),
+    )
+    axes.scatter(
+        points[inside, 0],
+        points[inside, 1],
+        s=18,
+        color=WEAK,
+        linewidths=0,
+        label=_name_rate("cluster", cluster.rate),
+    )
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.02))
+    _finish_map(axes, _wrap(cluster.sentence, 88))
+    save_image(figure, path)
+    tested = cluster.untested or f"corrected p = {cluster.p_corrected:.2g}"
+    verdict = "significantly worse" if cluster.flagged else "not significantly worse"
+    return f"{cluster.sentence} ({verdict}, {tested})"
+
+
+def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
+    """Draw every metric against a numeric column: bins with 95 % intervals with speakers as the unit.
+
+    Args:
+        results: the results table.
+        column: a numeric column.
+        path: the PNG to write.
+
+    Returns:
+        The metrics in the lowest and the highest bin.
+
+    Raises:
+        ValueError: the column is missing, empty or not numeric.
+    """
+    from librispeech_clf.analysis.associations import MEASURES, make_dashboards
+
+    boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
+    if not boards or boards[0].kind != "numeric":
+        raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
+    rows = -(-len(boards) // PANEL_COLUMNS)
+    layout = {"nrows": rows, "ncols": PANEL_COLUMNS, "squeeze": False, "sharex": True}
+    figure, grid = make_figure(width=9.2, height=2 * rows + 0.8, **layout)
+    for axes in grid.flat[len(boards) :]:
+        axes.set_visible(False)
+    for axes, board in zip(grid.flat, boards, strict=False):
+        _draw_bars(axes, board.bars, title=name_measure(board.metric))
+    for axes in grid[-1]:
+        axes.set_xlabel(name_column(column))
+    save_image(figure, path)
+    phrases = [_name_ends(board) for board in boards]
+    return f"{boards[0].bars[0].label} against {boards[0].bars[-1].label}: " + ", ".join(phrases)
+
+
+def name_measure(metric: str) -> str:
+    """Name a metric in words, counts with what they are counted by: "word deletions per reference word"."""
+    from librispeech_clf.analysis.associations import COUNTS
+
+    name = metric.replace("_", " ").replace("ctc", "CTC")
+    return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
+
+
+def _name_ends(board: Dashboard) -> str:
+    ends = ["-" if bar.value is None else f"{bar.value:.3g}" for bar in (board.bars[0], board.bars[-1])]
+    return f"{name_measure(board.metric)} {' to '.join(ends)}"
+
+
+def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
+    """Choose the rows of the longest and the shortest utterance that has a reference, by duration."""
+    column = "signal_duration_s" if "signal_duration_s" in results.columns else "text_word_count"
+    spoken = results[results["reference"].fillna("").str.strip() != ""].reset_index()
+    lengths = read_numbers(spoken[column])
+    if lengths is None:
+        raise ValueError(f"{column}: the results hold no lengths; evaluate with the signal metadata.")
+    return int(spoken["index"][np.nanargmax(lengths)]), int(spoken["index"][np.nanargmin(lengths)])
+
+
+def draw_all(
+    results: pd.DataFrame, folder: Path, *, find_utterance: Any, sampling_rate: int, seed: int = 0
+) -> list[str]:
+    """Draw every image of the README.
+
+    Args:
+        results: the results table.
+        folder: where the PNG files go.
+        find_utterance: gives the corpus record for a split's name and an utterance id.
+        sampling_rate: Hz.
+        seed: of map and clusters.
+
+    Returns:
+        One line per image: its name and what it shows.
+    """
+    from librispeech_clf.analysis.clusters import find_clusters
+    from librispeech_clf.analysis.latent_space import make_latent_map
+    from librispeech_clf.audio.reading import read_waveform
+
+    results = results.reset_index(drop=True)
+    latent_map = make_latent_map(results, space="latent", seed=seed)
+    vectors = place_vectors(results, "latent", seed=seed)
+    lines = []
+    for name, column in MAP_COLUMNS.items():
+        text = draw_latent_map(results, latent_map, vectors, column=column, path=folder / f"{name}.png")
+        lines.append(f"{name}.png: {text}")
+    for name, row in zip(("long_utterance", "short_utterance"), choose_extremes(results), strict=True):
+        utterance = find_utterance(str(results["split"][row]), str(results["utterance_id"][row]))
+        waveform = read_waveform(utterance, sampling_rate=sampling_rate)
+        text = draw_utterance(
+            waveform,
+            sampling_rate=sampling_rate,
+            utterance_id=utterance.id,
+            reference=str(results["reference"][row]),
+            path=folder / f"{name}.png",
+        )
+        lines.append(f"{name}.png: {text}")
+    clustering = find_clusters(results, seed=seed)
+    path = folder / "weak_cluster.png"
+    lines.append(f"{path.name}: {draw_weak_cluster(results, latent_map, clustering, path=path)}")
+    path = folder / "metrics_by_dale_chall.png"
+    lines.append(f"{path.name}: {draw_metrics_against(results, column=DALE_CHALL, path=path)}")
+    return lines
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """Read the results table of a finished evaluation.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+    """
+    import pandas as pd
+
+    path = folder / "results.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not found; run `poetry run evaluate` first.")
+    return pd.read_parquet(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the README's images: `poetry run make-images`."""
+    from functools import cache
+
+    from librispeech_clf.configuration import load_configuration
+    from librispeech_clf.corpus.load import load_split
+
+    parser = argparse.ArgumentParser(prog="make-images", description=main.__doc__)
+    parser.add_argument("--report", type=Path, default=Path("report"), help="folder of a finished evaluation")
+    parser.add_argument(
+        "--images", type=Path, default=Path("images"), help="folder to write the PNG files to"
+    )
+    parser.add_argument("--source", help="corpus the evaluation read, as for evaluate")
+    parser.add_argument("--root", help="data root, as for evaluate")
+    options = parser.parse_args(arguments)
+    results = read_results(options.report)
+    configuration = load_configuration().with_corpus(source=options.source, root=options.root)
+    open_split = cache(lambda state: load_split(configuration.corpus, state))
+
+    def find_utterance(split: str, utterance_id: str) -> Utterance:
+        return open_split(split).utterance(utterance_id)
+
+    lines = draw_all(
+        results,
+        options.images,
+        find_utterance=find_utterance,
+        sampling_rate=configuration.audio.sampling_rate,
+    )
+    print_plain("\n".join(lines))
+
+
+def _scatter_numbers(figure: Figure, axes: Axes, points: np.ndarray, numbers: np.ndarray, name: str) -> None:
+    low, high = np.nanpercentile(numbers, [2, 98])
+    drawn = axes.scatter(
+        points[:, 0], points[:, 1], c=numbers, s=16, cmap=_make_ramp(), vmin=low, vmax=high, linewidths=0
+    )
+    figure.colorbar(drawn, ax=axes, label=name, shrink=0.8).outline.set_visible(False)
+
+
+def _scatter_categories(axes: Axes, points: np.ndarray, categories: np.ndarray) -> None:
+    levels = sorted({value for value in categories if value is not None})
+    for number, level in enumerate(levels):
+        chosen = points[categories == level]
+        colour = CATEGORY_COLOURS[number % len(CATEGORY_COLOURS)]
+        axes.scatter(
+            chosen[:, 0], chosen[:, 1], s=16, color=colour, linewidths=0, label=f"{level} ({len(chosen)})"
+        )
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _finish_map(axes: Axes, title: str) -> None:
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.spines[["left", "bottom"]].set_color(LINE)
+
+
+def _draw_bars(axes: Axes, bars: Sequence[Bar], *, title: str) -> None:
+    unknown = (np.nan, np.nan, np.nan)
+    figures = [(bar.value, bar.interval_low, bar.interval_high) for bar in bars]
+    known = [figure if None not in figure else (figure[0] or np.nan, *unknown[1:]) for figure in figures]
+    middle, low, high = np.array(known, dtype=float).T
+    places = np.arange(len(bars))
+    axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
+    axes.plot(places, middle, "o", color=ACCENT, markersize=5)
+    axes.set_xticks(places, [f"{_shorten(bar.label)}\nn = {bar.utterances}" for bar in bars], fontsize=7)
+    axes.set(title=title, ylim=choose_limits(middle, low, high), xlim=(-0.5, len(bars) - 0.5))
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _shorten(label: str) -> str:
+    """Shorten a bin's label: "under 2.1" to "< 2.1", "2.1 to 6" to "2.1-6", "6 and over" to "≥ 6"."""
+    if label.endswith(" and over"):
+        return f"≥ {label.removesuffix(' and over')}"
+    return label.replace("under ", "< ").replace(" to ", "-")
+
+
+def choose_limits(middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Choose an axis that holds zero, every value and the intervals, those of few speakers cut.
+
+    Args:
+        middle: float64 (N,), values, NaN where unknown.
+        low: lower bounds, NaN where unknown.
+        high: upper bounds.
+    """
+    values = np.concatenate([middle, low, high, [0.0]])
+    widest = 2.5 * np.nanmax(np.abs(np.append(middle, 0.0)))
+    if widest == 0:
+        return 0.0, 1.0
+    bottom, top = np.clip([np.nanmin(values), np.nanmax(values)], -widest, widest)
+    return 1.05 * float(bottom), 1.05 * float(top)
+
+
+def _make_ramp() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("report", RAMP)
+
+
+def _name_rate(name: str, rate: Any) -> str:
+    interval = "" if rate.low is None else f" ({rate.low:.2f} to {rate.high:.2f})"
+    return f"{name}: word error rate {rate.rate or 0:.2f}{interval}"
+
+
+def _wrap(text: str, width: int) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))

@@ -1,0 +1,160 @@
+"""Command `make-corpus`: makes the bundled corpus from its sentences, its table of readers and a seed.
+
+In: this package's texts and tables, the installed synthesizers. Out: the files of corpus/bundled.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from librispeech_clf.synthesis import card, chapters
+from librispeech_clf.synthesis.chapters import ReadChapter, Recording
+from librispeech_clf.synthesis.engines import require_tools, synthesize
+from librispeech_clf.synthesis.recording import draw_conditions, encode_flac, record
+from librispeech_clf.synthesis.sentences import load_sentences, to_transcript
+from librispeech_clf.synthesis.voices import load_readers
+
+BUNDLED = Path(__file__).parents[1] / "corpus" / "bundled"
+SPLITS = ("training", "validation", "test")
+SEED = 24
+MAX_BYTES = 25_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the command."""
+    parser = argparse.ArgumentParser(prog="make-corpus", description="Make the bundled synthetic corpus.")
+    parser.add_argument(
+        "--out", type=Path, default=BUNDLED, help="folder of the files (default: the package's)"
+    )
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument(
+        "--check", action="store_true", help="make it elsewhere and compare with the folder's files"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        require_tools()
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from error
+    report_versions()
+    if options.check:
+        raise SystemExit(check_corpus(options.out, seed=options.seed))
+    make_corpus(options.out, seed=options.seed)
+
+
+def report_versions() -> None:
+    """Print which tools differ from those the bundled corpus was made with."""
+    path = BUNDLED / "CARD.md"
+    recorded = card.read_versions(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for line in card.describe_differences(recorded, card.find_versions()):
+        print(f"Warning: {line}; the files may differ from the bundled ones.")
+
+
+def check_corpus(folder: Path, *, seed: int) -> int:
+    """Make the corpus in a temporary folder and compare byte by byte.
+
+    Returns:
+        0 when all files are the same, 1 otherwise.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        make_corpus(Path(temporary), seed=seed)
+        names = sorted(path.name for path in Path(temporary).iterdir())
+        different = [name for name in names if not _is_same(folder / name, Path(temporary) / name)]
+    for name in names:
+        print(f"{name}: {'differs' if name in different else 'same bytes'}")
+    return int(bool(different))
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    return first.exists() and first.read_bytes() == second.read_bytes()
+
+
+def make_corpus(folder: Path, *, seed: int) -> None:
+    """Make all files of the bundled corpus; each is replaced whole.
+
+    Args:
+        folder: Where they go; made when missing.
+        seed: Deals the chapters and draws the recording conditions.
+
+    Raises:
+        ValueError: The files are too large for the package.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    readers = load_readers()
+    recordings: list[Recording] = []
+    for number, split in enumerate(SPLITS):
+        generator = np.random.default_rng([seed, number])
+        dealt = chapters.deal_chapters(split, load_sentences(split), readers, generator)
+        made = [recording for chapter in dealt for recording in record_chapter(chapter, seed=seed)]
+        _replace(folder / f"{split}.parquet", to_parquet(made))
+        print(f"{split}: {len(made)} utterances, {sum(r.minutes for r in made):.1f} min", flush=True)
+        recordings += made
+    tables = {
+        "SPEAKERS.TXT": chapters.speakers_table(recordings, readers),
+        "CHAPTERS.TXT": chapters.chapters_table(recordings),
+        "BOOKS.TXT": chapters.books_table(recordings),
+        "CONDITIONS.TXT": chapters.conditions_table(recordings),
+        "CARD.md": card.write_card(recordings, card.find_versions()),
+    }
+    for name, text in tables.items():
+        _replace(folder / name, text.encode())
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    print(f"{folder}: {size / 1e6:.1f} MB")
+    if size > MAX_BYTES:
+        raise ValueError(f"{folder}: {size} bytes, the limit is {MAX_BYTES}; shorten the texts.")
+
+
+def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
+    """Speak and record a chapter's sentences; depends on the chapter and the seed alone."""
+    recordings = []
+    spoken = synthesize([sentence.text for sentence in chapter.sentences], chapter.reader.voice)
+    for number, (sentence, speech) in enumerate(zip(chapter.sentences, spoken, strict=True)):
+        generator = np.random.default_rng([seed, chapter.id, number])
+        conditions = draw_conditions(chapter.split, generator)
+        waveform = record(speech, conditions, generator)
+        recording = Recording(
+            id=f"{chapter.reader.id}-{chapter.id}-{number:04d}",
+            chapter=chapter,
+            transcript=to_transcript(sentence.text),
+            conditions=conditions,
+            sample_count=waveform.size,
+            flac=encode_flac(waveform),
+        )
+        recordings.append(recording)
+    return recordings
+
+
+def to_parquet(recordings: Sequence[Recording]) -> bytes:
+    """A parquet file in the schema of openslr/librispeech_asr, as bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    numbers = {name: pa.int64() for name in ("speaker_id", "chapter_id")}
+    fields = {"file": pa.string(), "audio": audio, "text": pa.string(), **numbers, "id": pa.string()}
+    rows = [
+        {
+            "file": f"{recording.id}.flac",
+            "audio": {"bytes": recording.flac, "path": f"{recording.id}.flac"},
+            "text": recording.transcript,
+            "speaker_id": recording.chapter.reader.id,
+            "chapter_id": recording.chapter.id,
+            "id": recording.id,
+        }
+        for recording in recordings
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Containers: cut files are named, headers without a length are completed, other files stay as they are."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from librispeech_clf.audio import containers
+from librispeech_clf.audio import reading as audio
+from librispeech_clf.corpus.schema import Utterance
+
+RATE = 16000
+SAMPLES = np.random.default_rng(0).uniform(-0.3, 0.3, RATE)
+UNCOMPRESSED = [
+    ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("WAV", "MS_ADPCM"), ("WAVEX", "PCM_16"),
+    ("RF64", "PCM_16"), ("AIFF", "PCM_16"), ("AIFF", "FLOAT"), ("AU", "PCM_16"), ("AU", "ALAW"), ("W64", "PCM_16"),
+    ("NIST", "PCM_16"), ("CAF", "PCM_16"),
+]  # fmt: skip
+
+
+def encode(samples=SAMPLES, rate=RATE, form="WAV", subtype="PCM_16", **more):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=form, subtype=subtype, **more)
+    return buffer.getvalue()
+
+
+def utterance(content):
+    return Utterance("u7", "A", 1, 2, content, None)
+
+
+def read(content):
+    return audio.read_waveform(utterance(content), sampling_rate=RATE)
+
+
+def patch(content, place, form, *values):
+    changed = bytearray(content)
+    struct.pack_into(form, changed, place, *values)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(("form", "subtype"), UNCOMPRESSED)
+@pytest.mark.parametrize("endian", ["FILE", "BIG"])
+def test_cut_file_is_named_and_whole_file_stays(form, subtype, endian):
+    if endian == "BIG" and not soundfile.check_format(form, subtype, endian):
+        endian = "FILE"
+    content = encode(form=form, subtype=subtype, endian=endian)
+    assert containers.complete(content) is content
+    assert len(read(content)) == pytest.approx(RATE, abs=200)
+    for share in (0.4, 0.98):
+        with pytest.raises(ValueError, match="u7: the audio is cut off"):
+            audio.measure_length(utterance(content[: int(len(content) * share)]))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
+def test_wav_of_a_pipe_is_read_to_its_end(size, channels):
+    content = encode(np.stack([SAMPLES] * channels, axis=1))
+    piped = patch(patch(content, 4, "<I", size), content.index(b"data") + 4, "<I", size)
+    np.testing.assert_array_equal(read(piped), read(content))
+    assert audio.measure_length(utterance(piped)) == 1.0
+
+
+def test_wav_of_a_stopped_recorder_is_read_to_its_end():
+    content = encode()
+    stopped = patch(patch(content, 4, "<I", 0), content.index(b"data") + 4, "<I", 0)
+    np.testing.assert_array_equal(read(stopped), read(content))
+
+
+def test_aiff_and_au_of_a_pipe_are_read_to_their_end():
+    aiff, au = encode(form="AIFF"), encode(form="AU")
+    piped = patch(patch(aiff, 4, ">I", 0x7FFFFFFF), aiff.index(b"SSND") + 4, ">I", 0x7FFFFFFF)
+    piped = patch(piped, aiff.index(b"COMM") + 10, ">I", 0x7FFFFFFF)
+    np.testing.assert_array_equal(read(piped), read(aiff))
+    np.testing.assert_array_equal(read(patch(au, 8, ">I", 0xFFFFFFFF)), read(au))
+
+
+def test_chunks_behind_the_samples_are_no_samples():
+    content = encode()
+    more = content + b"LIST" + struct.pack("<I", 4) + b"INFO"
+    assert len(read(patch(more, 4, "<I", len(more) - 8))) == RATE
+
+
+@pytest.mark.parametrize("rate", [44100, 32000, 22050, 16000, 8000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_mp3_without_info_header_is_read_to_its_end(rate, channels, mode):
+    noise = np.random.default_rng(0).normal(size=(4 * rate, channels)) * 0.1
+    noise[: 2 * rate] *= 0.001
+    content = encode(noise, rate, "MP3", None, bitrate_mode=mode, compression_level=0.5)
+    bare = content[list(containers._mp3_frames(content, 0))[1] :]
+    for tagged in (bare, b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + bare, bare + b"TAG" + bytes(125)):
+        assert audio.measure_length(utterance(tagged)) == pytest.approx(4, abs=0.2)
+        assert len(read(tagged)) / RATE == pytest.approx(4, abs=0.2)
+
+
+def test_mp3_with_info_header_stays_and_is_cut_by_it():
+    content = encode(form="MP3", subtype=None)
+    assert containers.complete(content) is content
+    assert len(read(content)) == RATE
+    places = list(containers._mp3_frames(content, 0))
+    for end in (places[5], places[-2], len(content) - 7):
+        with pytest.raises(ValueError, match="u7: the audio is cut off"):
+            read(content[:end])
+
+
+def test_mp3_whose_header_tells_of_one_part_of_two_is_read_to_its_end():
+    content = encode(form="MP3", subtype=None)
+    assert len(read(content + content)) / RATE == pytest.approx(2, abs=0.25)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_cut_ogg_is_named(subtype, share):
+    content = encode(form="OGG", subtype=subtype)
+    assert audio.measure_length(utterance(content)) == 1.0
+    with pytest.raises(ValueError, match="u7: the audio is cut off"):
+        read(content[: int(len(content) * share)])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_length_of_a_cut_flac_is_not_told(share):
+    content = encode(form="FLAC")
+    assert audio.measure_length(utterance(content)) == 1.0
+    with pytest.raises(ValueError, match="u7: the audio (is cut off|cannot be decoded)"):
+        audio.measure_length(utterance(content[: int(len(content) * share)]))
+
+
+def test_flac_that_claims_far_more_than_it_holds_is_cut_off():
+    content = bytearray(encode(form="FLAC"))
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4
+    with pytest.raises(ValueError, match="u7: the audio (is cut off|cannot be decoded)"):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize(
+    "content", [b"RIFF", b"RIFF\0\0\0\0WAVEdata", b"RF64" + b"\xff" * 40, b"FORM", b".snd", b"NIST_1A\n   x", b"OggS",
+                b"caff", b"ID3", b"ID3" + b"\x7f" * 20, b"\xff\xfb", b"riff.\x91\xcf\x11" + bytes(50)]
+)  # fmt: skip
+def test_stumps_of_files_are_named(content):
+    with pytest.raises(
+        ValueError, match="u7: the audio (is cut off|cannot be decoded|has no samples)"
+    ) as error:
+        read(content)
+    assert "0x" not in str(error.value)
+
+
+def test_pointer_of_git_lfs_is_named():
+    with pytest.raises(
+        ValueError, match="u7: a Git LFS pointer stands for the audio; get the file with `git lfs"
+    ):
+        read(b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n")

@@ -1,0 +1,63 @@
+"""The command describe-corpus."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from librispeech_clf.commands import describe_corpus as corpus_statistics
+from librispeech_clf.corpus.schema import Speaker, Split, Utterance, dataset_from_utterances
+
+
+def encode(seconds: float) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros(int(seconds * 16_000)), 16_000, format="FLAC")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def split() -> Split:
+    texts = ["THE CAT", "THE DOG SAT", "INDEMNIFICATION", ""]
+    utterances = [
+        Utterance(
+            id=f"{speaker}-1-{number:04d}",
+            text=text,
+            speaker_id=speaker,
+            chapter_id=1,
+            audio_bytes=encode(1 + number),
+            audio_path=None,
+        )
+        for number, (text, speaker) in enumerate(zip(texts, (1, 1, 2, 3), strict=True))
+    ]
+    speakers = {
+        1: Speaker(id=1, gender="F", subset="own", total_minutes=1.0, name="Ada"),
+        2: Speaker(id=2, gender="M", subset="own", total_minutes=1.0, name="Bob"),
+    }
+    dataset = dataset_from_utterances(utterances)
+    return Split(
+        name="test", dataset=dataset, row_counts={"own": 4}, speakers=speakers, chapters={}, books={}
+    )
+
+
+def test_counts(split):
+    statistics = corpus_statistics.describe_split(split)
+    assert statistics.utterances == 4
+    assert statistics.seconds == (1.0, 2.0, 3.0, 4.0)
+    assert statistics.speakers == {"?": 1, "F": 1, "M": 1}
+    assert statistics.words == (2, 3, 1, 0)
+    assert len(statistics.readability) == 3 and statistics.readability[2] > 9 > 5 > statistics.readability[0]
+
+
+def test_command_prints_the_bundled_corpus(capsys):
+    corpus_statistics.main(["--source", "sample"])
+    lines = capsys.readouterr().out.splitlines()
+    for name, speakers in (("training", "9 F, 9 M"), ("validation", "9 F, 9 M"), ("test", "6 F, 6 M")):
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert speakers in line
+
+
+def test_command_names_what_is_missing(capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        corpus_statistics.main(["--source", "files", "--root", str(tmp_path)])
+    assert "training is not there" in capsys.readouterr().out

@@ -1,0 +1,32 @@
+"""Tests of the frame arithmetic."""
+
+import numpy as np
+import pytest
+
+from librispeech_clf.ctc.frames import BASE_KERNELS, BASE_STRIDES, FRAME_DURATION_S, count_frames
+
+
+@pytest.mark.parametrize(("samples", "frames"), [(16_000, 49), (559_280, 1_747), (400, 1), (720, 2)])
+def test_known_lengths_of_the_base_model(samples, frames):
+    assert count_frames(samples) == frames
+
+
+@pytest.mark.parametrize("samples", [0, 1, 399])
+def test_audio_shorter_than_the_receptive_field_has_no_frame(samples):
+    assert count_frames(samples) == 0
+
+
+@pytest.mark.parametrize("samples", [400, 401, 719, 720, 5_003])
+def test_agrees_with_convolving(samples):
+    signal = np.zeros(samples)
+    for kernel, stride in zip(BASE_KERNELS, BASE_STRIDES, strict=True):
+        signal = np.convolve(signal, np.ones(kernel), "valid")[::stride]
+    assert count_frames(samples) == len(signal)
+
+
+def test_own_kernels_and_strides():
+    assert count_frames(100, kernels=(10, 3), strides=(5, 2)) == 9
+
+
+def test_a_frame_lasts_the_product_of_the_strides():
+    assert FRAME_DURATION_S == np.prod(BASE_STRIDES) / 16_000

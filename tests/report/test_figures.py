@@ -1,0 +1,186 @@
+"""The README's images: figures known in advance, small files, the same bytes twice."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
+from librispeech_clf.analysis.clusters import Cluster, Clustering
+from librispeech_clf.analysis.intervals import ErrorRate
+from librispeech_clf.analysis.latent_space import LatentMap
+from librispeech_clf.corpus.schema import Utterance
+from librispeech_clf.report import figures as images
+from librispeech_clf.text.plain_text import escape_unprintable
+
+
+@pytest.fixture(scope="module")
+def results(make_results):
+    """Results whose latent vectors follow the number of words and the gender."""
+    results = make_results(80, speakers=8)
+    genders = (results["record_gender"] == "F").astype(float)
+    columns = (results["text_word_count"].astype(float), *[genders] * 4)
+    results["latent"] = [list(vector) for vector in zip(*columns, strict=True)]
+    return results
+
+
+@pytest.fixture(scope="module")
+def latent_map(results):
+    """A map whose x follows the number of words and whose y the gender."""
+    ids = tuple(results["utterance_id"][:-1])
+    genders = (results["record_gender"][:-1] == "F").astype(float) * 100
+    points = tuple(zip(results["text_word_count"][:-1].astype(float), genders, strict=True))
+    return LatentMap("latent", ids, points, "PCA", None, 2, 1.0, 1)
+
+
+def assert_small_image(path) -> None:
+    assert path.stat().st_size < 120_000
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 3
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "\u202ereversed", "$\\frac{1}", "half $ and \udc80"])
+def test_foreign_texts_are_drawn_as_text(tmp_path, text):
+    figure, axes = images.make_figure()
+    axes.set(title=text, xlabel=text)
+    axes.scatter([0, 1], [0, 1], label=text)
+    axes.legend()
+    images.save_image(figure, tmp_path / "foreign.png")
+    shown = [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_legend().get_texts()[0].get_text()]
+    assert shown == [escape_unprintable(text)] * 3 and shown[0].isprintable()
+    assert (tmp_path / "foreign.png").stat().st_size > 1000
+
+
+def test_neighbours_on_a_line():
+    points = np.arange(4.0)[:, None] * [[1.0, 0.0]]
+    neighbours = images.find_neighbours(points)
+    assert neighbours.shape == (4, 3)
+    assert neighbours[0].tolist() == [1, 2, 3]
+    assert images.find_neighbours(points[:1]).shape == (1, 0)
+    assert images.find_neighbours(np.zeros((40, 2))).shape == (40, 15)
+
+
+def test_categories_agree_in_separate_groups_and_by_chance():
+    points = np.array([[0.0, i] for i in range(20)] + [[1000.0, i] for i in range(20)])
+    categories = np.array(["F"] * 20 + ["M"] * 20, dtype=object)
+    text = images.measure_category_agreement(points, categories)
+    assert text == "100% of the 15 nearest neighbours share it, 49% by chance"
+
+
+def test_numbers_agree_along_the_map():
+    points = np.stack([np.arange(100.0), np.zeros(100)], axis=1)
+    assert images.measure_numeric_agreement(points, np.arange(100.0)).endswith("1.00")
+    assert images.measure_numeric_agreement(points, np.ones(100)).startswith("too few different")
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("text_word_count", "word count: rank correlation with the mean of the 15 nearest neighbours 0.9"),
+        ("record_gender", "gender: 100% of the 15 nearest neighbours share it"),
+    ],
+)
+def test_latent_map(results, latent_map, tmp_path, column, expected):
+    paths = tmp_path / "a.png", tmp_path / "b.png"
+    vectors = images.place_vectors(results, "latent")
+    texts = [images.draw_latent_map(results, latent_map, vectors, column=column, path=path) for path in paths]
+    assert texts[0].startswith(expected)
+    assert_small_image(paths[0])
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_missing_column_is_named(results, latent_map, tmp_path):
+    vectors = images.place_vectors(results, "latent")
+    with pytest.raises(ValueError, match="text_nothing: the results hold no such column"):
+        images.draw_latent_map(results, latent_map, vectors, column="text_nothing", path=tmp_path / "x.png")
+    with pytest.raises(ValueError, match="record_gender: the results hold no such numbers"):
+        images.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
+
+
+def test_utterance(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 35 * 16000).astype(np.float32)
+    text = images.draw_utterance(
+        noise, sampling_rate=16000, utterance_id="1-2-3", reference="A WORD", path=tmp_path / "u.png"
+    )
+    assert text == "1-2-3: 35.00 s, 2 words, 0.2 letters per second"
+    assert_small_image(tmp_path / "u.png")
+
+
+def make_clustering(ids: tuple[str, ...], *, flagged: bool) -> Clustering:
+    """Make a clustering of one cluster."""
+    rate = ErrorRate(0.4, 0.3, 0.5, 40, 100, len(ids), 5, "speakers", None)
+    cluster = Cluster(
+        0, ids, rate, rate, 0.2, 5, "103", 0.5, 0.001, 0.002, flagged, None, (), "word error rate 0.40"
+    )
+    return Clustering((cluster,), "k-means", {}, 0.01, "speakers", 8, 80, 0, None)
+
+
+@pytest.mark.parametrize(("flagged", "verdict"), [(True, "significantly"), (False, "not significantly")])
+def test_weak_cluster(results, latent_map, tmp_path, flagged, verdict):
+    clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=flagged)
+    text = images.draw_weak_cluster(results, latent_map, clustering, path=tmp_path / "w.png")
+    assert text == f"word error rate 0.40 ({verdict} worse, corrected p = 0.002)"
+    assert_small_image(tmp_path / "w.png")
+
+
+def test_every_metric_against_dale_chall(results, tmp_path):
+    text = images.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    registered = [*WORD_DIRECTIONS, *CHARACTER_DIRECTIONS, "confidence", "ctc_loss"]
+    assert len(registered) == 15
+    for metric in registered:
+        assert f"{images.name_measure(metric)} " in text
+    assert_small_image(tmp_path / "m.png")
+
+
+def test_no_panel_is_empty(results, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(images, "save_image", lambda figure, path: figures.append(figure))
+    images.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    panels = [axes for axes in figures[0].axes if axes.get_visible()]
+    assert len(panels) == 15
+    for axes in panels:
+        low, high = axes.get_ylim()
+        heights = axes.lines[0].get_ydata()
+        assert low < high
+        assert all(low <= height <= high for height in heights)
+
+
+def test_extremes_have_a_reference(results):
+    silent = results.copy()
+    shortest = silent["signal_duration_s"].idxmin()
+    silent.loc[shortest, "reference"] = ""
+    longest, short = images.choose_extremes(silent)
+    assert longest == results["signal_duration_s"].idxmax()
+    assert short != shortest
+
+
+def test_all_images_from_a_finished_evaluation(results, latent_map, make_audio, tmp_path, monkeypatch):
+    clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=True)
+    analysis = "librispeech_clf.analysis"
+    monkeypatch.setattr(f"{analysis}.latent_space.make_latent_map", lambda *_, **__: latent_map)
+    monkeypatch.setattr(f"{analysis}.clusters.find_clusters", lambda *_, **__: clustering)
+    results.to_parquet(tmp_path / "results.parquet")
+
+    def find_utterance(split, utterance_id):
+        return Utterance(utterance_id, "", 1, 1, make_audio(), None)
+
+    table = images.read_results(tmp_path)
+    lines = images.draw_all(table, tmp_path / "images", find_utterance=find_utterance, sampling_rate=16000)
+    names = [line.partition(":")[0] for line in lines]
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "images").iterdir())
+    assert len(names) == 7
+
+
+def test_missing_evaluation_names_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match="run `poetry run evaluate` first"):
+        images.main(["--report", str(tmp_path)])
+
+
+def test_limits_hold_zero_values_and_most_of_the_intervals():
+    middle, low, high = np.array([[0.2, 0.4], [0.1, 0.3], [0.3, 0.6]])
+    assert images.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
+    assert images.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
+    assert images.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
+    assert images.choose_limits(middle - 0.3, low - 0.3, high - 0.3) == pytest.approx((-0.21, 0.2625))
+    assert images.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
+    assert images.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)

@@ -1,0 +1,106 @@
+"""Foreign text stays text: on the terminal, in messages, in the page."""
+
+import io
+import json
+import re
+
+import pytest
+
+from librispeech_clf.analysis.summary import Worst, render_json
+from librispeech_clf.report.terminal import show_failures, show_worst
+from librispeech_clf.text.plain_text import escape_texts, escape_unprintable, print_plain
+
+HOSTILE = [
+    ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+    ("\x1b[2J", r"\x1b[2J"),
+    ("a\rb", r"a\rb"),
+    ("a\x08b\x7f", r"a\x08b\x7f"),
+    ("\x9b2J", r"\x9b2J"),
+    ("\u202egnp.exe", r"\u202egnp.exe"),
+    ("\u2066a\u2069", r"\u2066a\u2069"),
+    ("a\u200fb\u200bc\ufeff", r"a\u200fb\u200bc\ufeff"),
+    ("a\u2028b\u2029", r"a\u2028b\u2029"),
+    ("\ud800", r"\ud800"),
+    ("\U000e0041", r"\U000e0041"),
+]
+PLAIN = [
+    "1089-134686-0000",
+    "don’t café",
+    "日本語",
+    "שלום",
+    "می‌خواهم",
+    "क्‍ष",
+    "😀",
+    "[/x] [bold]:smile:",
+    "back\\slash\\",
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE)
+def test_what_does_something_unseen_is_shown_by_its_code(text, shown):
+    assert escape_unprintable(text) == shown
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_is_seen_stays(text):
+    assert escape_unprintable(text) == text
+
+
+def test_nested_texts_and_numbers():
+    value = {"\x07": ["\x1b", [1, 2], ("a", None)], "n": [0.5], "many": "a\nb", "none": []}
+    expected = {r"\x07": [r"\x1b", [1, 2], ["a", None]], "n": [0.5], "many": "a\nb", "none": []}
+    assert escape_texts(value) == expected
+
+
+def test_message_keeps_its_lines():
+    target = io.StringIO()
+    print_plain("a\x1b[2J\nb", file=target)
+    assert target.getvalue() == "a\\x1b[2J\nb\n"
+
+
+@pytest.mark.parametrize("text", [*(text for text, _ in HOSTILE), *PLAIN])
+def test_summary_holds_no_escape_sequence_and_reads_back(text):
+    written = render_json({text: [text]})
+    assert written.replace("\n", "").isprintable() or set("\u200c\u200d") & set(text)
+    assert json.loads(written.encode()) == {text: [text]}
+
+
+@pytest.mark.parametrize("text", [*(text for text, _ in HOSTILE), *PLAIN])
+def test_terminal_shows_ids_and_texts_as_they_are(text):
+    from rich.console import Console
+
+    target = io.StringIO()
+    console = Console(file=target, width=300)
+    console.print(show_worst([Worst(text, 1, 2, text, text)]))
+    for part in show_failures({text: text}):
+        console.print(part)
+    printed = target.getvalue()
+    assert printed.count(escape_unprintable(text)) == 5
+    assert not set(printed) & set("\x1b\x07\x08\r\x7f\x9b\u202e\u2066")
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE[:-2])
+def test_page_shows_texts_escaped_and_asks_for_audio_by_the_true_id(tmp_path, text, shown):
+    import pandas as pd
+
+    from librispeech_clf.report.page import write_page
+
+    columns = {"utterance_id": [text], "error": [text], "reference": ["A"], "hypothesis": [""]}
+    results = pd.DataFrame({**columns, "record_reader_name": [text]})
+    asked = []
+    path = write_page(tmp_path / "p.html", results, audio=asked.append, title=text, description={text: text})
+    payload = json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.S).group(1))
+    assert set(asked) == {text}
+    assert payload["ids"] == payload["errors"] == [shown]
+    assert payload["columns"][0]["levels"] == [shown]
+    assert (payload["title"], payload["description"]) == (shown, {shown: shown})
+
+
+@pytest.mark.parametrize("name", ["[/x]", "[bold]", "a\x1b[2J", ":smile:", "$x^{"])
+def test_commands_survive_any_path(tmp_path, capsys, name):
+    from librispeech_clf.commands.prepare_data import main
+
+    assert main(["--list", "--root", str(tmp_path / name)]) == 0
+    assert "\x1b[2J" not in capsys.readouterr().out
+    assert main(["--subset", name, "--root", str(tmp_path / name)]) == 1
+    assert escape_unprintable(name) in capsys.readouterr().err
