@@ -99,10 +99,10 @@ def compute_spectrogram(waveform: np.ndarray, *, sampling_rate: int) -> tuple[np
     count = int(np.clip(waveform.size / (0.01 * sampling_rate), 1, SPECTROGRAM_COLUMNS))
     padded = np.pad(waveform, (window // 2, window))
     starts = np.arange(count) * waveform.size // count
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * np.hanning(window).astype(
-        np.float32
-    )
-    power = np.abs(np.fft.rfft(frames, n=max(512, window), axis=1)) ** 2
+    shape = np.hanning(window).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * shape
+    transformed = np.fft.rfft(frames, n=max(512, window), axis=1)
+    power = transformed.real**2 + transformed.imag**2
     highest_hz = min(HIGHEST_FREQUENCY_HZ, sampling_rate // 2)
     bins = int((power.shape[1] - 1) * highest_hz / (sampling_rate / 2))
     edges = np.arange(SPECTROGRAM_ROWS) * bins // SPECTROGRAM_ROWS
@@ -118,7 +118,7 @@ def scale_levels(levels: np.ndarray) -> tuple[np.ndarray, float, float]:
     """
     import numpy as np
 
-    low, high = (float(np.percentile(levels, share)) for share in DECIBEL_SPAN)
+    low, high = map(float, np.percentile(levels, DECIBEL_SPAN))
     grey = np.clip((levels - low) / max(high - low, 1e-6), 0, 1) * 255
     return np.round(grey).astype(np.uint8), round(low, 1), round(high, 1)
 

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from librispeech_clf.report import page
+from librispeech_clf.report import page, recordings
+from librispeech_clf.report.script_data import escape_json
 
 
 def read_payload(text: str) -> dict:
@@ -18,14 +19,14 @@ def read_payload(text: str) -> dict:
 
 def test_escaped_json_holds_no_markup_and_reads_back():
     value = {"text": "</script><script>alert(1)</script> &amp; <!-- \u2028"}
-    escaped = page.escape_json(value)
+    escaped = escape_json(value)
     assert not set("<>&\u2028") & set(escaped)
     assert json.loads(escaped) == value
 
 
 def test_escape_refuses_nan():
     with pytest.raises(ValueError, match="Out of range float"):
-        page.escape_json({"value": float("nan")})
+        escape_json({"value": float("nan")})
 
 
 def test_page_is_one_file_with_its_policy(tmp_path, make_results):
@@ -90,9 +91,9 @@ def test_a_smaller_report_leaves_no_old_audio_beside_it(tmp_path, make_results, 
     assert [path.name for path in (tmp_path / "audio").iterdir()] == ["mine.wav"]
 
 
-def test_missing_and_broken_audio(make_audio):
+def test_missing_and_broken_audio(tmp_path):
     audio = {"a": None, "b": b"not audio"}
-    blocks = page.collect_audio(["a", "b"], audio.get, audio_limit_bytes=100)
+    blocks = recordings.place_recordings(tmp_path, ["a", "b"], audio.get, limit_bytes=100).blocks
     assert [block["row"] for block in blocks] == [1]
     assert blocks[0]["problem"].startswith("The audio cannot be drawn")
 
@@ -107,7 +108,7 @@ def test_missing_and_broken_audio(make_audio):
     ],
 )
 def test_guess_audio_type(start, expected):
-    assert page.guess_audio_type(start + b"rest") == expected
+    assert recordings.guess_audio_type(start + b"rest") == expected
 
 
 def test_failed_write_leaves_the_old_page(tmp_path, monkeypatch, make_results):
@@ -121,3 +122,24 @@ def test_failed_write_leaves_the_old_page(tmp_path, monkeypatch, make_results):
         page.write_page(path, make_results(2))
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.html"]
+
+
+@pytest.mark.parametrize("limit_bytes", [10, 10**9])
+def test_every_recording_is_read_once_and_progress_told(tmp_path, make_audio, limit_bytes):
+    audio, asked, finished = make_audio(), [], []
+
+    def provide(utterance_id):
+        asked.append(utterance_id)
+        return None if utterance_id == "40" else audio
+
+    ids = [str(number) for number in range(70)]
+    placed = recordings.place_recordings(
+        tmp_path, ids, provide, limit_bytes=limit_bytes, advance=finished.append
+    )
+    assert asked == ids
+    assert sum(finished) == 70
+    if limit_bytes == 10:
+        assert [name for name in placed.entry["scripts"] if not name] == [""]
+        assert placed.entry["scripts"][69].startswith("audio/000069")
+    else:
+        assert [block["row"] for block in placed.blocks] == [row for row in range(70) if row != 40]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from librispeech_clf.report import page, playback
+from librispeech_clf.report import page, playback, recordings
 
 TONE = (0.1 * np.sin(np.arange(16000) / 10)).astype(np.float32)
 
@@ -60,7 +60,7 @@ def test_what_browsers_play_stays_as_it_is(form, subtype):
 def test_other_containers_become_flac_of_the_same_samples(form, subtype):
     content = encode(form=form, subtype=subtype)
     held = playback.make_playable(content)["content"]
-    assert page.guess_audio_type(held) == ("flac", "audio/flac")
+    assert recordings.guess_audio_type(held) == ("flac", "audio/flac")
     samples, rate = soundfile.read(io.BytesIO(held))
     expected = soundfile.read(io.BytesIO(content))[0]
     assert rate == 16000
@@ -140,7 +140,7 @@ def test_many_channels_become_one():
 def test_mp3_is_known_by_its_first_bytes(prefix, found):
     content = prefix + encode(form="MP3")
     assert playback.is_mp3(content) == found
-    assert (page.guess_audio_type(content) == ("mp3", "audio/mpeg")) == found
+    assert (recordings.guess_audio_type(content) == ("mp3", "audio/mpeg")) == found
 
 
 def test_large_mp3_lies_beside_the_page_under_its_own_ending(tmp_path, make_results):
