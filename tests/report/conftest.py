@@ -1,5 +1,6 @@
 """Synthetic results tables, audio and a headless browser for the report's tests."""
 
+import contextlib
 import io
 import shutil
 import wave
@@ -181,6 +182,14 @@ class Browser:
         from selenium.webdriver.support.ui import WebDriverWait
 
         return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda driver: self.run(script))
+
+    @contextlib.contextmanager
+    def sized(self, width: int, height: int):
+        """Give the window a size in CSS pixels, and its own size back."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        yield
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     def problems(self) -> list[str]:
         """Give the console's errors since the last call."""

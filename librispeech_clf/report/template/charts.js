@@ -46,7 +46,7 @@ function formatTick(value, figure) {
 }
 
 function makeChart(width, height, label) {
-  return draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" });
+  return draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label, class: "chart" });
 }
 
 function onHover(element, lines) {
@@ -80,8 +80,8 @@ function shorten(text, letters) {
 }
 
 // One line per group: dot at the estimate, whisker over the interval, number of utterances at the right.
-function drawIntervals(groups, figure, { width, overall = null, label, labelWidth = 130, onclick = null }) {
-  const rowHeight = 24;
+function drawIntervals(groups, figure, { width, overall = null, label, labelWidth = 130, onclick = null, spare = 0 }) {
+  const rowHeight = 24 + Math.min(spare / Math.max(groups.length, 1), 60);
   labelWidth = Math.min(labelWidth, Math.max(...groups.map((group) => group.name.length), 1) * 7.4 + 4);
   const height = groups.length * rowHeight + 26;
   const svg = makeChart(width, height, label ?? `${figure.label} by group`);
@@ -93,12 +93,21 @@ function drawIntervals(groups, figure, { width, overall = null, label, labelWidt
     svg.append(draw("text", { x: x(tick), y: height - 6, class: "tick", "text-anchor": "middle" }, formatTick(tick, figure)));
   }
   if (overall?.estimate !== null && overall) svg.append(draw("line", { x1: x(overall.estimate), x2: x(overall.estimate), y1: 0, y2: height - 22, class: "overall" }));
-  groups.forEach((group, index) => svg.append(drawInterval(group, figure, { x, y: index * rowHeight + 12, labelWidth, width, onclick })));
+  groups.forEach((group, index) => svg.append(drawInterval(group, figure, { x, y: (index + 0.5) * rowHeight, labelWidth, width, onclick })));
   return svg;
 }
 
+function makeClickable(name, choose) {
+  const onkeydown = (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    choose();
+  };
+  return { class: "clickable", tabindex: 0, role: "button", "aria-label": name, onclick: choose, onkeydown };
+}
+
 function drawInterval({ name, result }, figure, { x, y, labelWidth, width, onclick }) {
-  const line = draw("g", { class: onclick ? "clickable" : null, onclick: onclick ? () => onclick(name) : null });
+  const line = draw("g", onclick ? makeClickable(name, () => onclick(name)) : {});
   line.append(draw("rect", { x: 0, y: y - 12, width, height: 24, class: "hit" }));
   line.append(draw("text", { x: labelWidth, y: y + 4, "text-anchor": "end" }, shorten(name, Math.floor(labelWidth / 6.6))));
   if (result.low !== null) line.append(draw("line", { x1: x(result.low), x2: x(result.high), y1: y, y2: y, class: "whisker" }));

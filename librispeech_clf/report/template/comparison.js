@@ -1,6 +1,5 @@
 // An old run and this one over the same utterances: change with a paired interval, utterances which got better or worse.
 
-const COMPARISON_LIST = 100;
 const runNames = payload.analysis.comparison?.names ?? ["Old run", "This run"];
 const otherErrors = makeOtherSum(["word_substitutions", "word_deletions", "word_insertions"]);
 
@@ -69,7 +68,8 @@ function makeTests() {
 }
 
 function addChanges(board, title, changes) {
-  const rows = changes.slice(0, COMPARISON_LIST).map(([row]) => [utteranceButton(row), String(otherErrors(row)), String(wordErrors(row)), payload.references[row]]);
-  const body = rows.length ? makeTable(["utterance", "old", "this", "reference"], rows, { numeric: [1, 2] }) : make("p", { class: "note" }, "None.");
-  board.append(fill(makePanel(`${title}: ${changes.length}`, null, body), { class: "card wide" }, []));
+  const facts = [["errors, old run", (row) => String(otherErrors(row))], ["this run", (row) => String(wordErrors(row))]];
+  const both = (row) => [make("div", { class: "of-run" }, make("span", {}, "old"), makeOtherDiff(row)), make("div", { class: "of-run" }, make("span", {}, "this"), makeDiff(row))];
+  const list = makeUtteranceList(changes.map(([row]) => row), facts, { body: both });
+  board.append(fill(makePanel(`${title}: ${changes.length}`, null, list), { class: "card wide" }, []));
 }

@@ -97,7 +97,7 @@ function makeLetterMatrix(counts) {
     const cell = draw("rect", { x: 24 + letters.indexOf(hypothesis) * size + 0.5, y: 22 + letters.indexOf(reference) * size + 0.5, width: size - 1, height: size - 1, fill: toCss(ramp(0.12 + 0.88 * Math.sqrt(count / most))) });
     svg.append(onHover(cell, [`${spell(reference)} → ${spell(hypothesis)}`, `${count} times`]));
   }
-  return fill(card, {}, [make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Letter confusions" }, svg)]);
+  return fill(card, {}, [svg]);
 }
 
 const FREQUENCIES = [[1, 1], [2, 2], [3, 5], [6, 10], [11, 50], [51, Infinity]];

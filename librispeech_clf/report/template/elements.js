@@ -59,7 +59,7 @@ function makePanel(title, note, ...children) {
 
 function makeTable(headings, rows, { numeric = [] } = {}) {
   const cellClass = (index) => (numeric.includes(index) ? "number" : null);
-  return make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table" }, make("table", {},
+  return make("div", { class: "scroll" }, make("table", {},
     make("thead", {}, make("tr", {}, headings.map((heading, index) => make("th", { scope: "col", class: cellClass(index) }, heading)))),
     make("tbody", {}, rows.map((cells) => make("tr", {}, cells.map((cell, index) => make("td", { class: cellClass(index) }, cell)))))));
 }

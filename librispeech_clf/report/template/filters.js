@@ -14,7 +14,7 @@ function buildFilters() {
   });
   const errors = make("input", { type: "checkbox", id: "errors-only", onchange: () => { state.errorsOnly = errors.checked; applyFilters(); } });
   filtersElement.append(
-    make("h2", {}, "Filters"), countNote, labelled("Search", search),
+    make("h2", {}, "Filters", make("button", { class: "quiet only-narrow", id: "close-filters", "aria-label": "Close the filters", onclick: () => toggleFilters(false) }, "×")), countNote, labelled("Search", search),
     make("label", { class: "check" }, errors, "Only utterances with errors"),
     keptNote, filterCards, makeAdder(),
     make("div", { class: "buttons" },

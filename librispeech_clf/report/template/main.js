@@ -97,6 +97,13 @@ function listenToSize() {
     resizing = setTimeout(() => reactions.resize?.(), 120);
   };
   new ResizeObserver(react).observe(panelElement);
+  const bar = document.getElementById("bar");
+  const header = document.querySelector(".top");
+  const measureTop = () => document.documentElement.style.setProperty("--top", `${Math.max(0, header.getBoundingClientRect().bottom)}px`);
+  addEventListener("scroll", measureTop, { passive: true });
+  new ResizeObserver(measureTop).observe(header);
+  const measure = () => document.documentElement.style.setProperty("--bar", getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight}px` : "0px");
+  new ResizeObserver(measure).observe(bar);
 }
 
 function start() {

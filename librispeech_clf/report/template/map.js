@@ -5,7 +5,6 @@ const latentMaps = readMaps(payload.analysis.latent_maps);
 const otherMaps = readMaps(payload.analysis.other_latent_maps);
 const mapState = { colour: null, views: [] };
 const MISSING_COLOUR = "--faint";
-const LIST_LIMIT = 300;
 
 function readMaps(section) {
   return Object.entries(section ?? {})
@@ -274,6 +273,5 @@ function showSelected(list) {
   list.replaceChildren(
     make("h2", {}, `Selection: ${rows.length} ${rows.length === 1 ? "utterance" : "utterances"}`), make("p", { class: "note" }, text),
     make("div", { class: "buttons" }, make("button", { id: "keep-selection", onclick: () => keepOnly(rows, "Selection on the map") }, "Keep only these"), make("button", { class: "quiet", onclick: () => select([]) }, "Clear")),
-    makeTable(["utterance", "errors", "words", "reference"], rows.slice(0, LIST_LIMIT).map((row) => [utteranceButton(row), String(wordErrors(row) ?? "–"), String(referenceWords(row) ?? "–"), payload.references[row]]), { numeric: [1, 2] }),
-    rows.length > LIST_LIMIT ? make("p", { class: "note" }, `The first ${LIST_LIMIT} are listed.`) : "");
+    makeUtteranceList(rows, [["errors", (row) => String(wordErrors(row) ?? "–")], ["words", (row) => String(referenceWords(row) ?? "–")]]));
 }

@@ -2,6 +2,9 @@
 
 const headlineElement = document.getElementById("headline");
 const TILE_COUNT = 5;
+const SHOWN_SPEAKERS = 8;
+const SHOWN_WORST = 12;
+const overviewState = { allSpeakers: false };
 let headline = new Map();
 
 function computeHeadline() {
@@ -56,18 +59,13 @@ function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
 }
 
 function showOverview(panel) {
-  const board = make("div", { class: "board" });
-  panel.append(board);
   const render = () => {
-    board.replaceChildren();
-    if (!figures.length) return board.append(make("p", { class: "note" }, "No utterance was scored."));
-    addGroupCards(board);
-    addLengthCard(board);
-    addKindsCard(board);
-    addSpreadCard(board);
-    addSpeakersCard(board);
-    addWorstCard(board);
+    panel.replaceChildren();
+    if (!figures.length) panel.append(make("p", { class: "note" }, "No utterance was scored."));
+    const board = new Lanes(panel);
+    if (figures.length) for (const add of [addKindsCard, addGroupCards, addLengthCard, addSpreadCard, addSpeakersCard, addWorstCard]) add(board, render);
     addFailures(board);
+    board.finish();
   };
   render();
   return { rows: render, resize: render };
@@ -85,7 +83,8 @@ function addGroupCards(board) {
   for (const column of grouped) {
     const card = makePanel(`Word error rate by ${column.label}`, "Dashed: all shown. Right: utterances.");
     board.append(card);
-    card.append(drawIntervals(estimateGroups(state.rows, column, figure), figure, { width: chartWidth(card), overall, labelWidth: 150 }));
+    const groups = estimateGroups(state.rows, column, figure);
+    addChart(card, (width, spare) => drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150 }));
   }
 }
 
@@ -95,7 +94,8 @@ function addLengthCard(board) {
   const card = makePanel("Word error rate by length", "Groups of about the same number of utterances.");
   board.append(card);
   const groups = estimateBins(state.rows, column, figures[0], 5);
-  card.append(drawIntervals(groups, figures[0], { width: chartWidth(card), overall: headline.get(figures[0].key), labelWidth: 150 }));
+  const overall = headline.get(figures[0].key);
+  addChart(card, (width, spare) => drawIntervals(groups, figures[0], { width, spare, overall, labelWidth: 150 }));
 }
 
 function addKindsCard(board) {
@@ -120,33 +120,36 @@ function addSpreadCard(board) {
   board.append(card);
   const edges = Array.from({ length: 21 }, (_, index) => index / 20);
   const values = [...state.rows].map((row) => column.values[row]).filter((value) => value !== null).map((value) => Math.min(value, 1));
-  card.append(drawHistogram(edges, countBins(edges, values), { width: chartWidth(card), label: "word error rate of the utterance", format: (value) => `${Math.round(value * 100)} %` }));
+  addChart(card, (width, spare) => drawHistogram(edges, countBins(edges, values), { width, height: 180 + spare, label: "word error rate of the utterance", format: (value) => `${Math.round(value * 100)} %` }));
 }
 
-function addSpeakersCard(board) {
+function addSpeakersCard(board, render) {
   if (!speakerColumn) return;
   const figure = figures[0];
   const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({ name, result: estimateRatio(rows, figure, speakerOf) }));
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
-  const card = makePanel("Speakers, highest word error rate first", `${groups.length} speakers; a single speaker has no interval. Click one to show only that speaker.`);
+  const card = makePanel("Speakers, highest word error rate first", `${groups.length} speakers; a single speaker has no interval. Choose one to show only that speaker.`);
   board.append(card);
-  const box = make("div", { class: "tall", tabindex: 0, role: "group", "aria-label": "Speakers" });
-  card.append(box);
+  const shown = overviewState.allSpeakers ? groups : groups.slice(0, SHOWN_SPEAKERS);
   const choose = (name) => {
     state.filters.set(speakerColumn.key, { levels: new Set([name]) });
     addCard(speakerColumn);
     rebuildCard(speakerColumn);
     applyFilters();
   };
-  box.append(drawIntervals(groups, figure, { width: chartWidth(card) - 14, overall: headline.get(figure.key), labelWidth: 150, onclick: choose }));
+  const overall = headline.get(figure.key);
+  addChart(card, (width, spare) => drawIntervals(shown, figure, { width, spare, overall, labelWidth: 150, onclick: choose }));
+  if (groups.length <= SHOWN_SPEAKERS) return;
+  const toggle = () => { overviewState.allSpeakers = !overviewState.allSpeakers; render(); };
+  card.append(make("button", { class: "more", onclick: toggle }, overviewState.allSpeakers ? "Show fewer" : `Show all ${groups.length}`));
 }
 
 function addWorstCard(board) {
   const column = columns.get("word_error_rate");
   if (!column) return;
-  const worst = [...state.rows].filter((row) => wordErrors(row)).sort((left, right) => wordErrors(right) - wordErrors(left) || column.values[right] - column.values[left]).slice(0, 12);
-  const rows = worst.map((row) => [utteranceButton(row), String(wordErrors(row)), formatShare(column.values[row]), payload.references[row]]);
-  board.append(fill(makePanel("Most errors", null, makeTable(["utterance", "errors", "WER", "reference"], rows, { numeric: [1, 2] })), { class: "card wide" }, []));
+  const worst = [...state.rows].filter((row) => wordErrors(row)).sort((left, right) => wordErrors(right) - wordErrors(left) || column.values[right] - column.values[left]);
+  const list = makeUtteranceList(worst, [["errors", (row) => String(wordErrors(row))], ["WER", (row) => formatShare(column.values[row])]], { limit: SHOWN_WORST });
+  board.append(fill(makePanel("Most errors", "Reference over hypothesis.", list), { class: "card wide" }, []));
 }
 
 function addFailures(board) {

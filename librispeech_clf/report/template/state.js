@@ -10,7 +10,7 @@ const state = {
   open: null,
 };
 
-const listeners = { rows: [], selected: [], open: [] };
+const listeners = { rows: [], selected: [], open: [], address: [] };
 
 function listen(event, listener) {
   listeners[event].push(listener);

@@ -1,15 +1,21 @@
-// The utterance table: only the visible rows exist as elements; sorting by any column; keyboard.
+// The utterance table: text first, then as many columns as fit, the others in the text's head line. Only chunks of rows
+// near the window exist as elements; sorting by any column; keyboard.
 
-const ROW_HEIGHT = 30;
-const WIDTHS = { utterance_id: 150, reference: 420, hypothesis: 420, error: 300 };
+const CHUNK_ROWS = 20;
+const ROW_ESTIMATE = 58;
+const COLUMN_WIDTH = 80;
+const PLAY_WIDTH = 38;
+const NARROWEST_TEXT = 380;
+const SHORT_LABELS = { word_error_rate: "WER", character_error_rate: "CER", ctc_loss: "loss" };
 const tableState = { sort: { key: "word_error_rate", descending: true }, keys: chooseColumns(), cursor: 0 };
 
 function chooseColumns() {
-  const wanted = [
-    columns.get("utterance_id"), columns.get("word_error_rate"), columns.get("character_error_rate"), columns.get("ctc_loss"), columns.get("confidence"),
-    durationColumn, findColumn("text_word_count", "word_count"), speakerColumn, genderColumn, columns.get("error"), columns.get("reference"), columns.get("hypothesis"),
-  ];
+  const wanted = [columns.get("word_error_rate"), columns.get("character_error_rate"), columns.get("ctc_loss"), columns.get("confidence"), durationColumn, speakerColumn, genderColumn];
   return [...new Set(wanted.filter((column) => column).map((column) => column.key))];
+}
+
+function labelOf(key) {
+  return SHORT_LABELS[key] ?? describe(columns.get(key));
 }
 
 // Rows in the table's order; missing values last, equal ones in the order of the results.
@@ -27,24 +33,41 @@ function sortRows(rows) {
 }
 
 function showTable(panel) {
-  const view = { rows: sortRows(state.rows) };
+  const view = { chunks: [] };
+  view.tools = make("div", { class: "toolbar" });
   view.head = make("div", { role: "row", class: "thead" });
   view.body = make("div", { class: "tbody", role: "rowgroup" });
   view.grid = make("div", { class: "grid-table", role: "grid", tabindex: 0, id: "table", "aria-label": "Utterances" }, view.head, view.body);
-  view.grid.addEventListener("scroll", () => paintRows(view));
   view.grid.addEventListener("keydown", (event) => moveCursor(event, view));
-  panel.append(make("div", { class: "toolbar" }, makeColumnChooser(view), make("span", { class: "note" }, "Click a heading to sort. Keys: arrows, page and home move, Enter opens, s sorts by the next column.")), view.grid);
+  panel.append(view.tools, view.grid);
+  sortAnew(view);
+  return { rows: () => sortAnew(view), open: () => markOpen(view), resize: () => refreshTable(view), print: () => view.chunks.forEach((chunk) => fillChunk(view, chunk)) };
+}
+
+function sortAnew(view) {
+  view.rows = sortRows(state.rows);
+  tableState.cursor = 0;
+  view.tools.replaceChildren(...makeTableTools(view));
   refreshTable(view);
-  return { rows: () => { view.rows = sortRows(state.rows); tableState.cursor = 0; view.grid.scrollTop = 0; refreshTable(view); }, open: () => paintRows(view), resize: () => paintRows(view) };
 }
 
 function refreshTable(view) {
-  const template = tableState.keys.map((key) => `${WIDTHS[key] ?? (columns.get(key).kind === "number" ? 104 : 100)}px`).join(" ");
-  view.grid.style.setProperty("--template", template);
+  const room = view.grid.clientWidth - PLAY_WIDTH - NARROWEST_TEXT;
+  const count = Math.max(0, Math.min(tableState.keys.length, Math.floor(room / COLUMN_WIDTH)));
+  view.keys = tableState.keys.slice(0, count);
+  view.extra = tableState.keys.slice(count);
+  view.grid.style.setProperty("--template", `${PLAY_WIDTH}px minmax(0, 1fr) ${view.keys.map(() => `${COLUMN_WIDTH}px`).join(" ")}`);
   view.grid.setAttribute("aria-rowcount", view.rows.length + 1);
-  view.head.replaceChildren(...tableState.keys.map((key) => makeHeading(key, view)));
-  view.body.style.height = `${view.rows.length * ROW_HEIGHT}px`;
-  paintRows(view);
+  view.head.replaceChildren(make("div", { role: "columnheader", "aria-label": "Play" }), make("div", { role: "columnheader" }, "reference over hypothesis", makeDiffLegend()), ...view.keys.map((key) => makeHeading(key, view)));
+  makeChunks(view);
+}
+
+function makeTableTools(view) {
+  const { sort } = tableState;
+  const order = make("button", { id: "sort-order", "aria-label": sort.descending ? "Descending, sort ascending" : "Ascending, sort descending", onclick: () => sortBy(sort.key, view) }, sort.descending ? "↓" : "↑");
+  const byKey = makeSelect("Sort by", columnOptions(() => true), sort.key, (key) => sortBy(key, view));
+  byKey.id = "sort-key";
+  return [labelled("Sort by", byKey), order, makeColumnChooser(view), make("span", { class: "note" }, "Keys: arrows, page and home move, Enter opens, Space plays, n and p step, s sorts by the next column.")];
 }
 
 function makeHeading(key, view) {
@@ -52,73 +75,117 @@ function makeHeading(key, view) {
   const column = columns.get(key);
   const order = sort.key === key ? (sort.descending ? "descending" : "ascending") : "none";
   const mark = order === "none" ? "" : sort.descending ? " ↓" : " ↑";
-  const button = make("button", { title: describe(column), "data-key": key, onclick: () => sortBy(key, view) }, describe(column) + mark);
-  const filter = make("button", { class: "quiet", title: "Filter by this column", "aria-label": `Filter by ${describe(column)}`, onclick: () => { openFilters(); addCard(column).querySelector("input")?.focus(); } }, "▾");
-  return make("div", { role: "columnheader", "aria-sort": order, class: column.kind === "number" ? "number" : null }, button, filter);
+  const button = make("button", { title: describe(column), "data-key": key, onclick: () => sortBy(key, view, { focus: true }) }, labelOf(key) + mark);
+  return make("div", { role: "columnheader", "aria-sort": order, class: column.kind === "number" ? "number" : null }, button);
 }
 
-function sortBy(key, view) {
+function sortBy(key, view, { focus = false } = {}) {
   const { sort } = tableState;
   const descending = sort.key === key ? !sort.descending : columns.get(key).kind === "number";
   tableState.sort = { key, descending };
-  view.rows = sortRows(state.rows);
-  tableState.cursor = 0;
-  refreshTable(view);
-  view.head.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+  sortAnew(view);
+  tell("address");
+  if (focus) view.head.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
-function paintRows(view) {
-  const first = Math.max(0, Math.floor(view.grid.scrollTop / ROW_HEIGHT) - 8);
-  const last = Math.min(view.rows.length, first + Math.ceil(view.grid.clientHeight / ROW_HEIGHT) + 16);
-  const lines = [];
-  for (let place = first; place < last; place += 1) lines.push(makeRow(place, view));
-  view.body.replaceChildren(...lines);
+// Chunks of rows; those near the window are filled, the others keep the height that they had or may have.
+function makeChunks(view) {
+  view.observer?.disconnect();
+  view.observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) (isIntersecting ? fillChunk : emptyChunk)(view, view.chunks[Number(target.dataset.chunk)]);
+  }, { rootMargin: "700px 0px" });
+  view.chunks = [];
+  for (let start = 0; start < view.rows.length; start += CHUNK_ROWS) {
+    const end = Math.min(start + CHUNK_ROWS, view.rows.length);
+    const element = make("div", { role: "presentation", "data-chunk": view.chunks.length, style: `height:${(end - start) * ROW_ESTIMATE}px` });
+    view.chunks.push({ start, end, element, filled: false });
+  }
+  view.body.replaceChildren(...view.chunks.map((chunk) => chunk.element));
+  if (view.chunks.length) fillChunk(view, view.chunks[0]);
+  for (const { element } of view.chunks) view.observer.observe(element);
+}
+
+function fillChunk(view, chunk) {
+  if (chunk.filled) return;
+  chunk.filled = true;
+  chunk.element.style.height = "";
+  for (let place = chunk.start; place < chunk.end; place += 1) chunk.element.append(makeRow(place, view));
+}
+
+function emptyChunk(view, chunk) {
+  if (!chunk.filled || !chunk.element.isConnected) return;
+  chunk.filled = false;
+  chunk.element.style.height = `${chunk.element.offsetHeight}px`;
+  chunk.element.replaceChildren();
 }
 
 function makeRow(place, view) {
   const row = view.rows[place];
-  const cells = tableState.keys.map((key) => {
+  const numbers = view.keys.map((key) => {
     const column = columns.get(key);
-    const text = formatCell(column, row);
-    return make("div", { role: "gridcell", class: column.kind === "number" ? "number" : null, title: text.length > 16 ? text : null }, text);
+    return make("div", { role: "gridcell", class: column.kind === "number" ? "number" : "value" }, formatCell(column, row));
   });
-  const isOpen = row === state.open;
-  return make("div", {
-    role: "row", class: `trow${place === tableState.cursor ? " cursor" : ""}${isOpen ? " open" : ""}${payload.errors[row] ? " failed" : ""}`, "aria-rowindex": place + 2, "aria-selected": String(isOpen), "data-row": row,
-    style: `top:${place * ROW_HEIGHT}px`, onclick: () => { tableState.cursor = place; openUtterance(row); },
-  }, cells);
+  const extra = view.extra.map((key) => make("span", {}, `${labelOf(key)} `, make("b", {}, formatCell(columns.get(key), row))));
+  const text = make("div", { role: "gridcell", class: "text" }, make("div", { class: "row-head" }, make("span", { class: "id" }, payload.ids[row]), extra), makeDiff(row));
+  const line = make("div", {
+    role: "row", id: `row-${row}`, class: "trow", "aria-rowindex": place + 2, "data-row": row,
+    onclick: () => {
+      if (!getSelection().isCollapsed) return;
+      moveTo(place, view);
+      openUtterance(row);
+    },
+  }, make("div", { role: "gridcell", class: "play-cell" }, makePlayButton(row)), text, numbers);
+  markRow(line, place, view);
+  return line;
+}
+
+function markRow(line, place, view) {
+  const row = view.rows[place];
+  line.classList.toggle("cursor", place === tableState.cursor);
+  line.classList.toggle("open", row === state.open);
+  line.classList.toggle("failed", Boolean(payload.errors[row]));
+  line.setAttribute("aria-selected", String(row === state.open));
+}
+
+function markOpen(view) {
+  for (const line of view.body.querySelectorAll(".trow")) markRow(line, Number(line.getAttribute("aria-rowindex")) - 2, view);
 }
 
 function moveCursor(event, view) {
-  if (event.target !== view.grid) return;
-  const page = Math.max(1, Math.floor(view.grid.clientHeight / ROW_HEIGHT) - 2);
-  const last = view.rows.length - 1;
+  if (event.target !== view.grid || !view.rows.length) return;
   const { cursor } = tableState;
+  const last = view.rows.length - 1;
+  const page = 8;
   const target = { ArrowDown: cursor + 1, ArrowUp: cursor - 1, PageDown: cursor + page, PageUp: cursor - page, Home: 0, End: last }[event.key];
-  if (event.key === "Enter" && view.rows.length) openUtterance(view.rows[cursor]);
+  if (event.key === "Enter") openUtterance(view.rows[cursor]);
+  if (event.key === " ") {
+    event.preventDefault();
+    if (hasAudio(view.rows[cursor])) togglePlay(view.rows[cursor]);
+  }
   if (event.key === "s") {
     const next = (tableState.keys.indexOf(tableState.sort.key) + 1) % tableState.keys.length;
     sortBy(tableState.keys[next], view);
-    view.grid.focus({ preventScroll: true });
   }
-  if (target === undefined || last < 0) return;
+  if (target === undefined) return;
   event.preventDefault();
-  tableState.cursor = Math.max(0, Math.min(last, target));
-  showCursor(view);
+  moveTo(Math.max(0, Math.min(last, target)), view);
   if (state.open !== null) openUtterance(view.rows[tableState.cursor]);
 }
 
-function showCursor(view) {
-  const top = tableState.cursor * ROW_HEIGHT;
-  const visible = view.grid.clientHeight - view.head.offsetHeight - ROW_HEIGHT;
-  if (top < view.grid.scrollTop) view.grid.scrollTop = top;
-  if (top > view.grid.scrollTop + visible) view.grid.scrollTop = top - visible;
-  paintRows(view);
+function moveTo(place, view) {
+  tableState.cursor = place;
+  const chunk = view.chunks[Math.floor(place / CHUNK_ROWS)];
+  fillChunk(view, chunk);
+  markOpen(view);
+  const line = chunk.element.children[place - chunk.start];
+  view.grid.setAttribute("aria-activedescendant", line.id);
+  line.scrollIntoView({ block: "nearest" });
 }
 
 function makeColumnChooser(view) {
   const list = make("div", { class: "chooser" });
-  for (const { label, options } of columnOptions(() => true)) {
+  const accept = (column) => !TEXTS.has(column.key);
+  for (const { label, options } of columnOptions(accept)) {
     list.append(make("strong", {}, label), ...options.map((option) => {
       const box = make("input", { type: "checkbox", checked: tableState.keys.includes(option.value) });
       box.addEventListener("change", () => {

@@ -1,46 +1,11 @@
 // One utterance: audio, waveform and spectrogram with the playhead, both alignments with times, metadata.
 
 const utteranceElement = document.getElementById("utterance");
-const audioBlocks = new Map();
-const waitingForAudio = new Map();
 const OPERATION_NAMES = { "=": "correct", s: "substituted", d: "deleted", i: "inserted" };
 const TIME_UNIT = 0.01;
 let shownView = null;
 
 new ResizeObserver(() => shownView && drawPictures(shownView)).observe(utteranceElement);
-
-for (const element of document.querySelectorAll("script.audio")) {
-  audioBlocks.set(Number(element.textContent.match(/"row":(\d+)/)[1]), { element });
-}
-
-// The scripts beside the page call this with the picture of one utterance.
-window.receiveAudio = (block) => {
-  audioBlocks.set(block.row, { block });
-  waitingForAudio.get(block.row)?.();
-};
-
-function requestAudio(row, done) {
-  const known = audioBlocks.get(row);
-  if (known) {
-    known.block ??= JSON.parse(known.element.textContent);
-    done(known.block);
-    return;
-  }
-  const address = payload.audio.scripts?.[row];
-  if (!address) return done(null);
-  waitingForAudio.set(row, () => done(audioBlocks.get(row).block));
-  document.head.append(make("script", { src: address, onerror: () => done({ problem: `${address} is not beside the page.` }) }));
-}
-
-function addressOf(block) {
-  if (block.address) return block.address;
-  block.url ??= URL.createObjectURL(new Blob([readBase64(block.data)], { type: block.type }));
-  return block.url;
-}
-
-function readBase64(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-}
 
 function showUtterance() {
   const row = state.open;

@@ -1,0 +1,65 @@
+// Lists of utterances, and cards in lanes that leave no holes.
+
+const LANE_WIDTH = 345;
+const LANE_GAP = 14;
+
+// Utterances with a play button, facts in the head line, reference over hypothesis below; `limit` at first.
+function makeUtteranceList(rows, facts, { limit = 25, body = makeDiff } = {}) {
+  const list = make("div", { class: "ulist" });
+  const show = (end) => {
+    list.replaceChildren(...rows.slice(0, end).map((row) => makeListed(row, facts, body)));
+    if (rows.length > end) list.append(make("button", { class: "more", onclick: () => show(end + 4 * limit) }, `Show more, ${rows.length - end} are left`));
+  };
+  show(limit);
+  return rows.length ? list : make("p", { class: "note" }, "None.");
+}
+
+function makeListed(row, facts, body) {
+  const told = facts.map(([name, of]) => make("span", {}, `${name} `, make("b", {}, of(row))));
+  return make("div", { class: "urow" }, make("div", { class: "play-cell" }, makePlayButton(row)),
+    make("div", { class: "text" }, make("div", { class: "row-head" }, utteranceButton(row), told), body(row)));
+}
+
+// Cards side by side in lanes, each into the shortest; wide ones below; the last of each lane fills it up.
+class Lanes {
+  constructor(panel) {
+    const count = Math.max(1, Math.floor((panel.clientWidth - 2 * LANE_GAP + LANE_GAP) / (LANE_WIDTH + LANE_GAP)));
+    this.lanes = Array.from({ length: count }, () => make("div", { class: "lane" }));
+    this.row = make("div", { class: "lanes" }, this.lanes);
+    this.element = make("div", { class: "board masonry" }, this.row);
+    panel.append(this.element);
+  }
+
+  append(...cards) {
+    for (const card of cards) {
+      if (card.classList.contains("wide")) this.element.append(card);
+      else this.shortest().append(card);
+    }
+  }
+
+  shortest() {
+    const heights = this.lanes.map((lane) => lane.offsetHeight);
+    return this.lanes[heights.indexOf(Math.min(...heights))];
+  }
+
+  // The charts of each lane share what the lane lacks.
+  finish() {
+    for (const lane of this.lanes) if (!lane.childElementCount) lane.remove();
+    const tallest = Math.max(...this.lanes.map((lane) => lane.offsetHeight));
+    for (const lane of this.lanes) {
+      const growing = [...lane.children].filter((card) => card.grow);
+      const heights = growing.map((card) => card.offsetHeight);
+      const spare = tallest - lane.offsetHeight;
+      growing.forEach((card, index) => card.grow((spare * heights[index]) / sum(heights)));
+    }
+    this.row.classList.add("finished");
+  }
+}
+
+// A card's chart, drawn at a width with some pixels of height to spare.
+function addChart(card, drawWith) {
+  const width = chartWidth(card);
+  const chart = drawWith(width, 0);
+  card.append(chart);
+  card.grow = (spare) => chart.replaceWith(drawWith(width, spare));
+}
