@@ -1,5 +1,7 @@
-"""The repository's layout, its requirements, and imports that do nothing."""
+"""The repository's layout: arrows between folders, sizes, requirements, and imports that do nothing."""
 
+import ast
+import graphlib
 import json
 import os
 import runpy
@@ -19,6 +21,29 @@ TOP_LEVEL = {
 KERAS_MODULES = {
     f"librispeech_clf.model.{name}" for name in ("parts", "graph", "fused", "training.optimizer")
 }
+ARROWS = {
+    "text": "",
+    "whole_file": "",
+    "hub_errors": "",
+    "configuration": "text",
+    "corpus": "text whole_file hub_errors configuration",
+    "audio": "whole_file corpus",
+    "metadata": "text corpus",
+    "ctc": "text",
+    "metrics": "text ctc",
+    "visualizers": "text audio ctc metrics",
+    # What the platform runs ends here.
+    "model": "text whole_file hub_errors audio ctc",
+    "synthesis": "audio",
+    "evaluation": "text whole_file configuration corpus audio ctc model",
+    "analysis": "text",
+    "report": "text whole_file configuration corpus audio ctc metrics model analysis",
+    "push": "text configuration ctc model",
+    "commands": "text whole_file configuration corpus audio metadata model evaluation analysis report",
+}
+"""Folder or module of the package -> what its modules may import, wherever in a file the import stands."""
+MOST_LINES = 400
+TOO_LONG = {"leap_binder.py", "evaluation/engine.py", "model/training/trainer.py", "report/figures.py"}
 IMPORT_ALL = """
 import json, pkgutil, sys
 sys.dont_write_bytecode = True
@@ -48,6 +73,54 @@ def test_importing_every_module_does_nothing():
     assert count > 50
     assert seen == []
     assert heavy == []
+
+
+def read_modules():
+    """Every module of the package: its dotted parts below it, and its path."""
+    package = PROJECT_ROOT / "librispeech_clf"
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        yield tuple(part for part in parts if part != "__init__"), path
+
+
+def read_arrows():
+    """The imports between folders of the package: (from, to) -> the modules that hold one."""
+    arrows = {}
+    for parts, path in read_modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative import; write the whole name."
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            for name in names:
+                top, _, rest = name.partition(".")
+                target = rest.partition(".")[0]
+                if top == "librispeech_clf" and parts and target != parts[0]:
+                    arrows.setdefault((parts[0], target), []).append(path.name)
+    return arrows
+
+
+def test_arrows_between_folders_are_the_listed_ones():
+    arrows = read_arrows()
+    listed = {(start, end) for start, ends in ARROWS.items() for end in ends.split()}
+    assert {arrow: files for arrow, files in arrows.items() if arrow not in listed} == {}
+    assert listed - arrows.keys() == set()
+    assert {parts[0] for parts, _ in read_modules() if parts} == ARROWS.keys()
+
+
+def test_folders_form_no_cycle():
+    graph = {start: ends.split() for start, ends in ARROWS.items()}
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert order[-1] == "commands"
+
+
+def test_modules_are_short():
+    lengths = {path: len(path.read_text().splitlines()) for _, path in read_modules()}
+    lengths[PROJECT_ROOT / "leap_binder.py"] = len((PROJECT_ROOT / "leap_binder.py").read_text().splitlines())
+    long = {path.as_posix() for path, lines in lengths.items() if lines >= MOST_LINES}
+    assert {path for path in long if not path.endswith(tuple(TOO_LONG))} == set()
 
 
 def read_pyproject():

@@ -6,11 +6,9 @@ Writes results.parquet, summary.json and index.html. A run that was stopped goes
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +25,7 @@ from librispeech_clf.configuration import (
 )
 from librispeech_clf.evaluation import plan
 from librispeech_clf.evaluation.lock import hold_output
+from librispeech_clf.model.quiet import hold_back_standard_error
 from librispeech_clf.text.plain_text import print_plain
 from librispeech_clf.text.vocabulary import describe_normalization
 
@@ -187,26 +186,6 @@ def _open_loader(open_loader: Callable[[Path], Any]) -> Any:
     except DatasetScriptException as error:
         cause = error.__cause__
         raise (cause if isinstance(cause, OSError | ValueError) else ValueError(str(error))) from error
-
-
-@contextlib.contextmanager
-def hold_back_standard_error() -> Iterator[None]:
-    """Keep what libraries write to file descriptor 2 off the terminal, unless an exception passes.
-
-    TensorFlow reports its build there before it reads TF_CPP_MIN_LOG_LEVEL.
-    """
-    with tempfile.TemporaryFile() as held:
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def plan_simulations(

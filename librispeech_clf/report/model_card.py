@@ -194,7 +194,7 @@ def main(arguments: list[str] | None = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from librispeech_clf.commands.evaluate import hold_back_standard_error
+    from librispeech_clf.model.quiet import hold_back_standard_error
 
     parser = argparse.ArgumentParser(prog="evaluate-model", description=__doc__)
     parser.add_argument("--real", type=Path, help="folder that holds LibriSpeech/test-clean")

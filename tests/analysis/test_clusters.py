@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.analysis.clusters import ALPHA, choose_clusters, correlate_metadata, find_clusters
+from librispeech_clf.analysis.clusters import ALPHA, choose_clusters, find_clusters
+from librispeech_clf.analysis.traits import correlate_metadata
 
 
 def flagged(table, seed):

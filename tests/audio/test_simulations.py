@@ -7,6 +7,7 @@ import soundfile
 
 from librispeech_clf.audio import simulations
 from librispeech_clf.audio.reading import read_waveform
+from librispeech_clf.audio.simulated_split import encode_flac
 from librispeech_clf.corpus.schema import Speaker, Split, Utterance, dataset_from_utterances
 
 RATE = 16_000
@@ -308,7 +309,7 @@ def test_reverberation_fills_the_time_after_a_sound():
     utterance = make_utterance(0, 1)
     waveform, _ = soundfile.read(io.BytesIO(utterance.audio_bytes))
     waveform[4000:] = 0
-    content = simulations.encode_flac(waveform.astype(np.float32), sampling_rate=RATE)
+    content = encode_flac(waveform.astype(np.float32), sampling_rate=RATE)
     split = make_split([Utterance("1-7-0000", "A", 1, 7, content, "a.flac")])
     tails = [
         np.sum(waveforms(simulate("reverberation", split, decay_time_s=decay, count=1))[0][6000:] ** 2)
@@ -320,7 +321,7 @@ def test_reverberation_fills_the_time_after_a_sound():
 
 def test_loud_audio_is_turned_down_not_clipped():
     waveform = np.array([0.5, -2.0, 1.0], np.float32)
-    decoded, rate = soundfile.read(io.BytesIO(simulations.encode_flac(waveform, sampling_rate=RATE)))
+    decoded, rate = soundfile.read(io.BytesIO(encode_flac(waveform, sampling_rate=RATE)))
 
     assert rate == RATE
     np.testing.assert_allclose(decoded, waveform / 2, atol=1 / 32768)
@@ -328,7 +329,7 @@ def test_loud_audio_is_turned_down_not_clipped():
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_shortest_audio_survives(name):
-    buffer = simulations.encode_flac(np.full(1, 0.1, np.float32), sampling_rate=RATE)
+    buffer = encode_flac(np.full(1, 0.1, np.float32), sampling_rate=RATE)
     utterances = [Utterance(f"{i}-7-0000", "A", i, 7, buffer, "a.flac") for i in (1, 2)]
     [waveform] = waveforms(simulate(name, make_split(utterances), count=1))
 

@@ -96,7 +96,7 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from librispeech_clf.commands.evaluate import hold_back_standard_error
+    from librispeech_clf.model.quiet import hold_back_standard_error
 
     parser = argparse.ArgumentParser(prog="benchmark", description=__doc__.split("\n")[0])
     parser.add_argument(

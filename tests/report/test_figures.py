@@ -8,6 +8,7 @@ from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
 from librispeech_clf.analysis.clusters import Cluster, Clustering
 from librispeech_clf.analysis.intervals import ErrorRate
 from librispeech_clf.analysis.latent_space import LatentMap
+from librispeech_clf.analysis.neighbours import place_vectors
 from librispeech_clf.corpus.schema import Utterance
 from librispeech_clf.report import figures as images
 from librispeech_clf.text.plain_text import escape_unprintable
@@ -51,28 +52,6 @@ def test_foreign_texts_are_drawn_as_text(tmp_path, text):
     assert (tmp_path / "foreign.png").stat().st_size > 1000
 
 
-def test_neighbours_on_a_line():
-    points = np.arange(4.0)[:, None] * [[1.0, 0.0]]
-    neighbours = images.find_neighbours(points)
-    assert neighbours.shape == (4, 3)
-    assert neighbours[0].tolist() == [1, 2, 3]
-    assert images.find_neighbours(points[:1]).shape == (1, 0)
-    assert images.find_neighbours(np.zeros((40, 2))).shape == (40, 15)
-
-
-def test_categories_agree_in_separate_groups_and_by_chance():
-    points = np.array([[0.0, i] for i in range(20)] + [[1000.0, i] for i in range(20)])
-    categories = np.array(["F"] * 20 + ["M"] * 20, dtype=object)
-    text = images.measure_category_agreement(points, categories)
-    assert text == "100% of the 15 nearest neighbours share it, 49% by chance"
-
-
-def test_numbers_agree_along_the_map():
-    points = np.stack([np.arange(100.0), np.zeros(100)], axis=1)
-    assert images.measure_numeric_agreement(points, np.arange(100.0)).endswith("1.00")
-    assert images.measure_numeric_agreement(points, np.ones(100)).startswith("too few different")
-
-
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
@@ -82,7 +61,7 @@ def test_numbers_agree_along_the_map():
 )
 def test_latent_map(results, latent_map, tmp_path, column, expected):
     paths = tmp_path / "a.png", tmp_path / "b.png"
-    vectors = images.place_vectors(results, "latent")
+    vectors = place_vectors(results, "latent")
     texts = [images.draw_latent_map(results, latent_map, vectors, column=column, path=path) for path in paths]
     assert texts[0].startswith(expected)
     assert_small_image(paths[0])
@@ -90,7 +69,7 @@ def test_latent_map(results, latent_map, tmp_path, column, expected):
 
 
 def test_missing_column_is_named(results, latent_map, tmp_path):
-    vectors = images.place_vectors(results, "latent")
+    vectors = place_vectors(results, "latent")
     with pytest.raises(ValueError, match="text_nothing: the results hold no such column"):
         images.draw_latent_map(results, latent_map, vectors, column="text_nothing", path=tmp_path / "x.png")
     with pytest.raises(ValueError, match="record_gender: the results hold no such numbers"):
