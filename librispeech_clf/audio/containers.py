@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 
 from librispeech_clf.whole_file import LFS_POINTER
@@ -18,6 +19,9 @@ from librispeech_clf.whole_file import LFS_POINTER
 UNKNOWN_SIZE = 0x7FFF_0000
 """Sizes from here on are placeholders: writers that cannot go back use 2**31 - 1, 2**32 - 1 or a little less."""
 W64_RIFF, W64_DATA = b"riff.\x91\xcf\x11", b"data\xf3\xac\xd3\x11"
+FIRST_PAGE, LAST_PAGE = 2, 4
+"""Flags of an Ogg page."""
+BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 MPEG_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 KBPS_OF_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 KBPS_OF_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -34,7 +38,8 @@ def complete(content: bytes) -> bytes:
         header with a right one.
 
     Raises:
-        ValueError: the file is cut off, or a Git LFS pointer stands for it; without the utterance's name.
+        ValueError: the file is cut off, a page of an Ogg file is damaged or missing, or a Git LFS pointer stands
+            for the file; without the utterance's name.
     """
     if content.startswith(LFS_POINTER):
         raise ValueError("a Git LFS pointer stands for the audio; get the file with `git lfs pull`.")
@@ -47,8 +52,10 @@ def complete(content: bytes) -> bytes:
     if declared is not None:
         offset, size = declared
         _refuse_cut(size, len(content) - offset)
+        if content[:8] == W64_RIFF:  # libsndfile reads on into whatever stands behind
+            return content[: offset + -(-size // 8) * 8]
     if start == b"OggS":
-        _refuse_cut_pages(content)
+        _check_pages(content)
     return _complete_mp3(content) if find_mp3(content) is not None else content
 
 
@@ -168,16 +175,54 @@ def _refuse_cut(declared: int, there: int) -> None:
         )
 
 
-def _refuse_cut_pages(content: bytes) -> None:
-    """Raise when the last page of an Ogg file is not whole."""
-    offset = 0
+def _check_pages(content: bytes) -> None:
+    """Raise when a page of an Ogg file is damaged or missing, or a second stream follows: libogg passes both by."""
+    offset, ended = 0, True
+    following: dict[bytes, int] = {}
     while content[offset : offset + 4] == b"OggS":
-        segments = content[offset + 26] if offset + 27 <= len(content) else 255
-        table = content[offset + 27 : offset + 27 + segments]
-        end = offset + 27 + segments + sum(table)
-        if len(table) < segments or end > len(content):
-            raise ValueError("the audio is cut off within its last Ogg page; restore the file.")
-        offset = end
+        page = _read_page(content, offset)
+        stream, (number,) = page[14:18], struct.unpack_from("<I", page, 18)
+        if ended and following and page[5] & FIRST_PAGE:
+            raise ValueError(
+                "the audio cannot be decoded (several Ogg streams follow one another); join them by encoding anew."
+            )
+        if number != following.get(stream, number):
+            raise ValueError(
+                f"the audio is cut off: Ogg pages before byte {offset} are missing; restore the file."
+            )
+        following[stream], ended = number + 1, bool(page[5] & LAST_PAGE)
+        offset += len(page)
+    if b"OggS" in content[offset:]:
+        raise ValueError(
+            f"the audio cannot be decoded (no Ogg page at byte {offset}, but behind it); restore the file."
+        )
+    if not ended:
+        raise ValueError("the audio is cut off: its last Ogg page is missing; restore the file.")
+
+
+def _read_page(content: bytes, offset: int) -> bytes:
+    """The Ogg page at a place."""
+    segments = content[offset + 26] if offset + 27 <= len(content) else 255
+    table = content[offset + 27 : offset + 27 + segments]
+    end = offset + 27 + segments + sum(table)
+    if len(table) < segments or end > len(content):
+        raise ValueError("the audio is cut off within its last Ogg page; restore the file.")
+    page = content[offset:end]
+    if struct.unpack_from("<I", page, 22)[0] != _page_checksum(page):
+        raise ValueError(
+            f"the audio cannot be decoded (the Ogg page at byte {offset} is damaged); restore the file."
+        )
+    return page
+
+
+def _page_checksum(page: bytes) -> int:
+    """RFC 3533's checksum: CRC-32 of the most significant bit first, from 0, its own field taken as zeros.
+
+    zlib's takes the least significant bit first, and inverts start and end.
+    """
+    blank = (page[:22] + bytes(4) + page[26:]).translate(BITS_REVERSED)
+    reversed_checksum = zlib.crc32(blank, 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return int(f"{reversed_checksum:032b}"[::-1], 2)
 
 
 def _complete_mp3(content: bytes) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ Waveform = npt.NDArray[np.float32]
 
 CACHED_WAVEFORMS = 16
 BLOCK_SAMPLES = 1 << 18
+PCM_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}
 # libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
 MOST_SAMPLES = 2**40
 # Integers of 32 bits written as floats are below.
@@ -141,9 +143,11 @@ def decode(content: bytes, name: str) -> tuple[Waveform, int]:
         blocks = [np.zeros((0, file.channels), np.float32)]
         while len(block := file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
             blocks.append(block)
+        width = PCM_BYTES.get(file.subtype)
     samples = np.concatenate(blocks)
     if told <= MOST_SAMPLES and len(samples) != told:
         raise ValueError(_cut_off(name, told, len(samples)))
+    _verify_flac(content, samples, width, name)
     if len(samples) == 0:
         raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
     _refuse_what_is_no_sound(samples, rate, name)
@@ -222,6 +226,19 @@ def _refuse_what_is_no_sound(samples: Waveform, rate: int, name: str) -> None:
         raise ValueError(
             f"{name}: the audio's header tells {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
             "restore the file or encode it again with its true rate."
+        )
+
+
+def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str) -> None:
+    """Compare a FLAC file's samples with its checksum (RFC 9639, 8.2: MD5 of the integers, little-endian)."""
+    expected = content[26:42]
+    if content[:4] != b"fLaC" or width is None or not any(expected):
+        return
+    integers = (samples * np.float32(2 ** (8 * width - 1))).astype("<i2" if width == 2 else "<i4")
+    packed = integers.view(np.uint8).reshape(*integers.shape, -1)[..., :width].tobytes()
+    if hashlib.md5(packed, usedforsecurity=False).digest() != expected:
+        raise ValueError(
+            f"{name}: the audio cannot be decoded (its samples are not those of its checksum); restore the file."
         )
 
 

@@ -1,6 +1,7 @@
 """Containers: cut files are named, headers without a length are completed, other files stay as they are."""
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -152,3 +153,47 @@ def test_pointer_of_git_lfs_is_named():
         ValueError, match="u7: a Git LFS pointer stands for the audio; get the file with `git lfs"
     ):
         read(b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n")
+
+
+def split_pages(content):
+    starts = [match.start() for match in re.finditer(b"OggS", content)] + [len(content)]
+    return [content[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_damaged_ogg_is_named_instead_of_read_in_part(subtype):
+    content = encode(np.tile(SAMPLES, 12), form="OGG", subtype=subtype)
+    pages = split_pages(content)
+    assert len(pages) > 4 and containers.complete(content) is content
+    offset = len(b"".join(pages[:3]))
+    flipped = patch(content, offset + len(pages[3]) // 2, "<I", 12345)
+    hole = b"".join(pages[:3]) + pages[3][100:] + b"".join(pages[4:])
+    damages = [
+        (flipped, f"the Ogg page at byte {offset} is damaged"),
+        (hole, f"no Ogg page at byte {offset}"),
+    ]
+    for damaged, reason in [*damages, (content * 2, "several Ogg streams follow one another")]:
+        with pytest.raises(ValueError, match=f"u7: the audio cannot be decoded .{reason}"):
+            read(damaged)
+    for number in range(2, len(pages)):
+        with pytest.raises(ValueError, match="u7: the audio is cut off: .*Ogg page.* missing"):
+            read(b"".join(pages[:number] + pages[number + 1 :]))
+    assert len(read(content + b"TAG" + bytes(125))) == len(read(content))
+
+
+def test_w64_ends_where_its_header_says():
+    content = encode(form="W64")
+    np.testing.assert_array_equal(read(content + b"junk" * 300), read(content))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_flac_whose_samples_are_not_those_of_its_checksum_is_named(subtype, channels):
+    content = encode(np.stack([SAMPLES] * channels, axis=1), form="FLAC", subtype=subtype)
+    assert len(read(content)) == RATE
+    fewer = patch(content, 22, ">I", RATE // 2)
+    with pytest.raises(
+        ValueError, match="u7: the audio cannot be decoded .its samples are not those of its checksum"
+    ):
+        read(fewer)
+    assert len(read(fewer[:26] + bytes(16) + fewer[42:])) == RATE // 2
