@@ -1,14 +1,13 @@
-"""Draw the README's images from a finished evaluation and print the figures which the README quotes.
+"""Pictures of a finished evaluation; those of the README are among them.
 
-In: `results.parquet` of `poetry run evaluate`, and the corpus for the audio of two utterances. Out: small PNG
-files. Each `draw_*` function writes one image and returns what it shows in a sentence.
+In: the results table of `poetry run evaluate`, and the corpus for the audio of two utterances. Out: small PNG
+files. Each `draw_*` function writes one picture and returns what it shows in a sentence.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from librispeech_clf.analysis.neighbours import (
 )
 from librispeech_clf.analysis.results_table import read_categories, read_numbers
 from librispeech_clf.report.payload import describe_column
-from librispeech_clf.text.plain_text import escape_unprintable, print_plain
+from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +56,7 @@ PANEL_COLUMNS = 3
 MAP_COLUMNS = {
     "latent_by_word_count": "text_word_count",
     "latent_by_duration": "signal_duration_s",
+    "latent_by_spectral_flatness": "signal_spectral_flatness_min",
     "latent_by_gender": "record_gender",
 }
 DALE_CHALL = "readability_dale_chall_score"
@@ -280,93 +280,55 @@ def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
 
 
 def draw_all(
-    results: pd.DataFrame, folder: Path, *, find_utterance: Any, sampling_rate: int, seed: int = 0
-) -> list[str]:
-    """Draw every image of the README.
+    results: pd.DataFrame,
+    folder: Path,
+    *,
+    find_utterance: Callable[[str], Utterance],
+    sampling_rate: int,
+    seed: int = 0,
+) -> dict[str, str]:
+    """Draw every picture of an evaluation.
 
     Args:
         results: the results table.
         folder: where the PNG files go.
-        find_utterance: gives the corpus record for a split's name and an utterance id.
+        find_utterance: gives the corpus record of an utterance id.
         sampling_rate: Hz.
         seed: of map and clusters.
 
     Returns:
-        One line per image: its name and what it shows.
+        What each picture shows, by its name without ending.
     """
     from librispeech_clf.analysis.clusters import find_clusters
     from librispeech_clf.analysis.latent_space import make_latent_map
-    from librispeech_clf.audio.reading import read_waveform
 
     results = results.reset_index(drop=True)
     latent_map = make_latent_map(results, space="latent", seed=seed)
     vectors = place_vectors(results, "latent", seed=seed)
-    lines = []
+    shown = {}
     for name, column in MAP_COLUMNS.items():
-        text = draw_latent_map(results, latent_map, vectors, column=column, path=folder / f"{name}.png")
-        lines.append(f"{name}.png: {text}")
+        path = folder / f"{name}.png"
+        shown[name] = draw_latent_map(results, latent_map, vectors, column=column, path=path)
     for name, row in zip(("long_utterance", "short_utterance"), choose_extremes(results), strict=True):
-        utterance = find_utterance(str(results["split"][row]), str(results["utterance_id"][row]))
-        waveform = read_waveform(utterance, sampling_rate=sampling_rate)
-        text = draw_utterance(
-            waveform,
-            sampling_rate=sampling_rate,
-            utterance_id=utterance.id,
-            reference=str(results["reference"][row]),
-            path=folder / f"{name}.png",
+        utterance = find_utterance(str(results["utterance_id"][row]))
+        shown[name] = _draw_recording(
+            utterance, sampling_rate, results["reference"][row], folder / f"{name}.png"
         )
-        lines.append(f"{name}.png: {text}")
     clustering = find_clusters(results, seed=seed)
     path = folder / "weak_cluster.png"
-    lines.append(f"{path.name}: {draw_weak_cluster(results, latent_map, clustering, path=path)}")
+    shown["weak_cluster"] = draw_weak_cluster(results, latent_map, clustering, path=path)
     path = folder / "metrics_by_dale_chall.png"
-    lines.append(f"{path.name}: {draw_metrics_against(results, column=DALE_CHALL, path=path)}")
-    return lines
+    shown["metrics_by_dale_chall"] = draw_metrics_against(results, column=DALE_CHALL, path=path)
+    return shown
 
 
-def read_results(folder: Path) -> pd.DataFrame:
-    """Read the results table of a finished evaluation.
+def _draw_recording(utterance: Utterance, sampling_rate: int, reference: str, path: Path) -> str:
+    from librispeech_clf.audio.reading import read_waveform
 
-    Raises:
-        FileNotFoundError: the folder holds none.
-    """
-    import pandas as pd
-
-    path = folder / "results.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: not found; run `poetry run evaluate` first.")
-    return pd.read_parquet(path)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw the README's images: `poetry run make-images`."""
-    from functools import cache
-
-    from librispeech_clf.configuration import load_configuration
-    from librispeech_clf.corpus.load import load_split
-
-    parser = argparse.ArgumentParser(prog="make-images", description=main.__doc__)
-    parser.add_argument("--report", type=Path, default=Path("report"), help="folder of a finished evaluation")
-    parser.add_argument(
-        "--images", type=Path, default=Path("images"), help="folder to write the PNG files to"
+    waveform = read_waveform(utterance, sampling_rate=sampling_rate)
+    return draw_utterance(
+        waveform, sampling_rate=sampling_rate, utterance_id=utterance.id, reference=str(reference), path=path
     )
-    parser.add_argument("--source", help="corpus the evaluation read, as for evaluate")
-    parser.add_argument("--root", help="data root, as for evaluate")
-    options = parser.parse_args(arguments)
-    results = read_results(options.report)
-    configuration = load_configuration().with_corpus(source=options.source, root=options.root)
-    open_split = cache(lambda state: load_split(configuration.corpus, state))
-
-    def find_utterance(split: str, utterance_id: str) -> Utterance:
-        return open_split(split).utterance(utterance_id)
-
-    lines = draw_all(
-        results,
-        options.images,
-        find_utterance=find_utterance,
-        sampling_rate=configuration.audio.sampling_rate,
-    )
-    print_plain("\n".join(lines))
 
 
 def _scatter_numbers(figure: Figure, axes: Axes, points: np.ndarray, numbers: np.ndarray, name: str) -> None:
