@@ -6,8 +6,7 @@ files. Each `draw_*` function writes one picture and returns what it shows in a 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,40 +18,21 @@ from librispeech_clf.analysis.neighbours import (
     place_vectors,
 )
 from librispeech_clf.analysis.results_table import read_categories, read_numbers
-from librispeech_clf.report.payload import describe_column
-from librispeech_clf.text.plain_text import escape_unprintable
+from librispeech_clf.report.drawing import ACCENT, LINE, WEAK, make_figure, name_column, save_image
+from librispeech_clf.report.metric_panels import draw_metrics_against
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from librispeech_clf.analysis.associations import Bar, Dashboard
     from librispeech_clf.analysis.clusters import Clustering
     from librispeech_clf.analysis.latent_space import LatentMap
     from librispeech_clf.corpus.schema import Utterance
 
-INK, SOFT, LINE, ACCENT, WEAK = "#1b2530", "#56636f", "#dce2e8", "#1f6a8c", "#b02a2a"
 CATEGORY_COLOURS = ("#1f77a4", "#d9822b", "#3b9a5f", "#b5417f", "#7a62c0", "#8a6d3b", "#2aa5a5", "#c2453a")
 RAMP = ("#c4d6e4", "#76b3c8", "#3c86ae", "#46509b", "#39154f")
-STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "text.color": INK,
-    "text.parse_math": False,  # a dollar sign in a name is one
-}
-DOTS_PER_INCH = 120
-PALETTE_SIZE = 96
 SPECTROGRAM_PALETTE_SIZE = 32
-PANEL_COLUMNS = 3
 MAP_COLUMNS = {
     "latent_by_word_count": "text_word_count",
     "latent_by_duration": "signal_duration_s",
@@ -60,42 +40,6 @@ MAP_COLUMNS = {
     "latent_by_gender": "record_gender",
 }
 DALE_CHALL = "readability_dale_chall_score"
-
-
-def save_image(figure: Figure, path: Path, *, colours: int = PALETTE_SIZE) -> None:
-    """Save a figure as a PNG of few colours, the same bytes for the same figure, and close it.
-
-    Its texts may be foreign: unprintable characters are shown by their code.
-    """
-    from matplotlib import pyplot
-    from matplotlib.text import Text
-    from PIL import Image
-
-    for text in figure.findobj(Text):
-        text.set_text(escape_unprintable(text.get_text(), keep="\n"))
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    pyplot.close(figure)
-    image = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, optimize=True)
-
-
-def make_figure(width: float = 6.4, height: float = 4.2, **layout: Any) -> tuple[Figure, Any]:
-    """Make a figure without a window, with axes by `layout` (rows, columns) in inches `width` x `height`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    pyplot.rcParams.update(STYLE)
-    return pyplot.subplots(figsize=(width, height), layout="constrained", **layout)
-
-
-def name_column(column: str) -> str:
-    """Name a column in words, with its unit: "duration in s"."""
-    described = describe_column(column)
-    return described["label"] + (f" in {described['unit']}" if described["unit"] else "")
 
 
 def place_points(results: pd.DataFrame, latent_map: LatentMap) -> np.ndarray:
@@ -223,52 +167,6 @@ def draw_weak_cluster(
     return f"{cluster.sentence} ({verdict}, {tested})"
 
 
-def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
-    """Draw every metric against a numeric column: bins with 95 % intervals with speakers as the unit.
-
-    Args:
-        results: the results table.
-        column: a numeric column.
-        path: the PNG to write.
-
-    Returns:
-        The metrics in the lowest and the highest bin.
-
-    Raises:
-        ValueError: the column is missing, empty or not numeric.
-    """
-    from librispeech_clf.analysis.associations import MEASURES, make_dashboards
-
-    boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
-    if not boards or boards[0].kind != "numeric":
-        raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
-    rows = -(-len(boards) // PANEL_COLUMNS)
-    layout = {"nrows": rows, "ncols": PANEL_COLUMNS, "squeeze": False, "sharex": True}
-    figure, grid = make_figure(width=9.2, height=2 * rows + 0.8, **layout)
-    for axes in grid.flat[len(boards) :]:
-        axes.set_visible(False)
-    for axes, board in zip(grid.flat, boards, strict=False):
-        _draw_bars(axes, board.bars, title=name_measure(board.metric))
-    for axes in grid[-1]:
-        axes.set_xlabel(name_column(column))
-    save_image(figure, path)
-    phrases = [_name_ends(board) for board in boards]
-    return f"{boards[0].bars[0].label} against {boards[0].bars[-1].label}: " + ", ".join(phrases)
-
-
-def name_measure(metric: str) -> str:
-    """Name a metric in words, counts with what they are counted by: "word deletions per reference word"."""
-    from librispeech_clf.analysis.associations import COUNTS
-
-    name = metric.replace("_", " ").replace("ctc", "CTC")
-    return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
-
-
-def _name_ends(board: Dashboard) -> str:
-    ends = ["-" if bar.value is None else f"{bar.value:.3g}" for bar in (board.bars[0], board.bars[-1])]
-    return f"{name_measure(board.metric)} {' to '.join(ends)}"
-
-
 def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
     """Choose the rows of the longest and the shortest utterance that has a reference, by duration."""
     column = "signal_duration_s" if "signal_duration_s" in results.columns else "text_word_count"
@@ -353,43 +251,6 @@ def _scatter_categories(axes: Axes, points: np.ndarray, categories: np.ndarray) 
 def _finish_map(axes: Axes, title: str) -> None:
     axes.set(title=title, xticks=[], yticks=[])
     axes.spines[["left", "bottom"]].set_color(LINE)
-
-
-def _draw_bars(axes: Axes, bars: Sequence[Bar], *, title: str) -> None:
-    unknown = (np.nan, np.nan, np.nan)
-    figures = [(bar.value, bar.interval_low, bar.interval_high) for bar in bars]
-    known = [figure if None not in figure else (figure[0] or np.nan, *unknown[1:]) for figure in figures]
-    middle, low, high = np.array(known, dtype=float).T
-    places = np.arange(len(bars))
-    axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
-    axes.plot(places, middle, "o", color=ACCENT, markersize=5)
-    axes.set_xticks(places, [f"{_shorten(bar.label)}\nn = {bar.utterances}" for bar in bars], fontsize=7)
-    axes.set(title=title, ylim=choose_limits(middle, low, high), xlim=(-0.5, len(bars) - 0.5))
-    axes.grid(axis="y", color=LINE, linewidth=0.7)
-    axes.set_axisbelow(True)
-
-
-def _shorten(label: str) -> str:
-    """Shorten a bin's label: "under 2.1" to "< 2.1", "2.1 to 6" to "2.1-6", "6 and over" to "≥ 6"."""
-    if label.endswith(" and over"):
-        return f"≥ {label.removesuffix(' and over')}"
-    return label.replace("under ", "< ").replace(" to ", "-")
-
-
-def choose_limits(middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
-    """Choose an axis that holds zero, every value and the intervals, those of few speakers cut.
-
-    Args:
-        middle: float64 (N,), values, NaN where unknown.
-        low: lower bounds, NaN where unknown.
-        high: upper bounds.
-    """
-    values = np.concatenate([middle, low, high, [0.0]])
-    widest = 2.5 * np.nanmax(np.abs(np.append(middle, 0.0)))
-    if widest == 0:
-        return 0.0, 1.0
-    bottom, top = np.clip([np.nanmin(values), np.nanmax(values)], -widest, widest)
-    return 1.05 * float(bottom), 1.05 * float(top)
 
 
 def _make_ramp() -> Any:

@@ -23,7 +23,9 @@ def make_results() -> pd.DataFrame:
     columns = {f"{unit}_{name}": value for unit in ("word", "character") for name, value in counts.items()}
     names = [f"u{number:02d}" for number in range(40)]
     speakers = [str(number % 8) for number in range(40)]
-    return pd.DataFrame({"utterance_id": names, "record_speaker_id": speakers, "error": None, **columns})
+    return pd.DataFrame(
+        {"utterance_id": names, "record_speaker_id": speakers, "error": None, "subset": "test", **columns}
+    )
 
 
 @pytest.fixture(name="folder")

@@ -10,6 +10,7 @@ from librispeech_clf.analysis.intervals import ErrorRate
 from librispeech_clf.analysis.latent_space import LatentMap
 from librispeech_clf.analysis.neighbours import place_vectors
 from librispeech_clf.corpus.schema import Utterance
+from librispeech_clf.report import drawing, metric_panels
 from librispeech_clf.report import figures as images
 from librispeech_clf.text.plain_text import escape_unprintable
 
@@ -20,6 +21,7 @@ def results(make_results):
     results = make_results(80, speakers=8)
     genders = (results["record_gender"] == "F").astype(float)
     columns = (results["text_word_count"].astype(float), *[genders] * 4)
+    results["signal_spectral_flatness_min"] = np.linspace(0, 0.1, len(results))
     results["latent"] = [list(vector) for vector in zip(*columns, strict=True)]
     return results
 
@@ -42,11 +44,11 @@ def assert_small_image(path) -> None:
 
 @pytest.mark.parametrize("text", ["a\x1b[2Jb", "\u202ereversed", "$\\frac{1}", "half $ and \udc80"])
 def test_foreign_texts_are_drawn_as_text(tmp_path, text):
-    figure, axes = images.make_figure()
+    figure, axes = drawing.make_figure()
     axes.set(title=text, xlabel=text)
     axes.scatter([0, 1], [0, 1], label=text)
     axes.legend()
-    images.save_image(figure, tmp_path / "foreign.png")
+    drawing.save_image(figure, tmp_path / "foreign.png")
     shown = [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_legend().get_texts()[0].get_text()]
     assert shown == [escape_unprintable(text)] * 3 and shown[0].isprintable()
     assert (tmp_path / "foreign.png").stat().st_size > 1000
@@ -73,7 +75,7 @@ def test_missing_column_is_named(results, latent_map, tmp_path):
     with pytest.raises(ValueError, match="text_nothing: the results hold no such column"):
         images.draw_latent_map(results, latent_map, vectors, column="text_nothing", path=tmp_path / "x.png")
     with pytest.raises(ValueError, match="record_gender: the results hold no such numbers"):
-        images.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
+        metric_panels.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
 
 
 def test_utterance(tmp_path):
@@ -103,18 +105,18 @@ def test_weak_cluster(results, latent_map, tmp_path, flagged, verdict):
 
 
 def test_every_metric_against_dale_chall(results, tmp_path):
-    text = images.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    text = metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
     registered = [*WORD_DIRECTIONS, *CHARACTER_DIRECTIONS, "confidence", "ctc_loss"]
     assert len(registered) == 15
     for metric in registered:
-        assert f"{images.name_measure(metric)} " in text
+        assert f"{metric_panels.name_measure(metric)} " in text
     assert_small_image(tmp_path / "m.png")
 
 
 def test_no_panel_is_empty(results, tmp_path, monkeypatch):
     figures = []
-    monkeypatch.setattr(images, "save_image", lambda figure, path: figures.append(figure))
-    images.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    monkeypatch.setattr(metric_panels, "save_image", lambda figure, path: figures.append(figure))
+    metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
     panels = [axes for axes in figures[0].axes if axes.get_visible()]
     assert len(panels) == 15
     for axes in panels:
@@ -149,9 +151,9 @@ def test_all_images_from_a_finished_evaluation(results, latent_map, make_audio, 
 
 def test_limits_hold_zero_values_and_most_of_the_intervals():
     middle, low, high = np.array([[0.2, 0.4], [0.1, 0.3], [0.3, 0.6]])
-    assert images.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
-    assert images.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
-    assert images.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
-    assert images.choose_limits(middle - 0.3, low - 0.3, high - 0.3) == pytest.approx((-0.21, 0.2625))
-    assert images.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
-    assert images.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)
+    assert metric_panels.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
+    assert metric_panels.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
+    assert metric_panels.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
+    assert metric_panels.choose_limits(middle - 0.3, low - 0.3, high - 0.3) == pytest.approx((-0.21, 0.2625))
+    assert metric_panels.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
+    assert metric_panels.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)
