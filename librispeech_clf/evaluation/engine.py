@@ -16,7 +16,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 STATE = "test"
 PREDICTION = "Prediction0"
+KEPT_TEXTS = ("hypothesis", "reference")
+"""Visualizers whose text becomes a column."""
 Row = dict[str, Any]
 
 
@@ -49,6 +51,7 @@ class Task:
         subset: the corpus' subset.
         simulation: registered name of the simulation, None for the recording as it is.
         severity: the simulation's numeric parameter, in its own unit.
+        drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
     """
 
     utterance_id: str
@@ -57,6 +60,7 @@ class Task:
     subset: str
     simulation: str | None = None
     severity: float | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,12 +172,15 @@ class Engine:
 
     def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
         """Get the samples; rows of those that fail."""
+        from threadpoolctl import threadpool_limits
+
         encoded, failed = [], []
-        for task in tasks:
-            try:
-                encoded.append((task, self.loader.get_sample(_state(task), task.sample_id)))
-            except Exception as error:  # whatever the entry file raises belongs to this utterance
-                failed.append(self._fail(task, error))
+        with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
+            for task in tasks:
+                try:
+                    encoded.append((task, self.loader.get_sample(_state(task), task.sample_id)))
+                except Exception as error:  # whatever the entry file raises belongs to this utterance
+                    failed.append(self._fail(task, error))
         return encoded, failed
 
     def _infer(
@@ -212,12 +219,16 @@ class Engine:
         self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
     ) -> list[Row]:
         """Run metrics, loss and visualizers over a batch; over single utterances when one of them fails."""
-        tensors = {name: np.stack([s.inputs[name] for _, s in encoded]) for name in encoded[0][1].inputs}
-        tensors |= {name: np.stack([s.gt[name] for _, s in encoded]) for name in encoded[0][1].gt}
+        tasks = [task for task, _ in encoded]
+        wires = self._choose_wires(tasks)
+        needed = {source for wire in wires for source in wire.sources.values()}
+        tensors = {
+            name: np.stack([(sample.inputs | sample.gt)[name] for _, sample in encoded])
+            for name in sorted(needed - {PREDICTION})
+        }
         tensors = store_as_engine({**tensors, PREDICTION: logits})
-        samples = [task.sample_id for task, _ in encoded]
         try:
-            columns = self.run_batch(samples, tensors)
+            columns = self.run_batch(wires, tasks, tensors)
         except Exception as error:
             if len(encoded) == 1:
                 return [self._fail(encoded[0][0], error)]
@@ -234,43 +245,57 @@ class Engine:
             for index, (task, sample) in enumerate(encoded)
         ]
 
-    def run_batch(self, sample_ids: Sequence[str], tensors: dict[str, np.ndarray]) -> dict[str, list[Any]]:
-        """Run every wired metric, loss and visualizer.
+    def _choose_wires(self, tasks: Sequence[Task]) -> list[Wire]:
+        """Leave out the visualizers that no task wants."""
+        every = any(task.drawn for task in tasks)
+        return [wire for wire in self.wires if every or wire.kind != "Visualizer" or wire.name in KEPT_TEXTS]
+
+    def run_batch(
+        self, wires: Sequence[Wire], tasks: Sequence[Task], tensors: dict[str, np.ndarray]
+    ) -> dict[str, list[Any]]:
+        """Run metrics, losses and visualizers.
 
         Args:
-            sample_ids: of the batch.
+            wires: of them.
+            tasks: of the batch.
             tensors: as the engine stored them, each (B, ...), by the names of `Wire.sources`.
 
         Returns:
-            One value per utterance of each metric and loss, and the texts of the visualizers `hypothesis` and
-            `reference`.
+            One value per utterance of each metric and loss, and the texts of `KEPT_TEXTS`.
         """
         columns: dict[str, list[Any]] = {}
-        for wire in self.wires:
+        for wire in wires:
             arguments = {name: tensors[source] for name, source in wire.sources.items()}
-            columns |= self._run(wire, sample_ids, arguments)
+            run = self._show if wire.kind == "Visualizer" else self._measure
+            columns |= run(wire, tasks, arguments)
         return columns
 
-    def _run(
-        self, wire: Wire, sample_ids: Sequence[str], arguments: dict[str, np.ndarray]
+    def _measure(
+        self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
     ) -> dict[str, list[Any]]:
-        ids, state = np.array(sample_ids), self._loader_state
-        if wire.kind == "Visualizer":
-            shown = [
-                self.loader.run_visualizer(
-                    wire.name,
-                    ids[index : index + 1],
-                    state,
-                    {name: a[index] for name, a in arguments.items()},
-                )
-                for index in range(len(ids))
-            ]
-            is_text = wire.name in ("hypothesis", "reference")
-            return {wire.name: [" ".join(text.data).strip() for text in shown]} if is_text else {}
+        """Run a metric or loss over the batch."""
         run = self.loader.run_metric if wire.kind == "Metric" else self.loader.run_custom_loss
-        result = run(wire.name, ids, state, dict(arguments))
+        ids = np.array([task.sample_id for task in tasks])
+        result = run(wire.name, ids, self._loader_state, dict(arguments))
         named = result if isinstance(result, dict) else {wire.name: result}
         return {name: [float(value) for value in values] for name, values in named.items()}
+
+    def _show(
+        self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
+    ) -> dict[str, list[Any]]:
+        """Run a visualizer utterance by utterance: where its text is kept, else where `Task.drawn` asks."""
+        kept = wire.name in KEPT_TEXTS
+        shown = [
+            self.loader.run_visualizer(
+                wire.name,
+                np.array([task.sample_id]),
+                self._loader_state,
+                {name: values[index] for name, values in arguments.items()},
+            )
+            for index, task in enumerate(tasks)
+            if kept or task.drawn
+        ]
+        return {wire.name: [" ".join(text.data).strip() for text in shown]} if kept else {}
 
     @cached_property
     def _loader_state(self) -> Any:
@@ -325,6 +350,7 @@ def open_loader(project_root: Path) -> Any:
     from code_loader.inner_leap_binder import global_leap_binder
 
     class DeclaredTypesLoader(LeapLoader):
+        @cache  # noqa: B019 - one loader a run
         def _metadata_name_to_type(self):
             handlers = global_leap_binder.setup_container.metadata
             declared = [(handler, handler.metadata_type) for handler in handlers]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WINDOW = 32
 """Utterances encoded before inference: their inputs take 72 MB. Also what a kill can cost."""
 SEVERITIES = 5
+DRAWN = 8
+"""Recordings, spread over the corpus, for which every visualizer is run."""
 
 
 ListIds = Callable[[str, dict[str, Any], int], list[str]]
@@ -87,12 +89,14 @@ def plan_recordings(split: Split, request: Request, *, limit: int | None = None)
     subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
     count = len(subsets) if limit is None else min(limit, len(subsets))
     rows = [number * len(subsets) // count for number in range(count)]
+    drawn = {rows[number * count // DRAWN] for number in range(DRAWN)} if rows else set()
     tasks = [
         Task(
             split.ids[row],
             split.ids[row],
             request.split_by_subset.get(subsets[row], subsets[row]),
             subsets[row],
+            drawn=row in drawn,
         )
         for row in rows
     ]
@@ -161,6 +165,9 @@ def plan_simulated(
             original = sample_id.rpartition("+")[0]
             subset = subset_of[original]
             asked = request.split_by_subset.get(subset, subset)
-            tasks.setdefault(original, Task(original, sample_id, asked, subset, sweep.name, severity))
+            tasks.setdefault(
+                original,
+                Task(original, sample_id, asked, subset, sweep.name, severity, drawn=not tasks),
+            )
         windows += cut_windows(list(tasks.values()))
     return windows

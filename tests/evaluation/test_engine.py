@@ -34,6 +34,7 @@ REGISTERED = {
     "hypothesis": visualizers.show_hypothesis,
     "reference": visualizers.show_reference,
 }
+DRAWN = {"waveform": lambda audio: visualizers.draw_waveform(audio, sampling_rate=16000)}
 
 
 def connect(name: str, kind: NodeMappingType, **sources: NodeMapping) -> NodeConnection:
@@ -48,6 +49,7 @@ CONNECTIONS = [
     connect("confidence", NodeMappingType.Metric, letters=PREDICTION),
     connect("hypothesis", NodeMappingType.Visualizer, letters=PREDICTION),
     connect("reference", NodeMappingType.Visualizer, transcript=TRANSCRIPT),
+    connect("waveform", NodeMappingType.Visualizer, audio=AUDIO),
 ]
 
 
@@ -63,8 +65,11 @@ def spell(text: str) -> np.ndarray:
 class FakeLoader:
     """Utterances whose audio is as many samples as their hypothesis needs; "bad-..." cannot be encoded."""
 
-    def __init__(self, texts: dict[str, str], *, spoil: str | None = None) -> None:
-        self.texts, self.spoil, self.seen = texts, spoil, []
+    def __init__(
+        self, texts: dict[str, str], *, spoil: str | None = None, undrawable: str | None = None
+    ) -> None:
+        self.texts, self.spoil, self.undrawable = texts, spoil, undrawable
+        self.seen, self.drawn = [], []
 
     def get_sample(self, state, sample_id):
         if sample_id.startswith("bad"):
@@ -92,7 +97,11 @@ class FakeLoader:
 
     def run_visualizer(self, name, ids, state, arguments):
         self.seen.append((name, {key: value.dtype for key, value in arguments.items()}))
-        return REGISTERED[name](*arguments.values())
+        if name in DRAWN:
+            self.drawn += ids.tolist()
+            if self.undrawable in ids:
+                raise ValueError(f"{name}: cannot be drawn")
+        return (REGISTERED | DRAWN)[name](*arguments.values())
 
 
 def make_engine(loader: FakeLoader) -> Engine:
@@ -113,8 +122,8 @@ def make_engine(loader: FakeLoader) -> Engine:
     return Engine(loader, CONNECTIONS, open_model=lambda: Model(predict, count))
 
 
-def evaluate(engine: Engine, names) -> dict[str, dict]:
-    tasks = [Task(name, name, "test", "part") for name in names]
+def evaluate(engine: Engine, names, *, drawn: str | None = None) -> dict[str, dict]:
+    tasks = [Task(name, name, "test", "part", drawn=name == drawn) for name in names]
     return {row["utterance_id"]: row for batch in engine.evaluate(tasks) for row in batch}
 
 
@@ -138,6 +147,22 @@ def test_metrics_losses_and_visualizers_see_float16():
     evaluate(make_engine(loader), TEXTS)
     assert {name for name, _ in loader.seen} == set(REGISTERED)
     assert {kind for _, kinds in loader.seen for kind in kinds.values()} == {np.dtype(np.float16)}
+
+
+def test_visualizers_whose_text_is_not_kept_run_where_the_plan_asks():
+    loader = FakeLoader(TEXTS)
+    evaluate(make_engine(loader), TEXTS)
+    assert loader.drawn == []
+    rows = evaluate(make_engine(loader), TEXTS, drawn="two")
+    assert loader.drawn == ["two"]
+    assert ("waveform", {"audio": np.dtype(np.float16)}) in loader.seen
+    assert "waveform" not in rows["two"]
+
+
+def test_visualizer_that_fails_costs_its_utterance_only():
+    rows = evaluate(make_engine(FakeLoader(TEXTS, undrawable="two")), TEXTS, drawn="two")
+    assert rows["two"]["error"] == "waveform: cannot be drawn"
+    assert rows["one"]["error"] is None
 
 
 def test_values_above_float16_keep_their_type():

@@ -6,6 +6,7 @@ import pytest
 from code_loader.contract.sim_config import CategoricalBounds, FloatBounds
 
 from librispeech_clf.evaluation.plan import (
+    DRAWN,
     WINDOW,
     Request,
     plan_recordings,
@@ -102,3 +103,14 @@ def test_simulated_utterances_keep_their_original_id():
     assert (task.utterance_id, task.sample_id) == ("a-1", "a-1+telephone-1500Hz-s0")
     assert (task.simulation, task.severity, task.split) == ("telephone", 1500.0, "test")
     assert [len(window) for window in windows] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("utterances", "limit", "drawn"), [(100, None, DRAWN), (3, None, 3), (100, 2, 2), (0, None, 0)]
+)
+def test_few_recordings_are_drawn(utterances, limit, drawn):
+    tasks = tasks_of(plan_recordings(FakeSplit(a=utterances), Request({"a": "test"}), limit=limit))
+    chosen = [number for number, task in enumerate(tasks) if task.drawn]
+    assert len(chosen) == drawn
+    assert chosen[:1] == [0][:drawn]
+    assert utterances < 100 or limit or max(chosen) >= 80
