@@ -17,7 +17,9 @@ function makeRamp() {
   return (share) => {
     const place = Math.min(Math.max(share, 0), 1) * (anchors.length - 1);
     const below = Math.min(Math.floor(place), anchors.length - 2);
-    return anchors[below].map((part, index) => Math.round(part + (anchors[below + 1][index] - part) * (place - below)));
+    return anchors[below].map((part, index) =>
+      Math.round(part + (anchors[below + 1][index] - part) * (place - below)),
+    );
   };
 }
 
@@ -32,7 +34,8 @@ function makeTicks(low, high, count = 5) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const ticks = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) ticks.push(Number(tick.toPrecision(12)));
+  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step)
+    ticks.push(Number(tick.toPrecision(12)));
   return ticks;
 }
 
@@ -46,7 +49,14 @@ function formatTick(value, figure) {
 }
 
 function makeChart(width, height, label) {
-  return draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label, class: "chart" });
+  return draw("svg", {
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "group",
+    "aria-label": label,
+    class: "chart",
+  });
 }
 
 function onHover(element, lines) {
@@ -56,7 +66,9 @@ function onHover(element, lines) {
 }
 
 function rangeOf(results, { fromZero = true } = {}) {
-  const values = results.flatMap((result) => [result.estimate, result.low, result.high]).filter((value) => value !== null);
+  const values = results
+    .flatMap((result) => [result.estimate, result.low, result.high])
+    .filter((value) => value !== null);
   if (!values.length) return [0, 1];
   const low = Math.min(...values);
   const high = Math.max(...values);
@@ -67,7 +79,11 @@ function rangeOf(results, { fromZero = true } = {}) {
 
 function describeResult(figure, result) {
   const interval = result.low === null ? "no interval" : `95 % interval ${formatInterval(figure, result)}`;
-  return [`${figure.label}: ${formatFigure(figure, result.estimate)}`, `${interval} (${describeUnits(result)})`, `${result.count} utterances`];
+  return [
+    `${figure.label}: ${formatFigure(figure, result.estimate)}`,
+    `${interval} (${describeUnits(result)})`,
+    `${result.count} utterances`,
+  ];
 }
 
 function describeUnits({ units, unit, low }) {
@@ -80,7 +96,11 @@ function shorten(text, letters) {
 }
 
 // One line per group: dot at the estimate, whisker over the interval, number of utterances at the right.
-function drawIntervals(groups, figure, { width, overall = null, label, labelWidth = 130, onclick = null, spare = 0 }) {
+function drawIntervals(
+  groups,
+  figure,
+  { width, overall = null, label, labelWidth = 130, onclick = null, spare = 0 },
+) {
   const rowHeight = 24 + Math.min(spare / Math.max(groups.length, 1), 60);
   labelWidth = Math.min(labelWidth, Math.max(...groups.map((group) => group.name.length), 1) * 7.4 + 4);
   const height = groups.length * rowHeight + 26;
@@ -90,10 +110,27 @@ function drawIntervals(groups, figure, { width, overall = null, label, labelWidt
   const x = scale(low, high, labelWidth + 8, right);
   for (const tick of makeTicks(low, high, Math.max(2, Math.floor((right - labelWidth) / 75)))) {
     svg.append(draw("line", { x1: x(tick), x2: x(tick), y1: 0, y2: height - 22, class: "grid" }));
-    svg.append(draw("text", { x: x(tick), y: height - 6, class: "tick", "text-anchor": "middle" }, formatTick(tick, figure)));
+    svg.append(
+      draw(
+        "text",
+        { x: x(tick), y: height - 6, class: "tick", "text-anchor": "middle" },
+        formatTick(tick, figure),
+      ),
+    );
   }
-  if (overall?.estimate !== null && overall) svg.append(draw("line", { x1: x(overall.estimate), x2: x(overall.estimate), y1: 0, y2: height - 22, class: "overall" }));
-  groups.forEach((group, index) => svg.append(drawInterval(group, figure, { x, y: (index + 0.5) * rowHeight, labelWidth, width, onclick })));
+  if (overall?.estimate !== null && overall)
+    svg.append(
+      draw("line", {
+        x1: x(overall.estimate),
+        x2: x(overall.estimate),
+        y1: 0,
+        y2: height - 22,
+        class: "overall",
+      }),
+    );
+  groups.forEach((group, index) =>
+    svg.append(drawInterval(group, figure, { x, y: (index + 0.5) * rowHeight, labelWidth, width, onclick })),
+  );
   return svg;
 }
 
@@ -109,10 +146,20 @@ function makeClickable(name, choose) {
 function drawInterval({ name, result }, figure, { x, y, labelWidth, width, onclick }) {
   const line = draw("g", onclick ? makeClickable(name, () => onclick(name)) : {});
   line.append(draw("rect", { x: 0, y: y - 12, width, height: 24, class: "hit" }));
-  line.append(draw("text", { x: labelWidth, y: y + 4, "text-anchor": "end" }, shorten(name, Math.floor(labelWidth / 6.6))));
-  if (result.low !== null) line.append(draw("line", { x1: x(result.low), x2: x(result.high), y1: y, y2: y, class: "whisker" }));
-  if (result.estimate !== null) line.append(draw("circle", { cx: x(result.estimate), cy: y, r: 4, class: "dot" }));
-  line.append(draw("text", { x: width - 2, y: y + 4, "text-anchor": "end", class: "tick" }, String(result.count)));
+  line.append(
+    draw(
+      "text",
+      { x: labelWidth, y: y + 4, "text-anchor": "end" },
+      shorten(name, Math.floor(labelWidth / 6.6)),
+    ),
+  );
+  if (result.low !== null)
+    line.append(draw("line", { x1: x(result.low), x2: x(result.high), y1: y, y2: y, class: "whisker" }));
+  if (result.estimate !== null)
+    line.append(draw("circle", { cx: x(result.estimate), cy: y, r: 4, class: "dot" }));
+  line.append(
+    draw("text", { x: width - 2, y: y + 4, "text-anchor": "end", class: "tick" }, String(result.count)),
+  );
   return onHover(line, [name, ...describeResult(figure, result)]);
 }
 
@@ -127,15 +174,34 @@ function drawBins(bins, figure, { width, height = 250, overall = null, xLabel, c
   const y = scale(low, high, bottom, 8);
   for (const tick of makeTicks(low, high, 4)) {
     svg.append(draw("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(draw("text", { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" }, formatTick(tick, figure)));
+    svg.append(
+      draw(
+        "text",
+        { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" },
+        formatTick(tick, figure),
+      ),
+    );
   }
-  if (overall && overall.estimate !== null) svg.append(draw("line", { x1: left, x2: right, y1: y(overall.estimate), y2: y(overall.estimate), class: "overall" }));
+  if (overall && overall.estimate !== null)
+    svg.append(
+      draw("line", {
+        x1: left,
+        x2: right,
+        y1: y(overall.estimate),
+        y2: y(overall.estimate),
+        class: "overall",
+      }),
+    );
   const step = (right - left) / Math.max(bins.length, 1);
   const most = Math.max(...bins.map((bin) => bin.result.count), 1);
-  bins.forEach((bin, index) => svg.append(drawBin(bin, figure, { x: left + (index + 0.5) * step, y, step, countTop, most })));
+  bins.forEach((bin, index) =>
+    svg.append(drawBin(bin, figure, { x: left + (index + 0.5) * step, y, step, countTop, most })),
+  );
   drawBinLabels(svg, bins, { left, step, y: countTop + 40, categorical });
   svg.append(draw("text", { x: left - 6, y: countTop + 24, class: "tick", "text-anchor": "end" }, "count"));
-  svg.append(draw("text", { x: (left + right) / 2, y: height - 3, "text-anchor": "middle", class: "axis" }, xLabel));
+  svg.append(
+    draw("text", { x: (left + right) / 2, y: height - 3, "text-anchor": "middle", class: "axis" }, xLabel),
+  );
   return svg;
 }
 
@@ -143,26 +209,40 @@ function drawBin(bin, figure, { x, y, step, countTop, most }) {
   const { result } = bin;
   const group = draw("g");
   group.append(draw("rect", { x: x - step / 2, y: 0, width: step, height: countTop + 28, class: "hit" }));
-  if (result.low !== null) group.append(draw("line", { x1: x, x2: x, y1: y(result.low), y2: y(result.high), class: "whisker" }));
-  if (result.estimate !== null) group.append(draw("circle", { cx: x, cy: y(result.estimate), r: 4, class: "dot" }));
+  if (result.low !== null)
+    group.append(draw("line", { x1: x, x2: x, y1: y(result.low), y2: y(result.high), class: "whisker" }));
+  if (result.estimate !== null)
+    group.append(draw("circle", { cx: x, cy: y(result.estimate), r: 4, class: "dot" }));
   const size = (result.count / most) * 24;
-  group.append(draw("rect", { x: x - step * 0.36, y: countTop + 26 - size, width: step * 0.72, height: size, class: "count" }));
+  group.append(
+    draw("rect", {
+      x: x - step * 0.36,
+      y: countTop + 26 - size,
+      width: step * 0.72,
+      height: size,
+      class: "count",
+    }),
+  );
   return onHover(group, [bin.name, ...describeResult(figure, result)]);
 }
 
 // Bin edges under the lines between bins, or category names under the bins, as many as fit.
 function drawBinLabels(svg, bins, { left, step, y, categorical }) {
-  const places = categorical ? bins.map((bin, index) => [left + (index + 0.5) * step, bin.name]) : makeEdgeLabels(bins, left, step);
+  const places = categorical
+    ? bins.map((bin, index) => [left + (index + 0.5) * step, bin.name])
+    : makeEdgeLabels(bins, left, step);
   const widest = Math.max(...places.map(([, text]) => Math.min(text.length, 14) * 6.4), 1) + 8;
   const every = Math.max(1, Math.ceil(widest / step));
   places.forEach(([x, text], index) => {
-    if (index % every === 0) svg.append(draw("text", { x, y, class: "tick", "text-anchor": "middle" }, shorten(text, 14)));
+    if (index % every === 0)
+      svg.append(draw("text", { x, y, class: "tick", "text-anchor": "middle" }, shorten(text, 14)));
   });
 }
 
 function makeEdgeLabels(bins, left, step) {
   const labels = bins.map((bin, index) => [left + index * step, formatTick(Number(bin.low.toPrecision(3)))]);
-  if (bins.length) labels.push([left + bins.length * step, formatTick(Number(bins[bins.length - 1].high.toPrecision(3)))]);
+  if (bins.length)
+    labels.push([left + bins.length * step, formatTick(Number(bins[bins.length - 1].high.toPrecision(3)))]);
   return labels;
 }
 
@@ -175,17 +255,36 @@ function drawHistogram(edges, counts, { width, height = 180, label, format = for
   const step = (width - left - 12) / counts.length;
   for (const tick of makeTicks(0, most, 3)) {
     svg.append(draw("line", { x1: left, x2: width - 12, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(draw("text", { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" }, String(tick)));
+    svg.append(
+      draw("text", { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" }, String(tick)),
+    );
   }
   counts.forEach((count, index) => {
-    const bar = draw("rect", { x: left + index * step + 0.5, y: y(count), width: Math.max(step - 1, 1), height: bottom - y(count), class: chosen?.(index) ? "bar chosen" : "bar" });
-    svg.append(onHover(bar, [`${format(edges[index])} to ${format(edges[index + 1])}`, `${count} utterances`]));
+    const bar = draw("rect", {
+      x: left + index * step + 0.5,
+      y: y(count),
+      width: Math.max(step - 1, 1),
+      height: bottom - y(count),
+      class: chosen?.(index) ? "bar chosen" : "bar",
+    });
+    svg.append(
+      onHover(bar, [`${format(edges[index])} to ${format(edges[index + 1])}`, `${count} utterances`]),
+    );
   });
   const every = Math.ceil(edges.length / Math.max(2, Math.floor(width / 70)));
   edges.forEach((edge, index) => {
-    if (index % every === 0) svg.append(draw("text", { x: left + index * step, y: bottom + 15, class: "tick", "text-anchor": "middle" }, format(edge)));
+    if (index % every === 0)
+      svg.append(
+        draw(
+          "text",
+          { x: left + index * step, y: bottom + 15, class: "tick", "text-anchor": "middle" },
+          format(edge),
+        ),
+      );
   });
-  svg.append(draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, label));
+  svg.append(
+    draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, label),
+  );
   return svg;
 }
 
@@ -200,12 +299,37 @@ function drawLines(lines, figure, { width, height = 300, xLabel, overall = null 
   const y = scale(low, high, bottom, 10);
   for (const tick of makeTicks(low, high, 5)) {
     svg.append(draw("line", { x1: left, x2: width - 10, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(draw("text", { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" }, formatTick(tick, figure)));
+    svg.append(
+      draw(
+        "text",
+        { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" },
+        formatTick(tick, figure),
+      ),
+    );
   }
-  if (overall && overall.estimate !== null) svg.append(draw("line", { x1: left, x2: width - 10, y1: y(overall.estimate), y2: y(overall.estimate), class: "overall" }));
-  for (const tick of thinOut([...new Set(horizontal)].sort((one, other) => one - other), x)) svg.append(draw("text", { x: x(tick), y: bottom + 18, class: "tick", "text-anchor": "middle" }, formatTick(tick)));
-  lines.forEach((line, index) => svg.append(drawLine(line, figure, { x, y, colour: `var(${CATEGORY_COLOURS[index % 8]})` })));
-  svg.append(draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, xLabel));
+  if (overall && overall.estimate !== null)
+    svg.append(
+      draw("line", {
+        x1: left,
+        x2: width - 10,
+        y1: y(overall.estimate),
+        y2: y(overall.estimate),
+        class: "overall",
+      }),
+    );
+  for (const tick of thinOut(
+    [...new Set(horizontal)].sort((one, other) => one - other),
+    x,
+  ))
+    svg.append(
+      draw("text", { x: x(tick), y: bottom + 18, class: "tick", "text-anchor": "middle" }, formatTick(tick)),
+    );
+  lines.forEach((line, index) =>
+    svg.append(drawLine(line, figure, { x, y, colour: `var(${CATEGORY_COLOURS[index % 8]})` })),
+  );
+  svg.append(
+    draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, xLabel),
+  );
   return svg;
 }
 
@@ -219,15 +343,35 @@ function thinOut(ticks, x) {
 function drawLine({ name, points }, figure, { x, y, colour }) {
   const known = points.filter((point) => point.estimate !== null).sort((left, right) => left.x - right.x);
   const group = draw("g", { style: `stroke:${colour};fill:${colour}` });
-  group.append(draw("polyline", { points: known.map((point) => `${x(point.x)},${y(point.estimate)}`).join(" "), class: "line" }));
+  group.append(
+    draw("polyline", {
+      points: known.map((point) => `${x(point.x)},${y(point.estimate)}`).join(" "),
+      class: "line",
+    }),
+  );
   for (const point of known) {
-    if (point.low !== null && point.low !== undefined) group.append(draw("line", { x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high), class: "line" }));
+    if (point.low !== null && point.low !== undefined)
+      group.append(
+        draw("line", { x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high), class: "line" }),
+      );
     const dot = draw("circle", { cx: x(point.x), cy: y(point.estimate), r: 4.5 });
-    group.append(onHover(dot, [name, `${formatTick(point.x)}: ${formatFigure(figure, point.estimate)}`, point.low === null || point.low === undefined ? "" : `95 % interval ${formatInterval(figure, point)}`]));
+    group.append(
+      onHover(dot, [
+        name,
+        `${formatTick(point.x)}: ${formatFigure(figure, point.estimate)}`,
+        point.low === null || point.low === undefined ? "" : `95 % interval ${formatInterval(figure, point)}`,
+      ]),
+    );
   }
   return group;
 }
 
 function makeLegend(entries) {
-  return make("ul", { class: "legend" }, entries.map(([name, colour]) => make("li", {}, make("span", { class: "swatch", style: `background:${colour}` }), name)));
+  return make(
+    "ul",
+    { class: "legend" },
+    entries.map(([name, colour]) =>
+      make("li", {}, make("span", { class: "swatch", style: `background:${colour}` }), name),
+    ),
+  );
 }

@@ -1,4 +1,5 @@
-// An old run and this one over the same utterances: change with a paired interval, utterances which got better or worse.
+// An old run and this one over the same utterances: change with a paired interval, utterances which got
+// better or worse.
 
 const runNames = payload.analysis.comparison?.names ?? ["Old run", "This run"];
 const otherErrors = makeOtherSum(["word_substitutions", "word_deletions", "word_insertions"]);
@@ -11,10 +12,21 @@ function makeOtherSum(keys) {
 
 function pairedFigures() {
   const both = (row) => wordErrors(row) !== null && otherErrors(row) !== null;
-  const make = (key, label, numerator) => ({ key, label, short: label, percent: true, numerator: (row) => (both(row) ? numerator(row) : null), denominator: referenceWords });
+  const make = (key, label, numerator) => ({
+    key,
+    label,
+    short: label,
+    percent: true,
+    numerator: (row) => (both(row) ? numerator(row) : null),
+    denominator: referenceWords,
+  });
   return {
-    first: make("first", runNames[0], otherErrors), second: make("second", runNames[1], wordErrors),
-    difference: { ...make("difference", "Change", (row) => wordErrors(row) - otherErrors(row)), scale: "linear" },
+    first: make("first", runNames[0], otherErrors),
+    second: make("second", runNames[1], wordErrors),
+    difference: {
+      ...make("difference", "Change", (row) => wordErrors(row) - otherErrors(row)),
+      scale: "linear",
+    },
   };
 }
 
@@ -26,16 +38,51 @@ function showComparison(panel) {
   panel.append(changes);
   const render = () => {
     const paired = pairedFigures();
-    const results = Object.values(paired).map((figure) => [figure, estimateRatio(state.rows, figure, speakerOf)]);
-    const rows = results.map(([figure, result]) => [figure.label, formatFigure(figure, result.estimate), formatInterval(figure, result)]);
-    const changed = [...state.rows].map((row) => [row, otherErrors(row) === null || wordErrors(row) === null ? 0 : wordErrors(row) - otherErrors(row)]).filter(([, change]) => change);
-    board.replaceChildren(makePanel("Word error rate of both runs", "Change from the old run to this one, below zero: improvement; its interval is paired, by speaker.", makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] })), ...makeTests());
+    const results = Object.values(paired).map((figure) => [
+      figure,
+      estimateRatio(state.rows, figure, speakerOf),
+    ]);
+    const rows = results.map(([figure, result]) => [
+      figure.label,
+      formatFigure(figure, result.estimate),
+      formatInterval(figure, result),
+    ]);
+    const changed = [...state.rows]
+      .map((row) => [
+        row,
+        otherErrors(row) === null || wordErrors(row) === null ? 0 : wordErrors(row) - otherErrors(row),
+      ])
+      .filter(([, change]) => change);
+    board.replaceChildren(
+      makePanel(
+        "Word error rate of both runs",
+        "Change from the old run to this one, below zero: improvement; its interval is paired, by speaker.",
+        makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] }),
+      ),
+      ...makeTests(),
+    );
     changes.replaceChildren();
-    addChanges(changes, "Worse in this run", changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]));
-    addChanges(changes, "Better in this run", changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]));
+    addChanges(
+      changes,
+      "Worse in this run",
+      changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]),
+    );
+    addChanges(
+      changes,
+      "Better in this run",
+      changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]),
+    );
   };
   render();
-  return { rows: () => { render(); repaint(); }, selected: repaint, open: repaint, resize: repaint };
+  return {
+    rows: () => {
+      render();
+      repaint();
+    },
+    selected: repaint,
+    open: repaint,
+    resize: repaint,
+  };
 }
 
 // The same latent space of both runs side by side, coloured by each run's own word errors per word.
@@ -44,12 +91,26 @@ function addPairedMaps(panel) {
   if (!first) return () => {};
   const second = otherMaps.find((map) => map.key === first.key);
   const boards = make("div", { class: "maps" });
-  panel.append(make("section", { class: "card paired" }, make("h2", {}, "Latent maps of both runs"), make("p", { class: "note" }, "Coloured by word error rate, 0 % to 50 %; the selection is shared."), boards));
-  const views = [[{ ...second, name: runNames[0] }, otherErrors], [{ ...first, name: runNames[1] }, wordErrors]].map(([map, errors]) => [new MapView(map, boards), errors]);
+  panel.append(
+    make(
+      "section",
+      { class: "card paired" },
+      make("h2", {}, "Latent maps of both runs"),
+      make("p", { class: "note" }, "Coloured by word error rate, 0 % to 50 %; the selection is shared."),
+      boards,
+    ),
+  );
+  const views = [
+    [{ ...second, name: runNames[0] }, otherErrors],
+    [{ ...first, name: runNames[1] }, wordErrors],
+  ].map(([map, errors]) => [new MapView(map, boards), errors]);
   const repaint = () => {
     const ramp = makeRamp();
     const faint = style(MISSING_COLOUR);
-    for (const [view, errors] of views) view.paint((row) => (errors(row) === null ? faint : toCss(ramp((2 * errors(row)) / Math.max(referenceWords(row), 1)))));
+    for (const [view, errors] of views)
+      view.paint((row) =>
+        errors(row) === null ? faint : toCss(ramp((2 * errors(row)) / Math.max(referenceWords(row), 1))),
+      );
   };
   repaint();
   return repaint;
@@ -57,19 +118,43 @@ function addPairedMaps(panel) {
 
 function makeTests() {
   const { word, character } = payload.analysis.comparison ?? {};
-  return [["words", word], ["letters", character]].filter(([, unit]) => unit).map(([name, unit]) => {
-    const facts = [
-      ["change", formatShare(unit.difference)], ["95 % interval", unit.low === null ? "–" : `${formatShare(unit.low)} – ${formatShare(unit.high)}`],
-      [`p-value, matched pairs by ${unit.resampled}`, formatProbability(unit.p_value)],
-      ["probability that this run is better", formatShare(unit.probability_of_improvement)],
-    ];
-    return makePanel(`Tests by ${name}, over all utterances`, "This run minus the old one. Not changed by the filters.", make("dl", { class: "facts" }, facts.map(([fact, value]) => [make("dt", {}, fact), make("dd", {}, value)])));
-  });
+  return [
+    ["words", word],
+    ["letters", character],
+  ]
+    .filter(([, unit]) => unit)
+    .map(([name, unit]) => {
+      const facts = [
+        ["change", formatShare(unit.difference)],
+        ["95 % interval", unit.low === null ? "–" : `${formatShare(unit.low)} – ${formatShare(unit.high)}`],
+        [`p-value, matched pairs by ${unit.resampled}`, formatProbability(unit.p_value)],
+        ["probability that this run is better", formatShare(unit.probability_of_improvement)],
+      ];
+      return makePanel(
+        `Tests by ${name}, over all utterances`,
+        "This run minus the old one. Not changed by the filters.",
+        make(
+          "dl",
+          { class: "facts" },
+          facts.map(([fact, value]) => [make("dt", {}, fact), make("dd", {}, value)]),
+        ),
+      );
+    });
 }
 
 function addChanges(board, title, changes) {
-  const facts = [["errors, old run", (row) => String(otherErrors(row))], ["this run", (row) => String(wordErrors(row))]];
-  const both = (row) => [make("div", { class: "of-run" }, make("span", {}, "old"), makeOtherDiff(row)), make("div", { class: "of-run" }, make("span", {}, "this"), makeDiff(row))];
-  const list = makeUtteranceList(changes.map(([row]) => row), facts, { body: both });
+  const facts = [
+    ["errors, old run", (row) => String(otherErrors(row))],
+    ["this run", (row) => String(wordErrors(row))],
+  ];
+  const both = (row) => [
+    make("div", { class: "of-run" }, make("span", {}, "old"), makeOtherDiff(row)),
+    make("div", { class: "of-run" }, make("span", {}, "this"), makeDiff(row)),
+  ];
+  const list = makeUtteranceList(
+    changes.map(([row]) => row),
+    facts,
+    { body: both },
+  );
   board.append(fill(makePanel(`${title}: ${changes.length}`, null, list), { class: "card wide" }, []));
 }

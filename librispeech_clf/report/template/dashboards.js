@@ -5,8 +5,13 @@ const MOST_GROUPS = 24;
 
 function standardColumns() {
   return [
-    findColumn("readability_dale_chall_score", "dale_chall_score", "dale_chall"), findColumn("text_word_count", "word_count"), durationColumn,
-    findColumn("signal_to_noise_ratio_db"), findColumn("words_per_second"), genderColumn, speakerColumn,
+    findColumn("readability_dale_chall_score", "dale_chall_score", "dale_chall"),
+    findColumn("text_word_count", "word_count"),
+    durationColumn,
+    findColumn("signal_to_noise_ratio_db"),
+    findColumn("words_per_second"),
+    genderColumn,
+    speakerColumn,
   ].filter((column) => column);
 }
 
@@ -19,7 +24,14 @@ function showDashboards(panel) {
     explorer.replaceChildren(makeDashboardTools(render));
     const chart = make("div", {});
     explorer.append(chart);
-    chart.append(...drawAgainst(columns.get(dashboardState.column), Math.max(300, explorer.clientWidth - 32), 300, dashboardState.bins));
+    chart.append(
+      ...drawAgainst(
+        columns.get(dashboardState.column),
+        Math.max(300, explorer.clientWidth - 32),
+        300,
+        dashboardState.bins,
+      ),
+    );
     board.replaceChildren();
     for (const column of standardColumns()) addStandardCard(board, column, render);
     addCorrelations(board);
@@ -29,12 +41,47 @@ function showDashboards(panel) {
 }
 
 function makeDashboardTools(render) {
-  const change = (key, convert = (value) => value) => (value) => { dashboardState[key] = convert(value); render(); };
-  return make("div", { class: "toolbar" },
+  const change =
+    (key, convert = (value) => value) =>
+    (value) => {
+      dashboardState[key] = convert(value);
+      render();
+    };
+  return make(
+    "div",
+    { class: "toolbar" },
     labelled("Metric", makeSelect("Metric", figureOptions(), dashboardState.figure, change("figure"))),
-    labelled("against", makeSelect("Metadata", columnOptions((column) => column.kind !== "text"), dashboardState.column, change("column"))),
-    labelled("Bins", makeSelect("Number of bins", [4, 6, 8, 10, 15, 20].map((count) => ({ value: String(count), label: String(count) })), String(dashboardState.bins), change("bins", Number))),
-    labelled("Edges", makeSelect("Edges of the bins", [{ value: "quantile", label: "same count" }, { value: "equal", label: "same width" }], dashboardState.edges, change("edges"))));
+    labelled(
+      "against",
+      makeSelect(
+        "Metadata",
+        columnOptions((column) => column.kind !== "text"),
+        dashboardState.column,
+        change("column"),
+      ),
+    ),
+    labelled(
+      "Bins",
+      makeSelect(
+        "Number of bins",
+        [4, 6, 8, 10, 15, 20].map((count) => ({ value: String(count), label: String(count) })),
+        String(dashboardState.bins),
+        change("bins", Number),
+      ),
+    ),
+    labelled(
+      "Edges",
+      makeSelect(
+        "Edges of the bins",
+        [
+          { value: "quantile", label: "same count" },
+          { value: "equal", label: "same width" },
+        ],
+        dashboardState.edges,
+        change("edges"),
+      ),
+    ),
+  );
 }
 
 // The chart of the metric against a column, and a sentence with the rank correlation of the shown utterances.
@@ -44,38 +91,101 @@ function drawAgainst(column, width, height, count) {
   if (column.kind === "category") {
     const all = estimateGroups(state.rows, column, figure);
     const groups = all.sort((left, right) => right.result.count - left.result.count).slice(0, MOST_GROUPS);
-    if (groups.length > 6) groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
-    const note = all.length > MOST_GROUPS ? `The ${MOST_GROUPS} most frequent of ${all.length}.` : `${all.length} groups.`;
-    return [drawBins(groups, figure, { width, height, overall, xLabel: describe(column), categorical: true }), make("p", { class: "note" }, note)];
+    if (groups.length > 6)
+      groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
+    const note =
+      all.length > MOST_GROUPS
+        ? `The ${MOST_GROUPS} most frequent of ${all.length}.`
+        : `${all.length} groups.`;
+    return [
+      drawBins(groups, figure, { width, height, overall, xLabel: describe(column), categorical: true }),
+      make("p", { class: "note" }, note),
+    ];
   }
-  const bins = estimateBins(state.rows, column, figure, count, dashboardState.edges === "equal" ? equalEdges : quantileEdges);
-  return [drawBins(bins, figure, { width, height, overall, xLabel: describe(column) }), make("p", { class: "note" }, describeCorrelation(column, figure))];
+  const bins = estimateBins(
+    state.rows,
+    column,
+    figure,
+    count,
+    dashboardState.edges === "equal" ? equalEdges : quantileEdges,
+  );
+  return [
+    drawBins(bins, figure, { width, height, overall, xLabel: describe(column) }),
+    make("p", { class: "note" }, describeCorrelation(column, figure)),
+  ];
 }
 
 function describeCorrelation(column, figure) {
-  const pairs = [...state.rows].map((row) => [column.values[row], figure.numerator(row), figure.denominator(row)]).filter(([value, numerator, denominator]) => value !== null && numerator !== null && denominator > 0);
-  const correlation = correlateRanks(pairs.map(([value]) => value), pairs.map(([, numerator, denominator]) => numerator / denominator));
-  const text = correlation === null ? "no rank correlation" : `Spearman's rank correlation over utterances ${correlation.toFixed(2).replace("-", "−")}`;
+  const pairs = [...state.rows]
+    .map((row) => [column.values[row], figure.numerator(row), figure.denominator(row)])
+    .filter(([value, numerator, denominator]) => value !== null && numerator !== null && denominator > 0);
+  const correlation = correlateRanks(
+    pairs.map(([value]) => value),
+    pairs.map(([, numerator, denominator]) => numerator / denominator),
+  );
+  const text =
+    correlation === null
+      ? "no rank correlation"
+      : `Spearman's rank correlation over utterances ${correlation.toFixed(2).replace("-", "−")}`;
   return `${text} (${pairs.length} utterances shown). Dashed: all shown.`;
 }
 
 function addStandardCard(board, column, render) {
   const figure = findFigure(dashboardState.figure);
-  const choose = make("button", { class: "quiet", onclick: () => { dashboardState.column = column.key; render(); document.getElementById("explorer").scrollIntoView({ block: "nearest" }); } }, "Enlarge");
-  const card = make("section", { class: "card" }, make("h2", {}, `${figure.short} against ${column.label}`, choose));
+  const choose = make(
+    "button",
+    {
+      class: "quiet",
+      onclick: () => {
+        dashboardState.column = column.key;
+        render();
+        document.getElementById("explorer").scrollIntoView({ block: "nearest" });
+      },
+    },
+    "Enlarge",
+  );
+  const card = make(
+    "section",
+    { class: "card" },
+    make("h2", {}, `${figure.short} against ${column.label}`, choose),
+  );
   board.append(card);
   card.append(...drawAgainst(column, chartWidth(card), 220, 6));
 }
 
 function addCorrelations(board) {
-  const tested = [...(payload.analysis.dashboards ?? [])].sort((left, right) => (left.association.p_corrected ?? 1) - (right.association.p_corrected ?? 1) || Math.abs(right.association.value) - Math.abs(left.association.value));
+  const tested = [...(payload.analysis.dashboards ?? [])].sort(
+    (left, right) =>
+      (left.association.p_corrected ?? 1) - (right.association.p_corrected ?? 1) ||
+      Math.abs(right.association.value) - Math.abs(left.association.value),
+  );
   if (!tested.length) return;
   const cells = tested.map(({ metric, against, association }) => {
     const { kind, value, low, high, groups, p_corrected: p } = association;
     const sort = kind === "spearman" ? "rank correlation" : `difference ${groups.join(" − ")}`;
-    return [nameColumn(metric), nameColumn(against), sort, formatNumber(value), low === null ? "–" : `${formatNumber(low)} – ${formatNumber(high)}`, formatProbability(p)];
+    return [
+      nameColumn(metric),
+      nameColumn(against),
+      sort,
+      formatNumber(value),
+      low === null ? "–" : `${formatNumber(low)} – ${formatNumber(high)}`,
+      formatProbability(p),
+    ];
   });
-  board.append(fill(makePanel("Associations over all utterances", "Not changed by the filters. Tested with a speaker's utterances as dependent; p-values corrected for the number of tests.", makeTable(["metric", "metadata", "kind", "value", "95 % interval", "corrected p"], cells, { numeric: [3, 4, 5] })), { class: "card wide" }, []));
+  board.append(
+    fill(
+      makePanel(
+        "Associations over all utterances",
+        "Not changed by the filters. Tested with a speaker's utterances as dependent; p-values corrected " +
+          "for the number of tests.",
+        makeTable(["metric", "metadata", "kind", "value", "95 % interval", "corrected p"], cells, {
+          numeric: [3, 4, 5],
+        }),
+      ),
+      { class: "card wide" },
+      [],
+    ),
+  );
 }
 
 function nameColumn(key) {

@@ -31,7 +31,8 @@ function describe(column) {
 
 function findColumn(...endings) {
   for (const ending of endings) {
-    for (const column of columns.values()) if (column.key === ending || column.key.endsWith(`_${ending}`)) return column;
+    for (const column of columns.values())
+      if (column.key === ending || column.key.endsWith(`_${ending}`)) return column;
   }
   return null;
 }
@@ -62,26 +63,76 @@ const isScored = (row) => (wordErrors(row) === null ? null : 1);
 
 // Every figure is a sum over a sum; a mean is a sum over the number of utterances which have a value.
 const figures = [
-  { key: "word_error_rate", label: "Word error rate", short: "WER", numerator: wordErrors, denominator: referenceWords, percent: true },
-  { key: "character_error_rate", label: "Character error rate", short: "CER", numerator: characterErrors, denominator: referenceCharacters, percent: true },
   {
-    key: "sentence_error_rate", label: "Sentence error rate", short: "SER", percent: true, scale: "share", denominator: isScored,
+    key: "word_error_rate",
+    label: "Word error rate",
+    short: "WER",
+    numerator: wordErrors,
+    denominator: referenceWords,
+    percent: true,
+  },
+  {
+    key: "character_error_rate",
+    label: "Character error rate",
+    short: "CER",
+    numerator: characterErrors,
+    denominator: referenceCharacters,
+    percent: true,
+  },
+  {
+    key: "sentence_error_rate",
+    label: "Sentence error rate",
+    short: "SER",
+    percent: true,
+    scale: "share",
+    denominator: isScored,
     numerator: (row) => (wordErrors(row) === null ? null : Number(wordErrors(row) > 0)),
   },
   makeMean("ctc_loss", "CTC loss", "loss"),
   makeMean("confidence", "Confidence", "confidence"),
-  { key: "match_error_rate", label: "Match error rate", short: "MER", numerator: wordErrors, percent: true, scale: "share",
-    denominator: addUp(["word_hits", "word_substitutions", "word_deletions", "word_insertions"]) },
-  { key: "word_substitution_rate", label: "Word substitution rate", short: "substitutions", numerator: addUp(["word_substitutions"]), denominator: referenceWords, percent: true },
-  { key: "word_deletion_rate", label: "Word deletion rate", short: "deletions", numerator: addUp(["word_deletions"]), denominator: referenceWords, percent: true },
-  { key: "word_insertion_rate", label: "Word insertion rate", short: "insertions", numerator: addUp(["word_insertions"]), denominator: referenceWords, percent: true },
+  {
+    key: "match_error_rate",
+    label: "Match error rate",
+    short: "MER",
+    numerator: wordErrors,
+    percent: true,
+    scale: "share",
+    denominator: addUp(["word_hits", "word_substitutions", "word_deletions", "word_insertions"]),
+  },
+  {
+    key: "word_substitution_rate",
+    label: "Word substitution rate",
+    short: "substitutions",
+    numerator: addUp(["word_substitutions"]),
+    denominator: referenceWords,
+    percent: true,
+  },
+  {
+    key: "word_deletion_rate",
+    label: "Word deletion rate",
+    short: "deletions",
+    numerator: addUp(["word_deletions"]),
+    denominator: referenceWords,
+    percent: true,
+  },
+  {
+    key: "word_insertion_rate",
+    label: "Word insertion rate",
+    short: "insertions",
+    numerator: addUp(["word_insertions"]),
+    denominator: referenceWords,
+    percent: true,
+  },
 ].filter((figure) => figure.numerator && payload.count && figure.denominator(firstScored()) !== null);
 
 function makeMean(key, label, short) {
   const column = columns.get(key);
   if (!column || column.kind !== "number") return { key, label, short, numerator: null };
   return {
-    key, label, short, percent: false,
+    key,
+    label,
+    short,
+    percent: false,
     numerator: (row) => column.values[row],
     denominator: (row) => (column.values[row] === null ? null : 1),
   };
@@ -113,7 +164,9 @@ function formatCell(column, row) {
 
 function formatShare(value) {
   if (value === 0) return "0 %";
-  return value === null || value === undefined ? "–" : `${(value * 100).toFixed(value >= 0.9995 ? 0 : value < 0.1 ? 2 : 1)} %`;
+  return value === null || value === undefined
+    ? "–"
+    : `${(value * 100).toFixed(value >= 0.9995 ? 0 : value < 0.1 ? 2 : 1)} %`;
 }
 
 function formatFigure(figure, value) {
@@ -160,9 +213,17 @@ function splitWords(text) {
 }
 
 function alignWords(row) {
-  return readAlignment(payload.word_operations[row], splitWords(payload.references[row]), splitWords(payload.hypotheses[row]));
+  return readAlignment(
+    payload.word_operations[row],
+    splitWords(payload.references[row]),
+    splitWords(payload.hypotheses[row]),
+  );
 }
 
 function alignLetters(row) {
-  return readAlignment(payload.letter_operations[row], Array.from(payload.references[row].trim()), Array.from(payload.hypotheses[row].trim()));
+  return readAlignment(
+    payload.letter_operations[row],
+    Array.from(payload.references[row].trim()),
+    Array.from(payload.hypotheses[row].trim()),
+  );
 }

@@ -1,9 +1,16 @@
-// Reference over hypothesis: what is right stands once, under each wrong word of the reference what was heard.
+// Reference over hypothesis: what is right stands once, under each wrong word of the reference what was
+// heard.
 
 const NOTHING = "∅";
 
 function makeDiff(row, pairs = alignWords(row)) {
-  if (payload.errors[row]) return make("div", { class: "diff" }, payload.references[row], make("p", { class: "failure" }, payload.errors[row]));
+  if (payload.errors[row])
+    return make(
+      "div",
+      { class: "diff" },
+      payload.references[row],
+      make("p", { class: "failure" }, payload.errors[row]),
+    );
   const line = make("div", { class: "diff" });
   let right = [];
   const flush = () => {
@@ -23,8 +30,12 @@ function makeDiff(row, pairs = alignWords(row)) {
 
 function makeWrong({ operation, reference, hypothesis }) {
   const name = OPERATION_NAMES[operation];
-  return make("span", { class: `wrong op-${name}`, title: `${name}: ${reference ?? NOTHING} → ${hypothesis ?? NOTHING}` },
-    make("del", {}, reference ?? NOTHING), make("ins", {}, hypothesis ?? NOTHING));
+  return make(
+    "span",
+    { class: `wrong op-${name}`, title: `${name}: ${reference ?? NOTHING} → ${hypothesis ?? NOTHING}` },
+    make("del", {}, reference ?? NOTHING),
+    make("ins", {}, hypothesis ?? NOTHING),
+  );
 }
 
 // The second run's hypothesis against the same reference.
@@ -33,10 +44,18 @@ function makeOtherDiff(row) {
 }
 
 function alignOther(row) {
-  return readAlignment(payload.other.word_operations[row], splitWords(payload.references[row]), splitWords(payload.other.hypotheses[row]));
+  return readAlignment(
+    payload.other.word_operations[row],
+    splitWords(payload.references[row]),
+    splitWords(payload.other.hypotheses[row]),
+  );
 }
 
 function makeDiffLegend() {
   const names = Object.values(OPERATION_NAMES).slice(1);
-  return make("span", { class: "key" }, names.map((name) => make("span", { class: `pair op-${name}` }, name)));
+  return make(
+    "span",
+    { class: "key" },
+    names.map((name) => make("span", { class: `pair op-${name}` }, name)),
+  );
 }

@@ -24,7 +24,13 @@ function makeSelect(label, options, chosen, onchange) {
   const select = make("select", { "aria-label": label, onchange: () => onchange(select.value) });
   for (const option of options) {
     if (option.options) {
-      select.append(make("optgroup", { label: option.label }, option.options.map((inner) => makeOption(inner, chosen))));
+      select.append(
+        make(
+          "optgroup",
+          { label: option.label },
+          option.options.map((inner) => makeOption(inner, chosen)),
+        ),
+      );
     } else select.append(makeOption(option, chosen));
   }
   return select;
@@ -34,13 +40,21 @@ function makeOption({ value, label }, chosen) {
   return make("option", { value, selected: value === chosen }, label);
 }
 
-const GROUP_NAMES = { metric: "Metrics", text: "Transcript", signal: "Signal", readability: "Readability", record: "Recording" };
+const GROUP_NAMES = {
+  metric: "Metrics",
+  text: "Transcript",
+  signal: "Signal",
+  readability: "Readability",
+  record: "Recording",
+};
 
 function columnOptions(accept) {
   return Object.entries(GROUP_NAMES)
     .map(([group, label]) => ({
       label,
-      options: [...columns.values()].filter((column) => column.group === group && accept(column)).map((column) => ({ value: column.key, label: describe(column) })),
+      options: [...columns.values()]
+        .filter((column) => column.group === group && accept(column))
+        .map((column) => ({ value: column.key, label: describe(column) })),
     }))
     .filter((group) => group.options.length);
 }
@@ -54,14 +68,45 @@ function labelled(text, control) {
 }
 
 function makePanel(title, note, ...children) {
-  return make("section", { class: "card" }, make("h2", {}, title), note ? make("p", { class: "note" }, note) : null, children);
+  return make(
+    "section",
+    { class: "card" },
+    make("h2", {}, title),
+    note ? make("p", { class: "note" }, note) : null,
+    children,
+  );
 }
 
 function makeTable(headings, rows, { numeric = [] } = {}) {
   const cellClass = (index) => (numeric.includes(index) ? "number" : null);
-  return make("div", { class: "scroll" }, make("table", {},
-    make("thead", {}, make("tr", {}, headings.map((heading, index) => make("th", { scope: "col", class: cellClass(index) }, heading)))),
-    make("tbody", {}, rows.map((cells) => make("tr", {}, cells.map((cell, index) => make("td", { class: cellClass(index) }, cell)))))));
+  return make(
+    "div",
+    { class: "scroll" },
+    make(
+      "table",
+      {},
+      make(
+        "thead",
+        {},
+        make(
+          "tr",
+          {},
+          headings.map((heading, index) => make("th", { scope: "col", class: cellClass(index) }, heading)),
+        ),
+      ),
+      make(
+        "tbody",
+        {},
+        rows.map((cells) =>
+          make(
+            "tr",
+            {},
+            cells.map((cell, index) => make("td", { class: cellClass(index) }, cell)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function utteranceButton(row, text = payload.ids[row]) {

@@ -7,21 +7,55 @@ const countNote = make("p", { class: "note", id: "count", role: "status" });
 const shownCards = new Set();
 
 function buildFilters() {
-  const search = make("input", { type: "search", id: "search", placeholder: "Id or words", "aria-label": "Search ids, references and hypotheses" });
+  const search = make("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Id or words",
+    "aria-label": "Search ids, references and hypotheses",
+  });
   search.addEventListener("input", () => {
     state.search = search.value;
     applyFiltersSoon();
   });
-  const errors = make("input", { type: "checkbox", id: "errors-only", onchange: () => { state.errorsOnly = errors.checked; applyFilters(); } });
+  const errors = make("input", {
+    type: "checkbox",
+    id: "errors-only",
+    onchange: () => {
+      state.errorsOnly = errors.checked;
+      applyFilters();
+    },
+  });
   filtersElement.append(
-    make("h2", {}, "Filters", make("button", { class: "quiet only-narrow", id: "close-filters", "aria-label": "Close the filters", onclick: () => toggleFilters(false) }, "×")), countNote, labelled("Search", search),
+    make(
+      "h2",
+      {},
+      "Filters",
+      make(
+        "button",
+        {
+          class: "quiet only-narrow",
+          id: "close-filters",
+          "aria-label": "Close the filters",
+          onclick: () => toggleFilters(false),
+        },
+        "×",
+      ),
+    ),
+    countNote,
+    labelled("Search", search),
     make("label", { class: "check" }, errors, "Only utterances with errors"),
-    keptNote, filterCards, makeAdder(),
-    make("div", { class: "buttons" },
+    keptNote,
+    filterCards,
+    makeAdder(),
+    make(
+      "div",
+      { class: "buttons" },
       make("button", { id: "clear-filters", onclick: resetFilters }, "Clear all"),
-      make("button", { id: "export", onclick: exportRows }, "Export CSV")),
+      make("button", { id: "export", onclick: exportRows }, "Export CSV"),
+    ),
   );
-  for (const column of [genderColumn, durationColumn, columns.get("word_error_rate")]) if (column) addCard(column);
+  for (const column of [genderColumn, durationColumn, columns.get("word_error_rate")])
+    if (column) addCard(column);
   listen("rows", () => showCounts(search, errors));
 }
 
@@ -32,11 +66,16 @@ function resetFilters() {
 
 function showCounts(search, errors) {
   const unit = headline.get(figures[0]?.key)?.unit ?? "speakers";
-  countNote.textContent = `${state.rows.length} of ${payload.count} utterances shown. 95\u00a0% intervals by ${unit}.`;
+  const shown = `${state.rows.length} of ${payload.count} utterances shown`;
+  countNote.textContent = `${shown}. 95\u00a0% intervals by ${unit}.`;
   if (search.value !== state.search) search.value = state.search;
   errors.checked = state.errorsOnly;
   keptNote.hidden = !state.only;
-  if (state.only) keptNote.replaceChildren(make("span", {}, `${state.only.label} (${state.only.rows.size})`), make("button", { class: "quiet", "aria-label": "Show all again", onclick: () => keepOnly(null) }, "×"));
+  if (state.only)
+    keptNote.replaceChildren(
+      make("span", {}, `${state.only.label} (${state.only.rows.size})`),
+      make("button", { class: "quiet", "aria-label": "Show all again", onclick: () => keepOnly(null) }, "×"),
+    );
 }
 
 function makeAdder() {
@@ -74,8 +113,22 @@ function removeCard(column) {
 
 function makeCard(column) {
   const body = { number: makeRange, category: makeChoices, text: makeContains }[column.kind](column);
-  const remove = make("button", { class: "quiet", "aria-label": `Remove the filter ${describe(column)}`, onclick: () => removeCard(column) }, "×");
-  return make("fieldset", { class: "filter", "data-key": column.key }, make("legend", {}, describe(column)), remove, body);
+  const remove = make(
+    "button",
+    {
+      class: "quiet",
+      "aria-label": `Remove the filter ${describe(column)}`,
+      onclick: () => removeCard(column),
+    },
+    "×",
+  );
+  return make(
+    "fieldset",
+    { class: "filter", "data-key": column.key },
+    make("legend", {}, describe(column)),
+    remove,
+    body,
+  );
 }
 
 function makeRange(column) {
@@ -85,22 +138,46 @@ function makeRange(column) {
   const low = makeNumberInput(`${describe(column)} at least`, edges[0], current.low);
   const high = makeNumberInput(`${describe(column)} at most`, edges[edges.length - 1], current.high);
   const update = () => {
-    const filter = { low: low.value === "" ? null : Number(low.value), high: high.value === "" ? null : Number(high.value) };
+    const filter = {
+      low: low.value === "" ? null : Number(low.value),
+      high: high.value === "" ? null : Number(high.value),
+    };
     setFilter(column.key, filter.low === null && filter.high === null ? null : filter);
   };
   low.addEventListener("input", update);
   high.addEventListener("input", update);
-  return make("div", {}, drawSpark(countBins(edges, present)), make("div", { class: "range" }, low, make("span", {}, "to"), high));
+  return make(
+    "div",
+    {},
+    drawSpark(countBins(edges, present)),
+    make("div", { class: "range" }, low, make("span", {}, "to"), high),
+  );
 }
 
 function makeNumberInput(label, placeholder, value) {
-  return make("input", { type: "number", step: "any", "aria-label": label, placeholder: placeholder === undefined ? "" : formatTick(Number(placeholder.toPrecision(4))).replace("−", "-"), value });
+  return make("input", {
+    type: "number",
+    step: "any",
+    "aria-label": label,
+    placeholder:
+      placeholder === undefined ? "" : formatTick(Number(placeholder.toPrecision(4))).replace("−", "-"),
+    value,
+  });
 }
 
 function drawSpark(counts) {
   const most = Math.max(...counts, 1);
-  const svg = draw("svg", { viewBox: `0 0 ${counts.length * 10} 28`, preserveAspectRatio: "none", class: "spark", "aria-hidden": "true" });
-  counts.forEach((count, index) => svg.append(draw("rect", { x: index * 10, width: 9, y: 28 - (count / most) * 28, height: (count / most) * 28 })));
+  const svg = draw("svg", {
+    viewBox: `0 0 ${counts.length * 10} 28`,
+    preserveAspectRatio: "none",
+    class: "spark",
+    "aria-hidden": "true",
+  });
+  counts.forEach((count, index) =>
+    svg.append(
+      draw("rect", { x: index * 10, width: 9, y: 28 - (count / most) * 28, height: (count / most) * 28 }),
+    ),
+  );
   return svg;
 }
 
@@ -116,13 +193,26 @@ function makeChoices(column) {
       else chosen.delete(level);
       setFilter(column.key, chosen.size ? { levels: new Set(chosen) } : null);
     });
-    list.append(make("label", { class: "check" }, box, make("span", {}, level), make("span", { class: "count" }, String(counts[code]))));
+    list.append(
+      make(
+        "label",
+        { class: "check" },
+        box,
+        make("span", {}, level),
+        make("span", { class: "count" }, String(counts[code])),
+      ),
+    );
   });
   return list;
 }
 
 function makeContains(column) {
-  const input = make("input", { type: "search", "aria-label": `${describe(column)} contains`, placeholder: "contains", value: state.filters.get(column.key)?.text });
+  const input = make("input", {
+    type: "search",
+    "aria-label": `${describe(column)} contains`,
+    placeholder: "contains",
+    value: state.filters.get(column.key)?.text,
+  });
   input.addEventListener("input", () => setFilter(column.key, input.value ? { text: input.value } : null));
   return input;
 }

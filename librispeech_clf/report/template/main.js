@@ -17,7 +17,15 @@ let shownTab = null;
 let reactions = {};
 
 function buildTabs() {
-  tabsElement.replaceChildren(...TABS.map((tab) => make("button", { role: "tab", id: `tab-${tab.key}`, "aria-controls": "panel", onclick: () => showTab(tab.key) }, tab.label)));
+  tabsElement.replaceChildren(
+    ...TABS.map((tab) =>
+      make(
+        "button",
+        { role: "tab", id: `tab-${tab.key}`, "aria-controls": "panel", onclick: () => showTab(tab.key) },
+        tab.label,
+      ),
+    ),
+  );
   tabsElement.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
@@ -45,9 +53,17 @@ function showTab(key) {
 
 function buildHeader() {
   document.getElementById("title").textContent = payload.title;
-  document.getElementById("description").append(...Object.entries(payload.description).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+  document
+    .getElementById("description")
+    .append(
+      ...Object.entries(payload.description).map(([name, value]) =>
+        make("div", {}, make("dt", {}, name), make("dd", {}, value)),
+      ),
+    );
   document.getElementById("theme-switch").addEventListener("click", () => {
-    const isDark = (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+    const isDark =
+      (document.documentElement.dataset.theme ??
+        (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
     document.documentElement.dataset.theme = isDark ? "light" : "dark";
     repaint();
   });
@@ -75,7 +91,8 @@ function listenToKeys() {
       if (state.open !== null) openUtterance(null);
       else toggleFilters(false);
     }
-    if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey)
+      return;
     if (event.key === "/") {
       event.preventDefault();
       openFilters();
@@ -99,10 +116,18 @@ function listenToSize() {
   new ResizeObserver(react).observe(panelElement);
   const bar = document.getElementById("bar");
   const header = document.querySelector(".top");
-  const measureTop = () => document.documentElement.style.setProperty("--top", `${Math.max(0, header.getBoundingClientRect().bottom)}px`);
+  const measureTop = () =>
+    document.documentElement.style.setProperty(
+      "--top",
+      `${Math.max(0, header.getBoundingClientRect().bottom)}px`,
+    );
   addEventListener("scroll", measureTop, { passive: true });
   new ResizeObserver(measureTop).observe(header);
-  const measure = () => document.documentElement.style.setProperty("--bar", getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight}px` : "0px");
+  const measure = () =>
+    document.documentElement.style.setProperty(
+      "--bar",
+      getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight}px` : "0px",
+    );
   new ResizeObserver(measure).observe(bar);
 }
 

@@ -8,7 +8,13 @@ const MISSING_COLOUR = "--faint";
 
 function readMaps(section) {
   return Object.entries(section ?? {})
-    .map(([key, map]) => ({ key, name: MAP_NAMES[key] ?? key.replaceAll("_", " "), method: map.method, rows: map.rows ?? [], points: map.points ?? [] }))
+    .map(([key, map]) => ({
+      key,
+      name: MAP_NAMES[key] ?? key.replaceAll("_", " "),
+      method: map.method,
+      rows: map.rows ?? [],
+      points: map.points ?? [],
+    }))
     .filter((map) => map.rows.length);
 }
 
@@ -22,15 +28,37 @@ function showMap(panel) {
     legend.replaceChildren(colour.legend);
     for (const view of mapState.views) view.paint(colour.of);
   };
-  const tools = make("div", { class: "toolbar" },
-    labelled("Colour", makeSelect("Colour of the points", colours, mapState.colour, (key) => { mapState.colour = key; redraw(); })), legend,
-    make("span", { class: "note" }, "Drag a lasso or click to select, wheel to zoom, double click for all. Keys: arrows move, Enter opens."));
+  const tools = make(
+    "div",
+    { class: "toolbar" },
+    labelled(
+      "Colour",
+      makeSelect("Colour of the points", colours, mapState.colour, (key) => {
+        mapState.colour = key;
+        redraw();
+      }),
+    ),
+    legend,
+    make(
+      "span",
+      { class: "note" },
+      "Drag a lasso or click to select, wheel to zoom, double click for all. Keys: arrows move, Enter opens.",
+    ),
+  );
   const boards = make("div", { class: "maps" });
   mapState.views = latentMaps.map((map) => new MapView(map, boards));
   panel.append(make("div", { class: "card" }, tools, boards), list);
   redraw();
   showSelected(list);
-  return { rows: redraw, selected: () => { redraw(); showSelected(list); }, open: redraw, resize: redraw };
+  return {
+    rows: redraw,
+    selected: () => {
+      redraw();
+      showSelected(list);
+    },
+    open: redraw,
+    resize: redraw,
+  };
 }
 
 // Colour of a row as CSS, and the legend which explains it.
@@ -42,16 +70,26 @@ function makeColours(column) {
   const low = quantile(sorted, 0.02);
   const high = Math.max(quantile(sorted, 0.98), low + 1e-12);
   const ramp = makeRamp();
-  const of = (row) => (column.values[row] === null ? faint : toCss(ramp((column.values[row] - low) / (high - low))));
-  const show = (value) => (column.key.endsWith("_error_rate") ? formatShare(value) : formatNumber(value, column.unit));
-  const bar = make("span", { class: "ramp", style: `background:linear-gradient(90deg,${[0, 0.25, 0.5, 0.75, 1].map((share) => toCss(ramp(share))).join(",")})` });
+  const of = (row) =>
+    column.values[row] === null ? faint : toCss(ramp((column.values[row] - low) / (high - low)));
+  const show = (value) =>
+    column.key.endsWith("_error_rate") ? formatShare(value) : formatNumber(value, column.unit);
+  const stops = [0, 0.25, 0.5, 0.75, 1].map((share) => toCss(ramp(share)));
+  const bar = make("span", {
+    class: "ramp",
+    style: `background:linear-gradient(90deg,${stops.join(",")})`,
+  });
   return { of, legend: make("span", { class: "ramp-legend" }, show(low), bar, show(high)) };
 }
 
 function makeCategoryColours(column, faint) {
   const counts = new Map(column.levels.map((level, code) => [code, 0]));
   for (const code of column.values) if (code >= 0) counts.set(code, counts.get(code) + 1);
-  const frequent = [...counts].sort((left, right) => right[1] - left[1]).slice(0, 8).map(([code]) => code).sort((left, right) => left - right);
+  const frequent = [...counts]
+    .sort((left, right) => right[1] - left[1])
+    .slice(0, 8)
+    .map(([code]) => code)
+    .sort((left, right) => left - right);
   const colours = new Map(frequent.map((code, index) => [code, style(CATEGORY_COLOURS[index])]));
   const entries = frequent.map((code) => [column.levels[code], colours.get(code)]);
   if (column.levels.length > 8) entries.push([`${column.levels.length - 8} others`, faint]);
@@ -64,8 +102,14 @@ class MapView {
     this.zoom = { factor: 1, x: 0.5, y: 0.5 };
     this.lasso = null;
     this.places = new Float64Array(payload.count * 2).fill(NaN);
-    this.canvas = make("canvas", { tabindex: 0, role: "application", "aria-label": `${map.name}: map of ${map.rows.length} utterances` });
-    parent.append(make("figure", {}, this.canvas, make("figcaption", {}, `${map.name} · ${map.method ?? ""}`)));
+    this.canvas = make("canvas", {
+      tabindex: 0,
+      role: "application",
+      "aria-label": `${map.name}: map of ${map.rows.length} utterances`,
+    });
+    parent.append(
+      make("figure", {}, this.canvas, make("figcaption", {}, `${map.name} · ${map.method ?? ""}`)),
+    );
     this.measure();
     this.listen();
   }
@@ -73,11 +117,18 @@ class MapView {
   measure() {
     const horizontal = this.map.points.map((point) => point[0]);
     const vertical = this.map.points.map((point) => point[1]);
-    const bounds = [Math.min(...horizontal), Math.max(...horizontal), Math.min(...vertical), Math.max(...vertical)];
+    const bounds = [
+      Math.min(...horizontal),
+      Math.max(...horizontal),
+      Math.min(...vertical),
+      Math.max(...vertical),
+    ];
     this.map.rows.forEach((row, index) => {
       if (row < 0) return;
-      this.places[2 * row] = bounds[1] > bounds[0] ? (horizontal[index] - bounds[0]) / (bounds[1] - bounds[0]) : 0.5;
-      this.places[2 * row + 1] = bounds[3] > bounds[2] ? (bounds[3] - vertical[index]) / (bounds[3] - bounds[2]) : 0.5;
+      this.places[2 * row] =
+        bounds[1] > bounds[0] ? (horizontal[index] - bounds[0]) / (bounds[1] - bounds[0]) : 0.5;
+      this.places[2 * row + 1] =
+        bounds[3] > bounds[2] ? (bounds[3] - vertical[index]) / (bounds[3] - bounds[2]) : 0.5;
     });
   }
 
@@ -172,7 +223,10 @@ class MapView {
     canvas.addEventListener("pointerup", (event) => this.end(event));
     canvas.addEventListener("pointerleave", hideTooltip);
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    canvas.addEventListener("dblclick", () => { this.zoom = { factor: 1, x: 0.5, y: 0.5 }; this.paint(); });
+    canvas.addEventListener("dblclick", () => {
+      this.zoom = { factor: 1, x: 0.5, y: 0.5 };
+      this.paint();
+    });
     canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -218,7 +272,9 @@ class MapView {
   }
 
   key(event) {
-    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
+      event.key
+    ];
     if (event.key === "Enter" && state.selected.size) openUtterance([...state.selected][0]);
     if (!direction) return;
     event.preventDefault();
@@ -264,14 +320,33 @@ function describeRow(row) {
 function showSelected(list) {
   const rows = [...state.selected].sort((left, right) => (wordErrors(right) ?? 0) - (wordErrors(left) ?? 0));
   if (!rows.length) {
-    list.replaceChildren(make("h2", {}, "Selection"), make("p", { class: "note" }, "Nothing is selected. Drag around points of a map to list them here."));
+    list.replaceChildren(
+      make("h2", {}, "Selection"),
+      make("p", { class: "note" }, "Nothing is selected. Drag around points of a map to list them here."),
+    );
     return;
   }
   const figure = figures[0];
   const result = figure && estimateRatio(rows, figure, speakerOf);
-  const text = figure ? `${figure.label} ${formatFigure(figure, result.estimate)} (${formatInterval(figure, result)})` : "";
+  const text = figure
+    ? `${figure.label} ${formatFigure(figure, result.estimate)} (${formatInterval(figure, result)})`
+    : "";
   list.replaceChildren(
-    make("h2", {}, `Selection: ${rows.length} ${rows.length === 1 ? "utterance" : "utterances"}`), make("p", { class: "note" }, text),
-    make("div", { class: "buttons" }, make("button", { id: "keep-selection", onclick: () => keepOnly(rows, "Selection on the map") }, "Keep only these"), make("button", { class: "quiet", onclick: () => select([]) }, "Clear")),
-    makeUtteranceList(rows, [["errors", (row) => String(wordErrors(row) ?? "–")], ["words", (row) => String(referenceWords(row) ?? "–")]]));
+    make("h2", {}, `Selection: ${rows.length} ${rows.length === 1 ? "utterance" : "utterances"}`),
+    make("p", { class: "note" }, text),
+    make(
+      "div",
+      { class: "buttons" },
+      make(
+        "button",
+        { id: "keep-selection", onclick: () => keepOnly(rows, "Selection on the map") },
+        "Keep only these",
+      ),
+      make("button", { class: "quiet", onclick: () => select([]) }, "Clear"),
+    ),
+    makeUtteranceList(rows, [
+      ["errors", (row) => String(wordErrors(row) ?? "–")],
+      ["words", (row) => String(referenceWords(row) ?? "–")],
+    ]),
+  );
 }

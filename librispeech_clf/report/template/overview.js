@@ -18,18 +18,51 @@ function showHeadline() {
 }
 
 function makeTile(figure, result) {
-  return make("div", { class: "tile", "data-figure": figure.key, "data-value": result.estimate ?? "", "data-low": result.low ?? "", "data-high": result.high ?? "" },
-    make("span", { class: "name", title: figure.label }, make("span", { class: "long" }, figure.label), make("span", { class: "short" }, figure.short)), make("strong", {}, formatFigure(figure, result.estimate)),
-    make("span", { class: "interval", title: `95 % interval by ${result.unit}: ${describeUnits(result)}` }, result.low === null ? "no interval" : formatInterval(figure, result)));
+  return make(
+    "div",
+    {
+      class: "tile",
+      "data-figure": figure.key,
+      "data-value": result.estimate ?? "",
+      "data-low": result.low ?? "",
+      "data-high": result.high ?? "",
+    },
+    make(
+      "span",
+      { class: "name", title: figure.label },
+      make("span", { class: "long" }, figure.label),
+      make("span", { class: "short" }, figure.short),
+    ),
+    make("strong", {}, formatFigure(figure, result.estimate)),
+    make(
+      "span",
+      { class: "interval", title: `95 % interval by ${result.unit}: ${describeUnits(result)}` },
+      result.low === null ? "no interval" : formatInterval(figure, result),
+    ),
+  );
 }
 
 function makeSizeTile() {
-  const speakers = speakerColumn ? new Set([...state.rows].map((row) => speakerColumn.values[row]).filter((code) => code >= 0)).size : 0;
+  const speakers = speakerColumn
+    ? new Set([...state.rows].map((row) => speakerColumn.values[row]).filter((code) => code >= 0)).size
+    : 0;
   const words = sum(state.rows.map((row) => referenceWords(row) ?? 0));
-  const seconds = durationColumn ? sum(Float64Array.from(state.rows, (row) => durationColumn.values[row] ?? 0)) : null;
-  const length = seconds === null ? "" : seconds >= 5400 ? ` · ${(seconds / 3600).toFixed(1)} h` : ` · ${(seconds / 60).toFixed(1)} min`;
-  return make("div", { class: "tile" }, make("span", { class: "name" }, `${speakers} speakers${length}`), make("strong", {}, String(state.rows.length)),
-    make("span", { class: "interval" }, `utterances, ${words} words`));
+  const seconds = durationColumn
+    ? sum(Float64Array.from(state.rows, (row) => durationColumn.values[row] ?? 0))
+    : null;
+  const length =
+    seconds === null
+      ? ""
+      : seconds >= 5400
+        ? ` · ${(seconds / 3600).toFixed(1)} h`
+        : ` · ${(seconds / 60).toFixed(1)} min`;
+  return make(
+    "div",
+    { class: "tile" },
+    make("span", { class: "name" }, `${speakers} speakers${length}`),
+    make("strong", {}, String(state.rows.length)),
+    make("span", { class: "interval" }, `utterances, ${words} words`),
+  );
 }
 
 function groupRows(rows, column) {
@@ -44,18 +77,29 @@ function groupRows(rows, column) {
 }
 
 function estimateGroups(rows, column, figure) {
-  return groupRows(rows, column).map(([name, members]) => ({ name, result: estimateRatio(members, figure, speakerOf) }));
+  return groupRows(rows, column).map(([name, members]) => ({
+    name,
+    result: estimateRatio(members, figure, speakerOf),
+  }));
 }
 
 // Bins of a numeric column with the metric in each: {name, low, high, result}.
 function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
   const known = [...rows].filter((row) => column.values[row] !== null);
-  const edges = edgesOf(known.map((row) => column.values[row]), count);
+  const edges = edgesOf(
+    known.map((row) => column.values[row]),
+    count,
+  );
   const members = edges.slice(1).map(() => []);
   for (const row of known) members[findBin(edges, column.values[row])].push(row);
-  return members.map((of, bin) => ({
-    name: `${formatNumber(edges[bin])} to ${formatNumber(edges[bin + 1], column.unit)}`, low: edges[bin], high: edges[bin + 1], result: estimateRatio(of, figure, speakerOf),
-  })).filter((bin) => bin.result.count || bin.low < bin.high);
+  return members
+    .map((of, bin) => ({
+      name: `${formatNumber(edges[bin])} to ${formatNumber(edges[bin + 1], column.unit)}`,
+      low: edges[bin],
+      high: edges[bin + 1],
+      result: estimateRatio(of, figure, speakerOf),
+    }))
+    .filter((bin) => bin.result.count || bin.low < bin.high);
 }
 
 function showOverview(panel) {
@@ -63,7 +107,16 @@ function showOverview(panel) {
     panel.replaceChildren();
     if (!figures.length) panel.append(make("p", { class: "note" }, "No utterance was scored."));
     const board = new Lanes(panel);
-    if (figures.length) for (const add of [addKindsCard, addGroupCards, addLengthCard, addSpreadCard, addSpeakersCard, addWorstCard]) add(board, render);
+    if (figures.length)
+      for (const add of [
+        addKindsCard,
+        addGroupCards,
+        addLengthCard,
+        addSpreadCard,
+        addSpeakersCard,
+        addWorstCard,
+      ])
+        add(board, render);
     addFailures(board);
     board.finish();
   };
@@ -79,12 +132,20 @@ function chartWidth(card) {
 function addGroupCards(board) {
   const figure = figures[0];
   const overall = headline.get(figure.key);
-  const grouped = [genderColumn, findColumn("subset"), columns.get("split")].filter((column, index, all) => column && all.indexOf(column) === index && new Set(column.values).size > 1 && column.levels.length <= 12);
+  const grouped = [genderColumn, findColumn("subset"), columns.get("split")].filter(
+    (column, index, all) =>
+      column &&
+      all.indexOf(column) === index &&
+      new Set(column.values).size > 1 &&
+      column.levels.length <= 12,
+  );
   for (const column of grouped) {
     const card = makePanel(`Word error rate by ${column.label}`, "Dashed: all shown. Right: utterances.");
     board.append(card);
     const groups = estimateGroups(state.rows, column, figure);
-    addChart(card, (width, spare) => drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150 }));
+    addChart(card, (width, spare) =>
+      drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150 }),
+    );
   }
 }
 
@@ -95,20 +156,55 @@ function addLengthCard(board) {
   board.append(card);
   const groups = estimateBins(state.rows, column, figures[0], 5);
   const overall = headline.get(figures[0].key);
-  addChart(card, (width, spare) => drawIntervals(groups, figures[0], { width, spare, overall, labelWidth: 150 }));
+  addChart(card, (width, spare) =>
+    drawIntervals(groups, figures[0], { width, spare, overall, labelWidth: 150 }),
+  );
 }
 
 function addKindsCard(board) {
   const card = makePanel("Kinds of errors", "Counts, and as a share of the reference's words or letters.");
   board.append(card);
   const body = [];
-  for (const [unit, total] of [["word", referenceWords], ["character", referenceCharacters]]) {
+  for (const [unit, total] of [
+    ["word", referenceWords],
+    ["character", referenceCharacters],
+  ]) {
     const length = sum(Float64Array.from(state.rows, (row) => total(row) ?? 0));
-    const counts = ["substitutions", "deletions", "insertions"].map((kind) => [kind, sum(Float64Array.from(state.rows, (row) => numberAt(`${unit}_${kind}`, row) ?? 0))]);
+    const counts = ["substitutions", "deletions", "insertions"].map((kind) => [
+      kind,
+      sum(Float64Array.from(state.rows, (row) => numberAt(`${unit}_${kind}`, row) ?? 0)),
+    ]);
     const errors = Math.max(1, sum(counts.map(([, count]) => count)));
-    body.push(make("div", { class: "kinds" }, make("span", { class: "name" }, unit === "word" ? "Words" : "Letters"),
-      make("div", { class: "shares", role: "img", "aria-label": counts.map(([kind, count]) => `${count} ${kind}`).join(", ") }, counts.map(([kind, count]) => make("span", { class: `share ${kind}`, style: `width:${(100 * count) / errors}%` }))),
-      make("span", { class: "counts" }, counts.map(([kind, count]) => make("span", {}, make("i", { class: `swatch ${kind}` }), `${kind} ${count} (${formatShare(length ? count / length : null)})`)))));
+    body.push(
+      make(
+        "div",
+        { class: "kinds" },
+        make("span", { class: "name" }, unit === "word" ? "Words" : "Letters"),
+        make(
+          "div",
+          {
+            class: "shares",
+            role: "img",
+            "aria-label": counts.map(([kind, count]) => `${count} ${kind}`).join(", "),
+          },
+          counts.map(([kind, count]) =>
+            make("span", { class: `share ${kind}`, style: `width:${(100 * count) / errors}%` }),
+          ),
+        ),
+        make(
+          "span",
+          { class: "counts" },
+          counts.map(([kind, count]) =>
+            make(
+              "span",
+              {},
+              make("i", { class: `swatch ${kind}` }),
+              `${kind} ${count} (${formatShare(length ? count / length : null)})`,
+            ),
+          ),
+        ),
+      ),
+    );
   }
   card.append(...body);
 }
@@ -116,19 +212,38 @@ function addKindsCard(board) {
 function addSpreadCard(board) {
   const column = columns.get("word_error_rate");
   if (!column) return;
-  const card = makePanel("Utterances by their word error rate", "Rates of 100 % and more are in the last bar.");
+  const card = makePanel(
+    "Utterances by their word error rate",
+    "Rates of 100 % and more are in the last bar.",
+  );
   board.append(card);
   const edges = Array.from({ length: 21 }, (_, index) => index / 20);
-  const values = [...state.rows].map((row) => column.values[row]).filter((value) => value !== null).map((value) => Math.min(value, 1));
-  addChart(card, (width, spare) => drawHistogram(edges, countBins(edges, values), { width, height: 180 + spare, label: "word error rate of the utterance", format: (value) => `${Math.round(value * 100)} %` }));
+  const values = [...state.rows]
+    .map((row) => column.values[row])
+    .filter((value) => value !== null)
+    .map((value) => Math.min(value, 1));
+  addChart(card, (width, spare) =>
+    drawHistogram(edges, countBins(edges, values), {
+      width,
+      height: 180 + spare,
+      label: "word error rate of the utterance",
+      format: (value) => `${Math.round(value * 100)} %`,
+    }),
+  );
 }
 
 function addSpeakersCard(board, render) {
   if (!speakerColumn) return;
   const figure = figures[0];
-  const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({ name, result: estimateRatio(rows, figure, speakerOf) }));
+  const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({
+    name,
+    result: estimateRatio(rows, figure, speakerOf),
+  }));
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
-  const card = makePanel("Speakers, highest word error rate first", `${groups.length} speakers; a single speaker has no interval. Choose one to show only that speaker.`);
+  const card = makePanel(
+    "Speakers, highest word error rate first",
+    `${groups.length} speakers; a single speaker has no interval. Choose one to show only that speaker.`,
+  );
   board.append(card);
   const shown = overviewState.allSpeakers ? groups : groups.slice(0, SHOWN_SPEAKERS);
   const choose = (name) => {
@@ -138,22 +253,59 @@ function addSpeakersCard(board, render) {
     applyFilters();
   };
   const overall = headline.get(figure.key);
-  addChart(card, (width, spare) => drawIntervals(shown, figure, { width, spare, overall, labelWidth: 150, onclick: choose }));
+  addChart(card, (width, spare) =>
+    drawIntervals(shown, figure, { width, spare, overall, labelWidth: 150, onclick: choose }),
+  );
   if (groups.length <= SHOWN_SPEAKERS) return;
-  const toggle = () => { overviewState.allSpeakers = !overviewState.allSpeakers; render(); };
-  card.append(make("button", { class: "more", onclick: toggle }, overviewState.allSpeakers ? "Show fewer" : `Show all ${groups.length}`));
+  const toggle = () => {
+    overviewState.allSpeakers = !overviewState.allSpeakers;
+    render();
+  };
+  card.append(
+    make(
+      "button",
+      { class: "more", onclick: toggle },
+      overviewState.allSpeakers ? "Show fewer" : `Show all ${groups.length}`,
+    ),
+  );
 }
 
 function addWorstCard(board) {
   const column = columns.get("word_error_rate");
   if (!column) return;
-  const worst = [...state.rows].filter((row) => wordErrors(row)).sort((left, right) => wordErrors(right) - wordErrors(left) || column.values[right] - column.values[left]);
-  const list = makeUtteranceList(worst, [["errors", (row) => String(wordErrors(row))], ["WER", (row) => formatShare(column.values[row])]], { limit: SHOWN_WORST });
-  board.append(fill(makePanel("Most errors", "Reference over hypothesis.", list), { class: "card wide" }, []));
+  const worst = [...state.rows]
+    .filter((row) => wordErrors(row))
+    .sort(
+      (left, right) => wordErrors(right) - wordErrors(left) || column.values[right] - column.values[left],
+    );
+  const list = makeUtteranceList(
+    worst,
+    [
+      ["errors", (row) => String(wordErrors(row))],
+      ["WER", (row) => formatShare(column.values[row])],
+    ],
+    { limit: SHOWN_WORST },
+  );
+  board.append(
+    fill(makePanel("Most errors", "Reference over hypothesis.", list), { class: "card wide" }, []),
+  );
 }
 
 function addFailures(board) {
   const failed = [...state.rows].filter((row) => payload.errors[row]);
   if (!failed.length) return;
-  board.append(fill(makePanel(`Not evaluated: ${failed.length}`, "These utterances are in no figure.", makeTable(["utterance", "reason"], failed.slice(0, 50).map((row) => [utteranceButton(row), payload.errors[row]]))), { class: "card wide" }, []));
+  board.append(
+    fill(
+      makePanel(
+        `Not evaluated: ${failed.length}`,
+        "These utterances are in no figure.",
+        makeTable(
+          ["utterance", "reason"],
+          failed.slice(0, 50).map((row) => [utteranceButton(row), payload.errors[row]]),
+        ),
+      ),
+      { class: "card wide" },
+      [],
+    ),
+  );
 }

@@ -31,7 +31,13 @@ function requestAudio(row, done) {
   if (!address) return done(null);
   const isAsked = waitingForAudio.has(row);
   waitingForAudio.set(row, [...(waitingForAudio.get(row) ?? []), done]);
-  if (!isAsked) document.head.append(make("script", { src: address, onerror: () => window.receiveAudio({ row, problem: `${address} is not beside the page.` }) }));
+  if (!isAsked)
+    document.head.append(
+      make("script", {
+        src: address,
+        onerror: () => window.receiveAudio({ row, problem: `${address} is not beside the page.` }),
+      }),
+    );
 }
 
 function addressOf(block) {
@@ -46,8 +52,25 @@ function readBase64(text) {
 
 function makePlayButton(row, name = payload.ids[row]) {
   if (!hasAudio(row)) return null;
-  const button = make("button", { class: "play", "data-play": row, "aria-label": `Play ${name}`, title: "Play", onclick: (event) => { event.stopPropagation(); togglePlay(row); } },
-    draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { class: "start", d: "M4 2 L14 8 L4 14 Z" }), draw("path", { class: "stop", d: "M3 3 H13 V13 H3 Z" })));
+  const button = make(
+    "button",
+    {
+      class: "play",
+      "data-play": row,
+      "aria-label": `Play ${name}`,
+      title: "Play",
+      onclick: (event) => {
+        event.stopPropagation();
+        togglePlay(row);
+      },
+    },
+    draw(
+      "svg",
+      { viewBox: "0 0 16 16", "aria-hidden": "true" },
+      draw("path", { class: "start", d: "M4 2 L14 8 L4 14 Z" }),
+      draw("path", { class: "stop", d: "M3 3 H13 V13 H3 Z" }),
+    ),
+  );
   button.classList.toggle("playing", row === playingRow);
   return button;
 }
@@ -72,7 +95,8 @@ function stopPlaying() {
 }
 
 function markPlaying(row, isPlaying) {
-  for (const button of document.querySelectorAll(`[data-play="${row}"]`)) button.classList.toggle("playing", isPlaying);
+  for (const button of document.querySelectorAll(`[data-play="${row}"]`))
+    button.classList.toggle("playing", isPlaying);
 }
 
 listPlayer.addEventListener("ended", stopPlaying);

@@ -7,10 +7,10 @@ const NO_ERROR = 3.6888794541139363;
 // 97.5 % quantiles of Student's t, by degrees of freedom, as in analysis/jackknife.py.
 const FREEDOM = [...Array.from({ length: 30 }, (_, index) => index + 1), 40, 60, 120, Infinity];
 const QUANTILES = [
-  12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157,
-  2.228139, 2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922,
-  2.093024, 2.085963, 2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831,
-  2.048407, 2.045230, 2.042272, 2.021075, 2.000298, 1.979930, 1.959964,
+  12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139,
+  2.200985, 2.178813, 2.160369, 2.144787, 2.13145, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963, 2.079614,
+  2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.04523, 2.042272, 2.021075, 2.000298,
+  1.97993, 1.959964,
 ];
 
 function quantile(sorted, share) {
@@ -63,7 +63,14 @@ function estimateRatio(rows, metric, speakerOf) {
   const { numerators, denominators } = sums;
   const units = numerators.length;
   const [low, high] = findInterval(numerators, denominators, metric.scale ?? "log") ?? [null, null];
-  return { estimate: divide(sum(numerators), sum(denominators), units), low, high, unit, units, count: sums.count };
+  return {
+    estimate: divide(sum(numerators), sum(denominators), units),
+    low,
+    high,
+    unit,
+    units,
+    count: sums.count,
+  };
 }
 
 // The arithmetic of analysis/jackknife.py: sources and reasons are told there.
@@ -75,11 +82,14 @@ function findInterval(allNumerators, allDenominators, scale) {
   const total = sum(denominators);
   const whole = sum(numerators);
   const value = whole / total;
-  const squares = numerators.map((numerator, index) => ((whole - numerator) / (total - denominators[index]) - value) ** 2);
+  const squares = numerators.map(
+    (numerator, index) => ((whole - numerator) / (total - denominators[index]) - value) ** 2,
+  );
   const error = Math.sqrt(((count - 1) / count) * sum(squares));
   const freedom = Math.max(1, 1 / sum(denominators.map((denominator) => (denominator / total) ** 2)) - 1);
   const quantile = findStudentQuantile(freedom);
-  const mixed = numerators.some((numerator) => numerator < 0) && numerators.some((numerator) => numerator > 0);
+  const mixed =
+    numerators.some((numerator) => numerator < 0) && numerators.some((numerator) => numerator > 0);
   if (scale === "linear" || (scale === "log" && mixed)) {
     const half = findStudentQuantile(count - 1) * error;
     return [value - half, value + half];
@@ -134,7 +144,9 @@ function equalEdges(values, bins) {
     if (value > high) high = value;
   }
   if (low === Infinity) return [];
-  return low === high ? [low, low] : Array.from({ length: bins + 1 }, (_, bin) => low + ((high - low) * bin) / bins);
+  return low === high
+    ? [low, low]
+    : Array.from({ length: bins + 1 }, (_, bin) => low + ((high - low) * bin) / bins);
 }
 
 // Number of the bin of a value; bins are closed below and open above, the last one closed on both sides.
@@ -158,7 +170,7 @@ function countBins(edges, values) {
 function rank(values) {
   const order = values.map((_, index) => index).sort((left, right) => values[left] - values[right]);
   const ranks = new Array(values.length);
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start;
     while (end + 1 < order.length && values[order[end + 1]] === values[order[start]]) end += 1;
     for (let place = start; place <= end; place += 1) ranks[order[place]] = (start + end) / 2;

@@ -1,5 +1,5 @@
-// The utterance table: text first, then as many columns as fit, the others in the text's head line. Only chunks of rows
-// near the window exist as elements; sorting by any column; keyboard.
+// The utterance table: text first, then as many columns as fit, the others in the text's head line. Only
+// chunks of rows near the window exist as elements; sorting by any column; keyboard.
 
 const CHUNK_ROWS = 20;
 const ROW_ESTIMATE = 58;
@@ -10,7 +10,15 @@ const SHORT_LABELS = { word_error_rate: "WER", character_error_rate: "CER", ctc_
 const tableState = { sort: { key: "word_error_rate", descending: true }, keys: chooseColumns(), cursor: 0 };
 
 function chooseColumns() {
-  const wanted = [columns.get("word_error_rate"), columns.get("character_error_rate"), columns.get("ctc_loss"), columns.get("confidence"), durationColumn, speakerColumn, genderColumn];
+  const wanted = [
+    columns.get("word_error_rate"),
+    columns.get("character_error_rate"),
+    columns.get("ctc_loss"),
+    columns.get("confidence"),
+    durationColumn,
+    speakerColumn,
+    genderColumn,
+  ];
   return [...new Set(wanted.filter((column) => column).map((column) => column.key))];
 }
 
@@ -24,7 +32,8 @@ function sortRows(rows) {
   if (!column) return [...rows];
   const sign = tableState.sort.descending ? -1 : 1;
   const { values, kind } = column;
-  const isMissing = (row) => values[row] === null || values[row] === "" || (kind === "category" && values[row] < 0);
+  const isMissing = (row) =>
+    values[row] === null || values[row] === "" || (kind === "category" && values[row] < 0);
   return [...rows].sort((left, right) => {
     if (isMissing(left) || isMissing(right)) return isMissing(left) - isMissing(right) || left - right;
     if (values[left] === values[right]) return left - right;
@@ -37,11 +46,21 @@ function showTable(panel) {
   view.tools = make("div", { class: "toolbar" });
   view.head = make("div", { role: "row", class: "thead" });
   view.body = make("div", { class: "tbody", role: "rowgroup" });
-  view.grid = make("div", { class: "grid-table", role: "grid", tabindex: 0, id: "table", "aria-label": "Utterances" }, view.head, view.body);
+  view.grid = make(
+    "div",
+    { class: "grid-table", role: "grid", tabindex: 0, id: "table", "aria-label": "Utterances" },
+    view.head,
+    view.body,
+  );
   view.grid.addEventListener("keydown", (event) => moveCursor(event, view));
   panel.append(view.tools, view.grid);
   sortAnew(view);
-  return { rows: () => sortAnew(view), open: () => markOpen(view), resize: () => refreshTable(view), print: () => view.chunks.forEach((chunk) => fillChunk(view, chunk)) };
+  return {
+    rows: () => sortAnew(view),
+    open: () => markOpen(view),
+    resize: () => refreshTable(view),
+    print: () => view.chunks.forEach((chunk) => fillChunk(view, chunk)),
+  };
 }
 
 function sortAnew(view) {
@@ -56,18 +75,47 @@ function refreshTable(view) {
   const count = Math.max(0, Math.min(tableState.keys.length, Math.floor(room / COLUMN_WIDTH)));
   view.keys = tableState.keys.slice(0, count);
   view.extra = tableState.keys.slice(count);
-  view.grid.style.setProperty("--template", `${PLAY_WIDTH}px minmax(0, 1fr) ${view.keys.map(() => `${COLUMN_WIDTH}px`).join(" ")}`);
+  view.grid.style.setProperty(
+    "--template",
+    `${PLAY_WIDTH}px minmax(0, 1fr) ${view.keys.map(() => `${COLUMN_WIDTH}px`).join(" ")}`,
+  );
   view.grid.setAttribute("aria-rowcount", view.rows.length + 1);
-  view.head.replaceChildren(make("div", { role: "columnheader", "aria-label": "Play" }), make("div", { role: "columnheader" }, "reference over hypothesis", makeDiffLegend()), ...view.keys.map((key) => makeHeading(key, view)));
+  view.head.replaceChildren(
+    make("div", { role: "columnheader", "aria-label": "Play" }),
+    make("div", { role: "columnheader" }, "reference over hypothesis", makeDiffLegend()),
+    ...view.keys.map((key) => makeHeading(key, view)),
+  );
   makeChunks(view);
 }
 
 function makeTableTools(view) {
   const { sort } = tableState;
-  const order = make("button", { id: "sort-order", "aria-label": sort.descending ? "Descending, sort ascending" : "Ascending, sort descending", onclick: () => sortBy(sort.key, view) }, sort.descending ? "↓" : "↑");
-  const byKey = makeSelect("Sort by", columnOptions(() => true), sort.key, (key) => sortBy(key, view));
+  const order = make(
+    "button",
+    {
+      id: "sort-order",
+      "aria-label": sort.descending ? "Descending, sort ascending" : "Ascending, sort descending",
+      onclick: () => sortBy(sort.key, view),
+    },
+    sort.descending ? "↓" : "↑",
+  );
+  const byKey = makeSelect(
+    "Sort by",
+    columnOptions(() => true),
+    sort.key,
+    (key) => sortBy(key, view),
+  );
   byKey.id = "sort-key";
-  return [labelled("Sort by", byKey), order, makeColumnChooser(view), make("span", { class: "note" }, "Keys: arrows, page and home move, Enter opens, Space plays, n and p step, s sorts by the next column.")];
+  return [
+    labelled("Sort by", byKey),
+    order,
+    makeColumnChooser(view),
+    make(
+      "span",
+      { class: "note" },
+      "Keys: arrows, page and home move, Enter opens, Space plays, n and p step, s sorts by the next column.",
+    ),
+  ];
 }
 
 function makeHeading(key, view) {
@@ -75,8 +123,16 @@ function makeHeading(key, view) {
   const column = columns.get(key);
   const order = sort.key === key ? (sort.descending ? "descending" : "ascending") : "none";
   const mark = order === "none" ? "" : sort.descending ? " ↓" : " ↑";
-  const button = make("button", { title: describe(column), "data-key": key, onclick: () => sortBy(key, view, { focus: true }) }, labelOf(key) + mark);
-  return make("div", { role: "columnheader", "aria-sort": order, class: column.kind === "number" ? "number" : null }, button);
+  const button = make(
+    "button",
+    { title: describe(column), "data-key": key, onclick: () => sortBy(key, view, { focus: true }) },
+    labelOf(key) + mark,
+  );
+  return make(
+    "div",
+    { role: "columnheader", "aria-sort": order, class: column.kind === "number" ? "number" : null },
+    button,
+  );
 }
 
 function sortBy(key, view, { focus = false } = {}) {
@@ -91,13 +147,21 @@ function sortBy(key, view, { focus = false } = {}) {
 // Chunks of rows; those near the window are filled, the others keep the height that they had or may have.
 function makeChunks(view) {
   view.observer?.disconnect();
-  view.observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) (isIntersecting ? fillChunk : emptyChunk)(view, view.chunks[Number(target.dataset.chunk)]);
-  }, { rootMargin: "700px 0px" });
+  view.observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries)
+        (isIntersecting ? fillChunk : emptyChunk)(view, view.chunks[Number(target.dataset.chunk)]);
+    },
+    { rootMargin: "700px 0px" },
+  );
   view.chunks = [];
   for (let start = 0; start < view.rows.length; start += CHUNK_ROWS) {
     const end = Math.min(start + CHUNK_ROWS, view.rows.length);
-    const element = make("div", { role: "presentation", "data-chunk": view.chunks.length, style: `height:${(end - start) * ROW_ESTIMATE}px` });
+    const element = make("div", {
+      role: "presentation",
+      "data-chunk": view.chunks.length,
+      style: `height:${(end - start) * ROW_ESTIMATE}px`,
+    });
     view.chunks.push({ start, end, element, filled: false });
   }
   view.body.replaceChildren(...view.chunks.map((chunk) => chunk.element));
@@ -123,18 +187,39 @@ function makeRow(place, view) {
   const row = view.rows[place];
   const numbers = view.keys.map((key) => {
     const column = columns.get(key);
-    return make("div", { role: "gridcell", class: column.kind === "number" ? "number" : "value" }, formatCell(column, row));
+    return make(
+      "div",
+      { role: "gridcell", class: column.kind === "number" ? "number" : "value" },
+      formatCell(column, row),
+    );
   });
-  const extra = view.extra.map((key) => make("span", {}, `${labelOf(key)} `, make("b", {}, formatCell(columns.get(key), row))));
-  const text = make("div", { role: "gridcell", class: "text" }, make("div", { class: "row-head" }, make("span", { class: "id" }, payload.ids[row]), extra), makeDiff(row));
-  const line = make("div", {
-    role: "row", id: `row-${row}`, class: "trow", "aria-rowindex": place + 2, "data-row": row,
-    onclick: () => {
-      if (!getSelection().isCollapsed) return;
-      moveTo(place, view);
-      openUtterance(row);
+  const extra = view.extra.map((key) =>
+    make("span", {}, `${labelOf(key)} `, make("b", {}, formatCell(columns.get(key), row))),
+  );
+  const text = make(
+    "div",
+    { role: "gridcell", class: "text" },
+    make("div", { class: "row-head" }, make("span", { class: "id" }, payload.ids[row]), extra),
+    makeDiff(row),
+  );
+  const line = make(
+    "div",
+    {
+      role: "row",
+      id: `row-${row}`,
+      class: "trow",
+      "aria-rowindex": place + 2,
+      "data-row": row,
+      onclick: () => {
+        if (!getSelection().isCollapsed) return;
+        moveTo(place, view);
+        openUtterance(row);
+      },
     },
-  }, make("div", { role: "gridcell", class: "play-cell" }, makePlayButton(row)), text, numbers);
+    make("div", { role: "gridcell", class: "play-cell" }, makePlayButton(row)),
+    text,
+    numbers,
+  );
   markRow(line, place, view);
   return line;
 }
@@ -148,7 +233,8 @@ function markRow(line, place, view) {
 }
 
 function markOpen(view) {
-  for (const line of view.body.querySelectorAll(".trow")) markRow(line, Number(line.getAttribute("aria-rowindex")) - 2, view);
+  for (const line of view.body.querySelectorAll(".trow"))
+    markRow(line, Number(line.getAttribute("aria-rowindex")) - 2, view);
 }
 
 function moveCursor(event, view) {
@@ -156,7 +242,14 @@ function moveCursor(event, view) {
   const { cursor } = tableState;
   const last = view.rows.length - 1;
   const page = 8;
-  const target = { ArrowDown: cursor + 1, ArrowUp: cursor - 1, PageDown: cursor + page, PageUp: cursor - page, Home: 0, End: last }[event.key];
+  const target = {
+    ArrowDown: cursor + 1,
+    ArrowUp: cursor - 1,
+    PageDown: cursor + page,
+    PageUp: cursor - page,
+    Home: 0,
+    End: last,
+  }[event.key];
   if (event.key === "Enter") openUtterance(view.rows[cursor]);
   if (event.key === " ") {
     event.preventDefault();
@@ -186,14 +279,19 @@ function makeColumnChooser(view) {
   const list = make("div", { class: "chooser" });
   const accept = (column) => !TEXTS.has(column.key);
   for (const { label, options } of columnOptions(accept)) {
-    list.append(make("strong", {}, label), ...options.map((option) => {
-      const box = make("input", { type: "checkbox", checked: tableState.keys.includes(option.value) });
-      box.addEventListener("change", () => {
-        tableState.keys = box.checked ? [...tableState.keys, option.value] : tableState.keys.filter((key) => key !== option.value);
-        refreshTable(view);
-      });
-      return make("label", { class: "check" }, box, option.label);
-    }));
+    list.append(
+      make("strong", {}, label),
+      ...options.map((option) => {
+        const box = make("input", { type: "checkbox", checked: tableState.keys.includes(option.value) });
+        box.addEventListener("change", () => {
+          tableState.keys = box.checked
+            ? [...tableState.keys, option.value]
+            : tableState.keys.filter((key) => key !== option.value);
+          refreshTable(view);
+        });
+        return make("label", { class: "check" }, box, option.label);
+      }),
+    );
   }
   return make("details", { class: "columns" }, make("summary", {}, "Columns"), list);
 }

@@ -16,7 +16,15 @@ function showUtterance() {
   const view = { row, tokens: [], player };
   shownView = view;
   utteranceElement.replaceChildren();
-  fill(utteranceElement, {}, [makeUtteranceHead(row), makeVerdict(row), player, makeWordAlignment(view), makeLetterAlignment(view), makeOtherHypothesis(row), makeMetadata(row)]);
+  fill(utteranceElement, {}, [
+    makeUtteranceHead(row),
+    makeVerdict(row),
+    player,
+    makeWordAlignment(view),
+    makeLetterAlignment(view),
+    makeOtherHypothesis(row),
+    makeMetadata(row),
+  ]);
   utteranceElement.scrollTop = 0;
   requestAudio(row, (block) => {
     if (state.open === row) showPlayer(view, block);
@@ -29,28 +37,86 @@ function makeUtteranceHead(row) {
     const next = order[order.indexOf(row) + offset];
     if (next !== undefined) openUtterance(next);
   };
-  const widen = make("button", { class: "quiet", "aria-label": "Wider or narrower", title: "Wider or narrower", onclick: () => { document.body.classList.toggle("wide-utterance"); } }, "⇔");
-  return make("header", {}, make("h2", { tabindex: -1 }, payload.ids[row]),
-    make("button", { class: "quiet", "aria-label": "Previous utterance", title: "Previous (key p)", id: "previous", onclick: step(-1) }, "←"),
-    make("button", { class: "quiet", "aria-label": "Next utterance", title: "Next (key n)", id: "next", onclick: step(1) }, "→"), widen,
-    make("button", { class: "quiet", "aria-label": "Close", title: "Close (Escape)", id: "close", onclick: () => openUtterance(null) }, "×"));
+  const widen = make(
+    "button",
+    {
+      class: "quiet",
+      "aria-label": "Wider or narrower",
+      title: "Wider or narrower",
+      onclick: () => {
+        document.body.classList.toggle("wide-utterance");
+      },
+    },
+    "⇔",
+  );
+  return make(
+    "header",
+    {},
+    make("h2", { tabindex: -1 }, payload.ids[row]),
+    make(
+      "button",
+      {
+        class: "quiet",
+        "aria-label": "Previous utterance",
+        title: "Previous (key p)",
+        id: "previous",
+        onclick: step(-1),
+      },
+      "←",
+    ),
+    make(
+      "button",
+      { class: "quiet", "aria-label": "Next utterance", title: "Next (key n)", id: "next", onclick: step(1) },
+      "→",
+    ),
+    widen,
+    make(
+      "button",
+      {
+        class: "quiet",
+        "aria-label": "Close",
+        title: "Close (Escape)",
+        id: "close",
+        onclick: () => openUtterance(null),
+      },
+      "×",
+    ),
+  );
 }
 
 function makeVerdict(row) {
   if (payload.errors[row]) return make("p", { class: "failure" }, `Not evaluated: ${payload.errors[row]}`);
-  const parts = figures.slice(0, 5).filter((figure) => figure.key !== "sentence_error_rate").map((figure) => {
-    const result = estimateRatio([row], figure, speakerOf);
-    return make("span", {}, `${figure.short} `, make("strong", {}, formatFigure(figure, result.estimate)));
-  });
-  const extra = [genderColumn, speakerColumn, durationColumn].filter((column) => column).map((column) => make("span", {}, `${column.label} `, make("strong", {}, formatCell(column, row) + (column.unit ? ` ${column.unit}` : ""))));
+  const parts = figures
+    .slice(0, 5)
+    .filter((figure) => figure.key !== "sentence_error_rate")
+    .map((figure) => {
+      const result = estimateRatio([row], figure, speakerOf);
+      return make("span", {}, `${figure.short} `, make("strong", {}, formatFigure(figure, result.estimate)));
+    });
+  const extra = [genderColumn, speakerColumn, durationColumn]
+    .filter((column) => column)
+    .map((column) =>
+      make(
+        "span",
+        {},
+        `${column.label} `,
+        make("strong", {}, formatCell(column, row) + (column.unit ? ` ${column.unit}` : "")),
+      ),
+    );
   return make("p", { class: "verdict" }, parts, extra);
 }
 
 function showPlayer(view, block) {
-  if (!block) return view.player.replaceChildren(make("p", { class: "note" }, "No audio is stored with this report."));
+  if (!block)
+    return view.player.replaceChildren(make("p", { class: "note" }, "No audio is stored with this report."));
   const children = [];
   if (block.data || block.address) {
-    view.audio = make("audio", { controls: true, preload: "auto", src: addressOf(block), "aria-label": "Audio of the utterance" });
+    view.audio = make("audio", {
+      controls: true,
+      preload: "auto",
+      src: addressOf(block),
+      "aria-label": "Audio of the utterance",
+    });
     children.push(view.audio);
   }
   if (block.problem) children.push(make("p", { class: "failure" }, block.problem));
@@ -61,7 +127,11 @@ function showPlayer(view, block) {
 
 function makePictures(view, picture) {
   view.waveform = make("canvas", { class: "waveform", role: "img", "aria-label": "Waveform" });
-  view.spectrogram = make("canvas", { class: "spectrogram", role: "img", "aria-label": `Spectrogram from 0 to ${picture.highest_hz} Hz` });
+  view.spectrogram = make("canvas", {
+    class: "spectrogram",
+    role: "img",
+    "aria-label": `Spectrogram from 0 to ${picture.highest_hz} Hz`,
+  });
   view.picture = picture;
   view.head = make("div", { class: "playhead" });
   const stage = make("div", { class: "stage" }, view.waveform, view.spectrogram, view.head);
@@ -72,10 +142,23 @@ function makePictures(view, picture) {
   });
   view.stage = stage;
   const image = new Image();
-  image.onload = () => { view.image = image; drawPictures(view); };
+  image.onload = () => {
+    view.image = image;
+    drawPictures(view);
+  };
   image.src = `data:image/jpeg;base64,${picture.spectrogram}`;
-  const level = picture.peak > 0 ? `${(20 * Math.log10(picture.peak)).toFixed(1).replace("-", "−")} dBFS` : "silence";
-  return [stage, make("p", { class: "note" }, `${formatNumber(picture.duration_s)} s. Waveform scaled to its peak (${level}); spectrogram 0 to ${picture.highest_hz / 1000} kHz, ${formatTick(Math.round(picture.low_db))} to ${formatTick(Math.round(picture.high_db))} dB. Click to move.`)];
+  const level =
+    picture.peak > 0 ? `${(20 * Math.log10(picture.peak)).toFixed(1).replace("-", "−")} dBFS` : "silence";
+  return [
+    stage,
+    make(
+      "p",
+      { class: "note" },
+      `${formatNumber(picture.duration_s)} s. Waveform scaled to its peak (${level}); spectrogram ` +
+        `0 to ${picture.highest_hz / 1000} kHz, ${formatTick(Math.round(picture.low_db))} to ` +
+        `${formatTick(Math.round(picture.high_db))} dB. Click to move.`,
+    ),
+  ];
 }
 
 function drawPictures(view) {
@@ -115,7 +198,9 @@ function drawSpectrogram(canvas, image) {
   const light = style("--spectrogram-floor");
   const table = Array.from({ length: 256 }, (_, grey) => {
     const share = grey / 255;
-    return ramp(share).map((part, index) => Math.round(part * Math.min(1, share * 3) + parseColour(light)[index] * (1 - Math.min(1, share * 3))));
+    return ramp(share).map((part, index) =>
+      Math.round(part * Math.min(1, share * 3) + parseColour(light)[index] * (1 - Math.min(1, share * 3))),
+    );
   });
   for (let index = 0; index < pixels.data.length; index += 4) {
     const colour = table[pixels.data[index]];
@@ -129,7 +214,8 @@ function followPlayback(view) {
   const update = () => {
     const time = view.audio.currentTime;
     if (view.head) view.head.style.left = `${Math.min(100, (100 * time) / (duration() || 1))}%`;
-    for (const { element, start, end } of view.tokens) element.classList.toggle("now", start >= 0 && time >= start && time < end && time > 0);
+    for (const { element, start, end } of view.tokens)
+      element.classList.toggle("now", start >= 0 && time >= start && time < end && time > 0);
   };
   const tick = () => {
     update();
@@ -152,24 +238,63 @@ function makeAlignment(view, title, pairs, timings, kind) {
   const list = make("div", { class: `alignment ${kind}` });
   for (const pair of pairs) list.append(makePair(view, pair, timings, kind));
   if (!pairs.length) list.append(make("p", { class: "note" }, "Neither reference nor hypothesis has text."));
-  const key = make("span", { class: "key" }, Object.entries(OPERATION_NAMES).slice(1).map(([operation, name]) => make("span", { class: `pair op-${name}` }, name)));
-  return make("section", { class: "aligned" }, make("h3", {}, title, key), make("p", { class: "note" }, kind === "words" ? "Reference above, hypothesis below, with its start and its confidence as bar. Click to listen from there." : "Spaces shown as ␣; a fainter letter is a less confident one."), list);
+  const key = make(
+    "span",
+    { class: "key" },
+    Object.entries(OPERATION_NAMES)
+      .slice(1)
+      .map(([operation, name]) => make("span", { class: `pair op-${name}` }, name)),
+  );
+  return make(
+    "section",
+    { class: "aligned" },
+    make("h3", {}, title, key),
+    make(
+      "p",
+      { class: "note" },
+      kind === "words"
+        ? "Reference above, hypothesis below, with its start and its confidence as bar. " +
+            "Click to listen from there."
+        : "Spaces shown as ␣; a fainter letter is a less confident one.",
+    ),
+    list,
+  );
 }
 
 function makePair(view, pair, timings, kind) {
   const at = pair.hypothesisAt;
-  const [start, duration, confidence] = at === null || !timings.length ? [-1, -1, -1] : timings.slice(3 * at, 3 * at + 3);
+  const [start, duration, confidence] =
+    at === null || !timings.length ? [-1, -1, -1] : timings.slice(3 * at, 3 * at + 3);
   const name = OPERATION_NAMES[pair.operation];
   const spell = (text) => (text === null || text === undefined ? "∅" : text === " " ? "␣" : text);
-  const times = start < 0 ? "" : `, ${(start * TIME_UNIT).toFixed(2)} to ${((start + duration) * TIME_UNIT).toFixed(2)} s`;
-  const sure = confidence < 0 || confidence === undefined ? "" : `, confidence ${(confidence / 1000).toFixed(3)}`;
-  const label = `${name}: reference ${spell(pair.reference)}, hypothesis ${spell(pair.hypothesis)}${times}${sure}`;
-  const element = make("button", { class: `pair op-${name}`, title: label, "aria-label": label, tabindex: kind === "letters" ? -1 : null },
+  const times =
+    start < 0
+      ? ""
+      : `, ${(start * TIME_UNIT).toFixed(2)} to ${((start + duration) * TIME_UNIT).toFixed(2)} s`;
+  const sure =
+    confidence < 0 || confidence === undefined ? "" : `, confidence ${(confidence / 1000).toFixed(3)}`;
+  const texts = `reference ${spell(pair.reference)}, hypothesis ${spell(pair.hypothesis)}`;
+  const label = `${name}: ${texts}${times}${sure}`;
+  const element = make(
+    "button",
+    { class: `pair op-${name}`, title: label, "aria-label": label, tabindex: kind === "letters" ? -1 : null },
     make("span", { class: "reference" }, spell(pair.reference)),
-    make("span", { class: "hypothesis", style: kind === "letters" && confidence >= 0 ? `opacity:${(0.35 + 0.65 * (confidence / 1000)).toFixed(2)}` : null }, spell(pair.hypothesis)));
+    make(
+      "span",
+      {
+        class: "hypothesis",
+        style:
+          kind === "letters" && confidence >= 0
+            ? `opacity:${(0.35 + 0.65 * (confidence / 1000)).toFixed(2)}`
+            : null,
+      },
+      spell(pair.hypothesis),
+    ),
+  );
   if (kind === "words") {
     element.append(make("span", { class: "time" }, start < 0 ? " " : (start * TIME_UNIT).toFixed(2)));
-    if (confidence >= 0) element.append(make("span", { class: "confidence", style: `width:${confidence / 10}%` }));
+    if (confidence >= 0)
+      element.append(make("span", { class: "confidence", style: `width:${confidence / 10}%` }));
   }
   if (start >= 0) {
     element.addEventListener("click", () => listenFrom(view, start * TIME_UNIT));
@@ -186,8 +311,16 @@ function listenFrom(view, seconds) {
 
 function makeOtherHypothesis(row) {
   if (!payload.other?.present[row]) return null;
-  const pairs = readAlignment(payload.other.word_operations[row], splitWords(payload.references[row]), splitWords(payload.other.hypotheses[row]));
-  const list = make("div", { class: "alignment words" }, pairs.map((pair) => makePair({ tokens: [] }, pair, [], "words")));
+  const pairs = readAlignment(
+    payload.other.word_operations[row],
+    splitWords(payload.references[row]),
+    splitWords(payload.other.hypotheses[row]),
+  );
+  const list = make(
+    "div",
+    { class: "alignment words" },
+    pairs.map((pair) => makePair({ tokens: [] }, pair, [], "words")),
+  );
   return make("section", { class: "aligned" }, make("h3", {}, "Second run"), list);
 }
 
@@ -195,7 +328,16 @@ function makeMetadata(row) {
   const groups = Object.entries(GROUP_NAMES).map(([group, title]) => {
     const own = [...columns.values()].filter((column) => column.group === group && !TEXTS.has(column.key));
     if (!own.length) return null;
-    return make("details", { open: group === "metric" || group === "record" }, make("summary", {}, title), make("dl", {}, own.map((column) => [make("dt", {}, describe(column)), make("dd", {}, formatCell(column, row))])));
+    return make(
+      "details",
+      { open: group === "metric" || group === "record" },
+      make("summary", {}, title),
+      make(
+        "dl",
+        {},
+        own.map((column) => [make("dt", {}, describe(column)), make("dd", {}, formatCell(column, row))]),
+      ),
+    );
   });
   return make("section", { class: "metadata" }, make("h3", {}, "Metrics and metadata"), groups);
 }
