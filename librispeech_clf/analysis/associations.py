@@ -163,7 +163,7 @@ class Dashboard:
         name: the metadata column in words.
         unit: its physical unit, None for a plain number or a category.
         kind: "numeric" or "categorical".
-        bars: bins, lowest first, or groups by name.
+        bars: bins, lowest first, or groups by name; none where they were not asked for.
         association: None where there is nothing to correlate (constant columns, more than two groups).
     """
 
@@ -182,6 +182,7 @@ def make_dashboards(
     against: Sequence[str] = AGAINST,
     metrics: Sequence[str] = tuple(METRICS),
     bins: int = BINS,
+    with_bars: bool = True,
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> tuple[Dashboard, ...]:
@@ -192,6 +193,7 @@ def make_dashboards(
         against: metadata columns; those that the table lacks or that are null throughout are skipped.
         metrics: of `MEASURES`; the correction takes in all that are tested, so figures of another choice differ.
         bins: the largest number of bins of a numeric column.
+        with_bars: whether the dashboards are to be drawn; without, they hold their associations only.
         seed: of the bootstrap.
         replicates: bootstrap replicates.
 
@@ -200,7 +202,9 @@ def make_dashboards(
     """
     scored = find_scored(results)
     dashboards = [
-        _make_dashboard(scored, metric, column, bins=bins, seed=seed, replicates=replicates)
+        _make_dashboard(
+            scored, metric, column, bins=bins, with_bars=with_bars, seed=seed, replicates=replicates
+        )
         for column in against
         if column in scored.columns and scored[column].notna().any()
         for metric in metrics
@@ -235,22 +239,29 @@ def _require_sums(scored: pd.DataFrame, metric: str) -> np.ndarray:
     return np.zeros((len(scored), 4)) if sums is None else sums
 
 
-def _make_dashboard(scored: pd.DataFrame, metric: str, column: str, *, bins: int, **options) -> Dashboard:
+def _make_dashboard(
+    scored: pd.DataFrame, metric: str, column: str, *, bins: int, with_bars: bool, **options
+) -> Dashboard:
     numbers = None if column == "record_speaker_id" else read_numbers(scored[column])
     name, unit = readable_name(column), physical_unit(column)
     if numbers is not None:
-        cut = bin_by_quantiles(numbers, count=bins)
-        bars = [
-            replace(_make_bar(scored, metric, cut.index == number, label), low=low, high=high)
-            for number, (label, low, high) in enumerate(zip(cut.labels, cut.lows, cut.highs, strict=True))
-        ]
+        bars = _make_bins(scored, metric, numbers, bins) if with_bars else ()
         association = _correlate(scored, metric, numbers, **options)
-        return Dashboard(metric, column, name, unit, "numeric", tuple(bars), association)
+        return Dashboard(metric, column, name, unit, "numeric", bars, association)
     groups = _read_groups(scored, column)
     names = sorted({group for group in groups if group is not None})
-    bars = [_make_bar(scored, metric, groups == group, group) for group in names]
+    shown = names if with_bars else ()
+    bars = tuple(_make_bar(scored, metric, groups == group, group) for group in shown)
     association = _compare_groups(scored, metric, groups, names)
-    return Dashboard(metric, column, name, None, "categorical", tuple(bars), association)
+    return Dashboard(metric, column, name, None, "categorical", bars, association)
+
+
+def _make_bins(scored: pd.DataFrame, metric: str, numbers: np.ndarray, count: int) -> tuple[Bar, ...]:
+    cut = bin_by_quantiles(numbers, count=count)
+    return tuple(
+        replace(_make_bar(scored, metric, cut.index == number, label), low=low, high=high)
+        for number, (label, low, high) in enumerate(zip(cut.labels, cut.lows, cut.highs, strict=True))
+    )
 
 
 def _read_groups(scored: pd.DataFrame, column: str) -> np.ndarray:

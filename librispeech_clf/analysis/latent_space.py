@@ -10,6 +10,7 @@ before); Kobak & Berens, "The art of using t-SNE for single-cell transcriptomics
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,12 @@ def make_latent_maps(results: pd.DataFrame, *, seed: int = 0) -> dict[str, Laten
     Returns:
         Maps by column name: "latent" and "acoustic_statistics"; a space without vectors has an empty map.
     """
-    return {space: make_latent_map(results, space=space, seed=seed) for space in LATENT_SPACES}
+    from threadpoolctl import threadpool_limits
+
+    # t-SNE lets other threads run. The limit is for the whole process, so it is set around both maps.
+    with threadpool_limits(limits=1), ThreadPoolExecutor() as pool:
+        made = pool.map(lambda space: make_latent_map(results, space=space, seed=seed), LATENT_SPACES)
+        return dict(zip(LATENT_SPACES, made, strict=True))
 
 
 def make_latent_map(results: pd.DataFrame, *, space: str, seed: int = 0) -> LatentMap:

@@ -91,6 +91,8 @@ def read_numbers(column: pd.Series) -> np.ndarray | None:
 
     Identifiers (names ending in `_id`) and truth values are categories, not numbers.
     """
+    if getattr(column.dtype, "kind", "O") in "iuf":
+        return _read_number_column(column)
     present = [value for value in column if not is_null(value)]
     numeric = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in present)
     if not present or not numeric or str(column.name).endswith("_id"):
@@ -99,10 +101,20 @@ def read_numbers(column: pd.Series) -> np.ndarray | None:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
+def _read_number_column(column: pd.Series) -> np.ndarray | None:
+    """Do the same for a column whose type says that it holds numbers, without a look at each value."""
+    if str(column.name).endswith("_id") or not column.notna().any():
+        return None
+    numbers = column.to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
 def read_categories(column: pd.Series) -> np.ndarray | None:
     """Return a column as text (object array, None where null), or None when it holds numbers or lists."""
+    if read_numbers(column) is not None:
+        return None
     values = [None if is_null(value) else value for value in column]
-    if read_numbers(column) is not None or any(np.ndim(value) for value in values if value is not None):
+    if any(np.ndim(value) for value in values if value is not None):
         return None
     return np.array([None if value is None else _identifier(value) for value in values], dtype=object)
 

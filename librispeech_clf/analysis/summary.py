@@ -107,7 +107,7 @@ def analyse(
         failures={**list_failures(results), **(refused or {})},
         clusters=find_clusters(recordings),
         latent_maps=make_latent_maps(recordings),
-        dashboards=make_dashboards(recordings),
+        dashboards=make_dashboards(recordings, with_bars=False),
         robustness=measure_robustness(results),
         comparison=None if second is None else compare_runs(second, recordings, names=names),
         other_latent_maps=None if second is None else make_latent_maps(second),

@@ -133,3 +133,9 @@ def test_one_speaker_is_correlated_over_utterances(table):
     rates = table["word_substitutions"][:10] / table["text_word_count"][:10]
     expected = spearmanr(table["text_word_count"][:10], rates)
     assert made[0].association.p_value == pytest.approx(expected.pvalue)
+
+
+def test_without_bars_the_associations_are_the_same(table, boards):
+    bare = make_dashboards(table, with_bars=False, replicates=400)
+    assert [board.bars for board in bare] == [()] * len(boards)
+    assert [board.association for board in bare] == [board.association for board in boards]

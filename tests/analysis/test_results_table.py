@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from librispeech_clf.analysis.results_table import (
     list_metadata,
@@ -45,3 +46,17 @@ def test_names_in_words():
 def test_metadata_are_found_by_their_group():
     table = pd.DataFrame(columns=["utterance_id", "word_hits", "text_word_count", "record_gender", "latent"])
     assert list_metadata(table) == ["text_word_count", "record_gender"]
+
+
+@pytest.mark.parametrize("dtype", ["object", "float64", "Float64"])
+def test_numbers_are_read_alike_whatever_the_column_type(dtype):
+    column = pd.Series([1.5, None, 2.0], name="signal_x", dtype=dtype)
+    np.testing.assert_array_equal(read_numbers(column), [1.5, np.nan, 2.0])
+    assert read_numbers(column.rename("record_x_id")) is None
+    assert read_numbers(pd.Series([None, None], dtype=dtype)) is None
+
+
+def test_numbers_are_read_from_whole_and_narrow_types():
+    np.testing.assert_array_equal(read_numbers(pd.Series([1, 2], dtype="int64")), [1.0, 2.0])
+    np.testing.assert_array_equal(read_numbers(pd.Series([0.5, np.inf], dtype="float32")), [0.5, np.nan])
+    assert read_numbers(pd.Series([True, False])) is None
