@@ -38,25 +38,55 @@ def load_model(path: Path | str) -> "keras.Model":
             f"{path}: no model file; set model.path in config.yaml or make one: {CONVERT_COMMAND}"
         )
     configuration, weights = read_model_file(path)
+    kernels = _list_kernels(configuration, layers=len(weights))
+    # Before a model is built whose size the file only claims.
+    _refuse_layers(
+        [name for name, shape in kernels.items() if name not in weights or weights[name][0].shape != shape],
+        path,
+    )
     from librispeech_clf.model.graph import build_wav2vec2
 
     model = build_wav2vec2(configuration)
     layers = {layer.name: layer for layer in model.layers if layer.weights}
-    differing = sorted(layers.keys() ^ weights.keys())
-    differing += [
-        name
-        for name in sorted(layers.keys() & weights.keys())
-        if [array.shape for array in weights[name]] != [weight.shape for weight in layers[name].weights]
-    ]
-    if differing:
-        raise ValueError(
-            f"{path}: its weights are not those of its configuration, in the layers {differing[:5]}; make it again: "
-            f"{CONVERT_COMMAND}"
-        )
+    _refuse_layers(sorted(layers.keys() ^ weights.keys()), path)
+    _refuse_layers(
+        [
+            name
+            for name in sorted(layers)
+            if [array.shape for array in weights[name]] != [weight.shape for weight in layers[name].weights]
+        ],
+        path,
+    )
     for name, layer in layers.items():
         layer.set_weights(weights[name])
     check_model(model, path)
     return model
+
+
+def _list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[str, tuple[int, ...]]:
+    """Return the kernels' shapes that decide how large the model is, by layer name; of `layers` layers at most."""
+    hidden, channels = configuration.hidden_size, (1, *configuration.conv_dim)
+    width = hidden // configuration.num_conv_pos_embedding_groups
+    blocks = min(configuration.num_hidden_layers, layers + 1)
+    convolutions = zip(configuration.conv_kernel, channels, configuration.conv_dim, strict=False)
+    return {
+        **{f"feature_encoder_{index}_convolution": shape for index, shape in enumerate(convolutions)},
+        "feature_projection": (channels[-1], hidden),
+        "positional_convolution_0": (configuration.num_conv_pos_embeddings, width, width),
+        **{
+            f"layer_{index}_intermediate": (hidden, configuration.intermediate_size)
+            for index in range(blocks)
+        },
+        "lm_head": (hidden, configuration.vocab_size),
+    }
+
+
+def _refuse_layers(names: list[str], path: Path) -> None:
+    if names:
+        raise ValueError(
+            f"{path}: its weights are not those of its configuration, in the layers {names[:5]}; make it again: "
+            f"{CONVERT_COMMAND}"
+        )
 
 
 def read_model_file(path: Path) -> tuple[Wav2Vec2Configuration, dict[str, list[np.ndarray]]]:
@@ -85,7 +115,7 @@ def read_model_file(path: Path) -> tuple[Wav2Vec2Configuration, dict[str, list[n
         with h5py.File(path) as file:
             configuration = _read_configuration(file, path)
             weights = {name: arrays for name in file["model_weights"] if (arrays := _read_layer(file, name))}
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(
             f"{path}: not a readable Keras model ({error}); it may be cut off; make it again: {CONVERT_COMMAND}"
         ) from error
@@ -109,5 +139,11 @@ def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:
 
 
 def _read_layer(file: "h5py.File", name: str) -> list[np.ndarray]:
+    """Return a layer's weights; TypeError where they are no floats."""
     group = file["model_weights"][name]
-    return [group[weight][()] for weight in group.attrs.get("weight_names", ())]
+    arrays = [group[weight][()] for weight in group.attrs.get("weight_names", ())]
+    for array in arrays:
+        if array.dtype.kind != "f":
+            raise TypeError(f"the layer {name} holds {array.dtype}, no floating-point numbers")
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, which is refused by name
+        return [array.astype(np.float32, copy=False) for array in arrays]

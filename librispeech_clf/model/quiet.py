@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def hold_back_standard_error() -> Iterator[None]:
-    """Keep what libraries write to file descriptor 2 off the terminal, unless an exception passes.
+    """Keep what libraries write to file descriptor 2 off the terminal, unless a foreign exception passes.
 
     TensorFlow reports its build there before it reads TF_CPP_MIN_LOG_LEVEL.
     """
@@ -17,6 +17,8 @@ def hold_back_standard_error() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except (OSError, ValueError):  # refusals, which their own message explains
+            raise
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())

@@ -7,6 +7,7 @@ or a refusal by name; and nothing else was lost, left in halves, or answered wit
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
 
+MOST_BYTES = 4 << 30
 HEADINGS = ("tried", "survived", "lost")
 MODULE = "librispeech_clf.commands.evaluate"
 outcomes: dict[str, Counter[str]] = {}
@@ -47,6 +49,16 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{name:24}" + "".join(f"{number:>10}" for number in numbers))
 
 
+@pytest.fixture(autouse=True)
+def bounded_memory():
+    """What asks for more than 4 GB fails its test, and takes nothing else on the machine along."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + MOST_BYTES, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """A model file of random weights, which says something for every sound."""
@@ -68,9 +80,9 @@ def tiny_model(tmp_path_factory) -> Path:
 def evaluate(tiny_model):
     """Return a function that runs the command over a folder of own recordings with the tiny model."""
 
-    def run(root: Path, split: str, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    def run(root: Path, split: str, out: Path, *more: object) -> subprocess.CompletedProcess[str]:
         options = ["--source", "files", "--root", root, "--split", split, "--model", tiny_model, "--out", out]
-        command = [sys.executable, "-m", MODULE, *map(str, options), *more]
+        command = [sys.executable, "-m", MODULE, *map(str, [*options, *more])]
         environment = {**os.environ, "COLUMNS": "120", "PYTHONWARNINGS": "default"}
         return subprocess.run(
             command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False

@@ -24,6 +24,7 @@ from librispeech_clf.model.convert.configuration import (
 )
 from librispeech_clf.model.convert.tensors import check_finite, check_sizes, strip_prefix
 from librispeech_clf.model.convert.vocabulary import (
+    check_head,
     fit_head,
     fit_vocabulary,
     list_left_out,
@@ -205,13 +206,14 @@ def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) ->
     check_preprocessing(checkpoint.preprocessing)
     check_processor(checkpoint.processor)
     head_rows = configuration.vocab_size
+    tensors = strip_prefix(checkpoint.tensors)
+    check_head(tensors, head_rows=head_rows)
     tokens = name_tokens(checkpoint, head_rows=head_rows)
     rows = fit_vocabulary(tokens, head_rows=head_rows, drop_letters=drop_letters)
     blank = checkpoint.configuration.get("pad_token_id")
     if blank not in (None, rows[BLANK]):
         raise ValueError(f"config.json: pad_token_id is {blank}, but vocab.json has <pad> at {rows[BLANK]}.")
-    tensors = fit_head(strip_prefix(checkpoint.tensors), rows, head_rows=head_rows)
-    tensors = fold_weight_norm(tensors)
+    tensors = fold_weight_norm(fit_head(tensors, rows))
     check_sizes(configuration, tensors)
     check_finite(tensors)
     from librispeech_clf.model.graph import build_wav2vec2

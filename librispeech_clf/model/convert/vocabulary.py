@@ -14,6 +14,7 @@ import numpy as np
 from librispeech_clf.model.convert.checkpoint import Checkpoint
 from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS
 
+_HEAD = ("lm_head.weight", "lm_head.bias")
 NEVER = -1e4
 """Bias of a letter that a checkpoint lacks: it is never written; fits float16."""
 
@@ -92,7 +93,7 @@ def _find_roles(checkpoint: Checkpoint, rows: Mapping[str, int]) -> dict[str, st
 
 def _read_token(place: str, entry: Any) -> str | None:
     """Return a token that stands as text or as {"content": text}."""
-    token = entry.get("content") if isinstance(entry, Mapping) else entry
+    token = entry.get("content", entry) if isinstance(entry, Mapping) else entry
     if token is not None and not isinstance(token, str):
         raise ValueError(f"{place} must be a text, or an object with content. Received: {entry!r}")
     return token
@@ -182,27 +183,32 @@ def _fold(token: str, vocabulary: Mapping[str, int]) -> str:
     return _ALIASES.get(token, token.upper() if len(token) == 1 and token.isascii() else token)
 
 
-def fit_head(
-    tensors: Mapping[str, np.ndarray], rows: Sequence[int | None], *, head_rows: int
-) -> dict[str, np.ndarray]:
-    """Return the tensors with the CTC head's rows in this project's order.
+def check_head(tensors: Mapping[str, np.ndarray], *, head_rows: int) -> None:
+    """Refuse a checkpoint without a CTC head, or with one of another size than its configuration tells.
 
     Args:
-        tensors: float32 weights by Hugging Face's name.
-        rows: as `fit_vocabulary` returns them; None becomes a row that is never the highest (`NEVER`).
+        tensors: weights by Hugging Face's name.
         head_rows: rows of the checkpoint's head (`vocab_size`).
 
     Raises:
         ValueError: the head is missing or has another number of rows.
     """
-    names = ("lm_head.weight", "lm_head.bias")
-    if absent := [name for name in names if name not in tensors]:
+    if absent := [name for name in _HEAD if name not in tensors]:
         raise ValueError(f"The checkpoint has no CTC head: tensors missing {absent}.")
-    wrong = [f"{name} has {tensors[name].shape}" for name in names if tensors[name].shape[:1] != (head_rows,)]
+    wrong = [f"{name} has {tensors[name].shape}" for name in _HEAD if tensors[name].shape[:1] != (head_rows,)]
     if wrong:
         raise ValueError(f"wrong shape: {wrong}; config.json says vocab_size {head_rows}.")
+
+
+def fit_head(tensors: Mapping[str, np.ndarray], rows: Sequence[int | None]) -> dict[str, np.ndarray]:
+    """Return the tensors with the CTC head's rows in this project's order.
+
+    Args:
+        tensors: float32 weights by Hugging Face's name; `check_head` has seen them.
+        rows: as `fit_vocabulary` returns them; None becomes a row that is never the highest (`NEVER`).
+    """
     picked = [0 if row is None else row for row in rows]
-    weight, bias = (tensors[name][picked] for name in names)
+    weight, bias = (tensors[name][picked] for name in _HEAD)
     absent_rows = np.array([row is None for row in rows])
     weight[absent_rows], bias[absent_rows] = 0, NEVER
-    return {**tensors, names[0]: weight, names[1]: bias}
+    return {**tensors, _HEAD[0]: weight, _HEAD[1]: bias}

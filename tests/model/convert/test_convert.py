@@ -156,7 +156,7 @@ def test_missing_specials_become_rows_that_never_win():
         "lm_head.weight": np.ones((31, 4), np.float32),
         "lm_head.bias": np.arange(31, dtype=np.float32),
     }
-    head = fit_head(tensors, rows, head_rows=31)
+    head = fit_head(tensors, rows)
     assert head["lm_head.bias"][:5].tolist() == [29, NEVER, NEVER, 28, 0]
     assert not head["lm_head.weight"][1:3].any() and tensors["lm_head.weight"].all()
 
