@@ -161,13 +161,16 @@ class Engine:
         Yields:
             Rows, a batch at a time: first of the tasks that could not be encoded, then by falling length.
         """
-        from librispeech_clf.model.inference import BATCH_SAMPLES, plan_batches
+        from librispeech_clf.model.inference import BATCH_SAMPLES, plan_batches, predict_batch
 
         encoded, failed = self._encode(tasks)
         yield failed
         lengths = [count_samples(sample.inputs[self.input_name]) for _, sample in encoded]
         for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
-            logits, latent = self._infer([encoded[index][1] for index in batch], [lengths[i] for i in batch])
+            waveforms = [encoded[index][1].inputs[self.input_name][: lengths[index]] for index in batch]
+            logits, latent = predict_batch(
+                self.model.predict, waveforms, count_frames=self.model.count_frames
+            )
             yield self._score_finite([encoded[index] for index in batch], logits, latent)
 
     def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
@@ -182,23 +185,6 @@ class Engine:
                 except Exception as error:  # whatever the entry file raises belongs to this utterance
                     failed.append(self._fail(task, error))
         return encoded, failed
-
-    def _infer(
-        self, samples: Sequence[DatasetSample], lengths: Sequence[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Predict a batch: logits float32 (B, T, V), filled up with certain blanks, and latent vectors."""
-        from librispeech_clf.model.inference import bucket_length, pad_logits
-
-        width = bucket_length(max(lengths))
-        audio = [
-            sample.inputs[self.input_name][:length] for sample, length in zip(samples, lengths, strict=True)
-        ]
-        padded = np.stack([np.pad(waveform, (0, width - len(waveform))) for waveform in audio])
-        logits, latent = self.model.predict(padded)
-        frames = [self.model.count_frames(length) for length in lengths]
-        longest = max(1, *frames)
-        own = [pad_logits(rows[:count], frames=longest) for rows, count in zip(logits, frames, strict=True)]
-        return np.stack(own), latent
 
     def _score_finite(
         self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray

@@ -1,17 +1,15 @@
 """Predict many utterances quickly: sorted by length, batched, one compiled call for all lengths.
 
-In: pairs of utterance id and normalised audio, padded or not. Out: one `Prediction` per utterance; what
-shared its batch does not matter, as the model ignores padding (`graph.py`).
-Legend: N samples, T frames, V vocabulary, C channels.
+In: normalised waveforms without padding. Out: their logits and pooled hidden states. `plan_batches` says what
+goes together and `predict_batch` predicts it, for the evaluation and the benchmarks alike.
+Legend: B batch, N samples, T frames, V vocabulary, C channels.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.audio.reading import count_samples
 from librispeech_clf.model.architecture import FORCED_LOGIT
 from librispeech_clf.text.vocabulary import BLANK
 
@@ -20,60 +18,40 @@ if TYPE_CHECKING:
 
 BATCH_SAMPLES = 562_480
 """Samples of a batch, padding included: one utterance of 35 s, or 16 of 2 s. Bounds the memory of a call."""
-WINDOW_SAMPLES = 32_000_000
-"""Samples that are read ahead and sorted by length: 128 MB, some 270 utterances of LibriSpeech."""
 SHORTEST_BUCKET = 16_000
 BUCKET_RATIO = 2 ** (1 / 6)
 """Batches are padded to a length from this geometric series, so that TensorFlow sees 32 widths up to 36 s,
 not thousands; adds some 6 % of samples."""
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says about one utterance.
-
-    Attributes:
-        utterance_id: as it came in.
-        logits: float32 (T, V), the utterance's own frames only.
-        pooled: float32 (C,), mean of the last hidden state over the frames; zeros when there is no frame.
-    """
-
-    utterance_id: str
-    logits: np.ndarray
-    pooled: np.ndarray
+Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From audio, float32 (B, N), to logits, float32 (B, T, V), and the pooled last hidden state, float32 (B, C)."""
 
 
-def predict(
-    model: "keras.Model",
-    utterances: Iterable[tuple[str, np.ndarray]],
-    *,
-    batch_samples: int = BATCH_SAMPLES,
-    window_samples: int = WINDOW_SAMPLES,
-) -> Iterator[Prediction]:
-    """Predict utterances, not in their order: longest first within each window that is read ahead.
+def predict_batch(
+    predict: Predict, waveforms: Sequence[np.ndarray], *, count_frames: Callable[[int], int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict utterances together; what shares the batch does not matter, as the model ignores padding.
 
     Args:
-        model: as `load.load_model` returns it.
-        utterances: utterance id and audio, float32 (N,), zero mean and unit variance, padded or not.
-        batch_samples: most samples of a batch, padding included; a longer utterance is a batch of its own.
-        window_samples: samples that are read before sorting.
+        predict: as `compile_model` returns it.
+        waveforms: a batch of `plan_batches`: each float32 (N,), zero mean and unit variance, without padding.
+        count_frames: frames that the model makes of a number of samples.
 
-    Yields:
-        One `Prediction` per utterance. The same input gives the same order and numbers.
+    Returns:
+        Logits float32 (B, T, V), T the longest one's frames, the others filled up with certain blanks; and
+        the mean of the last hidden state over each one's frames, float32 (B, C), zeros when there is none.
     """
-    call = compile_model(model)
-    for window in _read_windows(utterances, window_samples):
-        lengths = [len(audio) for _, audio in window]
-        for batch in plan_batches(lengths, batch_samples=batch_samples):
-            width = bucket_length(lengths[batch[0]])
-            padded = np.stack([np.pad(window[index][1], (0, width - lengths[index])) for index in batch])
-            logits, pooled = call(padded)
-            for row, index in enumerate(batch):
-                frames = model.configuration.count_frames(lengths[index])
-                yield Prediction(window[index][0], logits[row, :frames].copy(), pooled[row].copy())
+    lengths = [len(waveform) for waveform in waveforms]
+    width = bucket_length(max(lengths))
+    padded = np.stack([np.pad(waveform, (0, width - len(waveform))) for waveform in waveforms])
+    logits, pooled = predict(padded)
+    frames = [count_frames(length) for length in lengths]
+    longest = max(1, *frames)
+    own = [pad_logits(rows[:count], frames=longest) for rows, count in zip(logits, frames, strict=True)]
+    return np.stack(own), pooled
 
 
-def compile_model(model: "keras.Model") -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def compile_model(model: "keras.Model") -> Predict:
     """Return a compiled call that takes any batch size and length, in the operations of `fused.py`.
 
     Args:
@@ -145,19 +123,3 @@ def pad_logits(logits: np.ndarray, *, frames: int) -> np.ndarray:
     padded[:, BLANK] = FORCED_LOGIT
     padded[: len(logits)] = logits
     return padded
-
-
-def _read_windows(
-    utterances: Iterable[tuple[str, np.ndarray]], window_samples: int
-) -> Iterator[list[tuple[str, np.ndarray]]]:
-    """Collect utterances, their padding cut off, until they fill a window."""
-    window: list[tuple[str, np.ndarray]] = []
-    held = 0
-    for utterance_id, audio in utterances:
-        window.append((utterance_id, audio[: count_samples(audio)].copy()))
-        held += len(window[-1][1])
-        if held >= window_samples:
-            yield window
-            window, held = [], 0
-    if window:
-        yield window

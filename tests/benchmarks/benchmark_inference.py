@@ -1,9 +1,9 @@
 """Speed and memory of inference: base configuration, random weights.
 
-1. test-clean's lengths: `inference.predict` against padding every utterance to 35 s.
+1. test-clean's lengths: `inference.plan_batches` against padding every utterance to 35 s.
 2. Unpadded utterances of 2 to 35 s against `transformers` on torch (where they are installed), which gets them one by
    one: the base model's group norm makes its answer depend on padding, so only so is it exact. Ours gets them one by
-   one as well, then in the batches that `inference.predict` makes.
+   one as well, then in the batches that `inference.plan_batches` makes.
 
 Test-clean's lengths are the quantiles of a log-normal distribution with its median, 5.8 s, and mean, 7.4 s,
 clipped to 1.3-35 s. Wall and CPU seconds (of all threads) are printed: CPU seconds bear other work better.
@@ -103,16 +103,19 @@ def compare_with_padding(model, predict_one, count: int, repeats: int) -> tuple[
     Returns:
         How many times as fast the first is, in CPU seconds and by the clock.
     """
-    from librispeech_clf.model.inference import predict
+    from librispeech_clf.model.inference import BATCH_SAMPLES, plan_batches, predict_batch
 
     lengths = make_lengths(count)
-    utterances = [(str(index), make_audio(samples)) for index, samples in enumerate(lengths)]
+    waveforms = [make_audio(samples) for samples in lengths]
+    count_frames = model.configuration.count_frames
+
+    def predict_all():
+        for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
+            predict_batch(predict_one, [waveforms[index] for index in batch], count_frames=count_frames)
+
     padded = np.pad(make_audio(int(np.median(lengths))), (0, LONGEST_SAMPLES))[None, :LONGEST_SAMPLES]
     predict_one(padded)
-    pairs = [
-        (*measure(lambda: list(predict(model, utterances))), *measure(lambda: predict_one(padded)))
-        for _ in range(repeats)
-    ]
+    pairs = [(*measure(predict_all), *measure(lambda: predict_one(padded))) for _ in range(repeats)]
     ours_wall, ours_cpu, padded_wall, padded_cpu = np.median(pairs, axis=0) * [1, 1, count, count]
     mean_s = np.mean(lengths) / SAMPLING_RATE
     print(f"{count} utterances, mean {mean_s:.2f} s: wall {ours_wall:.1f} s, CPU {ours_cpu:.1f} s")

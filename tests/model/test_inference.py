@@ -3,55 +3,67 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.model.inference import bucket_length, pad_logits, plan_batches, predict
+from librispeech_clf.model.inference import (
+    bucket_length,
+    compile_model,
+    pad_logits,
+    plan_batches,
+    predict_batch,
+)
+from librispeech_clf.text.vocabulary import BLANK
+
+LENGTHS = [2_000, 17_000, 900, 16_500, 16_800, 5]
 
 
 @pytest.fixture(scope="module")
-def utterances(golden_base):
+def waveforms(golden_base):
     generator = np.random.default_rng(0)
-    lengths = [2_000, 17_000, 900, 16_500, 16_800, 5]
-    return [
-        (f"1-2-{index}", generator.standard_normal(n).astype(np.float32)) for index, n in enumerate(lengths)
-    ]
+    return [generator.standard_normal(length).astype(np.float32) for length in LENGTHS]
 
 
-def test_predictions_are_those_of_single_unpadded_utterances(golden_base_model, utterances):
-    predictions = {p.utterance_id: p for p in predict(golden_base_model, iter(utterances))}
-    assert len(predictions) == len(utterances)
-    for utterance_id, audio in utterances[:-1]:
-        expected = np.asarray(golden_base_model(audio[None]))[0]
-        np.testing.assert_allclose(predictions[utterance_id].logits, expected, atol=1e-5)
-    assert predictions["1-2-5"].logits.shape == (0, 32)  # shorter than the receptive field
-    np.testing.assert_array_equal(predictions["1-2-5"].pooled, 0)
+def predict_all(model, waveforms, *, batch_samples=100_000):
+    """Logits and pooled hidden state of each waveform, batch by batch."""
+    predict, found = compile_model(model), {}
+    for batch in plan_batches([len(waveform) for waveform in waveforms], batch_samples=batch_samples):
+        logits, pooled = predict_batch(
+            predict, [waveforms[index] for index in batch], count_frames=model.configuration.count_frames
+        )
+        found |= {index: pair for index, *pair in zip(batch, logits, pooled, strict=True)}
+    return [found[index] for index in range(len(waveforms))]
 
 
-def test_padding_and_batch_bounds_change_nothing(golden_base_model, utterances):
-    padded = [(utterance_id, np.pad(audio, (0, 3_000))) for utterance_id, audio in utterances]
-    plain = {p.utterance_id: p for p in predict(golden_base_model, utterances)}
-    for bounds in ({"batch_samples": 1}, {"window_samples": 1}):
-        for prediction in predict(golden_base_model, padded, **bounds):
-            np.testing.assert_allclose(prediction.logits, plain[prediction.utterance_id].logits, atol=1e-5)
-            np.testing.assert_allclose(prediction.pooled, plain[prediction.utterance_id].pooled, atol=1e-5)
+def test_predictions_are_those_of_single_unpadded_utterances(golden_base_model, waveforms):
+    for waveform, (logits, _) in zip(waveforms[:-1], predict_all(golden_base_model, waveforms), strict=False):
+        expected = np.asarray(golden_base_model(waveform[None]))[0]
+        np.testing.assert_allclose(logits[: len(expected)], expected, atol=1e-5)
+        np.testing.assert_array_equal(
+            logits[len(expected) :], pad_logits(expected[:0], frames=len(logits) - len(expected))
+        )
 
 
-def test_same_input_gives_same_order_and_numbers(golden_base_model, utterances):
-    first, second = (list(predict(golden_base_model, utterances)) for _ in range(2))
-    assert [p.utterance_id for p in first] == [p.utterance_id for p in second]
-    assert [p.utterance_id for p in first][0] == "1-2-1"  # the longest
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one.logits, other.logits)
+def test_utterance_below_the_receptive_field_is_blank(golden_base_model, waveforms):
+    logits, pooled = predict_all(golden_base_model, waveforms)[-1]
+    assert (logits.argmax(axis=1) == BLANK).all()
+    np.testing.assert_array_equal(pooled, 0)
 
 
-def test_reads_no_further_than_a_window(golden_base_model, utterances):
-    read = []
+def test_batch_bounds_change_nothing(golden_base_model, waveforms):
+    together = predict_all(golden_base_model, waveforms)
+    alone = predict_all(golden_base_model, waveforms, batch_samples=1)
+    for (logits, pooled), (single, single_pooled) in zip(together, alone, strict=True):
+        np.testing.assert_allclose(logits[: len(single)], single, atol=1e-5)
+        np.testing.assert_allclose(pooled, single_pooled, atol=1e-5)
 
-    def read_one_by_one():
-        for utterance in utterances:
-            read.append(utterance[0])
-            yield utterance
 
-    next(predict(golden_base_model, read_one_by_one(), window_samples=2_000))
-    assert read == ["1-2-0"]
+def test_same_input_gives_the_same_numbers(golden_base_model, waveforms):
+    first, second = (predict_all(golden_base_model, waveforms) for _ in range(2))
+    for (logits, pooled), (again, pooled_again) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(logits, again)
+        np.testing.assert_array_equal(pooled, pooled_again)
+
+
+def test_batches_are_longest_first():
+    assert plan_batches(LENGTHS, batch_samples=100_000) == [[1, 4, 3], [0, 2, 5]]
 
 
 def test_batches_hold_every_utterance_once_and_stay_in_bounds():
