@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,25 @@ LOWEST_RATE_HZ = 1000
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
 SMALLEST_LAST_SAMPLE = np.float32(2.0**-14)
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """What an audio file holds.
+
+    Attributes:
+        samples: float32 (N, channels), N >= 0, of any value.
+        sampling_rate: Hz.
+        told: N as the header tells it; above `MOST_SAMPLES` where it does not.
+        format: libsndfile's name of the container, such as "FLAC".
+        subtype: libsndfile's name of the encoding, such as "PCM_16".
+    """
+
+    samples: Waveform
+    sampling_rate: int
+    told: int
+    format: str
+    subtype: str
 
 
 @functools.lru_cache(maxsize=CACHED_WAVEFORMS)
@@ -136,22 +156,42 @@ def decode(content: bytes, name: str) -> tuple[Waveform, int]:
         ValueError: the audio cannot be decoded, is cut off, has no samples, or holds NaN, infinity or samples
             above 2**32; or its rate is below 1000 Hz.
     """
-    with _open(content, name) as file:
-        told, rate = file.frames, file.samplerate
+    file = read_file(content, name)
+    if file.told <= MOST_SAMPLES and len(file.samples) != file.told:
+        raise ValueError(_cut_off(name, file.told, len(file.samples)))
+    _verify_flac(content, file.samples, PCM_BYTES.get(file.subtype), name)
+    if len(file.samples) == 0:
+        raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
+    _refuse_what_is_no_sound(file.samples, file.sampling_rate, name)
+    return file.samples, file.sampling_rate
+
+
+def read_file(
+    content: bytes, name: str, *, take_cut: bool = False, most_values: int = MOST_SAMPLES
+) -> AudioFile:
+    """Decode an audio file to its real end, whatever length its header claims, and judge nothing.
+
+    Args:
+        content: the whole file, in any format libsndfile reads.
+        name: the utterance's, for messages.
+        take_cut: whether a file that is cut off is read as far as it goes.
+        most_values: samples over all channels.
+
+    Raises:
+        ValueError: the audio cannot be decoded, or holds more samples; or is cut off, without `take_cut`.
+    """
+    blocks, count = [], 0
+    with _open(content, name, take_cut=take_cut) as file:
         # libsndfile's positions are wrong where the header does not tell the length: read forwards only.
         file.seekable = lambda: False
-        blocks = [np.zeros((0, file.channels), np.float32)]
-        while len(block := file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+        frames = max(1, BLOCK_SAMPLES // file.channels)
+        while len(block := file.read(frames, dtype="float32", always_2d=True)):
             blocks.append(block)
-        width = PCM_BYTES.get(file.subtype)
-    samples = np.concatenate(blocks)
-    if told <= MOST_SAMPLES and len(samples) != told:
-        raise ValueError(_cut_off(name, told, len(samples)))
-    _verify_flac(content, samples, width, name)
-    if len(samples) == 0:
-        raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
-    _refuse_what_is_no_sound(samples, rate, name)
-    return samples, rate
+            count += block.size
+            if count > most_values:
+                raise ValueError(f"{name}: the audio holds more than {most_values} samples.")
+        samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
+        return AudioFile(samples, file.samplerate, file.frames, file.format, file.subtype)
 
 
 def measure_length(utterance: Utterance) -> float:
@@ -198,14 +238,16 @@ def read_content(utterance: Utterance) -> bytes:
 
 
 @contextlib.contextmanager
-def _open(content: bytes, name: str) -> Iterator[Any]:
+def _open(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
     """The file, opened by libsndfile with a completed header; whatever goes wrong names the utterance."""
     import soundfile
 
     try:
         completed = containers.complete(content)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        if not take_cut:
+            raise ValueError(f"{name}: {error}") from None
+        completed = content
     try:
         with soundfile.SoundFile(io.BytesIO(completed)) as file:
             yield file

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from librispeech_clf.audio.reading import LOWEST_RATE_HZ
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-    import soundfile
+from librispeech_clf.audio.reading import LOWEST_RATE_HZ, AudioFile, read_file
 
 MOST_SAMPLES = 2**26
 """Over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
 HIGHEST_RATE_HZ = 768_000
-BLOCK_VALUES = 2**16
 FLAC_HIGHEST_RATE_HZ = 655_350
 FLAC_MOST_CHANNELS = 8
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3")
@@ -76,23 +73,17 @@ def decode(content: bytes) -> Recording:
         ValueError: the file is not audio, holds no samples, too many of them, NaN or infinity, or its
             sampling rate is none of a recording.
     """
-    import numpy as np
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(io.BytesIO(_complete(content))) as file:
-            _refuse_format(file)
-            samples = _read_to_end(file)
-            whole = len(samples) == file.frames
-            played = whole and _is_played(file, content)
-            rate = file.samplerate
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"the file cannot be decoded ({error})") from error
-    if not len(samples):
+    file = read_file(content, "the file", take_cut=True, most_values=MOST_SAMPLES)
+    if file.format not in FORMATS:
+        raise ValueError(f"the file is {file.format}, none of {', '.join(FORMATS)}")
+    if not LOWEST_RATE_HZ <= file.sampling_rate <= HIGHEST_RATE_HZ:
+        allowed = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+        raise ValueError(f"the sampling rate is {file.sampling_rate} Hz, a recording has {allowed}")
+    if not len(file.samples):
         raise ValueError("the file holds no samples")
-    if not np.isfinite(samples).all():
+    if not np.isfinite(file.samples).all():
         raise ValueError("the file holds NaN or infinity")
-    return Recording(samples, rate, played)
+    return Recording(file.samples, file.sampling_rate, _is_played(file, content))
 
 
 def encode_flac(recording: Recording) -> bytes:
@@ -101,7 +92,6 @@ def encode_flac(recording: Recording) -> bytes:
     Raises:
         ValueError: the sampling rate is above FLAC's 655350 Hz.
     """
-    import numpy as np
     import soundfile
 
     if recording.sampling_rate > FLAC_HIGHEST_RATE_HZ:
@@ -115,44 +105,11 @@ def encode_flac(recording: Recording) -> bytes:
     return target.getvalue()
 
 
-def _complete(content: bytes) -> bytes:
-    """The file with its true length in the header; as it is where it was cut off, for what is left can be heard."""
-    from librispeech_clf.audio import containers
-
-    try:
-        return containers.complete(content)
-    except ValueError:
-        return content
-
-
-def _refuse_format(file: soundfile.SoundFile) -> None:
-    if file.format not in FORMATS:
-        raise ValueError(f"the file is {file.format}, none of {', '.join(FORMATS)}")
-    if not LOWEST_RATE_HZ <= file.samplerate <= HIGHEST_RATE_HZ:
-        allowed = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
-        raise ValueError(f"the sampling rate is {file.samplerate} Hz, a recording has {allowed}")
-
-
-def _read_to_end(file: soundfile.SoundFile) -> np.ndarray:
-    """Samples float32 (frames, channels), a block at a time: the header's length sizes no array."""
-    import numpy as np
-
-    # libsndfile's positions are wrong where the header does not tell the length: read forwards only.
-    file.seekable = lambda: False
-    blocks = [np.zeros((0, file.channels), np.float32)]
-    count, frames = 0, max(1, BLOCK_VALUES // file.channels)
-    while len(block := file.read(frames, dtype="float32", always_2d=True)):
-        blocks.append(block)
-        count += block.size
-        if count > MOST_SAMPLES:
-            raise ValueError(f"the file holds more than {MOST_SAMPLES} samples")
-    return np.concatenate(blocks)
-
-
-def _is_played(file: soundfile.SoundFile, content: bytes) -> bool:
-    """Whether the bytes are a file that browsers play, from its first byte on."""
+def _is_played(file: AudioFile, content: bytes) -> bool:
+    """Whether the bytes are a whole file that browsers play, from its first byte on."""
     begins = content[:4] in (b"RIFF", b"fLaC", b"OggS") or is_mp3(content)
-    return begins and file.subtype in PLAYED.get(file.format, ())
+    whole = len(file.samples) == file.told
+    return begins and whole and file.subtype in PLAYED.get(file.format, ())
 
 
 def is_mp3(content: bytes) -> bool:
