@@ -1,0 +1,302 @@
+"""What to look at first: the slices of a corpus where the model errs more than elsewhere.
+
+In: the results table. Out: a `Search` with its findings. Categories, ends and trends of numeric columns, pairs,
+dense clusters of the latent space and the worst speakers are looked at together; see `candidates`, `search` and
+`speakers_apart`. The chance of any finding in a table without one is about `ALPHA`, whatever was looked at.
+
+Of what is significant the strongest is taken, then what is still significant beside it, and so on, so that
+several names of one weakness are one finding; a pair is one only where it is worse than its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.analysis.candidates import Candidate, Condition, list_candidates
+from librispeech_clf.analysis.plain_names import name_category, name_end
+from librispeech_clf.analysis.search import Sums, centre, correct_by_largest, estimate_noise, merge_blocks, studentise
+from librispeech_clf.analysis.speakers_apart import find_apart
+from librispeech_clf.evaluation.clusters import correlate_metadata
+from librispeech_clf.evaluation.intervals import find_blocks
+from librispeech_clf.evaluation.jackknife import interval_of_figure, sum_blocks
+from librispeech_clf.evaluation.results_table import count_errors, find_scored, list_speakers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALPHA = 0.02
+SHARES_OF_ALPHA = {"single": 0.5, "pair": 0.25, "speakers": 0.25}
+"""How the chance of a false finding is dealt to what is looked at."""
+FEWEST_BLOCKS = 5
+MOST_FINDINGS = 10
+EXAMPLES = 5
+ALSO_DIFFERS = 4
+_WORSE_THAN_PARTS = 2.5
+"""The t that a pair needs beside both of its parts to be named instead of one of them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Utterances to look at.
+
+    Attributes:
+        name: in plain words: "women, noisy recordings".
+        where: exactly: "gender F, signal to noise ratio under 12.5 dB".
+        kind: "category", "number", "pair", "cluster" or "speakers".
+        conditions: what its utterances fulfil; none for speakers.
+        utterances: how many.
+        speakers: how many known ones.
+        words: its reference words.
+        errors: its word errors.
+        error_rate: errors / words.
+        rest_error_rate: the same of all other utterances.
+        effect_points: error rate minus the rest's, in points (hundredths).
+        low: lower bound of the effect's 95 % interval, in points, speakers as the unit; None where there is none.
+        high: upper bound.
+        avoidable_errors: errors that there would be less at the rest's error rate.
+        p: corrected for everything that was looked at.
+        also_differs: what else sets these utterances apart, in words.
+        examples: ids of utterances with the most errors beyond the rest's rate.
+        utterance_ids: all of them.
+    """
+
+    name: str
+    where: str
+    kind: str
+    conditions: tuple[Condition, ...]
+    utterances: int
+    speakers: int
+    words: int
+    errors: int
+    error_rate: float
+    rest_error_rate: float
+    effect_points: float
+    low: float | None
+    high: float | None
+    avoidable_errors: float
+    p: float
+    also_differs: tuple[str, ...]
+    examples: tuple[str, ...]
+    utterance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was looked at, and what was found.
+
+    Attributes:
+        findings: those with the most avoidable errors first.
+        looked_at: number of slices, trends, pairs and clusters tested.
+        alpha: chance of any finding where there is none.
+        note: why nothing, or not everything, was looked at; None otherwise.
+    """
+
+    findings: tuple[Finding, ...]
+    looked_at: int
+    alpha: float
+    note: str | None
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The scored utterances that have words, a speaker's after another's.
+
+    Attributes:
+        rows: of the results table.
+        errors: float64 (N,), word errors of each.
+        words: float64 (N,), reference words of each.
+        speakers: int (N,), the speaker of each; an unknown one is a speaker of its own.
+        blocks: int (N,) rising, the same with many speakers merged.
+    """
+
+    rows: pd.DataFrame
+    errors: np.ndarray
+    words: np.ndarray
+    speakers: np.ndarray
+    blocks: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """Of each candidate its t and corrected p, and whether it is significant."""
+
+    t: np.ndarray
+    p: np.ndarray
+    significant: np.ndarray
+
+
+def find_slices(results: pd.DataFrame, *, alpha: float = ALPHA, seed: int = 0) -> Search:
+    """Search for the slices where the model errs more than elsewhere.
+
+    Args:
+        results: the results table; failed utterances and those without words are left out.
+        alpha: chance of any finding where there is none, in (0, 1).
+        seed: of clusters and permutations.
+
+    Returns:
+        At most 11 findings; none with fewer than 5 known speakers.
+    """
+    scored = find_scored(results)
+    scored = scored[count_errors(scored)[1] > 0].reset_index(drop=True)
+    found = find_blocks(scored)
+    if found.resampled != "speakers":
+        return Search((), 0, alpha, f"fewer than {FEWEST_SPEAKERS} speakers are known: no search for slices")
+    table = _sort_by_speaker(scored, found.index, seed)
+    candidates, note = list_candidates(table.rows, table.speakers)
+    if not table.errors.any() or not candidates:
+        return Search((), len(candidates), alpha, note or "no errors, or no slice of enough utterances")
+    tested = _test(table, candidates, alpha, seed)
+    findings = [
+        describe_slice(table.rows, candidates[number], p) for number, p in _choose(table, candidates, tested)
+    ]
+    findings += _find_speakers(table, findings, alpha, seed)
+    findings.sort(key=lambda finding: -finding.avoidable_errors)
+    return Search(tuple(findings), len(candidates), alpha, note)
+
+
+def _sort_by_speaker(scored: pd.DataFrame, speakers: np.ndarray, seed: int) -> _Table:
+    blocks = merge_blocks(speakers, seed=seed)
+    order = np.argsort(blocks, kind="stable")
+    rows = scored.iloc[order].reset_index(drop=True)
+    return _Table(rows, *count_errors(rows), speakers[order], blocks[order])
+
+
+def _test(table: _Table, candidates: Sequence[Candidate], alpha: float, seed: int) -> _Tested:
+    scores = np.stack([candidate.scores for candidate in candidates], axis=1)
+    pairs = np.array([candidate.kind == "pair" for candidate in candidates])
+    t, p = correct_by_largest(
+        table.errors, table.words, table.blocks, scores, pairs.astype(int), seed=seed
+    )
+    shares = np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"])
+    corrected = np.minimum(1.0, p / shares)
+    return _Tested(t, corrected, corrected < alpha)
+
+
+def _choose(table: _Table, candidates: Sequence[Candidate], tested: _Tested) -> list[tuple[int, float]]:
+    """Return what to show and its p: the strongest, then what is significant beside it, and so on."""
+    remaining = np.flatnonzero(tested.significant)
+    least = tested.t[remaining].min(initial=np.inf)
+    chosen: list[tuple[int, float]] = []
+    given: list[int] = []
+    while len(remaining) and len(chosen) < MOST_FINDINGS:
+        t = _studentise_beside(table, candidates, remaining, given)
+        remaining, t = remaining[t >= least], t[t >= least]
+        if len(remaining) == 0:
+            break
+        taken = int(remaining[np.argmax(t)])
+        shown = _prefer_part(table, candidates, tested, _find_shown(taken, candidates, tested), given)
+        chosen.append((shown, float(min(tested.p[taken], tested.p[shown]))))
+        given += [taken] if taken == shown else [taken, shown]
+        remaining = remaining[~np.isin(remaining, given)]
+    return chosen
+
+
+def _studentise_beside(
+    table: _Table, candidates: Sequence[Candidate], numbers: Sequence[int], given: Sequence[int]
+) -> np.ndarray:
+    """Return the t of candidates beside others, which explain what they can."""
+    words, empty = table.words, np.zeros((len(table.words), 0), np.float32)
+    beside = np.stack([candidates[number].scores for number in given], axis=1) if given else empty
+    scores = np.stack([candidates[number].scores for number in numbers], axis=1)
+    errors = words * centre((table.errors / words)[:, None], words, beside)[:, 0]
+    noise = estimate_noise(errors, words, table.blocks)
+    columns = centre(scores, words, beside)
+    fresh = words @ columns**2 > _NOTHING_NEW * (words @ centre(scores, words) ** 2)
+    return np.where(fresh, studentise(columns, Sums(errors[:, None], words, table.blocks, noise))[:, 0], 0.0)
+
+
+def _find_shown(number: int, candidates: Sequence[Candidate], tested: _Tested) -> int:
+    """Return the candidate itself; for a trend the strongest slice at its end."""
+    if candidates[number].kind != "trend":
+        return number
+    trend = candidates[number].conditions[0]
+    ends = [
+        other
+        for other, candidate in enumerate(candidates)
+        if candidate.kind == "number"
+        and (candidate.conditions[0].column, candidate.conditions[0].name) == (trend.column, trend.name)
+    ]
+    return max(ends, key=lambda other: tested.t[other], default=number)
+
+
+def _prefer_part(
+    table: _Table, candidates: Sequence[Candidate], tested: _Tested, number: int, given: Sequence[int]
+) -> int:
+    """Return the better part of a pair that is not worse than its parts, else the candidate itself."""
+    if candidates[number].kind != "pair":
+        return number
+    single = {candidate.conditions[0]: other for other, candidate in enumerate(candidates) if candidate.is_slice}
+    parts = [single[condition] for condition in candidates[number].conditions if condition in single]
+    parts = [part for part in parts if part not in given]
+    if not parts or _studentise_beside(table, candidates, [number], [*given, *parts])[0] >= _WORSE_THAN_PARTS:
+        return number
+    best = max(parts, key=lambda part: tested.t[part])
+    return best if tested.significant[best] else number
+
+
+def _find_speakers(table: _Table, findings: Sequence[Finding], alpha: float, seed: int) -> list[Finding]:
+    """Describe the speakers who stand apart, unless a finding holds them all."""
+    names = list_speakers(table.rows)
+    known = np.array([name is not None for name in names])
+    _, blocks = np.unique(table.speakers[known], return_inverse=True)
+    apart = find_apart(table.errors[known], table.words[known], blocks, seed=seed)
+    if apart is None or apart[1] / SHARES_OF_ALPHA["speakers"] >= alpha:
+        return []
+    order = [names[int(np.flatnonzero(known)[np.argmax(blocks == block)])] for block in apart[0]]
+    name = f"speaker{'s' * (len(order) > 1)} {', '.join(str(speaker) for speaker in order)}"
+    scores = np.array([speaker in order for speaker in names], np.float32)
+    condition = Condition("record_speaker_id", name, name)
+    p = min(1.0, apart[1] / SHARES_OF_ALPHA["speakers"])
+    return [describe_slice(table.rows, Candidate("speakers", (condition,), scores), p)]
+
+
+def describe_slice(rows: pd.DataFrame, candidate: Candidate, p: float) -> Finding:
+    """Describe a slice: rates, effect with interval, what else differs, examples.
+
+    Args:
+        rows: the scored utterances.
+        candidate: with their scores.
+        p: corrected for everything that was looked at.
+    """
+    inside = candidate.scores > 0
+    errors, words = count_errors(rows)
+    rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
+    low, high = _find_interval(rows, errors, words, inside)
+    beyond = errors - rest * words
+    ids = np.array([str(name) for name in rows["utterance_id"]], dtype=object)
+    worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], ids[row]))[:EXAMPLES]
+    return Finding(
+        name=_name(rows, candidate, inside),
+        where=", ".join(condition.where for condition in candidate.conditions),
+        kind=candidate.kind,
+        conditions=candidate.conditions,
+        utterances=int(inside.sum()),
+        speakers=len({name for name, own in zip(list_speakers(rows), inside, strict=True) if own and name}),
+        words=int(words[inside].sum()),
+        errors=int(errors[inside].sum()),
+        error_rate=float(rate),
+        rest_error_rate=float(rest),
+        effect_points=100 * float(rate - rest),
+        low=low,
+        high=high,
+        avoidable_errors=float(beyond[inside].sum()),
+        p=p,
+        also_differs=_list_others(rows, candidate, inside),
+        examples=tuple(ids[worst]),
+        utterance_ids=tuple(sorted(ids[inside])),
+    )
+
+
+def _find_interval(
+    rows: pd.DataFrame, errors: np.ndarray, words: np.ndarray, inside: np.ndarray
+) -> tuple[float, float] | tuple[None, None]:
+    """Return the 95 % interval of the effect in points, leaving out one speaker at a time."""
+    blocks = find_blocks(rows, fewest=1)
+    values = np.stack([errors * inside, words * inside, errors * ~inside, words * ~inside], axis=1)
+    sums = sum_blocks(values, blocks.index, blocks.count)
+    bounds = interval_of_figure(sums, _differ, words_by(sums), scale="linear")
+    return (None, None) if bounds is None else (100 * bounds[0], 100 * bounds[1])
