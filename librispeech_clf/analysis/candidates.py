@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from librispeech_clf.analysis.latent_space import reduce_vectors
 from librispeech_clf.analysis.plain_names import (
     LOW_AND_HIGH,
     describe_cut,
@@ -24,8 +25,7 @@ from librispeech_clf.analysis.plain_names import (
     name_category,
     name_end,
 )
-from librispeech_clf.evaluation.latent_maps import reduce_vectors
-from librispeech_clf.evaluation.results_table import (
+from librispeech_clf.analysis.results_table import (
     list_metadata,
     read_categories,
     read_numbers,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FEWEST_UTTERANCES = 20
 FEWEST_SPEAKERS = 3
-SHARES = (0.1, 0.2, 1 / 3, 0.5, 2 / 3, 0.8, 0.9)
+SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8, 0.85, 0.9, 0.95)
 SHARES_IN_PAIRS = {"low": (1 / 3, 0.5), "high": (0.5, 2 / 3)}
 ALIKE = 0.8
 MOST_CELLS = 40_000_000
@@ -230,7 +230,8 @@ def find_dense_clusters(scored: pd.DataFrame, *, seed: int = 0) -> list[Candidat
     found = {}
     for selection in ("eom", "leaf"):
         model = HDBSCAN(
-            min_cluster_size=FEWEST_UTTERANCES, min_samples=5, cluster_selection_method=selection, copy=True)
+            min_cluster_size=FEWEST_UTTERANCES, min_samples=5, cluster_selection_method=selection, copy=True
+        )
         labels = model.fit_predict(reduced)
         for label in range(labels.max(initial=-1) + 1):
             scores = np.zeros(len(scored), np.float32)

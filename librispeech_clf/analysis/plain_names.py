@@ -5,7 +5,7 @@ In: a column and an end of its range, or a category. Out: words such as "noisy r
 
 from __future__ import annotations
 
-from librispeech_clf.evaluation.results_table import physical_unit, readable_name
+from librispeech_clf.analysis.results_table import physical_unit, readable_name
 
 LOW_AND_HIGH: dict[str, tuple[str, str]] = {
     "signal_duration_s": ("short utterances", "long utterances"),

@@ -17,13 +17,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from librispeech_clf.analysis.candidates import Candidate, Condition, list_candidates
+from librispeech_clf.analysis.clusters import correlate_metadata
+from librispeech_clf.analysis.intervals import FEWEST_SPEAKERS, find_blocks
+from librispeech_clf.analysis.jackknife import interval_of_figure, student_quantile, sum_blocks
 from librispeech_clf.analysis.plain_names import name_category, name_end
-from librispeech_clf.analysis.search import Sums, centre, correct_by_largest, estimate_noise, merge_blocks, studentise
+from librispeech_clf.analysis.results_table import count_errors, find_scored, list_speakers
+from librispeech_clf.analysis.search import (
+    Sums,
+    centre,
+    correct_by_largest,
+    estimate_noise,
+    merge_blocks,
+    studentise,
+)
 from librispeech_clf.analysis.speakers_apart import find_apart
-from librispeech_clf.evaluation.clusters import correlate_metadata
-from librispeech_clf.evaluation.intervals import find_blocks
-from librispeech_clf.evaluation.jackknife import interval_of_figure, sum_blocks
-from librispeech_clf.evaluation.results_table import count_errors, find_scored, list_speakers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,10 +38,11 @@ if TYPE_CHECKING:
 ALPHA = 0.02
 SHARES_OF_ALPHA = {"single": 0.5, "pair": 0.25, "speakers": 0.25}
 """How the chance of a false finding is dealt to what is looked at."""
-FEWEST_BLOCKS = 5
 MOST_FINDINGS = 10
 EXAMPLES = 5
 ALSO_DIFFERS = 4
+_NOTHING_NEW = 0.01
+"""Share of a candidate's variance beside others below which it is one of them by another name."""
 _WORSE_THAN_PARTS = 2.5
 """The t that a pair needs beside both of its parts to be named instead of one of them."""
 
@@ -168,9 +176,7 @@ def _sort_by_speaker(scored: pd.DataFrame, speakers: np.ndarray, seed: int) -> _
 def _test(table: _Table, candidates: Sequence[Candidate], alpha: float, seed: int) -> _Tested:
     scores = np.stack([candidate.scores for candidate in candidates], axis=1)
     pairs = np.array([candidate.kind == "pair" for candidate in candidates])
-    t, p = correct_by_largest(
-        table.errors, table.words, table.blocks, scores, pairs.astype(int), seed=seed
-    )
+    t, p = correct_by_largest(table.errors, table.words, table.blocks, scores, pairs.astype(int), seed=seed)
     shares = np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"])
     corrected = np.minimum(1.0, p / shares)
     return _Tested(t, corrected, corrected < alpha)
@@ -229,7 +235,11 @@ def _prefer_part(
     """Return the better part of a pair that is not worse than its parts, else the candidate itself."""
     if candidates[number].kind != "pair":
         return number
-    single = {candidate.conditions[0]: other for other, candidate in enumerate(candidates) if candidate.is_slice}
+    single = {
+        candidate.conditions[0]: other
+        for other, candidate in enumerate(candidates)
+        if candidate.kind in ("category", "number")
+    }
     parts = [single[condition] for condition in candidates[number].conditions if condition in single]
     parts = [part for part in parts if part not in given]
     if not parts or _studentise_beside(table, candidates, [number], [*given, *parts])[0] >= _WORSE_THAN_PARTS:
@@ -294,9 +304,48 @@ def describe_slice(rows: pd.DataFrame, candidate: Candidate, p: float) -> Findin
 def _find_interval(
     rows: pd.DataFrame, errors: np.ndarray, words: np.ndarray, inside: np.ndarray
 ) -> tuple[float, float] | tuple[None, None]:
-    """Return the 95 % interval of the effect in points, leaving out one speaker at a time."""
+    """Return the 95 % interval of the effect in points, leaving out one speaker at a time.
+
+    Student's t has the effective number of speakers of the smaller side minus one degrees of freedom.
+    """
     blocks = find_blocks(rows, fewest=1)
     values = np.stack([errors * inside, words * inside, errors * ~inside, words * ~inside], axis=1)
     sums = sum_blocks(values, blocks.index, blocks.count)
-    bounds = interval_of_figure(sums, _differ, words_by(sums), scale="linear")
-    return (None, None) if bounds is None else (100 * bounds[0], 100 * bounds[1])
+    bounds = interval_of_figure(sums, _subtract, sums[:, 1] + sums[:, 3], scale="linear")
+    if bounds is None:
+        return None, None
+    effective = min(units.sum() ** 2 / np.sum(units**2) for units in (sums[:, 1], sums[:, 3]))
+    wider = student_quantile(max(1.0, effective - 1)) / student_quantile(len(sums) - 1)
+    middle, half = sum(bounds) / 2, (bounds[1] - bounds[0]) / 2 * wider
+    return 100 * (middle - half), 100 * (middle + half)
+
+
+def _subtract(sums: np.ndarray) -> np.ndarray:
+    return sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+
+
+def _name(rows: pd.DataFrame, candidate: Candidate, inside: np.ndarray) -> str:
+    """Name a slice by its conditions, a cluster by what sets it apart."""
+    if candidate.kind != "cluster":
+        return ", ".join(condition.name for condition in candidate.conditions)
+    phrases = _list_phrases(rows, candidate, inside)[:2]
+    return f"cluster: {', '.join(phrases)}" if phrases else candidate.conditions[0].name
+
+
+def _list_others(rows: pd.DataFrame, candidate: Candidate, inside: np.ndarray) -> tuple[str, ...]:
+    """Say what else sets a slice apart than what its name says."""
+    named = 2 * (candidate.kind == "cluster")
+    return tuple(_list_phrases(rows, candidate, inside)[named : named + ALSO_DIFFERS])
+
+
+def _list_phrases(rows: pd.DataFrame, candidate: Candidate, inside: np.ndarray) -> list[str]:
+    """Name what sets a slice apart, largest effect first, besides its own columns and those like them."""
+    own = {name for condition in candidate.conditions for name in (condition.column, *condition.alike)}
+    phrases = [
+        name_category(item.column, item.value)
+        if item.value is not None
+        else name_end(item.column, "high" if item.direction == "higher" else "low")
+        for item in correlate_metadata(rows, inside)
+        if item.named and item.column not in own
+    ]
+    return list(dict.fromkeys(phrases))
