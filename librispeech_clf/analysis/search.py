@@ -2,11 +2,11 @@
 
 In: errors, words, speakers and the candidates' scores, a column each. Out: a t and a corrected p of every column.
 
-The effect of a column is the slope of the error rate on it, utterances weighted by their words; of a slice that
-is its rate minus the rest's. Its standard error is the larger of two, as in `significance`: from the variance
-between speakers and within them, and the robust one by speaker (scores over 1 - leverage). p is corrected by the
-largest t of all columns in tables without any association: speakers' own rates are dealt to other speakers,
-and what is left of an utterance to another one of the same speaker.
+The effect of a column is the slope of the error rate on it by generalised least squares, with speakers as a random
+effect and utterances weighted by their words. Its standard error is the larger of two, as in `significance`: from
+the variance between speakers and within them, and the robust one by speaker (scores over 1 - leverage). p is
+corrected by the largest t of all columns in tables without any association: speakers' own rates are dealt to other
+speakers, and what is left of an utterance to another one of the same speaker.
 
 Sources: correction by the largest statistic, Westfall & Young, "Resampling-Based Multiple Testing", 1993;
 permuted residuals of nested effects, Anderson & ter Braak, "Permutation tests for multi-factorial analysis of
@@ -26,20 +26,53 @@ _HIGHEST_LEVERAGE = 0.95
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Errors as the search sees them.
+class Sample:
+    """Utterances as the search sees them.
 
     Attributes:
-        errors: float64 (N, R), errors less the words times the overall rate; R tables.
-        words: float64 (N,), above 0.
-        blocks: int (N,) rising, the speaker of each utterance.
+        words: float64 (N,), reference words, above 0.
+        blocks: int (N,) rising from 0, the speaker of each.
+        between: variance of the speakers' rates.
         noise: variance of an utterance's errors per word within its speaker.
     """
 
-    errors: np.ndarray
     words: np.ndarray
     blocks: np.ndarray
+    between: float
     noise: float
+
+    @property
+    def starts(self) -> np.ndarray:
+        """The first utterance of each speaker, int (K,)."""
+        return np.flatnonzero(np.diff(self.blocks, prepend=-1))
+
+    def lessen(self, rates: np.ndarray) -> np.ndarray:
+        """Take from values of a rate, (N, C), the share of the speaker's mean that does not help to tell them.
+
+        What is left is as uncertain for each word, whoever said it: generalised least squares become weighted
+        ones. The share is 0 where speakers have the same rate and nears 1 where they differ much.
+        """
+        totals = np.add.reduceat(self.words, self.starts)
+        kept = np.sqrt(self.noise / np.maximum(self.noise + self.between * totals, 1e-300))
+        means = np.add.reduceat(rates * self.words[:, None], self.starts, axis=0) / totals[:, None]
+        return rates - ((1 - kept)[:, None] * means)[self.blocks]
+
+
+def describe_sample(errors: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> Sample:
+    """Estimate the variances between and within speakers by moments.
+
+    Args:
+        errors: float64 (N,).
+        words: float64 (N,), above 0.
+        blocks: int (N,) rising from 0.
+    """
+    centred = errors - words * errors.sum() / words.sum()
+    own, total = np.bincount(blocks, centred), np.bincount(blocks, words)
+    freedom = len(centred) - len(total)
+    squares = np.sum((centred - words * (own / total)[blocks]) ** 2 / words)
+    noise = float(squares / freedom) if freedom > 0 else 0.0
+    between = max(0.0, float(np.sum(own**2) - noise * total.sum()) / float(np.sum(total**2)))
+    return Sample(words, blocks, between, noise)
 
 
 def merge_blocks(blocks: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -77,102 +110,88 @@ def correct_by_largest(
     """
     order = np.argsort(blocks, kind="stable")
     errors, words, blocks, scores = errors[order], words[order], blocks[order], scores[order]
-    centred = errors - words * errors.sum() / words.sum()
-    noise = estimate_noise(centred, words, blocks)
-    measured = Sums(centred[:, None], words, blocks, noise)
-    drawn = Sums(permute(measured, permutations, seed), words, blocks, noise)
+    sample = describe_sample(errors, words, blocks)
+    tables = np.column_stack([errors, permute(errors, sample, permutations, seed)])
+    level = sample.lessen(np.ones((len(words), 1)))
+    rates = centre(sample.lessen(tables / words[:, None]), words, level)
     largest = np.full((families.max(initial=0) + 1, permutations), -np.inf)
     found = np.zeros(scores.shape[1])
     for start in range(0, scores.shape[1], _COLUMNS_AT_ONCE):
         part = slice(start, start + _COLUMNS_AT_ONCE)
-        columns = centre(scores[:, part], words)
-        found[part] = studentise(columns, measured)[:, 0]
-        tested = studentise(columns, drawn)
+        tested = studentise(centre(sample.lessen(scores[:, part]), words, level), rates, sample)
+        found[part] = tested[:, 0]
         for family in np.unique(families[part]):
-            own = tested[families[part] == family].max(axis=0)
+            own = tested[families[part] == family, 1:].max(axis=0)
             largest[family] = np.maximum(largest[family], own)
     reached = (largest[families] >= found[:, None]).sum(axis=1)
     return found, (1 + reached) / (1 + permutations)
 
 
-def estimate_noise(centred: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> float:
-    """Return the variance of an utterance's errors per word within its speaker, 0 where none has two."""
-    own, total = np.bincount(blocks, centred), np.bincount(blocks, words)
-    freedom = len(centred) - np.count_nonzero(total)
-    rates = np.divide(own, total, out=np.zeros_like(own), where=total > 0)
-    return float(np.sum((centred - words * rates[blocks]) ** 2 / words) / freedom) if freedom > 0 else 0.0
-
-
-def permute(sums: Sums, count: int, seed: int) -> np.ndarray:
+def permute(errors: np.ndarray, sample: Sample, count: int, seed: int) -> np.ndarray:
     """Return errors without association: speakers' rates and what is left within each dealt anew.
 
     Args:
-        sums: of the table as it is.
+        errors: float64 (N,), of the table as it is.
+        sample: its utterances.
         count: number of tables, R.
         seed: of the random numbers.
 
     Returns:
-        float32 (N, R), centred as `Sums.errors`.
+        float64 (N, R).
     """
     generator = np.random.default_rng(seed)
-    words, blocks = sums.words, sums.blocks
-    own, total = np.bincount(blocks, sums.errors[:, 0]), np.bincount(blocks, words)
-    rates = own / total
-    spread = max(0.0, float(np.sum(own**2) - sums.noise * total.sum()) / float(np.sum(total**2)))
-    left = (sums.errors[:, 0] - words * rates[blocks]) / np.sqrt(words)
-    size = np.bincount(blocks)
-    left *= np.sqrt(size / np.maximum(size - 1, 1))[blocks]
-    shrunk = rates * np.sqrt(spread / np.maximum(spread + sums.noise / total, 1e-300))
-    drawn = np.empty((len(words), count), np.float32)
+    words, blocks = sample.words, sample.blocks
+    size, total = np.bincount(blocks), np.bincount(blocks, words)
+    mean = errors.sum() / words.sum()
+    rates = np.bincount(blocks, errors) / total
+    left = (errors - words * rates[blocks]) / np.sqrt(words) * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
+    variance = np.maximum(sample.between + sample.noise / total, 1e-300)
+    shrunk = mean + (rates - mean) * np.sqrt(sample.between / variance)
     bounds = np.concatenate([[0], np.cumsum(size)])
+    drawn = np.empty((len(words), count))
     for table in range(count):
-        dealt = generator.permutation(shrunk)[blocks] * words
+        drawn[:, table] = generator.permutation(shrunk)[blocks] * words
         for start, end in zip(bounds[:-1], bounds[1:], strict=True):
-            dealt[start:end] += np.sqrt(words[start:end]) * generator.permutation(left[start:end])
-        drawn[:, table] = dealt - words * dealt.sum() / words.sum()
+            drawn[start:end, table] += np.sqrt(words[start:end]) * generator.permutation(left[start:end])
     return drawn
 
 
-def centre(scores: np.ndarray, words: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
-    """Take from each column what the words' mean, and other columns if given, explain: float32 (N, C)."""
-    if given is None or given.shape[1] == 0:
-        return (scores - words @ scores / words.sum()).astype(np.float32)
-    basis = np.column_stack([np.ones(len(words)), given]) * np.sqrt(words)[:, None]
-    weighted = scores * np.sqrt(words)[:, None]
-    fitted = np.linalg.lstsq(basis, weighted, rcond=None)[0]
-    return (scores - np.column_stack([np.ones(len(words)), given]) @ fitted).astype(np.float32)
+def centre(columns: np.ndarray, words: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Take from columns, (N, C), what others, (N, G), explain by least squares weighted by words: float32 (N, C)."""
+    basis, root = np.linalg.qr(given * np.sqrt(words)[:, None])[0], np.sqrt(words)[:, None]
+    weighted = columns * root
+    return ((weighted - basis @ (basis.T @ weighted)) / root).astype(np.float32)
 
 
-def studentise(columns: np.ndarray, sums: Sums) -> np.ndarray:
-    """Divide the slope on each column by its standard error.
+def studentise(columns: np.ndarray, rates: np.ndarray, sample: Sample) -> np.ndarray:
+    """Divide the slope of rates on each column by its standard error.
 
     Args:
-        columns: float32 (N, C), centred.
-        sums: errors of R tables.
+        columns: float32 (N, C), lessened and centred.
+        rates: float32 (N, R), of R tables, lessened and centred.
+        sample: their utterances.
 
     Returns:
         float32 (C, R); 0 where nothing varies.
     """
-    words, errors = sums.words.astype(np.float32), sums.errors.astype(np.float32)
-    starts = np.flatnonzero(np.diff(sums.blocks, prepend=-1))
-    squares = np.maximum(words @ columns**2, 1e-12)[:, None]
+    words, starts = sample.words.astype(np.float32)[:, None], sample.starts
+    errors, weighted = rates * words, columns * words
+    squares = np.maximum(np.sum(weighted * columns, axis=0), 1e-12)[:, None]
     slope = columns.T @ errors / squares
-    own = np.add.reduceat(errors, starts, axis=0)
-    totals = np.add.reduceat(words, starts)
-    sides = np.add.reduceat(columns * words[:, None], starts, axis=0)
+    own, totals = np.add.reduceat(errors, starts, axis=0), np.add.reduceat(words[:, 0], starts)
+    sides = np.add.reduceat(weighted, starts, axis=0)
     count, balance = len(starts), np.sum(sides**2, axis=0)[:, None]
     residual = np.sum(own**2, axis=0) - 2 * slope * (sides.T @ own) + slope**2 * balance
-    between = residual * count / (count - 2) - sums.noise * totals.sum()
+    between = residual * count / (count - 2) - sample.noise * totals.sum()
     between = np.maximum(0.0, between) / np.sum(totals**2)
-    model = between * balance / squares**2 + sums.noise / squares
-    variance = np.maximum(model, _measure_robust(columns, errors, words, starts, slope) / squares**2)
+    model = between * balance / squares**2 + sample.noise / squares
+    variance = np.maximum(model, _measure_robust(columns, errors, sample, slope) / squares**2)
     return np.divide(slope, np.sqrt(variance), out=np.zeros_like(slope), where=variance > 0)
 
 
-def _measure_robust(
-    columns: np.ndarray, errors: np.ndarray, words: np.ndarray, starts: np.ndarray, slope: np.ndarray
-) -> np.ndarray:
-    """Sum the squared scores of the blocks, (C, R), each over 1 - the block's leverage."""
+def _measure_robust(columns: np.ndarray, errors: np.ndarray, sample: Sample, slope: np.ndarray) -> np.ndarray:
+    """Sum the squared scores of the speakers, (C, R), each over 1 - the speaker's leverage."""
+    words, starts = sample.words.astype(np.float32), sample.starts
     curvature = np.add.reduceat(columns**2 * words[:, None], starts, axis=0)
     leverage = curvature / np.maximum(curvature.sum(axis=0), 1e-12)
     leverage += (np.add.reduceat(words, starts) / words.sum())[:, None]

@@ -23,10 +23,9 @@ from librispeech_clf.analysis.jackknife import interval_of_figure, student_quant
 from librispeech_clf.analysis.plain_names import name_category, name_end
 from librispeech_clf.analysis.results_table import count_errors, find_scored, list_speakers
 from librispeech_clf.analysis.search import (
-    Sums,
     centre,
     correct_by_largest,
-    estimate_noise,
+    describe_sample,
     merge_blocks,
     studentise,
 )
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALPHA = 0.02
-SHARES_OF_ALPHA = {"single": 0.5, "pair": 0.25, "speakers": 0.25}
+SHARES_OF_ALPHA = {"single": 0.4, "pair": 0.4, "speakers": 0.2}
 """How the chance of a false finding is dealt to what is looked at."""
 MOST_FINDINGS = 10
 EXAMPLES = 5
@@ -205,14 +204,15 @@ def _studentise_beside(
     table: _Table, candidates: Sequence[Candidate], numbers: Sequence[int], given: Sequence[int]
 ) -> np.ndarray:
     """Return the t of candidates beside others, which explain what they can."""
-    words, empty = table.words, np.zeros((len(table.words), 0), np.float32)
-    beside = np.stack([candidates[number].scores for number in given], axis=1) if given else empty
-    scores = np.stack([candidates[number].scores for number in numbers], axis=1)
-    errors = words * centre((table.errors / words)[:, None], words, beside)[:, 0]
-    noise = estimate_noise(errors, words, table.blocks)
-    columns = centre(scores, words, beside)
-    fresh = words @ columns**2 > _NOTHING_NEW * (words @ centre(scores, words) ** 2)
-    return np.where(fresh, studentise(columns, Sums(errors[:, None], words, table.blocks, noise))[:, 0], 0.0)
+    sample = describe_sample(table.errors, table.words, table.blocks)
+    ones = np.ones(len(table.words), np.float32)
+    beside = sample.lessen(np.stack([ones, *(candidates[number].scores for number in given)], axis=1))
+    scores = sample.lessen(np.stack([candidates[number].scores for number in numbers], axis=1))
+    rates = centre(sample.lessen((table.errors / table.words)[:, None]), table.words, beside)
+    columns = centre(scores, table.words, beside)
+    alone = centre(scores, table.words, beside[:, :1])
+    fresh = table.words @ columns**2 > _NOTHING_NEW * (table.words @ alone**2)
+    return np.where(fresh, studentise(columns, rates, sample)[:, 0], 0.0)
 
 
 def _find_shown(number: int, candidates: Sequence[Candidate], tested: _Tested) -> int:

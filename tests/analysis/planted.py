@@ -1,0 +1,79 @@
+"""Simulated corpora for the search for slices: speakers with rates of their own, and planted weaknesses."""
+
+import numpy as np
+import pandas as pd
+
+SPEAKERS, UTTERANCES = 40, 65
+BASE_RATE, SPREAD = 0.06, 0.3
+KEYS = {
+    "signal_signal_to_noise_ratio_db": (30, 5, 4),
+    "signal_level_dbfs": (-25, 3, 2),
+    "signal_fundamental_frequency_median_hz": (160, 40, 8),
+    "signal_words_per_second": (2.7, 0.3, 0.35),
+    "signal_silence_share": (0.2, 0.05, 0.06),
+    "signal_spectral_centroid_mean_hz": (1800, 150, 120),
+    "signal_mfcc_mean": (-20, 3, 3),
+    "signal_zero_crossing_rate_std": (0.1, 0.02, 0.02),
+    "readability_dale_chall_score": (7, 0.3, 1.5),
+    "readability_difficult_word_share": (0.1, 0.02, 0.06),
+    "record_age": (40, 12, 0),
+}
+"""Column -> mean, deviation between speakers, deviation within them."""
+
+
+def simulate_corpus(seed, *, speakers=SPEAKERS, utterances=UTTERANCES):
+    """Return a results table without any weakness, as a plain corpus gives it."""
+    generator = np.random.default_rng(seed)
+    speaker = np.repeat(np.arange(speakers), utterances)
+    words = generator.integers(4, 36, len(speaker))
+    table = {
+        "utterance_id": [f"{1000 + own}-{row:05d}" for row, own in enumerate(speaker)],
+        "record_speaker_id": [str(1000 + own) for own in speaker],
+        "record_gender": np.where(speaker % 2, "M", "F"),
+        "record_accent": np.array(["A", "B", "C", "D"])[generator.permutation(speakers) % 4][speaker],
+        "text_word_count": words,
+        "signal_duration_s": words / 2.7 + generator.normal(0, 0.5, len(speaker)),
+    }
+    for column, (mean, between, within) in KEYS.items():
+        own = generator.normal(mean, between, speakers)[speaker]
+        table[column] = own + generator.normal(0, within, len(speaker))
+    table["signal_rms_mean"] = 10 ** (table["signal_level_dbfs"] / 20)
+    latent = generator.normal(0, 1, (speakers, 12))[speaker] + generator.normal(0, 0.7, (len(speaker), 12))
+    table["latent"] = list(latent.astype(np.float32))
+    rates = BASE_RATE * np.exp(generator.normal(-(SPREAD**2) / 2, SPREAD, speakers))[speaker]
+    drawn = generator.beta(rates * 15, (1 - rates) * 15)
+    return with_errors(pd.DataFrame(table), generator.binomial(words, drawn))
+
+
+def with_errors(table, errors):
+    """Give the utterances so many substitutions, and hits for the rest of their words."""
+    words = table["text_word_count"].to_numpy()
+    counts = {"hits": np.maximum(words - errors, 0), "substitutions": np.minimum(errors, words)}
+    counts |= {"deletions": 0, "insertions": np.maximum(errors - words, 0)}
+    columns = {f"{unit}_{name}": value for unit in ("word", "character") for name, value in counts.items()}
+    return table.assign(
+        **{name: np.asarray(value, np.float64) for name, value in columns.items()}, error=None
+    )
+
+
+def double_errors(table, inside):
+    """Double the word errors of some utterances."""
+    errors = table["word_substitutions"].to_numpy() + table["word_insertions"].to_numpy()
+    return with_errors(table, np.where(inside, 2 * errors, errors))
+
+
+def choose_weakness(table, kind, seed):
+    """Return the utterances of a weakness of a kind: "gender", "quiet and noisy", "speakers" or "pair"."""
+    generator = np.random.default_rng([seed, 1])
+    women = (table["record_gender"] == "F").to_numpy()
+    if kind == "gender":
+        return women
+    if kind == "speakers":
+        known = np.unique(table["record_speaker_id"])
+        return table["record_speaker_id"].isin(generator.choice(known, 3, replace=False)).to_numpy()
+    if kind == "pair":
+        rate = table["signal_words_per_second"]
+        return women & (rate > rate.quantile(0.6)).to_numpy()
+    names = ("signal_level_dbfs", "signal_signal_to_noise_ratio_db")
+    low = sum(table[name].rank(pct=True).to_numpy() for name in names)
+    return low <= np.quantile(low, 0.1)
