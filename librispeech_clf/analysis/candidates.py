@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from librispeech_clf.analysis.plain_names import (
     name_end,
 )
 from librispeech_clf.analysis.results_table import (
+    is_null,
     list_metadata,
     read_categories,
     read_numbers,
@@ -141,7 +142,7 @@ def measure_rare_words(scored: pd.DataFrame) -> np.ndarray | None:
     """Return the share of an utterance's words that no other place of the references holds, in [0, 1]."""
     if "reference" not in scored.columns:
         return None
-    words = [str(text or "").split() for text in scored["reference"]]
+    words = [[] if is_null(text) else str(text).split() for text in scored["reference"]]
     counted = Counter(itertools.chain.from_iterable(words))
     return np.array([sum(counted[word] == 1 for word in own) / max(len(own), 1) for own in words])
 
@@ -173,7 +174,7 @@ def _make_trends(feature: Feature) -> Iterator[Candidate]:
         yield Candidate("trend", (Condition(feature.column, name, name, alike=feature.alike),), scores)
 
 
-def _cut(feature: Feature, shares: dict[str, Sequence[float]]) -> Iterator[Candidate]:
+def _cut(feature: Feature, shares: Mapping[str, Sequence[float]]) -> Iterator[Candidate]:
     """Yield both ends of a column, cut at quantiles rounded to three digits."""
     numbers, column = feature.numbers, feature.column
     quantiles = np.quantile(numbers[np.isfinite(numbers)], SHARES)
@@ -181,9 +182,13 @@ def _cut(feature: Feature, shares: dict[str, Sequence[float]]) -> Iterator[Candi
     for end, wanted in shares.items():
         for cut in dict.fromkeys(cuts[share] for share in wanted):
             inside = numbers < cut if end == "low" else numbers >= cut
-            bounds = {"below": cut} if end == "low" else {"at_least": cut}
             condition = Condition(
-                column, name_end(column, end), describe_cut(column, end, cut), alike=feature.alike, **bounds
+                column,
+                name_end(column, end),
+                describe_cut(column, end, cut),
+                below=cut if end == "low" else None,
+                at_least=cut if end == "high" else None,
+                alike=feature.alike,
             )
             yield Candidate("number", (condition,), inside.astype(np.float32))
 

@@ -142,15 +142,12 @@ def permute(errors: np.ndarray, sample: Sample, count: int, seed: int) -> np.nda
     generator = np.random.default_rng(seed)
     words, blocks = sample.words, sample.blocks
     size, total = np.bincount(blocks), np.bincount(blocks, words)
-    mean = errors.sum() / words.sum()
     rates = np.bincount(blocks, errors) / total
     left = (errors - words * rates[blocks]) / np.sqrt(words) * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
-    variance = np.maximum(sample.between + sample.noise / total, 1e-300)
-    shrunk = mean + (rates - mean) * np.sqrt(sample.between / variance)
     bounds = np.concatenate([[0], np.cumsum(size)])
     drawn = np.empty((len(words), count))
     for table in range(count):
-        drawn[:, table] = generator.permutation(shrunk)[blocks] * words
+        drawn[:, table] = generator.permutation(rates)[blocks] * words
         for start, end in zip(bounds[:-1], bounds[1:], strict=True):
             drawn[start:end, table] += np.sqrt(words[start:end]) * generator.permutation(left[start:end])
     return drawn
@@ -178,13 +175,13 @@ def studentise(columns: np.ndarray, rates: np.ndarray, sample: Sample) -> np.nda
     errors, weighted = rates * words, columns * words
     squares = np.maximum(np.sum(weighted * columns, axis=0), 1e-12)[:, None]
     slope = columns.T @ errors / squares
-    own, totals = np.add.reduceat(errors, starts, axis=0), np.add.reduceat(words[:, 0], starts)
-    sides = np.add.reduceat(weighted, starts, axis=0)
-    count, balance = len(starts), np.sum(sides**2, axis=0)[:, None]
+    root = np.sqrt(np.add.reduceat(words, starts, axis=0))
+    own = np.add.reduceat(errors, starts, axis=0) / root
+    sides = np.add.reduceat(weighted, starts, axis=0) / root
+    balance = np.sum(sides**2, axis=0)[:, None]
     residual = np.sum(own**2, axis=0) - 2 * slope * (sides.T @ own) + slope**2 * balance
-    between = residual * count / (count - 2) - sample.noise * totals.sum()
-    between = np.maximum(0.0, between) / np.sum(totals**2)
-    model = between * balance / squares**2 + sample.noise / squares
+    between = np.maximum(residual, 0.0) / (len(starts) - 2)
+    model = (between * balance + sample.noise * np.maximum(squares - balance, 0.0)) / squares**2
     variance = np.maximum(model, _measure_robust(columns, errors, sample, slope) / squares**2)
     return np.divide(slope, np.sqrt(variance), out=np.zeros_like(slope), where=variance > 0)
 

@@ -2,8 +2,9 @@
 
 In: errors and words by speaker. Out: the worst few and a p. The logarithms of the speakers' rates are taken as
 normal; the mean of the worst m less the others' mean, over the others' standard deviation, is compared with
-the same of simulated speakers, whose rates spread as much and are as uncertain, for every m up to an eighth of the
-speakers. So the worst three are found even where each hides behind the other two.
+the same of simulated speakers, whose rates spread as much and are as uncertain, for every m up to an eighth of
+the speakers; the smallest of these chances is compared with that of the simulated speakers. So the worst three
+are found even where each hides behind the other two.
 
 Source: the generalised many-outlier test in one step, after Rosner, "On the detection of many outliers",
 Technometrics 17(2), 1975; calibrated by simulation.
@@ -42,12 +43,19 @@ def find_apart(
     generator = np.random.default_rng(seed)
     drawn = generator.normal(size=(SIMULATIONS, len(own))) * np.sqrt(spread + uncertain)
     most = max(1, len(own) // SHARE_APART)
-    null, found = _measure_gaps(drawn, most), _measure_gaps(logs[None], most)[0]
-    mean, deviation = null.mean(axis=0), null.std(axis=0)
-    scores, largest = (found - mean) / deviation, ((null - mean) / deviation).max(axis=1)
-    count = int(np.argmax(scores)) + 1
-    p_value = (1 + np.count_nonzero(largest >= scores.max())) / (1 + SIMULATIONS)
+    null, found = _measure_gaps(drawn, most), _measure_gaps(logs[None], most)
+    chances = _rank_from_above(np.concatenate([found, null])) / (1 + SIMULATIONS)
+    smallest = chances.min(axis=1)
+    count = most - int(np.argmin(chances[0, ::-1]))  # of equally unlikely numbers the largest
+    p_value = np.mean(smallest <= smallest[0])
     return np.argsort(-logs, kind="stable")[:count], float(p_value)
+
+
+def _rank_from_above(gaps: np.ndarray) -> np.ndarray:
+    """Return how many values of its column reach each value of (R, M), itself among them."""
+    from scipy.stats import rankdata
+
+    return rankdata(-gaps, method="max", axis=0)
 
 
 def _measure_uncertainty(errors, words, blocks, own, total) -> np.ndarray:

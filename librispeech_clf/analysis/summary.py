@@ -1,4 +1,4 @@
-"""Analyse a results table: error rates, weak clusters, maps, dashboards, comparison, robustness.
+"""Analyse a results table: error rates, findings, weak clusters, maps, dashboards, comparison, robustness.
 
 In: the results table. Out: `Analysis` for terminal and page, and a dictionary for summary.json, which holds
 no time stamps, so that the same rows give the same bytes.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from librispeech_clf.analysis.clusters import Clustering
     from librispeech_clf.analysis.comparison import Comparison
     from librispeech_clf.analysis.robustness import Curve
+    from librispeech_clf.analysis.slices import Search
 
 WORST = 10
 SIGNIFICANT_DIGITS = 10
@@ -55,6 +56,7 @@ class Analysis:
         rates: see `intervals.summarize`.
         worst: highest word error rate first.
         failures: utterance id -> reason; simulated ones with their conditions.
+        search: the slices to look at first.
         clusters: of the latent space.
         latent_maps: space -> map.
         dashboards: metrics against metadata.
@@ -66,6 +68,7 @@ class Analysis:
     rates: dict[str, Any]
     worst: tuple[Worst, ...]
     failures: dict[str, str]
+    search: Search
     clusters: Clustering
     latent_maps: dict[str, Any]
     dashboards: tuple[Any, ...]
@@ -98,6 +101,7 @@ def analyse(
     from librispeech_clf.analysis.intervals import summarize
     from librispeech_clf.analysis.latent_space import make_latent_maps
     from librispeech_clf.analysis.robustness import measure_robustness
+    from librispeech_clf.analysis.slices import find_slices
 
     recordings = select_recordings(results)
     second = None if other is None else select_recordings(other)
@@ -105,6 +109,7 @@ def analyse(
         rates=summarize(recordings),
         worst=find_worst(recordings),
         failures={**list_failures(results), **(refused or {})},
+        search=find_slices(recordings),
         clusters=find_clusters(recordings),
         latent_maps=make_latent_maps(recordings),
         dashboards=make_dashboards(recordings, with_bars=False),
@@ -149,6 +154,7 @@ def summarise(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         run: what was evaluated, as name and value.
     """
     statistics = {
+        "search": analysis.search,
         "clusters": analysis.clusters,
         "robustness": analysis.robustness,
         "comparison": analysis.comparison,

@@ -275,7 +275,15 @@ def report(run: Run, options: argparse.Namespace, console: Any) -> Analysis:
     return analysis
 
 
-PAGE_SECTIONS = ("clusters", "latent_maps", "other_latent_maps", "dashboards", "comparison", "robustness")
+PAGE_SECTIONS = (
+    "search",
+    "clusters",
+    "latent_maps",
+    "other_latent_maps",
+    "dashboards",
+    "comparison",
+    "robustness",
+)
 
 
 def make_audio_provider(run: Run) -> Callable[[str], bytes | None]:

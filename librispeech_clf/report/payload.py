@@ -46,7 +46,7 @@ METRICS = (
     "confidence",
     "ctc_loss",
 )
-WHOLE_SECTIONS = ("clusters", "latent_maps", "other_latent_maps", "robustness")
+WHOLE_SECTIONS = ("search", "clusters", "latent_maps", "other_latent_maps", "robustness")
 MAX_LEVELS = 400
 SIGNIFICANT_DIGITS = 5
 TIME_UNITS_PER_SECOND = 100

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from librispeech_clf.analysis.comparison import Comparison
+    from librispeech_clf.analysis.finding import Finding
     from librispeech_clf.analysis.robustness import Curve
+    from librispeech_clf.analysis.slices import Search
     from librispeech_clf.analysis.summary import Analysis, Worst
 
 SHOWN_LETTERS = 120
@@ -29,6 +31,7 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     yield show_rates(analysis.rates)
     if analysis.worst:
         yield show_worst(analysis.worst)
+    yield from show_findings(analysis.search)
     yield from show_clusters(analysis)
     if analysis.comparison is not None:
         yield show_comparison(analysis.comparison)
@@ -72,6 +75,37 @@ def show_worst(worst: Iterable[Worst]) -> Table:
         table.columns[0].min_width = max(table.columns[0].min_width or 0, len(name))
     table.columns[1].min_width = len("errors / words")
     return table
+
+
+def show_findings(search: Search) -> Iterator[RenderableType]:
+    """List the slices to look at first, or say that nothing stands out."""
+    from rich.text import Text
+
+    note = f" ({search.note})" if search.note else ""
+    if not search.findings:
+        yield Text(f"What to look at first: nothing stands out in {search.looked_at} slices{note}.")
+        return
+    yield Text(f"What to look at first (p < {search.alpha:g} over all {search.looked_at} slices{note}):")
+    for number, finding in enumerate(search.findings, 1):
+        first, *others = describe_finding(finding)
+        yield plain(f"  {number}  {first}")
+        yield from (plain(f"     {line}", "dim") for line in others)
+    yield Text("")
+
+
+def describe_finding(finding: Finding) -> list[str]:
+    """Write a finding in up to four lines: what and how much, where exactly, what else differs, examples."""
+    speakers = f"{finding.speakers} speaker{'s' * (finding.speakers != 1)}"
+    ends = "" if finding.low is None else f" ({finding.low:+.1f} to {finding.high:+.1f})"
+    rates = f"WER {percent(finding.error_rate)} against {percent(finding.rest_error_rate)} %"
+    lines = [
+        f"{finding.name}: {finding.utterances} utterances of {speakers}, {rates}, "
+        f"{finding.effect_points:+.1f} points{ends}, p {probability(finding.p)}",
+        finding.where if finding.where != finding.name else "",
+        f"also: {', '.join(finding.also_differs)}" if finding.also_differs else "",
+        f"for example {', '.join(finding.examples)}",
+    ]
+    return [line for line in lines if line]
 
 
 def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:

@@ -1,0 +1,107 @@
+"""The list of what to look at first: planted weaknesses are found and named, and none where there is none."""
+
+import numpy as np
+import pytest
+from planted import choose_weakness, double_errors, simulate_corpus, with_errors
+
+from librispeech_clf.analysis.results_table import count_errors
+from librispeech_clf.analysis.slices import ALPHA, find_slices
+
+NAMES = {
+    "gender": {"women"},
+    "quiet and noisy": {"quiet recordings", "noisy recordings"},
+    "pair": {"women", "fast speech"},
+}
+
+
+def measure_overlap(search, table, inside):
+    """The largest share of common utterances that a finding has with a planted weakness."""
+    planted = set(table["utterance_id"][inside])
+    found = [set(finding.utterance_ids) for finding in search.findings]
+    return max((len(own & planted) / len(own | planted) for own in found), default=0.0)
+
+
+@pytest.fixture(scope="module")
+def gap():
+    """A corpus with a gap between genders, and the search's result."""
+    table = simulate_corpus(3, utterances=20)
+    table = double_errors(
+        double_errors(table, choose_weakness(table, "gender", 3)), table["record_gender"] == "F"
+    )
+    return table, find_slices(table)
+
+
+def test_a_gap_between_genders_is_one_finding_with_its_figures(gap):
+    table, search = gap
+    (finding,) = search.findings
+    inside = (table["record_gender"] == "F").to_numpy()
+    errors, words = count_errors(table)
+    assert (finding.name, finding.where, finding.kind) == ("women", "gender F", "category")
+    assert finding.utterances == inside.sum() == len(finding.utterance_ids)
+    assert finding.speakers == 20
+    assert finding.error_rate == errors[inside].sum() / words[inside].sum()
+    assert finding.rest_error_rate == errors[~inside].sum() / words[~inside].sum()
+    assert finding.effect_points == pytest.approx(100 * (finding.error_rate - finding.rest_error_rate))
+    assert finding.low < finding.effect_points < finding.high
+    assert finding.avoidable_errors == pytest.approx(
+        errors[inside].sum() - finding.rest_error_rate * words[inside].sum()
+    )
+    assert 0 < finding.p < ALPHA
+
+
+def test_examples_have_the_most_errors_beyond_the_rest(gap):
+    table, search = gap
+    finding = search.findings[0]
+    errors, words = count_errors(table)
+    beyond = dict(zip(table["utterance_id"], errors - finding.rest_error_rate * words, strict=True))
+    assert len(finding.examples) == 5
+    lowest = min(beyond[name] for name in finding.examples)
+    others = set(finding.utterance_ids) - set(finding.examples)
+    assert lowest >= max(beyond[name] for name in others)
+
+
+def test_the_order_of_rows_does_not_matter(gap):
+    table, search = gap
+    assert find_slices(table.sample(frac=1, random_state=0)) == search
+
+
+def test_a_corpus_without_weakness_has_no_finding():
+    search = find_slices(simulate_corpus(5, speakers=16, utterances=25))
+    assert search.findings == ()
+    assert search.looked_at > 200
+
+
+def test_synonyms_are_one_finding():
+    table = simulate_corpus(4, speakers=24, utterances=30)
+    quiet = (table["signal_level_dbfs"] < table["signal_level_dbfs"].quantile(0.25)).to_numpy()
+    table = double_errors(double_errors(table, quiet), quiet)
+    search = find_slices(table)
+    assert [finding.name for finding in search.findings] == ["quiet recordings"]
+    assert "signal_rms_mean" in search.findings[0].conditions[0].alike
+
+
+def test_few_speakers_and_no_errors_are_told():
+    few = find_slices(simulate_corpus(0, speakers=4, utterances=40))
+    assert few.findings == ()
+    assert few.note == "fewer than 5 speakers are known: no search for slices"
+    table = simulate_corpus(0, speakers=8, utterances=25)
+    perfect = find_slices(with_errors(table, np.zeros(len(table), int)))
+    assert (perfect.findings, perfect.note) == ((), "no errors, or no slice of enough utterances")
+    assert find_slices(table.iloc[:0]).findings == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gender", "quiet and noisy", "speakers", "pair"])
+def test_planted_weaknesses_are_found_nine_times_of_ten(kind):
+    found = 0
+    for seed in range(10):
+        corpus = simulate_corpus(seed)
+        inside = choose_weakness(corpus, kind, seed)
+        search = find_slices(double_errors(corpus, inside))
+        found += measure_overlap(search, corpus, inside) >= 0.5
+    assert found >= 9
+
+
+@pytest.mark.slow
+def test_at_most_one_of_twenty_corpora_without_weakness_has_a_finding():
+    assert sum(bool(find_slices(simulate_corpus(seed)).findings) for seed in range(100, 120)) <= 1
