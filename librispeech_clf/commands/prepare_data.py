@@ -98,6 +98,7 @@ def _download_and_unpack(archive: Archive, tree: Path, work: Path, *, base_url: 
         url,
         file,
         md5=archive.md5,
+        size=archive.size,
         on_progress=lambda done, total: report("download", done, total or archive.size),
     )
     try:

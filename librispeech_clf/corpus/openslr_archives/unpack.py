@@ -5,6 +5,7 @@ Everything happens in a folder on the same file system; one rename makes the sub
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tarfile
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from librispeech_clf.corpus.openslr import TREE_NAME
+
+IMPOSSIBLE_PATH = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
 
 
 def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, int], None]) -> None:
@@ -23,7 +26,8 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
         on_progress: Told the bytes of the archive that are read and that there are.
 
     Raises:
-        ValueError: The archive is damaged, or holds a link, a device or a path outside `LibriSpeech/`.
+        ValueError: The archive is damaged, or holds a link, a device, a path outside `LibriSpeech/`, or one that
+            no file can have.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -32,11 +36,22 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
         with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:
             for member in tar:
                 _refuse_unsafe(member, archive)
-                tar.extract(member, folder, filter="data")
+                _extract(tar, member, folder, archive)
                 on_progress(raw.tell(), size)
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(
             f"{archive}: not a whole .tar.gz archive ({error}); choose another mirror."
+        ) from error
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
+    try:
+        tar.extract(member, folder, filter="data")
+    except OSError as error:
+        if error.errno not in IMPOSSIBLE_PATH:
+            raise
+        raise ValueError(
+            f"{archive.name}: {member.name[:80]} cannot be unpacked ({error.strerror}); the archive is refused."
         ) from error
 
 

@@ -169,3 +169,38 @@ def test_redirects_in_circles_are_told_in_a_line(server, path, location, begun):
         fetch(server, path)
     assert "\n" not in str(caught.value)
     assert not begun or path.read_bytes() == CONTENT[:begun]
+
+
+def fetch_sized(server, path, size):
+    download.download_verified(f"{server.url}/file", path, md5=MD5, size=size, on_progress=lambda *_: None)
+
+
+def test_cut_answer_without_a_length_is_continued_where_the_size_is_known(server, path):
+    server.tells_length, server.cuts = False, [20_000, 0, 10_000]
+    fetch_sized(server, path, len(CONTENT))
+    assert path.read_bytes() == CONTENT
+    assert server.requests == [None, "bytes=20000-", "bytes=20000-", "bytes=30000-"]
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_more_than_the_size_is_not_read_to_its_end(server, path, tells_length):
+    server.content, server.tells_length = CONTENT * 40, tells_length
+    with pytest.raises(
+        ValueError, match="file: the server sends more than the archive's 50000 bytes; the file was"
+    ):
+        fetch_sized(server, path, len(CONTENT))
+    assert not path.exists()
+
+
+def test_address_that_is_none(tmp_path):
+    for url in ("none", "http://[::1/x"):
+        with pytest.raises(
+            ValueError, match=r".+: it, or where it leads, is no address .*; check --base-url"
+        ):
+            download.download(url, tmp_path / "file", on_progress=lambda *_: None)
+
+
+def test_first_request_that_is_no_range_is_not_answered_as_one(server, path):
+    server.statuses = [416]
+    with pytest.raises(FileNotFoundError, match="the server answers 416"):
+        fetch(server, path)

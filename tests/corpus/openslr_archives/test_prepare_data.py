@@ -25,7 +25,8 @@ TRANSCRIPTS = {f"{speaker}-1-{number:04}": "SOME WORDS" for speaker in (12, 60) 
 # Runs the command on a test archive; optionally slows the unpacking down.
 DRIVER = """
 import sys, tarfile, time
-from librispeech_clf.corpus import archives, download, prepare
+from librispeech_clf.commands import prepare_data
+from librispeech_clf.corpus.openslr_archives import archives, download
 size, md5, pause_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 archives.ARCHIVES["test-clean"] = archives.Archive("test-clean", size, md5, 24, 0.1)
 download.PAUSE_S = 0
@@ -34,7 +35,7 @@ def slowly(*arguments, **options):
     extract(*arguments, **options)
     time.sleep(pause_s)
 tarfile.TarFile.extract = slowly
-sys.exit(prepare.main(sys.argv[4:]))
+sys.exit(prepare_data.main(sys.argv[4:]))
 """
 
 

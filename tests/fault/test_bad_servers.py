@@ -1,0 +1,62 @@
+"""prepare-data against bad servers and archives: the subset is there whole, or not at all and with a reason."""
+
+import re
+import threading
+
+import pytest
+from bad_servers import SUBSET, WHOLE, Server, list_bad_servers, make_members, md5, pack
+
+from librispeech_clf.commands import prepare_data
+from librispeech_clf.corpus.openslr_archives import archives, download
+from librispeech_clf.corpus.openslr_archives.archives import Archive
+
+pytestmark = pytest.mark.fault
+MEMBERS = make_members()
+INTACT = pack(MEMBERS)
+MOST_SENT = 16 << 20
+
+
+@pytest.fixture
+def prepare(tmp_path, monkeypatch):
+    """Return a function that runs the command against a server, and gives its code and what it sent."""
+    monkeypatch.setattr(download, "PAUSE_S", 0)
+    monkeypatch.setattr(download, "TIMEOUT_S", 1.0)
+
+    def run(bad):
+        content = bad.content or (b"" if bad.name == "archive-empty" else INTACT)
+        record = Archive(SUBSET, len(content), md5(content), 8, 0.1)
+        monkeypatch.setitem(archives.ARCHIVES, SUBSET, record)
+        with Server(bad, content) as server:
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+            code = prepare_data.main(["--subset", SUBSET, "--root", str(tmp_path), "--base-url", server.url])
+            server.shutdown()
+        return code, server.sent
+
+    return run
+
+
+def read_subset(root):
+    folder = root / "LibriSpeech"
+    files = [path for path in (folder / SUBSET).rglob("*") if not path.is_dir()]
+    return {f"LibriSpeech/{path.relative_to(folder)}": path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("bad", list_bad_servers(), ids=lambda bad: bad.name)
+def test_server_has_its_outcome(prepare, tmp_path, capsys, bad):
+    work = tmp_path / ".prepare-data"
+    if bad.begun:
+        work.mkdir()
+        (work / f"{SUBSET}.tar.gz").write_bytes(INTACT[: bad.begun])
+    code, sent = prepare(bad)
+    error = capsys.readouterr().err
+    if bad.outcome == WHOLE:
+        assert (code, error) == (0, "")
+        assert read_subset(tmp_path) == {name: x for name, x in MEMBERS.items() if SUBSET in name}
+    else:
+        assert code == 1 and re.fullmatch(r"prepare-data: .+\n", error) and re.search(bad.outcome, error)
+        assert error[:-1].isprintable()
+        assert not (tmp_path / "LibriSpeech" / SUBSET).exists()
+    left = {path.name for path in work.glob("*")} - {f"{SUBSET}.lock"}
+    assert left <= (set() if bad.outcome == WHOLE else {f"{SUBSET}.tar.gz"})
+    assert sent < MOST_SENT
+    assert {path.name for path in tmp_path.iterdir()} <= {".prepare-data", "LibriSpeech"}
