@@ -45,7 +45,7 @@ class Cluster:
     """One cluster of the latent space.
 
     Attributes:
-        number: 0 for the highest word error rate.
+        number: 1 for the highest word error rate.
         utterance_ids: its utterances.
         rate: its corpus word error rate with interval.
         rest: the same of all other utterances.
@@ -125,7 +125,7 @@ def find_clusters(results: pd.DataFrame, *, seed: int = 0, alpha: float = ALPHA)
     )
     tested = _test_clusters(clustered, labels, smallest=smallest, alpha=alpha, seed=seed)
     return Clustering(
-        clusters=tuple(replace(cluster, number=number) for number, cluster in enumerate(tested)),
+        clusters=tuple(replace(cluster, number=number) for number, cluster in enumerate(tested, 1)),
         criterion=_describe_criterion(smallest),
         silhouettes=silhouettes,
         alpha=alpha,
@@ -263,12 +263,16 @@ def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, seed: int) -> Clu
     )
 
 
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.1f} %"
+
+
 def _write_sentence(cluster: Cluster, metadata: tuple[MetadataCorrelation, ...]) -> str:
-    against = f" against {cluster.rest.rate:.2f}" if cluster.rest.rate is not None else ""
+    against = f" against {_percent(cluster.rest.rate)}" if cluster.rest.rate is not None else ""
     count = cluster.rate.utterances
     sizes = f"{count} utterance{'s' * (count != 1)}"
     named = ", ".join(item.phrase for item in metadata if item.named)
-    finding = f"word error rate {cluster.rate.rate or 0:.2f}{against}, {sizes}"
+    finding = f"word error rate {_percent(cluster.rate.rate or 0.0)}{against}, {sizes}"
     if cluster.flagged:
         return f"{finding}: {named or 'no metadata sets it apart'}"
     return finding

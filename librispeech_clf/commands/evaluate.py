@@ -168,7 +168,8 @@ def open_run(options: argparse.Namespace, configuration: Configuration, request:
 
     engine = engines.Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
     windows = plan.plan_recordings(engine.split, request, limit=options.limit)
-    simulated, refused = plan_simulations(options, engine, request)
+    among = None if options.limit is None else [task.utterance_id for window in windows for task in window]
+    simulated, refused = plan_simulations(options, engine, request, among=among)
     windows += simulated
     settings = (configuration.audio, configuration.text, configuration.corpus.source)
     model_sha256 = hash_file(configuration.model.path)
@@ -189,9 +190,9 @@ def _open_loader(open_loader: Callable[[Path], Any]) -> Any:
 
 
 def plan_simulations(
-    options: argparse.Namespace, engine: Engine, request: plan.Request
+    options: argparse.Namespace, engine: Engine, request: plan.Request, *, among: Sequence[str] | None
 ) -> tuple[list[plan.Window], dict[str, str]]:
-    """Plan the sweeps of `--simulate`.
+    """Plan the sweeps of `--simulate`, among the recordings that `--limit` left.
 
     Returns:
         The windows, and the reason of each step that the simulation itself refused, by its name and severity.
@@ -212,7 +213,7 @@ def plan_simulations(
     for asked in dict.fromkeys(options.simulate):
         sweep = plan.plan_sweep(asked, global_leap_binder.setup_container.simulations)
         count = options.simulated_utterances
-        windows += plan.plan_simulated(sweep, engine.split, request, ids_of=ids_of, count=count)
+        windows += plan.plan_simulated(sweep, engine.split, request, ids_of=ids_of, count=count, among=among)
     return windows, refused
 
 
@@ -287,11 +288,21 @@ PAGE_SECTIONS = (
 
 
 def make_audio_provider(run: Run) -> Callable[[str], bytes | None]:
-    """Return a function from utterance id to the corpus' audio file, or None where it cannot be read."""
+    """Return a function from the name of a recording, a simulated one too, to its file; None if unreadable."""
+    from librispeech_clf.report.simulated import name_simulated
 
-    def read(utterance_id: str) -> bytes | None:
+    simulated = {
+        name_simulated(task.utterance_id, task.simulation, task.severity or 0.0): task.sample_id
+        for window in run.windows
+        for task in window
+        if task.simulation is not None
+    }
+
+    def read(name: str) -> bytes | None:
+        sample_id = simulated.get(name)
+        split = run.engine.split if sample_id is None else run.engine.simulated[sample_id]
         try:
-            utterance = run.engine.split.utterance(utterance_id)
+            utterance = split.utterance(sample_id or name)
             return utterance.audio_bytes or Path(utterance.audio_path or "").read_bytes()
         except (OSError, ValueError):
             return None
@@ -312,9 +323,8 @@ def describe_run(run: Run, options: argparse.Namespace) -> dict[str, str]:
     if options.limit is not None:
         described["limit"] = str(options.limit)
     if options.simulate:
-        described["simulated"] = (
-            f"{', '.join(options.simulate)}; {options.simulated_utterances} utterances each"
-        )
+        count = min(options.simulated_utterances, options.limit or options.simulated_utterances)
+        described["simulated"] = f"{', '.join(options.simulate)}; {count} utterances each"
     return described
 
 

@@ -110,6 +110,7 @@ class Engine:
         self.wires = read_wiring(connections)
         self.input_name = next(c.node.name for c in connections if c.node.type.value == "Input0")
         self._open_model = open_model
+        self.simulated: dict[str, Split] = {}
 
     @cached_property
     def model(self) -> Model:
@@ -145,6 +146,7 @@ class Engine:
         response.tl_generated = True
         found = {sample_id: (response, sample_id) for sample_id in response.sample_ids}
         self.loader._synthetic_lookup.update(found)
+        self.simulated.update(dict.fromkeys(found, response.data))
         return list(found)
 
     def forget_simulated(self, tasks: Sequence[Task]) -> None:

@@ -6,7 +6,7 @@ what is finished already, so a run that goes on after a kill gives the same resu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +144,13 @@ def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVE
 
 
 def plan_simulated(
-    sweep: Sweep, split: Split, request: Request, *, ids_of: ListIds, count: int
+    sweep: Sweep,
+    split: Split,
+    request: Request,
+    *,
+    ids_of: ListIds,
+    count: int,
+    among: Collection[str] | None = None,
 ) -> list[Window]:
     """Plan the utterances of a sweep.
 
@@ -155,13 +161,20 @@ def plan_simulated(
         ids_of: gives the sample ids of a simulation with its arguments and a number of utterances. A sample
             id is an utterance id, "+" and the conditions.
         count: utterances per severity, at most those of the split.
+        among: ids of the recordings that are evaluated, no others are simulated; None for the whole split.
     """
     subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
     subset_of = dict(zip(split.ids, subsets, strict=True))
+    recordings = frozenset(split.ids if among is None else among)
     windows: list[Window] = []
     for severity, arguments in sweep.steps:
         tasks: dict[str, Task] = {}
-        for sample_id in ids_of(sweep.simulation, arguments, min(count, len(split))):
+        for sample_id in _draw(
+            lambda drawn, arguments=arguments: ids_of(sweep.simulation, arguments, drawn),
+            recordings,
+            count=min(count, len(recordings)),
+            most=len(split),
+        ):
             original = sample_id.rpartition("+")[0]
             subset = subset_of[original]
             asked = request.split_by_subset.get(subset, subset)
@@ -171,3 +184,16 @@ def plan_simulated(
             )
         windows += cut_windows(list(tasks.values()))
     return windows
+
+
+def _draw(
+    ids_of: Callable[[int], list[str]], recordings: frozenset[str], *, count: int, most: int
+) -> list[str]:
+    """Draw simulated utterances until `count` are of the recordings, or until the whole split was drawn."""
+    drawn = min(most, -(-count * most // len(recordings)))
+    while True:
+        ids = ids_of(drawn)
+        kept = [sample_id for sample_id in ids if sample_id.rpartition("+")[0] in recordings]
+        if len(kept) >= count or drawn == most or not ids:
+            return kept[:count]
+        drawn = min(most, 2 * drawn)

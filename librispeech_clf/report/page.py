@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from librispeech_clf.report import payload as payloads
 from librispeech_clf.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
 from librispeech_clf.report.script_data import escape_json
+from librispeech_clf.report.simulated import list_heard
 from librispeech_clf.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def write_page(
         path: the HTML file to write; its folder is made when missing, the file appears whole or not at all.
         results: one row per utterance, as in results.parquet.
         analysis: optional sections, see `payload.build_payload`.
-        audio: gives the audio file of an utterance id as bytes, or None where there is none. Only what
+        audio: gives the audio file of an utterance id, or of what `simulated.name_simulated` names, as bytes, or
+            None where there is none. Only what
             decodes as audio gets into the page, as FLAC where browsers do not play its container.
         other: results of a second run, for the comparison.
         title: heading of the page.
@@ -79,7 +81,7 @@ def write_page(
     payload = payloads.build_payload(
         results, analysis=analysis, other=other, title=title, description=description
     )
-    ids = payloads.list_ids(results)
+    ids = list_heard(results)
     placed = place_recordings(path.parent, ids, audio, limit_bytes=audio_limit_bytes, advance=advance)
     payload["audio"] = placed.entry
     write_whole(path, render_page(payload, placed.blocks).encode())

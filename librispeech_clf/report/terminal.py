@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from librispeech_clf.analysis.summary import Analysis, Worst
 
 SHOWN_LETTERS = 120
+WIDEST_NAME = 40
 SHOWN_FAILURES = 20
 GROUPS = ("split", "subset", "gender", "length")
 
@@ -72,8 +73,10 @@ def show_worst(worst: Iterable[Worst]) -> Table:
         texts = Text("\n").join([plain(shorten(item.reference)), hypothesis])
         name = plain(item.utterance_id)
         table.add_row(name, f"{item.errors} / {item.words}", texts)
-        table.columns[0].min_width = max(table.columns[0].min_width or 0, len(name))
+        table.columns[0].min_width = min(max(table.columns[0].min_width or 0, len(name)), WIDEST_NAME)
+    table.columns[0].max_width = WIDEST_NAME
     table.columns[1].min_width = len("errors / words")
+    table.columns[2].ratio, table.expand = 1, True  # the texts are cut to what the names leave
     return table
 
 
@@ -154,7 +157,7 @@ def show_comparison(comparison: Comparison) -> Table:
 
 def show_curve(curve: Curve) -> Table:
     """Tabulate the word error rate by severity."""
-    from librispeech_clf.report.payload import name_severity
+    from librispeech_clf.report.simulated import name_severity
 
     severity = name_severity(curve.simulation)
     table = make_table(

@@ -48,7 +48,7 @@ def test_without_weakness_skewed_speakers_flag_as_rarely(simulate):
 
 def test_card_reads_as_a_sentence(simulate):
     cluster = flagged(simulate(0, planted=True), 0)[0]
-    rates = f"word error rate {cluster.rate.rate:.2f} against {cluster.rest.rate:.2f}"
+    rates = f"word error rate {100 * cluster.rate.rate:.1f} % against {100 * cluster.rest.rate:.1f} %"
     assert cluster.sentence.startswith(f"{rates}, {len(cluster.utterance_ids)} utterances: ")
     assert cluster.sentence.count(",") <= 4
 
@@ -59,7 +59,7 @@ def test_every_utterance_is_in_one_cluster_and_the_worst_is_first(simulate):
     rates = [cluster.rate.rate for cluster in clustering.clusters]
     assert len(ids) == len(set(ids)) == clustering.utterances == 400
     assert rates == sorted(rates, reverse=True)
-    assert [cluster.number for cluster in clustering.clusters] == list(range(len(rates)))
+    assert [cluster.number for cluster in clustering.clusters] == [place + 1 for place in range(len(rates))]
 
 
 def test_result_is_json_and_the_same_twice(simulate):

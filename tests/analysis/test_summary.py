@@ -43,8 +43,8 @@ def make_results(texts=TEXTS) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show(analysis) -> str:
-    console = Console(width=100, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+def show(analysis, width: int = 100) -> str:
+    console = Console(width=width, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
     for part in terminal.show_analysis(analysis):
         console.print(part)
     return console.export_text()
@@ -101,6 +101,16 @@ def test_terminal_shows_rates_groups_and_texts_as_they_are():
     assert f"{100 * errors:.2f}" in text
     for part in ("split: test", "gender: F", "duration in s:", "[bold]A MAN[/bold]", "(nothing)", "none of"):
         assert part in text
+
+
+def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole():
+    results = make_results([("A LONG SENTENCE " * 9, "A SHORT TENTS " * 9), *TEXTS])
+    results["utterance_id"] = [f"1089-134686-{number:04d}" for number in range(len(results))]
+    text = show(analyse(results), width=80)
+    lines = text[text.index("Worst") : text.index("Weak clusters")].splitlines()
+    cut = [line.rstrip() for line in lines if "LONG SENT" in line or "SHORT TENTS" in line]
+    assert len(cut) == 2 and all(line.endswith("…") and len(line) == 79 for line in cut)
+    assert "1089-134686-0000  " in cut[0]
 
 
 def test_comparison_is_shown():

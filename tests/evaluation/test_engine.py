@@ -19,7 +19,7 @@ from librispeech_clf.evaluation.engine import (
     store_as_engine,
 )
 from librispeech_clf.model.inference import pad_logits
-from librispeech_clf.report.payload import encode_timings
+from librispeech_clf.report.encoding import encode_timings
 from librispeech_clf.text import vocabulary
 
 PREDICTION = NodeMapping("", NodeMappingType.Prediction0)

@@ -114,3 +114,17 @@ def test_few_recordings_are_drawn(utterances, limit, drawn):
     assert len(chosen) == drawn
     assert chosen[:1] == [0][:drawn]
     assert utterances < 100 or limit or max(chosen) >= 80
+
+
+@pytest.mark.parametrize(("count", "among"), [(2, {"a-1", "a-7"}), (24, {"a-9"}), (3, {"a-0", "a-5", "a-8"})])
+def test_only_recordings_that_are_evaluated_are_simulated(count, among):
+    split, drawn = FakeSplit(a=10), []
+
+    def ids_of(name, arguments, number):
+        drawn.append(number)
+        return [f"a-{3 * row % 10}+{name}-s0" for row in range(number)]
+
+    sweep = plan_sweep("telephone", [TELEPHONE], severities=1)
+    windows = plan_simulated(sweep, split, Request({"a": "test"}), ids_of=ids_of, count=count, among=among)
+    assert {task.utterance_id for task in tasks_of(windows)} == among
+    assert max(drawn) <= 10

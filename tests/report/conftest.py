@@ -127,8 +127,8 @@ def make_analysis(results: pd.DataFrame) -> dict:
         "named": True, "phrase": "gender M",
     }  # fmt: skip
     clusters = [
-        make_cluster(0, weak, rates, flagged=True, metadata=[named]),
-        make_cluster(1, rest, rates[::-1], flagged=False, metadata=[]),
+        make_cluster(1, weak, rates, flagged=True, metadata=[named]),
+        make_cluster(2, rest, rates[::-1], flagged=False, metadata=[]),
     ]
     maps = {
         space: {
@@ -149,7 +149,7 @@ def make_cluster(
     number: int, ids: tuple[str, ...], rates: list[dict], *, flagged: bool, metadata: list
 ) -> dict:
     """Make one cluster record."""
-    against = f"{rates[0]['rate']} against {rates[1]['rate']}"
+    against = f"{100 * rates[0]['rate']:.1f} % against {100 * rates[1]['rate']:.1f} %"
     return {
         "number": number, "utterance_ids": ids, "rate": rates[0], "rest": rates[1], "speakers": 1,
         "largest_speaker": "103", "largest_speaker_share": 1.0, "p_corrected": 0.002, "flagged": flagged,

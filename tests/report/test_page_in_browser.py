@@ -245,7 +245,7 @@ def test_click_on_the_map_selects_and_the_selection_filters(opened, make_analysi
 
 def test_cluster_card_keeps_its_utterances(opened, results):
     show(opened, "clusters")
-    assert "Word error rate 0.41 against 0.17" in opened.run(
+    assert "Word error rate 41.0 % against 17.0 %" in opened.run(
         "return document.querySelector('.flagged').innerText"
     )
     opened.run("document.querySelector('.flagged .buttons button').click()")

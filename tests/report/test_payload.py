@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from librispeech_clf.report import encoding, simulated
 from librispeech_clf.report import payload as payloads
 from librispeech_clf.text.alignment import align_words
 
@@ -53,12 +54,12 @@ def table():
     ],
 )
 def test_round_number(value, expected):
-    assert payloads.round_number(value) == expected
+    assert encoding.round_number(value) == expected
 
 
 def test_make_plain_converts_records_arrays_and_tables():
     value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
-    assert payloads.make_plain(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
+    assert encoding.make_plain(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
 
 
 @pytest.mark.parametrize(
@@ -99,12 +100,12 @@ def test_many_different_texts_are_free_text():
 
 
 def test_encode_operations_counts_runs():
-    assert payloads.encode_operations(align_words("A B C", "A B D E C")) == "2=2i1="
-    assert payloads.encode_operations(()) == ""
+    assert encoding.encode_operations(align_words("A B C", "A B D E C")) == "2=2i1="
+    assert encoding.encode_operations(()) == ""
 
 
 def test_page_pairs_words_by_their_letters():
-    assert payloads.align_texts(["THE BALL TO"], ["BOL TER"])[0] == ["1d2s"]
+    assert encoding.align_texts(["THE BALL TO"], ["BOL TER"])[0] == ["1d2s"]
 
 
 def test_payload_aligns_and_blanks_failures(table):
@@ -123,7 +124,7 @@ def test_timings_skip_blank_letters():
     timings = [
         {"text": text, "start_s": i, "end_s": i + 1, "confidence": None} for i, text in enumerate(" A B")
     ]
-    assert payloads.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
+    assert encoding.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
 
 
 def test_analysis_holds_rows_instead_of_ids():
@@ -158,8 +159,10 @@ def test_simulated_rows_are_apart(table):
     clean = table.assign(**counts)
     noisy = clean.assign(simulation="additive_noise", severity=10.0)
     noisy["utterance_id"] = ["a-1+additive_noise-10-s0", "gone"]
-    payload = payloads.build_payload(pd.concat([clean, noisy], ignore_index=True))
+    both = pd.concat([clean, noisy], ignore_index=True)
+    payload = payloads.build_payload(both)
     assert payload["ids"] == ["a-1", "b-2"]
+    assert simulated.list_heard(both) == ["a-1", "b-2", "a-1+additive_noise=10"]
     assert payload["simulated"] == [
         {
             "simulation": "additive_noise",
@@ -168,6 +171,9 @@ def test_simulated_rows_are_apart(table):
             "severity": [10],
             "errors": [5],
             "words": [4],
+            "hypotheses": ["THE COLD"],
+            "word_operations": ["1=1s1d"],
+            "audio": 2,
         }
     ]
     assert payloads.build_payload(noisy)["simulated"] == []
@@ -177,7 +183,7 @@ def test_simulated_rows_are_apart(table):
     ("simulation", "expected"), [("tempo", "rate"), ("reverberation", "decay time in s"), ("own", "severity")]
 )
 def test_name_severity(simulation, expected):
-    assert payloads.name_severity(simulation) == expected
+    assert simulated.name_severity(simulation) == expected
 
 
 def test_comparison_follows_the_rows_of_the_first_run(table):

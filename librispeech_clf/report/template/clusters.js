@@ -25,7 +25,7 @@ function makeClusterCard(cluster) {
   const card = make(
     "article",
     { class: `card cluster${cluster.flagged ? " flagged" : ""}` },
-    make("h2", {}, `Cluster ${cluster.number + 1}`, make("span", { class: "badge" }, verdict)),
+    make("h2", {}, `Cluster ${cluster.number}`, make("span", { class: "badge" }, verdict)),
     make(
       "p",
       { class: "finding" },
@@ -37,7 +37,7 @@ function makeClusterCard(cluster) {
     make(
       "div",
       { class: "buttons" },
-      make("button", { onclick: () => keepOnly(rows, `Cluster ${cluster.number + 1}`) }, "Keep only these"),
+      make("button", { onclick: () => keepOnly(rows, `Cluster ${cluster.number}`) }, "Keep only these"),
       latentMaps.length
         ? make(
             "button",

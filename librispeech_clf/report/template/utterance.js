@@ -23,6 +23,7 @@ function showUtterance() {
     makeWordAlignment(view),
     makeLetterAlignment(view),
     makeOtherHypothesis(row),
+    listSimulated(row),
     makeMetadata(row),
   ]);
   utteranceElement.scrollTop = 0;
