@@ -285,6 +285,22 @@ def test_robustness_follows_the_filters(opened, results):
     assert f"10: {100 * rate:.1f} %" in opened.run("return document.getElementById('tooltip').textContent")
 
 
+def test_simulated_recordings_are_heard_and_shown(opened, results):
+    show(opened, "robustness")
+    head = opened.run("return document.querySelector('.listening .row-head').innerText")
+    assert "additive noise, ratio in dB 10" in head
+    opened.run("document.querySelector('.listening .play').click()")
+    time.sleep(0.5)
+    assert opened.run("return document.querySelectorAll('.play.playing').length") == 1
+    opened.run("document.querySelector('.listening .play').click()")
+    assert opened.run("return document.querySelectorAll('.play.playing').length") == 0
+    rows = opened.run("return document.querySelectorAll('.listening .urow').length")
+    assert rows == int(results["word_error_rate"].notna().sum())
+    opened.run("document.querySelector('.listening .link').click()")
+    assert "Simulated: 2" in opened.run("return document.querySelector('.simulated').innerText")
+    assert opened.problems() == []
+
+
 def test_robustness_compares_with_the_simulated_utterances_own_recordings(browser, results, tmp_path):
     some = results.iloc[:20]
     table = pd.concat([results, simulate(some, 20.0), simulate(some, 10.0)], ignore_index=True)

@@ -90,17 +90,41 @@ function makeListening(render) {
   const simulation = payload.simulated[listening.simulation];
   const severities = [...new Set(simulation.severity)];
   if (!severities.includes(listening.severity)) listening.severity = severities[severities.length - 1];
-  const choose = (key) => (value) => { listening[key] = Number(value); render(); };
+  const choose = (key) => (value) => {
+    listening[key] = Number(value);
+    render();
+  };
   const shown = new Set(state.rows);
-  const places = simulation.row.map((_, place) => place).filter((place) => simulation.severity[place] === listening.severity && shown.has(simulation.row[place]));
+  const places = simulation.row
+    .map((_, place) => place)
+    .filter((place) => simulation.severity[place] === listening.severity && shown.has(simulation.row[place]));
   places.sort((left, right) => simulation.errors[right] - simulation.errors[left]);
   const names = payload.simulated.map((one, index) => ({ value: String(index), label: nameSimulation(one) }));
   const levels = severities.map((severity) => ({ value: String(severity), label: formatTick(severity) }));
-  const tools = make("div", { class: "toolbar" },
-    labelled("Simulation", makeSelect("Simulation to hear", names, String(listening.simulation), choose("simulation"))),
-    labelled(simulation.severity_name, makeSelect("Severity to hear", levels, String(listening.severity), choose("severity"))));
-  const list = places.length ? make("div", { class: "ulist" }, places.map((place) => makeSimulated(simulation, place))) : make("p", { class: "note" }, "No shown utterance was simulated.");
-  return fill(makePanel("Simulated utterances", "Most errors first, reference over what the model heard.", tools, list), { class: "card wide listening" }, []);
+  const tools = make(
+    "div",
+    { class: "toolbar" },
+    labelled(
+      "Simulation",
+      makeSelect("Simulation to hear", names, String(listening.simulation), choose("simulation")),
+    ),
+    labelled(
+      simulation.severity_name,
+      makeSelect("Severity to hear", levels, String(listening.severity), choose("severity")),
+    ),
+  );
+  const list = places.length
+    ? make(
+        "div",
+        { class: "ulist" },
+        places.map((place) => makeSimulated(simulation, place)),
+      )
+    : make("p", { class: "note" }, "No shown utterance was simulated.");
+  return fill(
+    makePanel("Simulated utterances", "Most errors first, reference over what the model heard.", tools, list),
+    { class: "card wide listening" },
+    [],
+  );
 }
 
 function nameSimulation({ simulation }) {
@@ -111,15 +135,43 @@ function makeSimulated(simulation, place) {
   const row = simulation.row[place];
   const condition = `${nameSimulation(simulation)}, ${simulation.severity_name} ${formatTick(simulation.severity[place])}`;
   const operations = simulation.word_operations[place];
-  const pairs = readAlignment(operations, splitWords(payload.references[row]), splitWords(simulation.hypotheses[place]));
+  const pairs = readAlignment(
+    operations,
+    splitWords(payload.references[row]),
+    splitWords(simulation.hypotheses[place]),
+  );
   const facts = [condition, `errors ${simulation.errors[place]}, as it is ${wordErrors(row) ?? "–"}`];
-  return make("div", { class: "urow" }, make("div", { class: "play-cell" }, makePlayButton(simulation.audio + place, `${payload.ids[row]}, ${condition}`)),
-    make("div", { class: "text" }, make("div", { class: "row-head" }, utteranceButton(row), facts.map((fact) => make("span", {}, fact))), makeDiff(row, pairs)));
+  return make(
+    "div",
+    { class: "urow" },
+    make(
+      "div",
+      { class: "play-cell" },
+      makePlayButton(simulation.audio + place, `${payload.ids[row]}, ${condition}`),
+    ),
+    make(
+      "div",
+      { class: "text" },
+      make(
+        "div",
+        { class: "row-head" },
+        utteranceButton(row),
+        facts.map((fact) => make("span", {}, fact)),
+      ),
+      makeDiff(row, pairs),
+    ),
+  );
 }
 
 // The simulated recordings of one utterance, for its panel.
 function listSimulated(row) {
-  const lists = payload.simulated.map((simulation) => simulation.row.map((of, place) => (of === row ? makeSimulated(simulation, place) : null)).filter((line) => line));
+  const lists = payload.simulated.map((simulation) =>
+    simulation.row
+      .map((of, place) => (of === row ? makeSimulated(simulation, place) : null))
+      .filter((line) => line),
+  );
   const lines = lists.flat();
-  return lines.length ? make("details", { class: "simulated" }, make("summary", {}, `Simulated: ${lines.length}`), lines) : null;
+  return lines.length
+    ? make("details", { class: "simulated" }, make("summary", {}, `Simulated: ${lines.length}`), lines)
+    : null;
 }
