@@ -180,7 +180,7 @@ def load_configuration(
     path = Path(path) if path is not None else PACKAGE_FOLDER / "config.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such configuration file.")
-    configuration = _build(Configuration, _read_yaml(path), place=path.name)
+    configuration = build_record(Configuration, _read_yaml(path), place=path.name)
     subsets = [name for name in environment.get(SUBSETS_VARIABLE, "").split(",") if name]
     configuration = configuration.with_corpus(
         source=environment.get(SOURCE_VARIABLE) or None,
@@ -208,8 +208,17 @@ def _read_yaml(path: Path) -> Any:
         raise ValueError(f"{path}: not valid YAML: {error}") from error
 
 
-def _build(record_type: type, values: Any, place: str) -> Any:
-    """Builds a dataclass from a mapping, by its field types."""
+def build_record(record_type: type, values: Any, place: str) -> Any:
+    """Builds a dataclass from a mapping, by its field types.
+
+    Args:
+        record_type: The dataclass; fields with a default may be missing.
+        values: The mapping; dataclasses within are mappings, too.
+        place: Where the values come from, for the message.
+
+    Raises:
+        ValueError: A key is unknown, missing or of the wrong type.
+    """
     if not isinstance(values, Mapping):
         raise ValueError(f"{place}: expected a mapping, got {values!r}.")
     field_types = typing.get_type_hints(record_type)
@@ -234,7 +243,7 @@ def _convert(kind: Any, value: Any, place: str) -> Any:
     arguments = typing.get_args(kind)
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
-        return _build(typing.cast(type, kind), value, place)
+        return build_record(typing.cast(type, kind), value, place)
     if origin is types.UnionType:
         return None if value is None else _convert(arguments[0], value, place)
     if origin is dict:
@@ -250,6 +259,8 @@ def _convert(kind: Any, value: Any, place: str) -> Any:
 
 
 def _of_type(kind: type, value: Any, place: str) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{place}: expected {kind.__name__}, got {value!r}.")
     return value

@@ -1,6 +1,7 @@
 """The same model with fewer passes over memory: for training and local inference on a CPU.
 
-Other parts (`parts.py`) for the one graph of `graph.py`. What is replaced, and why:
+Other parts (`parts.py`) for the one graph of `graph.py`; training takes some of them (`training/parts.py`). What is
+replaced, and why:
 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
   the whole array. XLA makes one loop of it, for large arrays.
@@ -23,7 +24,7 @@ from collections.abc import Callable
 import keras
 
 from librispeech_clf.model.architecture import Wav2Vec2Configuration
-from librispeech_clf.model.graph import Graph, connect, pool
+from librispeech_clf.model.graph import connect, pool
 from librispeech_clf.model.parts import Keras3Parts
 
 SMALLEST_FUSED = 2**21
@@ -36,16 +37,6 @@ SLOW_STEP, SPARE_COLUMNS = 1024, 16
 """Numbers from one row to the next at whose multiples all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in
 oneDNN): products of under 400 rows take up to 1.7 times as long, the base model's convolutions 1.4 times (with AVX-512
 1.2 and 1.1 times). And the columns of zeros that spread the rows."""
-
-
-def fuse_for_training(model: keras.Model, *, dropout: float = 0.0) -> Graph:
-    """Connect the graph again, its exact GELUs fused, forwards and backwards; it shares `model`'s weights.
-
-    Args:
-        model: as `build_wav2vec2` returns it, with TensorFlow as Keras' backend.
-        dropout: as the model was built with.
-    """
-    return connect(model.configuration, TrainingParts(model), dropout=dropout)
 
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
@@ -79,26 +70,6 @@ class SharedParts(Keras3Parts):
         convolutions = [self.model.get_layer(f"{name}_{group}") for group in range(groups)]
         policy = convolutions[0].dtype_policy
         return GroupwiseConvolution(convolutions, dtype=policy, name=name)(x)
-
-
-class TrainingParts(SharedParts):
-    """Fused GELUs, and no depthwise convolution, whose gradient is slow."""
-
-    def gelu(self, x, name: str):
-        """Exact GELU in one loop."""
-        gelu = functools.partial(fused_gelu, smallest=0)
-        policy = self.model.get_layer(name).dtype_policy
-        return keras.layers.Activation(gelu, dtype=policy, name=name)(x)
-
-    def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
-        """A dense layer on the matrix of all frames."""
-        dense = self.model.get_layer(name)
-        activation = functools.partial(fused_gelu, smallest=0) if gelu else keras.activations.linear
-        return MatrixDense(dense, activation, dtype=dense.dtype_policy, name=name)(x)
-
-    def scale(self, x, name: str):
-        """Multiply and add the weights of the depthwise convolution."""
-        return ChannelScale(self.model.get_layer(name), dtype="float32", name=name)(x)
 
 
 class InferenceParts(SharedParts):
@@ -154,18 +125,6 @@ def _plan_spare_channels(model: keras.Model) -> dict[str, tuple[int, int]]:
     steps = [layer.kernel.shape[1] * layer.strides[0] for layer in convolutions[1:]]
     spare = [0, *(0 if step % SLOW_STEP else SPARE_COLUMNS for step in steps), 0]
     return {layer.name: (spare[index], spare[index + 1]) for index, layer in enumerate(convolutions)}
-
-
-class ChannelScale(keras.layers.Layer):
-    """The weights of a depthwise convolution of width 1, multiplied and added: (B, T, C) -> (B, T, C)."""
-
-    def __init__(self, convolution: keras.layers.DepthwiseConv1D, **kwargs):
-        """Take the layer whose weights are used."""
-        super().__init__(**kwargs)
-        self.convolution = convolution
-
-    def call(self, features):
-        return features * self.convolution.kernel[:, :, 0] + self.convolution.bias
 
 
 class Windows(keras.layers.Layer):

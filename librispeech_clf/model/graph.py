@@ -84,7 +84,7 @@ def connect(configuration: Wav2Vec2Configuration, parts: Keras3Parts, *, dropout
     features = parts.layer_norm(encoded, configuration.layer_norm_eps, "feature_projection_norm")
     hidden = parts.dense(features, configuration.hidden_size, "feature_projection")
     hidden = _drop(hidden, dropout, "feature_projection_dropout", parts)
-    hidden = hidden * parts.cast(mask, hidden.dtype)[:, :, None]
+    hidden = parts.keep_features(hidden) * parts.cast(mask, hidden.dtype)[:, :, None]
     hidden = _add_positions(hidden, configuration, parts)
     hidden = _transform(hidden, mask, configuration, parts, dropout)
     # float32 from here on, whatever the policy: CTC and the platform read these numbers.

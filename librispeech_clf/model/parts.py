@@ -132,6 +132,10 @@ class Keras3Parts:
         """Multiply each channel by a weight and add another: (B, T, C) -> (B, T, C), float32."""
         return self.layer("DepthwiseConv1D", name, kernel_size=1, dtype="float32")(x)
 
+    def keep_features(self, hidden):
+        """Projected features as they are; training puts some of them out: (B, T, C) -> (B, T, C)."""
+        return hidden
+
     def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
         """A grouped convolution over time that keeps T, as one plain convolution a group: (B, T, C) -> (B, T, C).
 

@@ -1,1 +1,1 @@
-"""Training of the compact model."""
+"""Training: settings, material, batches, objectives, optimizer, and the trainer that joins them."""

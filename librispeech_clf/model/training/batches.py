@@ -1,81 +1,67 @@
-"""Training batches of speech: shards of utterances in, augmented, normalised, padded arrays out."""
+"""Training batches of speech: recordings in, augmented, normalised, padded arrays out, made ahead in a thread."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import queue
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from librispeech_clf.audio.reading import normalize
-from librispeech_clf.text.vocabulary import encode
+from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
+from librispeech_clf.model.training.augmentation import augment
+from librispeech_clf.model.training.settings import Augmentation
 
-SAMPLING_RATE = 16000
-_LENGTHS = tuple(int(SAMPLING_RATE * 1.17**exponent) for exponent in range(-4, 28))
+LENGTH_RATIO, SHORTEST_EXPONENT = 1.17, -4
+"""Batches are as long as 1 s times a power of the ratio, from half a second on."""
+AHEAD = 3
+"""Batches that are ready before they are needed."""
 
 
 class Recording(NamedTuple):
-    """One utterance in memory: samples int16 (N,) at 16 kHz, labels int32 (L,)."""
+    """One utterance, its audio read when it is needed.
 
-    samples: np.ndarray
+    Attributes:
+        utterance_id: its name.
+        samples: N, at 16 kHz.
+        labels: int32 (L,).
+        read: returns the waveform, float32 (N,) in [-1, 1]; raises ValueError or OSError where that cannot be.
+    """
+
+    utterance_id: str
+    samples: int
     labels: np.ndarray
+    read: Callable[[], np.ndarray]
 
 
 class Batch(NamedTuple):
-    """audio float32 (B, N) normalised and zero-padded; labels int32 (B, L) padded with 0; label_lengths int32 (B,)."""
+    """What a step takes.
 
+    Attributes:
+        number: of the batch in its epoch.
+        audio: float32 (B, N), normalised and zero-padded.
+        samples: int32 (B,), before the padding.
+        labels: int32 (B, L), padded with 0.
+        label_lengths: int32 (B,).
+    """
+
+    number: int
     audio: np.ndarray
+    samples: np.ndarray
     labels: np.ndarray
     label_lengths: np.ndarray
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How recordings are varied; each variation applies with its own probability.
-
-    Attributes:
-        speed: lowest and highest factor of resampling; changes tempo, pitch and formants together.
-        speed_probability: share of recordings resampled.
-        tilt: highest absolute coefficient of the one-tap filter that tilts the spectrum.
-        tilt_probability: share of recordings filtered.
-        noise_ratio_db: lowest and highest signal-to-noise ratio of added noise.
-        noise_probability: share of recordings with noise (white, pink, or another recording of the batch).
-        echo_decay_s: shortest and longest reverberation time.
-        echo_probability: share of recordings with echo.
-        gap_s: longest stretch that is silenced.
-        gaps_per_s: mean number of silenced stretches a second.
-    """
-
-    speed: tuple[float, float] = (0.84, 1.19)
-    speed_probability: float = 0.6
-    tilt: float = 0.6
-    tilt_probability: float = 0.5
-    noise_ratio_db: tuple[float, float] = (5.0, 30.0)
-    noise_probability: float = 0.2
-    echo_decay_s: tuple[float, float] = (0.1, 0.6)
-    echo_probability: float = 0.15
-    gap_s: float = 0.08
-    gaps_per_s: float = 0.2
-
-
-def read_shard(path: Path) -> list[Recording]:
-    """Read one parquet shard of `make_training_material`: columns id, text, samples (int16 bytes at 16 kHz)."""
-    import pyarrow.parquet as parquet
-
-    table = parquet.read_table(path, columns=["id", "text", "samples"])
-    columns = (table[name].to_pylist() for name in ("id", "text", "samples"))
-    return [
-        Recording(np.frombuffer(samples, "<i2"), encode(text, utterance_id=utterance_id))
-        for utterance_id, text, samples in zip(*columns, strict=True)
-    ]
-
-
 def round_up_length(samples: int) -> int:
-    """Round a number of samples up to the grid of batch lengths, about a sixth apart.
+    """Round a number of samples up to a geometric series, a sixth from one to the next.
 
     oneDNN prepares its kernels once for each shape it meets, so few shapes train faster than many.
     """
-    return next(length for length in _LENGTHS if length >= samples)
+    exponent = SHORTEST_EXPONENT
+    while (length := int(SAMPLING_RATE_HZ * LENGTH_RATIO**exponent)) < samples:
+        exponent += 1
+    return length
 
 
 def plan_batches(
@@ -85,7 +71,8 @@ def plan_batches(
 
     Args:
         lengths: int (count,), samples of each recording.
-        seconds_per_batch: most audio a batch may hold, padding included, in seconds.
+        seconds_per_batch: most audio a batch may hold, padding included, in seconds; a longer recording is a batch of
+            its own.
         generator: decides the order.
 
     Returns:
@@ -95,74 +82,124 @@ def plan_batches(
     batches = []
     for length in np.unique(rounded):
         members = generator.permutation(np.flatnonzero(rounded == length))
-        size = max(1, int(seconds_per_batch * SAMPLING_RATE / length))
+        size = max(1, int(seconds_per_batch * SAMPLING_RATE_HZ / length))
         batches += [members[start : start + size] for start in range(0, len(members), size)]
     return [batches[index] for index in generator.permutation(len(batches))]
 
 
-def augment(
-    waveform: np.ndarray, other: np.ndarray, settings: Augmentation, generator: np.random.Generator
-) -> np.ndarray:
-    """Vary one waveform.
+def make_batch(
+    recordings: Sequence[Recording],
+    *,
+    number: int,
+    augmentation: Augmentation | None,
+    fits: Callable[[int, np.ndarray], bool],
+    generator: np.random.Generator,
+) -> Batch | None:
+    """Make one batch: varied if asked, normalised over each recording's own length, zero-padded to the longest.
+
+    A recording that cannot be read is left out with a warning; one that speed made too short for its letters stays as
+    it was.
 
     Args:
-        waveform: float32 (N,), in [-1, 1].
-        other: float32 (M,), another recording, used as babble.
-        settings: what to vary and how far.
-        generator: decides what and how far within the settings.
+        recordings: of the batch.
+        number: of the batch.
+        augmentation: what to vary.
+        fits: whether so many samples have room for these labels.
+        generator: of the variations.
 
     Returns:
-        float32 (N',); N' differs from N by the speed factor.
+        The batch; None when no recording is left.
     """
-    if generator.random() < settings.speed_probability:
-        waveform = _resample(waveform, generator.uniform(*settings.speed))
-    if generator.random() < settings.tilt_probability:
-        coefficient = np.float32(generator.uniform(-settings.tilt, settings.tilt))
-        waveform = np.concatenate([waveform[:1], waveform[1:] + coefficient * waveform[:-1]])
-    if generator.random() < settings.echo_probability:
-        waveform = _add_echo(waveform, generator.uniform(*settings.echo_decay_s), generator)
-    waveform = _silence_gaps(waveform, settings, generator)
-    if generator.random() < settings.noise_probability:
-        waveform = _add_noise(waveform, other, generator.uniform(*settings.noise_ratio_db), generator)
-    return waveform.astype(np.float32)
-
-
-def make_batch(
-    recordings: list[Recording], *, augmentation: Augmentation | None, generator: np.random.Generator
-) -> Batch:
-    """Make one batch of recordings: varied if asked, normalised over their own length, zero-padded to the longest."""
-    waveforms = [recording.samples.astype(np.float32) / np.float32(32768) for recording in recordings]
+    read = [
+        (recording, waveform) for recording in recordings if (waveform := read_or_warn(recording)) is not None
+    ]
+    if not read:
+        return None
+    waveforms = [waveform for _, waveform in read]
     if augmentation is not None:
         others = [waveforms[index] for index in generator.permutation(len(waveforms))]
-        waveforms = [
-            augment(waveform, other, augmentation, generator)
-            for waveform, other in zip(waveforms, others, strict=True)
-        ]
-    labels = [recording.labels for recording in recordings]
+        for row, (recording, waveform) in enumerate(read):
+            varied = augment(waveform, others[row], augmentation, generator)
+            waveforms[row] = varied if fits(len(varied), recording.labels) else waveform
+    labels = [recording.labels for recording, _ in read]
     return Batch(
+        number,
         _stack([normalize(waveform) for waveform in waveforms], np.float32, round_up_length),
+        np.array([len(waveform) for waveform in waveforms], np.int32),
         _stack(labels, np.int32, int),
         np.array([len(row) for row in labels], np.int32),
     )
 
 
 def iterate_batches(
-    recordings: list[Recording],
+    recordings: Sequence[Recording],
     *,
     seconds_per_batch: float,
     augmentation: Augmentation | None,
+    fits: Callable[[int, np.ndarray], bool],
     seed: int,
     epoch: int,
     start: int = 0,
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch from batch `start` on; every batch depends on seed, epoch and its number alone."""
-    lengths = np.array([len(recording.samples) for recording in recordings])
+    lengths = np.array([recording.samples for recording in recordings])
     plan = plan_batches(
         lengths, seconds_per_batch=seconds_per_batch, generator=np.random.default_rng((seed, epoch))
     )
     for number, indices in enumerate(plan[start:], start):
-        generator = np.random.default_rng((seed, epoch, number))
-        yield make_batch([recordings[i] for i in indices], augmentation=augmentation, generator=generator)
+        batch = make_batch(
+            [recordings[index] for index in indices],
+            number=number,
+            augmentation=augmentation,
+            fits=fits,
+            generator=np.random.default_rng((seed, epoch, number)),
+        )
+        if batch is not None:
+            yield batch
+
+
+def make_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """Make batches in a second thread while the model trains; close the iterator to end the thread."""
+    waiting: queue.Queue = queue.Queue(AHEAD)
+    stopped = threading.Event()
+    end = object()
+
+    def put(item) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def fill() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stopped.is_set():
+                    return
+            put(end)
+        except BaseException as error:  # handed to the training thread, which raises it
+            put(error)
+
+    thread = threading.Thread(target=fill, daemon=True, name="training batches")
+    thread.start()
+    try:
+        while (item := waiting.get()) is not end:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def read_or_warn(recording: Recording) -> np.ndarray | None:
+    """Return a recording's waveform, float32 (N,); None with a warning where it cannot be read."""
+    try:
+        return recording.read()
+    except (ValueError, OSError) as error:
+        warnings.warn(f"{error} Training goes on without it.", stacklevel=2)
+        return None
 
 
 def _stack(rows: list[np.ndarray], dtype: type, round_length: Callable[[int], int]) -> np.ndarray:
@@ -170,39 +207,3 @@ def _stack(rows: list[np.ndarray], dtype: type, round_length: Callable[[int], in
     for target, row in zip(stacked, rows, strict=True):
         target[: len(row)] = row
     return stacked
-
-
-def _resample(waveform: np.ndarray, factor: float) -> np.ndarray:
-    positions = np.arange(0, len(waveform) - 1, factor)
-    left = positions.astype(np.int32)
-    share = (positions - left).astype(np.float32)
-    return waveform[left] * (1 - share) + waveform[left + 1] * share
-
-
-def _add_echo(waveform: np.ndarray, decay_s: float, generator: np.random.Generator) -> np.ndarray:
-    from librispeech_clf.audio.acoustics import reverberate
-
-    return reverberate(waveform, decay_time_s=decay_s, sampling_rate=SAMPLING_RATE, generator=generator)
-
-
-def _silence_gaps(waveform: np.ndarray, settings: Augmentation, generator: np.random.Generator) -> np.ndarray:
-    count = generator.poisson(settings.gaps_per_s * len(waveform) / SAMPLING_RATE)
-    waveform = waveform.copy()
-    for start in generator.integers(0, max(1, len(waveform)), count):
-        waveform[start : start + int(generator.uniform(0, settings.gap_s) * SAMPLING_RATE)] = 0
-    return waveform
-
-
-def _add_noise(
-    waveform: np.ndarray, other: np.ndarray, ratio_db: float, generator: np.random.Generator
-) -> np.ndarray:
-    from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, white_noise
-
-    kind = generator.integers(3)
-    if kind == 0:
-        noise = white_noise(len(waveform), generator)
-    elif kind == 1:
-        noise = pink_noise(len(waveform), generator)
-    else:
-        noise = np.resize(other, len(waveform))
-    return mix_at_signal_to_noise_ratio(waveform, noise, ratio_db)

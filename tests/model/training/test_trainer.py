@@ -1,92 +1,177 @@
-"""Training: batches with known content, the learning rate's course, the native CTC kernel."""
+"""Training whole: it learns, a killed run is taken up where it was, the best average is kept, Keras stays as it was."""
 
+import itertools
 import json
+import threading
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from made_up_speech import TINY, write_speech
 
-from librispeech_clf.model.training.batches import (
-    Augmentation,
-    Recording,
-    augment,
-    iterate_batches,
-    make_batch,
-    plan_batches,
-    round_up_length,
+from librispeech_clf.commands.train_model import open_speech
+from librispeech_clf.model.training import course
+from librispeech_clf.model.training.course import train
+from librispeech_clf.model.training.material import Material, Shards, list_speech
+from librispeech_clf.model.training.objectives import fits, native_ctc_loss
+from librispeech_clf.model.training.settings import Masking, TrainingSettings
+from librispeech_clf.model.training.trainer import MODEL, Trainer
+
+ROOM = partial(fits, configuration=TINY)
+SHORT = TrainingSettings(
+    steps=6,
+    warmup_steps=2,
+    falling_steps=2,
+    seconds_per_batch=3.0,
+    dropout=0.1,
+    log_every=4,
+    evaluate_every=4,
+    masking=Masking(mask_time_prob=0.2, mask_time_length=2),
 )
-from librispeech_clf.model.training.trainer import TrainingSettings, learning_rate_at, read_material
 
 
-def make_recordings(count: int) -> list[Recording]:
-    generator = np.random.default_rng(0)
-    return [
-        Recording(
-            generator.integers(-9000, 9000, generator.integers(12000, 60000)).astype(np.int16),
-            generator.integers(4, 32, 5 + index % 7).astype(np.int32),
-        )
-        for index in range(count)
-    ]
+class KilledError(Exception):
+    """Stands for a signal: nothing is saved after it."""
 
 
-def test_learning_rate_rises_stays_and_falls():
-    settings = TrainingSettings(steps=1000, warmup_steps=100, falling_steps=200, peak_learning_rate=1.0)
-    assert learning_rate_at(0, settings) == pytest.approx(0.01)
-    assert (
-        learning_rate_at(99, settings)
-        == learning_rate_at(500, settings)
-        == learning_rate_at(800, settings)
-        == 1.0
+@pytest.fixture(scope="module")
+def material(tmp_path_factory) -> Material:
+    root = write_speech(tmp_path_factory.mktemp("speech"), "train-clean-100")
+    return Material(list_speech(open_speech(root, ["train-clean-100"]), fits=ROOM), Shards(), 0.7, ROOM)
+
+
+def read_record(folder) -> dict:
+    return json.loads((folder / MODEL).with_suffix(".training.json").read_text())
+
+
+def without_times(log: list[dict]) -> list[dict]:
+    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in log]
+
+
+def test_a_killed_run_takes_the_course_of_an_unkilled_one(tmp_path, material, tiny_model, monkeypatch):
+    import keras
+
+    arguments = {"material": material, "development": material.speech.recordings[:2], "source": tiny_model}
+    policy = keras.config.dtype_policy().name
+    whole = train(SHORT, folder=tmp_path / "whole", **arguments)
+    assert keras.config.dtype_policy().name == policy
+    assert [entry["step"] for entry in whole.log] == [0, 4, 6]
+    assert whole.log[-1]["epoch"] > 0, "the run should pass the end of an epoch"
+
+    def kill(at: int):
+        def report(trainer):
+            if trainer.state.step == at:
+                raise KilledError
+
+        return report
+
+    ticks = itertools.count(0.0)
+    monkeypatch.setattr(course, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    for at in (3, 5):
+        with pytest.raises(KilledError):
+            train(SHORT, folder=tmp_path / "parts", checkpoint_s=2.0, report=kill(at), **arguments)
+        assert not [thread for thread in threading.enumerate() if thread.name == "training batches"]
+    parts = train(SHORT, folder=tmp_path / "parts", **arguments)
+
+    for first, second in zip(whole.average, parts.average, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-4)
+    for first, second in zip(without_times(whole.log), without_times(parts.log), strict=True):
+        assert first.pop("development") == pytest.approx(second.pop("development"), abs=0.2)
+        assert first.pop("phase") == second.pop("phase")
+        assert first == pytest.approx(second, rel=1e-2)
+    lines = (tmp_path / "parts" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == parts.log == read_record(tmp_path / "parts")["log"]
+
+
+def test_a_short_run_lowers_the_loss_and_keeps_the_best_average(tmp_path, material, tiny_model):
+    from librispeech_clf.model.load import load_model
+
+    settings = TrainingSettings(
+        steps=40, warmup_steps=5, falling_steps=20, peak_learning_rate=3e-3, log_every=10, evaluate_every=20
     )
-    assert learning_rate_at(900, settings) == pytest.approx(0.5)
-    assert learning_rate_at(1000, settings) == 0
+    trainer = train(
+        settings,
+        material=material,
+        development=material.speech.recordings,
+        folder=tmp_path,
+        source=tiny_model,
+    )
+    losses = [entry["loss"] for entry in trainer.log if "loss" in entry]
+    assert losses[-1] < 0.7 * losses[0]
+    record = read_record(tmp_path)
+    measured = [entry for entry in record["log"] if "development" in entry]
+    assert [entry["step"] for entry in measured] == [0, 20, 40]
+    best = min(measured, key=lambda entry: (entry["development"]["wer"], entry["development"]["cer"]))
+    assert record["state"]["best"] == {"step": best["step"], **best["development"]}
+    assert load_model(tmp_path / MODEL).configuration == TINY
 
 
-def test_every_recording_occurs_once_and_no_batch_is_too_long():
-    lengths = np.random.default_rng(1).integers(9000, 200000, 300)
-    batches = plan_batches(lengths, seconds_per_batch=40, generator=np.random.default_rng(0))
-    assert sorted(np.concatenate(batches)) == list(range(300))
-    padded = [len(batch) * round_up_length(lengths[batch].max()) for batch in batches if len(batch) > 1]
-    assert max(padded) <= 40 * 16000
+def test_from_scratch_begins_with_the_spectrum(tmp_path, material, monkeypatch):
+    from librispeech_clf.model.training import phases
+
+    monkeypatch.setattr(phases, "COMPACT", TINY)
+    settings = TrainingSettings(mel_steps=3, steps=2, falling_steps=1, log_every=2)
+    trainer = train(settings, material=material, development=[], folder=tmp_path)
+    assert [(entry["phase"], entry["step"]) for entry in trainer.log] == [("mel", 2), ("mel", 3), ("ctc", 2)]
+    assert (tmp_path / MODEL).is_file()
 
 
-def test_a_batch_is_normalised_padded_and_labelled():
-    recordings = make_recordings(3)
-    batch = make_batch(recordings, augmentation=None, generator=np.random.default_rng(0))
-    for row, labels, length, recording in zip(*batch, recordings, strict=True):
-        samples = len(recording.samples)
-        assert row[:samples].mean() == pytest.approx(0, abs=1e-4)
-        assert row[:samples].std() == pytest.approx(1, abs=1e-3)
-        assert not row[samples:].any()
-        assert list(labels[:length]) == list(recording.labels)
-        assert not labels[length:].any()
+def test_frozen_convolutions_keep_their_weights(tmp_path, material, tiny_model):
+    from librispeech_clf.model.load import load_model
+
+    settings = TrainingSettings(steps=2, freeze_feature_encoder=True)
+    trainer = train(settings, material=material, development=[], folder=tmp_path, source=tiny_model)
+    before = load_model(tiny_model)
+    changed = {
+        layer.name
+        for layer in trainer.model.layers
+        for new, old in zip(layer.get_weights(), before.get_layer(layer.name).get_weights(), strict=True)
+        if not np.array_equal(new, old)
+    }
+    assert "lm_head" in changed
+    assert not [name for name in changed if name.startswith("feature_encoder_")]
+    with pytest.raises(ValueError, match="start --from a model"):
+        Trainer(settings, tmp_path)
 
 
-def test_batches_depend_on_seed_epoch_and_number_alone():
-    recordings = make_recordings(12)
-    arguments = {"seconds_per_batch": 8.0, "augmentation": Augmentation(), "seed": 3, "epoch": 2}
-    whole = list(iterate_batches(recordings, **arguments))
-    taken_up = list(iterate_batches(recordings, **arguments, start=2))
-    assert len(whole) == len(taken_up) + 2
-    for first, second in zip(whole[2:], taken_up, strict=True):
-        assert np.array_equal(first.audio, second.audio)
+def test_a_gradient_that_is_not_finite_changes_nothing(tmp_path, material, tiny_model, monkeypatch):
+    from librispeech_clf.model.training import trainer as module
+    from librispeech_clf.model.training.batches import iterate_batches
+
+    monkeypatch.setattr(module, "MOST_SKIPPED", 2)
+    trainer = Trainer(TrainingSettings(), tmp_path, source=tiny_model)
+    batch = next(
+        iterate_batches(material.epoch(0), seconds_per_batch=3, augmentation=None, fits=ROOM, seed=0, epoch=0)
+    )
+    before = [weight.numpy() for weight in trainer.model.weights]
+    broken = batch._replace(audio=batch.audio * np.float32(np.nan))
+    trainer.step(broken)
+    for weight, old in zip(trainer.model.weights, before, strict=True):
+        np.testing.assert_allclose(weight, old, atol=1e-4)
+    assert (trainer.state.skipped, trainer.state.loss_count, trainer.state.step) == (1, 0, 1)
+    with pytest.raises(RuntimeError, match="2 batches in a row"):
+        trainer.step(broken)
 
 
-def test_augmentation_changes_length_by_the_speed_only():
-    settings = Augmentation(speed=(1.25, 1.25), speed_probability=1.0)
-    waveform = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
-    changed = augment(waveform, waveform, settings, np.random.default_rng(0))
-    assert changed.dtype == np.float32
-    assert len(changed) == pytest.approx(16000 / 1.25, abs=1)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, tiny_model):
+    Trainer(SHORT, tmp_path, source=tiny_model, material={"digest": "a"}).save()
+    other = TrainingSettings(**{**SHORT.__dict__, "dropout": 0.2})
+    longer = TrainingSettings(**{**SHORT.__dict__, "steps": 9})
+    with pytest.raises(ValueError, match="of another run, settings: .*steps and falling_steps may differ"):
+        Trainer(other, tmp_path, source=tiny_model, material={"digest": "a"})
+    with pytest.raises(ValueError, match="of another run, material: .*--from"):
+        Trainer(SHORT, tmp_path, source=tiny_model, material={"digest": "b"})
+    assert Trainer(longer, tmp_path, source=tiny_model, material={"digest": "a"}).state.step == 0
 
-
-def test_a_folder_without_shards_is_refused_by_name(tmp_path):
-    with pytest.raises(FileNotFoundError, match="make-training-material"):
-        read_material(tmp_path)
+    checkpoint = tmp_path / "checkpoint.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="not a checkpoint of this version"):
+        Trainer(SHORT, tmp_path, source=tiny_model, material={"digest": "a"})
 
 
 def test_native_ctc_loss_agrees_with_the_package_loss():
     from librispeech_clf.ctc.loss import ctc_loss
-    from librispeech_clf.model.training.trainer import native_ctc_loss
 
     generator = np.random.default_rng(0)
     logits = generator.standard_normal((3, 40, 32)).astype(np.float32)
@@ -96,45 +181,3 @@ def test_native_ctc_loss_agrees_with_the_package_loss():
         row[:length] = generator.integers(4, 32, length)
     native = native_ctc_loss(logits, labels, lengths, np.full(3, 40, np.int32)).numpy()
     assert native == pytest.approx(ctc_loss(logits, labels), rel=1e-4)
-
-
-@pytest.mark.slow
-def test_a_run_taken_up_ends_with_the_same_weights(tmp_path):
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    from librispeech_clf.model.training.trainer import train
-
-    rows = [
-        {"id": f"u{i}", "text": "HELLO WORLD", "speaker_id": 1, "samples": recording.samples.tobytes()}
-        for i, recording in enumerate(make_recordings(6))
-    ]
-    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "training-00000.parquet")
-    settings = TrainingSettings(mel_steps=2, steps=4, seconds_per_batch=8.0)
-    arguments = {"material": tmp_path, "checkpoint_every": 1}
-    whole = train(settings, folder=tmp_path / "whole", **arguments)
-    train(
-        TrainingSettings(mel_steps=2, steps=2, seconds_per_batch=8.0), folder=tmp_path / "parts", **arguments
-    )
-    parts = train(settings, folder=tmp_path / "parts", **arguments)
-    for first, second in zip(whole.average, parts.average, strict=True):
-        np.testing.assert_allclose(first, second, atol=1e-3)
-
-    parts.export(tmp_path / "wav2vec.h5")
-    record = json.loads((tmp_path / "wav2vec.training.json").read_text())
-    assert record["state"]["step"] == record["settings"]["steps"] == record["log"][-1]["step"] == 4
-    assert (tmp_path / "wav2vec.h5").exists()
-
-
-@pytest.mark.slow
-def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path):
-    from librispeech_clf.model.training.trainer import Trainer
-
-    Trainer(TrainingSettings(), tmp_path).save()
-    checkpoint = tmp_path / "checkpoint.npz"
-    with np.load(checkpoint) as stored:
-        arrays = dict(stored)
-    last = max(int(name.removeprefix("variable_")) for name in arrays if name.startswith("variable_"))
-    np.savez(checkpoint, **{name: array for name, array in arrays.items() if name != f"variable_{last}"})
-    with pytest.raises(ValueError, match="another model or optimizer"):
-        Trainer(TrainingSettings(), tmp_path)

@@ -1,0 +1,139 @@
+"""`poetry run evaluate-model`: figures of a model on every data set, and the card of the bundled one."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REAL_SUBSETS = ("dev-clean", "test-clean")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of `evaluate-model`."""
+    options = _parser().parse_args(arguments)
+    configuration = load_configuration()
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from librispeech_clf.commands.evaluate import hold_back_standard_error
+    from librispeech_clf.corpus.load import BUNDLED_FOLDER
+    from librispeech_clf.report import model_card
+
+    results = read_reports(options.report, configuration.model.path)
+    with hold_back_standard_error():
+        results = evaluate_sets(configuration, known=results, speech=options.speech, subsets=options.subset)
+    tables = model_card.make_tables(results, voices=model_card.read_voices(BUNDLED_FOLDER))
+    for table in tables:
+        shown = Table(*model_card.HEADER, title=table.title)
+        for row in table.rows:
+            shown.add_row(*row)
+        Console().print(shown)
+    if options.card:
+        model_card.write_card(PROJECT_ROOT / "models", tables)
+
+
+def evaluate_sets(
+    configuration: Configuration,
+    *,
+    known: dict[str, "pd.DataFrame"],
+    speech: Path | None,
+    subsets: list[str] | None,
+) -> dict[str, "pd.DataFrame"]:
+    """Recognise the bundled splits, and real LibriSpeech where there is some.
+
+    Args:
+        configuration: corpus and model.
+        known: results by data set, of which none is recognised again.
+        speech: the folder that holds LibriSpeech/, or None.
+        subsets: of it; those of `REAL_SUBSETS` that are there when it is None.
+
+    Returns:
+        Results by data set: synthetic ones first, real ones after them.
+    """
+    from librispeech_clf.corpus.load import load_split
+    from librispeech_clf.corpus.openslr import tree_folder
+    from librispeech_clf.model.load import load_model
+    from librispeech_clf.report.model_card import recognise_split
+
+    bundled = configuration.with_corpus(source="sample")
+    corpora = {
+        name_set("sample", state): (bundled.corpus, state) for state in bundled.corpus.subsets_by_state
+    }
+    if speech is not None:
+        subsets = subsets or [name for name in REAL_SUBSETS if (tree_folder(speech) / name).is_dir()]
+    for subset in subsets or ():
+        real = configuration.with_corpus(source="openslr", root=speech, subsets_by_state={"test": [subset]})
+        corpora[name_set("openslr", subset)] = (real.corpus, "test")
+    lacking = {name: corpus for name, corpus in corpora.items() if name not in known}
+    model = load_model(configuration.model.path) if lacking else None
+    found = {name: recognise_split(model, load_split(*corpus)) for name, corpus in lacking.items()}
+    results = {**known, **found}
+    return {name: results[name] for name in dict.fromkeys((*corpora, *known))}
+
+
+def name_set(source: str, subset: str) -> str:
+    """Name a data set: what it is, and which part of it."""
+    return f"synthetic, {subset}" if source == "sample" else f"LibriSpeech {subset}"
+
+
+def read_reports(folders: list[Path], model: Path) -> dict[str, "pd.DataFrame"]:
+    """Read results that `evaluate` has written of this model, by data set; simulated utterances are left out.
+
+    Args:
+        folders: its output folders.
+        model: the model file.
+
+    Raises:
+        FileNotFoundError: a folder holds no finished evaluation.
+        ValueError: it is of another model, or of a part of the data only.
+    """
+    from librispeech_clf.commands.evaluate import read_results
+    from librispeech_clf.evaluation.store import hash_file
+
+    found: dict[str, pd.DataFrame] = {}
+    for folder in folders:
+        results = read_results(folder)
+        run = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["run"]
+        if not hash_file(model).startswith(run["model SHA-256"]):
+            raise ValueError(f"{folder}: an evaluation of another model ({run['model']}), not of {model}.")
+        if "limit" in run:
+            raise ValueError(
+                f"{folder}: an evaluation of the first {run['limit']} utterances only; give a whole one."
+            )
+        real = results[results["simulation"].isna()] if "simulation" in results else results
+        for subset, rows in real.groupby("subset"):
+            found[name_set(run["source"], str(subset))] = rows.reset_index(drop=True)
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evaluate-model",
+        description="Word and character error rates of the configured model, by greedy decoding, on the bundled splits "
+        "and on real LibriSpeech, with 95 % intervals by speaker.",
+    )
+    parser.add_argument("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/")
+    parser.add_argument(
+        "--subset",
+        action="append",
+        help=f"of it; repeatable (default: those of {', '.join(REAL_SUBSETS)} that are there)",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        action="append",
+        default=[],
+        help="output folder of `evaluate`, whose results are taken instead of recognising again; repeatable",
+    )
+    parser.add_argument("--card", action="store_true", help="write the figures into models/wav2vec.md")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""`poetry run train-model`: train a wav2vec 2.0 CTC model on a CPU, on real and synthetic speech, resumably."""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.model.training.settings import TrainingSettings, read_settings
+from librispeech_clf.text.plain_text import print_plain
+
+if TYPE_CHECKING:
+    from librispeech_clf.corpus.schema import Split
+    from librispeech_clf.model.training.batches import Recording
+    from librispeech_clf.model.training.material import Material
+    from librispeech_clf.model.training.trainer import Trainer
+
+DEFAULT_SUBSET, DEFAULT_DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of `train-model`."""
+    options = _parser().parse_args(arguments)
+    settings = read_settings(
+        options.set,
+        seed=options.seed,
+        steps=options.steps,
+        falling_steps=options.falling_steps,
+        mel_steps=options.mel_steps,
+    )
+    material, development = gather(options, settings)
+    for note in material.notes():
+        print_plain(note)
+    from librispeech_clf.model.training.course import train
+    from librispeech_clf.model.training.trainer import MODEL
+
+    with _progress(settings) as report:
+        trainer = train(
+            settings,
+            material=material,
+            development=development,
+            folder=options.out,
+            source=options.start,
+            checkpoint_s=options.checkpoint_s,
+            report=report,
+        )
+    best = trainer.state.best
+    told = f", of step {best['step']:.0f}: WER {best['wer']:.3f}, CER {best['cer']:.3f}" if best else ""
+    print_plain(f"The trained model is {options.out / MODEL}{told}.")
+
+
+def gather(options: argparse.Namespace, settings: TrainingSettings) -> tuple["Material", list["Recording"]]:
+    """Open what the options name: the material, and the recordings to measure the error rate on.
+
+    Raises:
+        FileNotFoundError: a folder, subset or shard is not there.
+        ValueError: there is neither real nor synthetic speech, or the share is none.
+    """
+    from librispeech_clf.model.training.material import (
+        Material,
+        Shards,
+        Speech,
+        hold_out,
+        list_shards,
+        spread,
+    )
+
+    if not (options.speech or options.material):
+        raise ValueError("Nothing to train on: give --speech, --material, or both.")
+    if not 0 < options.share < 1:
+        raise ValueError(f"--share: must be between 0 and 1. Received: {options.share}")
+    fits = _room(options.start)
+    listing = partial(_list, settings=settings)
+    speech = listing(options.speech, options.subset or [DEFAULT_SUBSET], fits) if options.speech else Speech()
+    shards = list_shards(options.material, most=options.shards) if options.material else Shards()
+    material = Material(speech, shards, options.share, fits)
+    if not options.dev_speech:
+        return hold_out(material, options.dev_utterances)
+    subsets = options.dev_subset or [DEFAULT_DEVELOPMENT_SUBSET]
+    development = listing(options.dev_speech, subsets, lambda samples, labels: True)
+    return material, spread(development.recordings, options.dev_utterances)
+
+
+def _list(root: Path, subsets: Sequence[str], fits: Callable, *, settings: TrainingSettings):
+    from librispeech_clf.model.training.material import list_speech
+
+    return list_speech(open_speech(root, subsets), fits=fits, longest_s=settings.longest_s)
+
+
+def open_speech(root: Path, subsets: Sequence[str]) -> "Split":
+    """Open subsets of an OpenSLR tree as one split.
+
+    Args:
+        root: the folder that contains `LibriSpeech/`, or that folder itself.
+        subsets: such as "train-clean-100".
+    """
+    from librispeech_clf.configuration import load_configuration
+    from librispeech_clf.corpus.load import load_split
+
+    configuration = load_configuration().with_corpus(
+        source="openslr", root=root, subsets_by_state={"training": subsets}
+    )
+    return load_split(configuration.corpus, "training")
+
+
+def _room(start: Path | None) -> Callable:
+    """Return the test whether audio has room for its letters, by the frames of the model that is trained."""
+    from librispeech_clf.model.architecture import COMPACT
+    from librispeech_clf.model.load import read_model_file
+    from librispeech_clf.model.training.objectives import fits
+
+    return partial(fits, configuration=read_model_file(start)[0] if start else COMPACT)
+
+
+@contextmanager
+def _progress(settings: TrainingSettings) -> Iterator[Callable[["Trainer"], None]]:
+    """Show steps, loss and the last error rate; yields what to call after every step."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("training", total=settings.steps)
+
+        def report(trainer: "Trainer") -> None:
+            state = trainer.state
+            loss = f"loss {state.loss_sum / state.loss_count:.3f}" if state.loss_count else ""
+            best = f", best WER {state.best['wer']:.3f}" if state.best else ""
+            total = settings.steps if state.phase == "ctc" else settings.mel_steps
+            progress.update(
+                task,
+                total=total,
+                completed=state.step,
+                description=f"{state.phase} step {state.step} {loss}{best}",
+            )
+
+        yield report
+
+
+def _parser() -> argparse.ArgumentParser:
+    from librispeech_clf.model.training.course import CHECKPOINT_S
+
+    parser = argparse.ArgumentParser(
+        prog="train-model",
+        description="Trains a wav2vec 2.0 CTC model on a CPU, from scratch or from a model file. A stopped run is "
+        "continued by the same command. The best average of the weights is OUT/wav2vec.h5.",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoint, log and model; resumed if there"
+    )
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="the .h5 to start from (default: from scratch)"
+    )
+    parser.add_argument("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/")
+    parser.add_argument(
+        "--subset", action="append", help=f"of it; repeatable (default: {DEFAULT_SUBSET})", metavar="NAME"
+    )
+    parser.add_argument("--material", type=Path, help="synthetic speech: a folder of make-training-material")
+    parser.add_argument("--shards", type=int, help="take only so many of its shards")
+    parser.add_argument(
+        "--share", type=float, default=0.7, help="of real speech, where there is both (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dev-speech",
+        type=Path,
+        help="real speech to measure the error rate on (default: some of the material, not trained on)",
+    )
+    parser.add_argument(
+        "--dev-subset",
+        action="append",
+        help=f"of it; repeatable (default: {DEFAULT_DEVELOPMENT_SUBSET})",
+        metavar="NAME",
+    )
+    parser.add_argument(
+        "--dev-utterances", type=int, default=200, help="how many to measure on (default: %(default)s)"
+    )
+    parser.add_argument("--steps", type=int, help=f"default: {TrainingSettings.steps}")
+    parser.add_argument(
+        "--falling-steps",
+        type=int,
+        help=f"the last ones, with a falling rate (default: {TrainingSettings.falling_steps})",
+    )
+    parser.add_argument(
+        "--mel-steps",
+        type=int,
+        help=f"of the first phase, from scratch (default: {TrainingSettings.mel_steps})",
+    )
+    parser.add_argument("--seed", type=int, help=f"default: {TrainingSettings.seed}")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other setting, such as dropout=0.1, masking.mask_time_prob=0.1 or augmentation.speed=[0.9,1.1]; "
+        "repeatable",
+    )
+    parser.add_argument(
+        "--checkpoint-s",
+        type=float,
+        default=CHECKPOINT_S,
+        help="seconds from one checkpoint to the next (default: %(default)g)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

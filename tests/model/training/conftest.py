@@ -1,0 +1,26 @@
+"""A tiny model to start from, and a cache for indexes."""
+
+from pathlib import Path
+
+import pytest
+from made_up_speech import TINY
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Indexes of the trees go where the test's files go."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """The file of a tiny model with random weights."""
+    import keras
+
+    from librispeech_clf.model.graph import build_wav2vec2
+    from librispeech_clf.model.save import save_model
+
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("model") / "tiny.h5"
+    save_model(build_wav2vec2(TINY), path)
+    return path
