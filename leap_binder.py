@@ -50,6 +50,7 @@ from librispeech_clf import metrics, visualizers  # noqa: E402
 from librispeech_clf.audio import reading as audio_reading  # noqa: E402
 from librispeech_clf.audio import simulations  # noqa: E402
 from librispeech_clf.configuration import Configuration, load_configuration  # noqa: E402
+from librispeech_clf.corpus.fields import read_fields, unite_types  # noqa: E402
 from librispeech_clf.corpus.load import load_split  # noqa: E402
 from librispeech_clf.corpus.schema import Split, Utterance  # noqa: E402
 from librispeech_clf.ctc import loss as ctc  # noqa: E402
@@ -93,15 +94,28 @@ def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
     return {key: DatasetMetadataType[name] for key, name in types.items()}
 
 
+@cache
+def corpus_field_types() -> dict[str, str]:
+    """Find the types of the corpus' further columns over all splits, once."""
+    return unite_types(split.field_types for split in configured_splits())
+
+
+def configured_splits() -> list[Split]:
+    """Return every configured split."""
+    return [split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets]
+
+
 # Data
+
+FIELD_TYPES: dict[str, DatasetMetadataType] = {}
+"""Of the metadata `corpus`; filled by `preprocess`, for only the corpus tells its columns."""
 
 
 @tensorleap_preprocess()
 def preprocess() -> list[PreprocessResponse]:
     """Open every configured split; sample ids are utterance ids."""
-    splits = [
-        split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets
-    ]
+    splits = configured_splits()
+    FIELD_TYPES.update(typed(corpus_field_types()))
     return [
         PreprocessResponse(
             data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name]
@@ -241,6 +255,12 @@ def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
         "book": split.book(utterance),
     }
     return record.record_metadata(utterance, **rows, subset=split.subset_of(utterance))
+
+
+@tensorleap_metadata("corpus", metadata_type=FIELD_TYPES)
+def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
+    """Return what further columns of the corpus say: accent, device, noise."""
+    return read_fields(preprocess_response.data.utterance(utterance_id).fields, corpus_field_types())
 
 
 # Visualizers. A heatmap function receives the heatmap under the input's name, and the input in `raw_inputs`.
@@ -398,6 +418,7 @@ def integration_test(utterance_id: str, preprocess_response: PreprocessResponse)
     text_metadata(utterance_id, preprocess_response)
     readability_metadata(utterance_id, preprocess_response)
     record_metadata(utterance_id, preprocess_response)
+    corpus_metadata(utterance_id, preprocess_response)
     acoustic_statistics(utterance_id, preprocess_response)
 
     hypothesis(letters)

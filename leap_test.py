@@ -23,7 +23,7 @@ from librispeech_clf.text import vocabulary  # noqa: E402
 PROJECT_ROOT = Path(__file__).resolve().parent
 REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "push" / "rehearsal.py"
 STATES = ("training", "validation", "test")
-METADATA = ("signal_metadata", "text_metadata", "readability_metadata", "record_metadata")
+METADATA = ("signal_metadata", "text_metadata", "readability_metadata", "record_metadata", "corpus_metadata")
 ZERO_FOR_PERFECT = (
     "word_error_rate match_error_rate word_information_lost "
     "word_substitutions word_deletions word_insertions "

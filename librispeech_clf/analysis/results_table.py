@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 UNITS = ("word", "character")
 OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
-METADATA_GROUPS = ("signal", "text", "readability", "record")
+METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
 SPEAKER = "record_speaker_id"
 _PHYSICAL_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "dbfs": "dBFS", "minutes": "min"}
 

@@ -218,8 +218,10 @@ def read_content(utterance: Utterance) -> bytes:
 
     Raises:
         FileNotFoundError: The audio file is not there.
-        ValueError: The utterance has no audio, or its file cannot be read.
+        ValueError: The utterance has no audio, its file cannot be read, or its row tells why it cannot be used.
     """
+    if utterance.problem is not None:
+        raise ValueError(f"{utterance.id}: {utterance.problem}")
     if utterance.audio_bytes is not None:
         return utterance.audio_bytes
     if utterance.audio_path is None:

@@ -16,7 +16,7 @@ from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.metadata.readability import readability_metadata
 from librispeech_clf.text.plain_text import print_plain
-from librispeech_clf.text.vocabulary import STRICT, normalize_transcript
+from librispeech_clf.text.vocabulary import STRICT, describe_normalization, normalize_transcript
 
 if TYPE_CHECKING:
     import rich.table
@@ -33,6 +33,7 @@ class SplitStatistics:
         speakers: Number of speakers by gender: "F", "M", or "?" where the speaker table does not tell.
         words: Words in each utterance.
         readability: Dale-Chall score of each utterance that has words: below 5 fourth grade, above 9 college.
+        normalization: How much text normalisation took out of the transcripts; None: nothing.
         unreadable: Why recordings cannot be read; their lengths are left out.
     """
 
@@ -42,6 +43,7 @@ class SplitStatistics:
     speakers: dict[str, int]
     words: tuple[int, ...]
     readability: tuple[float, ...]
+    normalization: str | None = None
     unreadable: tuple[str, ...] = ()
 
 
@@ -65,8 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             missing.append(f"{state}: {error}")
     if statistics:
         rich.console.Console().print(statistics_table(f"Corpus, source {corpus.source}", statistics))
+    changes = [f"{split.name}: {split.normalization}" for split in statistics if split.normalization]
     unreadable = [f"{split.name}: {reason}" for split in statistics for reason in split.unreadable]
-    for line in [*missing, *unreadable]:
+    for line in [*changes, *missing, *unreadable]:
         print_plain(line)
     if unreadable or not statistics:
         raise SystemExit(1)
@@ -89,6 +92,7 @@ def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics
         speakers={gender: list(genders.values()).count(gender) for gender in sorted(set(genders.values()))},
         words=tuple(len(text.split()) for text in texts),
         readability=tuple(score for score in scores if score is not None),
+        normalization=describe_normalization(split.texts, normalization),
         unreadable=unreadable,
     )
 

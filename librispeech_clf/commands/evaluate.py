@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.audio.reading import read_content
 from librispeech_clf.configuration import (
     MODEL_VARIABLE,
     PROJECT_ROOT,
@@ -171,7 +172,8 @@ def open_run(options: argparse.Namespace, configuration: Configuration, request:
     among = None if options.limit is None else [task.utterance_id for window in windows for task in window]
     simulated, refused = plan_simulations(options, engine, request, among=among)
     windows += simulated
-    settings = (configuration.audio, configuration.text, configuration.corpus.source)
+    source, field_types = configuration.corpus.source, engine.split.field_types
+    settings = (configuration.audio, configuration.text, source, field_types)
     model_sha256 = hash_file(configuration.model.path)
     store = Store(options.out, identify_run(model_sha256, settings))
     names = [identify_window(window, engine.split) for window in windows]
@@ -302,8 +304,7 @@ def make_audio_provider(run: Run) -> Callable[[str], bytes | None]:
         sample_id = simulated.get(name)
         split = run.engine.split if sample_id is None else run.engine.simulated[sample_id]
         try:
-            utterance = split.utterance(sample_id or name)
-            return utterance.audio_bytes or Path(utterance.audio_path or "").read_bytes()
+            return read_content(split.utterance(sample_id or name))
         except (OSError, ValueError):
             return None
 

@@ -1,8 +1,9 @@
 """Brings a table of an own corpus into the columns of the corpus schema.
 
 A column is found under the names that datasets use (`NAMES`, the first that is there). Text and audio must be
-there. A missing id becomes the audio file's path without its ending; a missing speaker or chapter becomes
-`UNKNOWN`. Ids, speakers and chapters are text as written. Other columns are left out.
+there. A missing id becomes the audio file's path without its ending, or the table's name and the row's number; a
+missing speaker or chapter becomes `UNKNOWN`. Ids, speakers and chapters are text as written. Other columns become
+`fields`. A row that lacks its text or audio keeps its place and tells why it cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.corpus.fields import collect_fields
 from librispeech_clf.corpus.schema import UNKNOWN, dataset_features
+from librispeech_clf.corpus.text_tables import PROBLEM
 
 if TYPE_CHECKING:
     import pyarrow
@@ -82,28 +86,51 @@ def to_corpus_table(
         columns: Names of the table's columns by those of the schema, where they are set; others are looked for.
 
     Raises:
-        ValueError: A column is missing or of the wrong type, or a row has no id, text or audio.
+        ValueError: A column is missing or of the wrong type.
     """
     import pyarrow
-    import pyarrow.compute
 
+    told = [None] * len(table)
+    if PROBLEM in table.column_names:
+        told, table = table.column(PROBLEM).to_pylist(), table.drop_columns([PROBLEM])
     table = _rename(table, columns or {}, place=place)
     contents, names = _audio_columns(table, place=place)
     paths = _absolute_paths(contents, names, folder=folder)
+    texts = _column(table, "text", pyarrow.string(), place=place)
+    offsets = table.column("offset").to_pylist() if "offset" in table.column_names else [None] * len(table)
+    rows = enumerate(zip(texts.to_pylist(), offsets, told, strict=True), start=first_row)
+    problems = [
+        problem or _find_problem(text, offset, f"row {row} of {place}")
+        for row, (text, offset, problem) in rows
+    ]
     found = [
-        _ids(table, names, place=place, folder=folder),
+        _ids(table, names, place=place, folder=folder, first_row=first_row),
         pyarrow.StructArray.from_arrays([contents, paths], ["bytes", "path"]),
-        _column(table, "text", pyarrow.string(), place=place),
+        texts.fill_null(""),
         _labels(table, "speaker_id", place=place),
         _labels(table, "chapter_id", place=place),
+        collect_fields(table, _further_columns(table)),
+        pyarrow.array(problems, pyarrow.string()),
     ]
-    present = {
-        "audio": pyarrow.compute.or_(contents.is_valid(), paths.is_valid()),
-        "id": found[0].is_valid(),
-        "text": found[2].is_valid(),
-    }
-    _refuse_missing(present, place=place, first_row=first_row)
     return pyarrow.Table.from_arrays(found, schema=dataset_features().arrow_schema)
+
+
+def _further_columns(table: pyarrow.Table) -> list[str]:
+    """The columns that are none of the schema's, nor other names of text, audio or id."""
+    known = {*(find_column(table, key) for key in NAMES), *NAMES["text"], *NAMES["audio"], *NAMES["id"]}
+    return [name for name in table.column_names if name not in known]
+
+
+def _find_problem(text: str | None, offset: Any, row: str) -> str | None:
+    """Why a row cannot be evaluated: it lacks a text, or names a part of a recording, as NeMo manifests can."""
+    if text is None:
+        return f"{row} has no text; give it one."
+    if offset not in (None, "") and str(offset).strip("0."):
+        return (
+            f"{row} names a part of a recording (offset {offset}), which is not read; "
+            "cut the recordings into files first."
+        )
+    return None
 
 
 def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, pyarrow.Array]:
@@ -141,21 +168,26 @@ def _absolute_paths(contents: Any, names: Any, *, folder: Path) -> pyarrow.Array
     import pyarrow
 
     paths = [
-        name if has_content or name is None else str(folder / name)
+        name if has_content or not name else str(folder / name)
         for has_content, name in zip(contents.is_valid().to_pylist(), names.to_pylist(), strict=True)
     ]
-    return pyarrow.array(paths, pyarrow.string())
+    return pyarrow.array([path or None for path in paths], pyarrow.string())
 
 
-def _ids(table: pyarrow.Table, paths: Any, *, place: str, folder: Path) -> pyarrow.Array:
+def _ids(table: pyarrow.Table, paths: Any, *, place: str, folder: Path, first_row: int) -> pyarrow.Array:
+    """The ids; those not given are the recordings' paths without endings where that keeps them apart."""
     import pyarrow
 
+    given = [None] * len(table)
     if find_column(table, "id"):
-        return _column(table, "id", pyarrow.string(), place=place)
+        given = _column(table, "id", pyarrow.string(), place=place).to_pylist()
     inside = [_inside(path, folder) for path in paths.to_pylist()]
-    return pyarrow.array(
-        [path and str(PurePosixPath(path).with_suffix("")) for path in inside], pyarrow.string()
-    )
+    stems = [path and str(PurePosixPath(path).with_suffix("")) for path in inside]
+    files = Counter(stem for stem, _ in set(zip(stems, inside, strict=True)))
+    names = [path if files[stem] > 1 else stem for stem, path in zip(stems, inside, strict=True)]
+    numbered = (f"{Path(place).stem}-{row}" for row in range(first_row, first_row + len(table)))
+    ids = [own or name or number for own, name, number in zip(given, names, numbered, strict=True)]
+    return pyarrow.array(ids, pyarrow.string())
 
 
 def _inside(path: str | None, folder: Path) -> str | None:
@@ -201,25 +233,16 @@ def _cast(values: Any, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
 
 
 def _one_array(table: pyarrow.Table, name: str) -> Any:
+    """A column as one array; what pandas calls a categorical as its values."""
     import pyarrow
 
-    return (
-        pyarrow.concat_arrays(table.column(name).chunks)
-        if len(table)
-        else pyarrow.array([], table.field(name).type)
-    )
+    if not len(table):
+        return pyarrow.array([], table.field(name).type)
+    values = pyarrow.concat_arrays(table.column(name).chunks)
+    return values.dictionary_decode() if pyarrow.types.is_dictionary(values.type) else values
 
 
 def _is_text(kind: pyarrow.DataType) -> bool:
     import pyarrow
 
     return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
-
-
-def _refuse_missing(present: Mapping[str, Any], *, place: str, first_row: int) -> None:
-    """Raises at the first row that lacks one of the columns."""
-    for name, column in present.items():
-        rows = column.to_pylist()
-        if not all(rows):
-            row = first_row + rows.index(False)
-            raise ValueError(f"{place}: row {row} has no {name}; give every row one.")

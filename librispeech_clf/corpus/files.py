@@ -5,6 +5,7 @@ A subset `training` under the data root is one of:
     training.parquet or training/*.parquet     columns audio {bytes, path}, text, id, speaker_id, chapter_id
     training/metadata.csv (.tsv, .jsonl, .parquet)   columns file_name, text, ... beside the audio it names
     training/manifest.json (.jsonl)                  a NeMo manifest: a line {"audio_filepath", "text", ...} each
+    training/wav.scp, text, utt2spk                  a Kaldi folder; see `corpus.kaldi`
 
 The second is the folder form of the datasets library (`audiofolder`); it is read here without that library's
 reader, which wants torchcodec and torch even when audio stays undecoded.
@@ -13,12 +14,13 @@ reader, which wants torchcodec and torch even when audio stays undecoded.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.corpus import kaldi
 from librispeech_clf.corpus.columns import to_corpus_table
-from librispeech_clf.corpus.confinement import refuse_outside
+from librispeech_clf.corpus.confinement import confine
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.text_tables import read_text_table
 from librispeech_clf.whole_file import LFS_POINTER
@@ -45,20 +47,22 @@ def open_subset(
         columns: As for `columns.to_corpus_table`.
 
     Raises:
-        FileNotFoundError: Neither parquet files nor an audio folder are there, or a recording is not.
-        ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
+        FileNotFoundError: Neither parquet files nor an audio folder are there, or no recording is.
+        ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
     """
     folder = root.absolute() / subset
     audio_folders = (root.absolute(), folder, *audio_folders)
     for name in METADATA_NAMES:
         if (folder / name).is_file():
             return open_audio_folder(folder / name, audio_folders=audio_folders, columns=columns)
+    if (folder / kaldi.RECORDINGS).is_file():
+        return open_kaldi_folder(folder, audio_folders=audio_folders)
     single = folder.with_name(f"{folder.name}.parquet")
     paths = [single] if single.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
         raise FileNotFoundError(
             f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet "
-            f"or an audio folder {subset}/ with one of {', '.join(METADATA_NAMES)}."
+            f"or an audio folder {subset}/ with one of {', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}."
         )
     return open_parquet(paths, audio_folders=audio_folders, columns=columns)
 
@@ -74,11 +78,12 @@ def open_parquet(
         columns: As for `columns.to_corpus_table`.
 
     Raises:
-        ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
+        ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
     """
     folders = tuple(audio_folders) or (paths[0].absolute().parent,)
     state = [file_state(path) for path in paths], folders, columns or None
-    return open_index(paths[0].absolute(), state=state, tables=_parquet_tables(paths, folders, columns))
+    tables = confine(_parquet_tables(paths, columns), folders=folders, place=_name_files(paths))
+    return open_index(paths[0].absolute(), state=state, tables=tables)
 
 
 def open_audio_folder(
@@ -92,17 +97,56 @@ def open_audio_folder(
         columns: As for `columns.to_corpus_table`.
 
     Raises:
-        FileNotFoundError: A recording is not there.
-        ValueError: A column is missing or of the wrong type, or a recording lies elsewhere.
+        FileNotFoundError: No recording is there.
+        ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
     """
     folders = tuple(audio_folders) or (metadata.parent,)
     state = file_state(metadata), folders, columns or None
-    return open_index(metadata.parent, state=state, tables=_folder_tables(metadata, folders, columns))
+    tables = confine(_folder_tables(metadata, columns), folders=folders, place=str(metadata))
+    return open_index(metadata.parent, state=state, tables=refuse_when_none_is_there(tables, str(metadata)))
 
 
-def _parquet_tables(
-    paths: Sequence[Path], folders: Sequence[Path], columns: Mapping[str, str] | None
-) -> Iterator[pyarrow.Table]:
+def open_kaldi_folder(folder: Path, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
+    """Opens a Kaldi folder, memory-mapped, audio as paths.
+
+    Args:
+        folder: It holds wav.scp and text.
+        audio_folders: As for `open_audio_folder`; paths of wav.scp may start at any of them.
+
+    Raises:
+        FileNotFoundError: There is no `text`, or no recording is there.
+        ValueError: The folder has `segments`, or every recording lies elsewhere.
+    """
+    folders = tuple(audio_folders) or (folder,)
+    tables = confine([kaldi.read_folder(folder, bases=folders)], folders=folders, place=str(folder))
+    state = [file_state(path) for path in kaldi.list_files(folder)], folders
+    return open_index(folder, state=state, tables=refuse_when_none_is_there(tables, str(folder)))
+
+
+def refuse_when_none_is_there(tables: Iterable[pyarrow.Table], place: str) -> Iterator[pyarrow.Table]:
+    """Passes tables on; a single recording that is not there fails by its utterance's name when it is read.
+
+    Args:
+        tables: Of the corpus schema.
+        place: Where they come from, for the message.
+
+    Raises:
+        FileNotFoundError: None of the recordings that they name is there.
+    """
+    missing, is_any_there = None, False
+    for table in tables:
+        audio = table.column("audio").combine_chunks()
+        for path in filter(None, audio.field("path").to_pylist()) if not is_any_there else ():
+            is_any_there = is_any_there or Path(path).is_file()
+            missing = missing or path
+        yield table
+    if missing and not is_any_there:
+        raise FileNotFoundError(
+            f"{missing}: {place} lists it, but neither it nor another recording is there; restore them."
+        )
+
+
+def _parquet_tables(paths: Sequence[Path], columns: Mapping[str, str] | None) -> Iterator[pyarrow.Table]:
     import pyarrow
     import pyarrow.parquet
 
@@ -113,30 +157,20 @@ def _parquet_tables(
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group]):
                     table = pyarrow.Table.from_batches([batch])
-                    table = to_corpus_table(
+                    yield to_corpus_table(
                         table, place=str(path), folder=path.parent, first_row=first_row, columns=columns
                     )
-                    refuse_outside(table.column("audio").to_pylist(), folders=folders, place=str(path))
-                    yield table
                     first_row += len(batch)
 
 
-def _folder_tables(
-    metadata: Path, folders: Sequence[Path], columns: Mapping[str, str] | None
-) -> Iterator[pyarrow.Table]:
-    table = to_corpus_table(
+def _name_files(paths: Sequence[Path]) -> str:
+    return str(paths[0] if len(paths) == 1 else paths[0].parent)
+
+
+def _folder_tables(metadata: Path, columns: Mapping[str, str] | None) -> Iterator[pyarrow.Table]:
+    yield to_corpus_table(
         _read_metadata(metadata), place=str(metadata), folder=metadata.parent, columns=columns
     )
-    recordings = table.column("audio").to_pylist()
-    refuse_outside(recordings, folders=folders, place=str(metadata))
-    missing = [audio["path"] for audio in recordings if not Path(audio["path"]).is_file()]
-    if missing and len(missing) == len(
-        recordings
-    ):  # a single one fails by its utterance's name when it is read
-        raise FileNotFoundError(
-            f"{missing[0]}: {metadata} lists it, but neither it nor another recording is there; restore them."
-        )
-    yield table
 
 
 def _read_metadata(path: Path) -> pyarrow.Table:

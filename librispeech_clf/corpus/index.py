@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow
 
-INDEX_VERSION = "3"
+INDEX_VERSION = "4"
 MOST_HASHED_BYTES = 1 << 26
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.corpus.files import refuse_when_none_is_there
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.schema import dataset_features
 from librispeech_clf.text.plain_text import escape_unprintable
@@ -43,8 +45,7 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
         subset: For example "test-clean".
 
     Raises:
-        FileNotFoundError: The subset is not on the disk, or an utterance's audio is not.
-        ValueError: A transcript line does not fit.
+        FileNotFoundError: The subset is not on the disk, or no recording of it is.
     """
     folder = tree_folder(root) / subset
     if not folder.is_dir():
@@ -55,9 +56,8 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
     chapters = list_chapters(folder)
     if not chapters:
         raise FileNotFoundError(f"{folder}: holds no <speaker>/<chapter> folders; unpack the subset again.")
-    return open_index(
-        folder, state=[_chapter_state(chapter) for chapter in chapters], tables=_tables(chapters)
-    )
+    tables = refuse_when_none_is_there(_tables(chapters), str(folder))
+    return open_index(folder, state=[_chapter_state(chapter) for chapter in chapters], tables=tables)
 
 
 def list_chapters(folder: Path) -> list[Path]:
@@ -71,25 +71,24 @@ def list_chapters(folder: Path) -> list[Path]:
 def read_chapter(folder: Path) -> list[dict[str, Any]]:
     """Reads one chapter's transcript file into rows of the corpus schema.
 
-    Raises:
-        FileNotFoundError: The transcript file is missing, or an utterance's audio is.
-        ValueError: A line does not fit.
+    A line that does not fit, and every recording of a chapter without transcripts, tells what is wrong.
     """
     prefix = f"{folder.parent.name}-{folder.name}"
     path = folder / f"{prefix}.trans.txt"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: the chapter's transcripts are not there; unpack the subset again.")
     recordings = {name for name in os.listdir(folder) if name.endswith(".flac")}
+    if not path.is_file():
+        problem = f"{path}: the chapter's transcripts are not there; unpack the subset again."
+        return [
+            _make_row(name.removesuffix(".flac"), "", folder=folder, problem=problem)
+            for name in sorted(recordings)
+        ]
+    # What is no UTF-8 becomes a sign that the encoder of transcripts refuses by the utterance's name.
+    lines = path.read_bytes().decode("utf-8-sig", "replace").split("\n")
     rows = [
-        parse_transcript_line(line, folder=str(folder), place=f"{path.name}:{number}")
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1)
+        parse_transcript_line(line, folder=folder, place=f"{path}:{number}")
+        for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
-    for row in rows:
-        if f"{row['id']}.flac" not in recordings:
-            raise FileNotFoundError(
-                f"{row['audio']['path']}: {path.name} lists it, but it is not there; restore it."
-            )
     untranscribed = recordings - {f"{row['id']}.flac" for row in rows}
     if untranscribed:
         warnings.warn(
@@ -99,29 +98,32 @@ def read_chapter(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def parse_transcript_line(line: str, *, folder: str, place: str) -> dict[str, Any]:
+def parse_transcript_line(line: str, *, folder: Path, place: str) -> dict[str, Any]:
     """Reads a line "1089-134686-0000 HE HOPED ..." of a transcript file into a row of the corpus schema.
 
     Args:
-        line: Not blank.
-        folder: Where the recording lies.
+        line: Not blank. One whose id is not speaker, chapter and number becomes a row with a `problem`.
+        folder: The chapter's, where the recording lies.
         place: File and line, for the message.
-
-    Raises:
-        ValueError: The id does not consist of speaker, chapter and number.
     """
     utterance_id, text = (*line.split(maxsplit=1), "")[:2]
-    try:
-        speaker, chapter, _ = utterance_id.split("-")
-        int(speaker), int(chapter)
-    except ValueError:
-        raise ValueError(f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}.") from None
+    if re.fullmatch(r"\d+-\d+-[^-]+", utterance_id):
+        return _make_row(utterance_id, text.strip(), folder=folder)
+    problem = f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}; correct the line."
+    return _make_row(utterance_id, text.strip(), folder=folder, problem=problem)
+
+
+def _make_row(utterance_id: str, text: str, *, folder: Path, problem: str | None = None) -> dict[str, Any]:
+    speaker, chapter = utterance_id.split("-")[:2] if problem is None else (folder.parent.name, folder.name)
+    path = None if problem else os.path.join(folder, f"{utterance_id}.flac")
     return {
         "id": utterance_id,
-        "audio": {"bytes": None, "path": os.path.join(folder, f"{utterance_id}.flac")},
-        "text": text.strip(),
+        "audio": {"bytes": None, "path": path},
+        "text": text,
         "speaker_id": speaker,
         "chapter_id": chapter,
+        "fields": None,
+        "problem": problem,
     }
 
 

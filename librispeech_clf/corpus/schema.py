@@ -1,21 +1,25 @@
 """The corpus as everything downstream sees it: records, and a `Split` over a memory-mapped dataset.
 
-The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}.
+The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}. Two
+more hold what an own table further says of an utterance, and why a row cannot be evaluated.
 """
 
 from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from librispeech_clf.corpus import fields as further_fields
+
 if TYPE_CHECKING:
     import datasets
+    import pyarrow
 
-COLUMNS = ("id", "audio", "text", "speaker_id", "chapter_id")
+COLUMNS = ("id", "audio", "text", "speaker_id", "chapter_id", "fields", "problem")
 UNKNOWN = ""
 
 
@@ -24,13 +28,15 @@ class Utterance:
     """One recording with its transcript.
 
     Attributes:
-        id: For example "1272-128104-0000": speaker, chapter, number.
+        id: For example "1272-128104-0000": speaker, chapter, number; one of an own table is any text.
         text: The transcript as the corpus has it.
         speaker_id: As the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
             table. `UNKNOWN` when the corpus does not tell.
         chapter_id: Likewise, of the chapter table.
         audio_bytes: The encoded audio file, or None.
         audio_path: The audio file's path; with `audio_bytes` only its name.
+        fields: What further columns of an own table say, as `corpus.fields` writes it; None: nothing.
+        problem: Why the utterance cannot be evaluated, with the remedy, when its row already tells; else None.
     """
 
     id: str
@@ -39,6 +45,8 @@ class Utterance:
     chapter_id: str
     audio_bytes: bytes | None = field(repr=False)
     audio_path: str | None
+    fields: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,23 +135,26 @@ class Split:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The utterance ids, in the dataset's order; reads no audio."""
-        return self.dataset.select_columns(["id"]).with_format("arrow")[:].column("id").to_pylist()
+        """The utterance ids, in the dataset's order; reads no audio. One that comes again gets "#2", "#3", ..."""
+        return _number_repeated(self._column("id").to_pylist())
 
     @cached_property
     def texts(self) -> list[str]:
         """The transcripts as the corpus has them, in the dataset's order; reads no audio."""
-        return self.dataset.select_columns(["text"]).with_format("arrow")[:].column("text").to_pylist()
+        return self._column("text").to_pylist()
+
+    @cached_property
+    def field_types(self) -> dict[str, str]:
+        """The further columns of the utterances, each "float", "boolean" or "string"; see `corpus.fields`."""
+        column = self._column("fields")
+        return {} if column.null_count == len(column) else further_fields.infer_types(column.to_pylist())
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        rows = {utterance_id: row for row, utterance_id in enumerate(self.ids)}
-        if len(rows) < len(self.ids):
-            twice = next(i for row, i in enumerate(self.ids) if rows[i] != row)
-            raise ValueError(
-                f"{twice}: this id occurs more than once in the {self.name} split; make ids unique."
-            )
-        return rows
+        return {utterance_id: row for row, utterance_id in enumerate(self.ids)}
+
+    def _column(self, name: str) -> pyarrow.ChunkedArray:
+        return self.dataset.select_columns([name]).with_format("arrow")[:].column(name)
 
     @cached_property
     def _subset_ends(self) -> list[int]:
@@ -157,16 +168,20 @@ class Split:
         """The utterance with that id, its audio undecoded.
 
         Raises:
-            ValueError: The split has no such utterance, or has the id twice.
+            ValueError: The split has no such utterance.
         """
-        row = self.dataset[self._row(utterance_id)]
+        number = self._row(utterance_id)
+        row = self.dataset[number]
+        repeated = f"the id {row['id']} occurs more than once in the {self.name} split; make ids unique."
         return Utterance(
-            id=row["id"],
+            id=self.ids[number],
             text=row["text"],
             speaker_id=row["speaker_id"],
             chapter_id=row["chapter_id"],
             audio_bytes=row["audio"]["bytes"],
             audio_path=row["audio"]["path"],
+            fields=row["fields"],
+            problem=row["problem"] if utterance_id == row["id"] else repeated,
         )
 
     def speaker(self, utterance: Utterance) -> Speaker | None:
@@ -199,6 +214,21 @@ class Split:
         return row
 
 
+def _number_repeated(ids: Sequence[str]) -> list[str]:
+    taken = set(ids)
+    if len(taken) == len(ids):
+        return list(ids)
+    seen: set[str] = set()
+    numbered = []
+    for name in ids:
+        again = (f"{name}#{number}" for number in itertools.count(2))
+        unique = name if name not in seen else next(other for other in again if other not in taken)
+        seen.add(name)
+        taken.add(unique)
+        numbered.append(unique)
+    return numbered
+
+
 def _table_key(name: str) -> int:
     """The number that the tables know a speaker or chapter by; -1, which none has, for other names."""
     text = str(name)
@@ -216,6 +246,8 @@ def dataset_features() -> datasets.Features:
             "text": datasets.Value("string"),
             "speaker_id": datasets.Value("string"),
             "chapter_id": datasets.Value("string"),
+            "fields": datasets.Value("string"),
+            "problem": datasets.Value("string"),
         }
     )
 
@@ -232,6 +264,8 @@ def dataset_from_utterances(utterances: Iterable[Utterance]) -> datasets.Dataset
             "text": utterance.text,
             "speaker_id": str(utterance.speaker_id),
             "chapter_id": str(utterance.chapter_id),
+            "fields": utterance.fields,
+            "problem": utterance.problem,
         }
         for utterance in utterances
     ]

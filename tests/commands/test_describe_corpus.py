@@ -3,6 +3,8 @@
 import io
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 import soundfile
 
@@ -55,6 +57,28 @@ def test_command_prints_the_bundled_corpus(capsys):
     for name, speakers in (("training", "9 F, 9 M"), ("validation", "9 F, 9 M"), ("test", "6 F, 6 M")):
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert speakers in line
+
+
+def test_command_says_what_normalisation_took_out(capsys, tmp_path, monkeypatch):
+    audio = [{"bytes": encode(1), "path": f"{name}.flac"} for name in "ab"]
+    table = pyarrow.table({"audio": audio, "text": ["Well-known, he said.", "PLAIN"]})
+    pyarrow.parquet.write_table(table, tmp_path / "test.parquet")
+    for normalization, line in (
+        ("letters", "test: text.normalize letters: 1 of 2 transcripts changed: 3 signs taken out"),
+        ("strict", None),
+    ):
+        monkeypatch.setenv("LIBRISPEECH_NORMALIZE", normalization)
+        corpus_statistics.main(["--source", "files", "--root", str(tmp_path)])
+        printed = capsys.readouterr().out
+        assert ("text.normalize" in printed) == (line is not None) and (line or "") in printed
+
+
+def test_row_that_cannot_be_evaluated_is_named(capsys, tmp_path):
+    table = pyarrow.table({"audio": [encode(1)] * 2, "text": ["A", None], "id": ["a", "b"]})
+    pyarrow.parquet.write_table(table, tmp_path / "test.parquet")
+    with pytest.raises(SystemExit):
+        corpus_statistics.main(["--source", "files", "--root", str(tmp_path)])
+    assert "test: b: row 1 of" in "".join(capsys.readouterr().out.split("\n"))
 
 
 def test_command_names_what_is_missing(capsys, tmp_path):

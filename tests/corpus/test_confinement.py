@@ -52,9 +52,19 @@ def write_table(folder, form, names):
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_path_out_of_the_root_is_refused(data, form, name):
+def test_path_out_of_the_root_is_taken_out_and_fails_alone(data, form, name):
     write_table(data / "test", form, ["a.wav", name.format(root=data)])
-    with pytest.raises(ValueError, match=r"1 of 2 recordings lie outside .*audio_folders in config.yaml"):
+    inside, outside = files.open_subset(data, "test")
+    assert inside["problem"] is None and inside["audio"]["path"] == str(data / "test/a.wav")
+    assert outside["audio"] == {"bytes": None, "path": None}
+    assert "names its recording outside" in outside["problem"]
+    assert name.rpartition("/")[2] in outside["problem"] and "audio_folders in config" in outside["problem"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_table_whose_recordings_all_lie_outside_is_refused(data, form):
+    write_table(data / "test", form, ["../../secret/key.wav", "/etc/passwd"])
+    with pytest.raises(ValueError, match=r"every recording lies outside .*audio_folders in config.yaml"):
         files.open_subset(data, "test")
 
 

@@ -7,7 +7,7 @@ import pytest
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
-from librispeech_clf.corpus.schema import UNKNOWN, Utterance
+from librispeech_clf.corpus.schema import UNKNOWN, Split, Utterance
 
 
 def test_only_audio_and_text_are_needed(tmp_path, make_parquet, make_rows):
@@ -52,12 +52,6 @@ def test_forms_of_the_audio_column(tmp_path, audio, expected):
     [
         ({"audio": [b"x"], "id": ["a"]}, "no column text; its columns are audio, id"),
         ({"text": ["A"], "id": ["a"]}, "no column audio or file_name; its columns are text, id"),
-        ({"audio": [b"x"], "text": ["A"]}, "row 0 has no id"),
-        ({"audio": [b"x", b"y"], "text": ["A", None], "id": ["a", "b"]}, "row 1 has no text"),
-        (
-            {"audio": [{"bytes": b"x"}, {"bytes": None}], "text": ["A", "B"], "id": ["a", "b"]},
-            "row 1 has no audio",
-        ),
         ({"audio": [1.5], "text": ["A"], "id": ["a"]}, "audio: expected binary, got double"),
     ],
 )
@@ -67,13 +61,74 @@ def test_column_that_does_not_fit_is_named(tmp_path, columns, message):
         files.open_subset(tmp_path, "own")
 
 
-def test_row_is_counted_in_the_whole_file(tmp_path):
+def open_split(dataset):
+    return Split("test", dataset, {"own": len(dataset)}, {}, {}, {})
+
+
+def refusal_of(utterance):
+    """Why an utterance's audio is not read."""
+    with pytest.raises((OSError, ValueError)) as caught:
+        read_waveform(utterance, sampling_rate=16000)
+    return str(caught.value)
+
+
+def test_row_without_text_fails_alone_and_is_counted_in_the_whole_file(tmp_path):
     texts = ["A"] * 150
     texts[140] = None
     table = pa.table({"audio": [b"x"] * 150, "text": texts, "id": [str(row) for row in range(150)]})
     pa.parquet.write_table(table, tmp_path / "own.parquet", row_group_size=100)
-    with pytest.raises(ValueError, match="own.parquet: row 140 has no text"):
-        files.open_subset(tmp_path, "own")
+    dataset = files.open_subset(tmp_path, "own")
+    assert [row for row, problem in enumerate(dataset["problem"][:]) if problem] == [140]
+    message = refusal_of(open_split(dataset).utterance("140"))
+    assert message == f"140: row 140 of {tmp_path / 'own.parquet'} has no text; give it one."
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        pa.array([b"x", None]),
+        pa.array([{"bytes": b"x", "path": "a"}, {"bytes": None, "path": None}]),
+        pa.array([{"bytes": b"x", "path": "a"}, None]),
+        pa.array([{"bytes": b"x", "path": "a"}, {"bytes": None, "path": ""}]),
+    ],
+)
+def test_row_without_audio_fails_alone(tmp_path, audio):
+    pa.parquet.write_table(
+        pa.table({"audio": audio, "text": ["A"] * 2, "id": ["a", "b"]}), tmp_path / "own.parquet"
+    )
+    split = open_split(files.open_subset(tmp_path, "own"))
+    assert split.ids == ["a", "b"] and split.utterance("a").audio_bytes == b"x"
+    assert refusal_of(split.utterance("b")) == "b: has neither audio bytes nor an audio path; give it one."
+
+
+def test_rows_without_names_are_called_by_table_and_row(tmp_path):
+    for number in range(2):
+        table = pa.table(
+            {"audio": [b"x"] * 2, "text": ["A"] * 2, "id": ["a", None] if number else [None, ""]}
+        )
+        (tmp_path / "own").mkdir(exist_ok=True)
+        pa.parquet.write_table(table, tmp_path / "own" / f"test-{number}.parquet")
+    assert files.open_subset(tmp_path, "own")["id"][:] == ["test-0-0", "test-0-1", "a", "test-1-1"]
+
+
+def test_recordings_that_differ_in_their_ending_only_keep_it(tmp_path):
+    recordings = ("a.wav", "a.flac", "b.wav")
+    lines = "".join(f"{name},A\n" for name in recordings)
+    write_folder(tmp_path / "own", f"file_name,text\n{lines}", recordings=recordings)
+    assert files.open_subset(tmp_path, "own")["id"][:] == ["a.wav", "a.flac", "b"]
+
+
+def test_part_of_a_recording_in_a_manifest_fails_alone(tmp_path):
+    offsets = ("0", "0.0", "12.5")
+    lines = "".join(
+        f'{{"audio_filepath": "{name}.wav", "text": "A", "offset": {offset}}}\n'
+        for name, offset in zip("abc", offsets, strict=True)
+    )
+    write_folder(tmp_path / "own", lines, name="manifest.json", recordings=[f"{name}.wav" for name in "abc"])
+    dataset = files.open_subset(tmp_path, "own")
+    assert [bool(problem) for problem in dataset["problem"][:]] == [False, False, True]
+    assert "row 2 of" in (message := refusal_of(open_split(dataset).utterance("c")))
+    assert "a part of a recording (offset 12.5), which is not read; cut the recordings" in message
 
 
 def test_changed_parquet_is_noticed(tmp_path, make_parquet, make_rows):
@@ -211,7 +266,7 @@ def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
             "metadata.csv:2: has 3 fields, the header 2; put texts",
         ),
         ("metadata.csv", "file_name,text\na.wav\n", "metadata.csv:2: has 1 fields"),
-        ("metadata.jsonl", '{"text": "A"}\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
+        ("metadata.jsonl", '\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
         ("metadata.jsonl", "[1]\n", "metadata.jsonl:1: expected a JSON object"),
         ("metadata.parquet", b"junk", "metadata.parquet: cannot be read as parquet"),
         ("0.parquet", b"version https://git-lfs.github.com/spec/v1\n", "0.parquet: .*git lfs pull"),
@@ -222,6 +277,37 @@ def test_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
     write_folder(tmp_path / "own", content, name=name)
     with pytest.raises(ValueError, match=message):
         files.open_subset(tmp_path, "own")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "reason"),
+    [
+        (
+            "metadata.csv",
+            ["file_name,text", "a.wav,A, B", "b.wav,C"],
+            "metadata.csv:2: has 3 fields, the header 2",
+        ),
+        (
+            "metadata.csv",
+            ["file_name,text", "a.wav", "b.wav,C"],
+            "metadata.csv:2: has 1 fields, the header 2",
+        ),
+        (
+            "metadata.jsonl",
+            ['{"file_name": "a.wav', '{"file_name": "b.wav", "text": "C"}'],
+            ":1: is no JSON object",
+        ),
+        ("metadata.jsonl", ["[1]", '{"file_name": "b.wav", "text": "C"}'], ":1: expected a JSON object"),
+        ("metadata.jsonl", ["[" * 5000, '{"file_name": "b.wav", "text": "C"}'], ":1: is no JSON object"),
+    ],
+)
+def test_row_that_does_not_fit_costs_itself_only(tmp_path, name, lines, reason):
+    write_folder(tmp_path / "own", "\n".join(lines), name=name)
+    split = open_split(files.open_subset(tmp_path, "own"))
+    assert split.texts[1] == "C" and split.utterance(split.ids[1]).problem is None
+    assert split.ids == ["a" if name.endswith("csv") else "metadata-0", "b"]
+    assert reason in refusal_of(split.utterance(split.ids[0]))
+    assert split.field_types == {}
 
 
 def test_decoded_arrays_are_refused_with_the_remedy(tmp_path):

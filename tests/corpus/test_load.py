@@ -10,7 +10,7 @@ from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.corpus import cache as cache_module
 from librispeech_clf.corpus import load
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.corpus.schema import COLUMNS, Split, dataset_from_utterances
+from librispeech_clf.corpus.schema import COLUMNS, Split, Utterance, dataset_from_utterances
 
 
 @pytest.fixture
@@ -138,12 +138,33 @@ def test_unknown_utterance_is_named(tmp_path, configuration, make_tree):
         split.utterance("1-1-1")
 
 
-def test_id_that_occurs_twice_is_named(tmp_path, configuration, make_tree):
+def test_id_that_occurs_twice_costs_the_later_ones_only(tmp_path, configuration, make_tree):
     make_tree(tmp_path, "test-clean", {"1-2-0000": "A"})
     make_tree(tmp_path, "test-other", {"1-2-0000": "B"})
     corpus = configuration.with_corpus(subsets_by_state={"test": ["test-clean", "test-other"]}).corpus
-    with pytest.raises(ValueError, match="1-2-0000: this id occurs more than once in the test split"):
-        load_split(corpus, "test").utterance("1-2-0000")
+    split = load_split(corpus, "test")
+    assert split.ids == ["1-2-0000", "1-2-0000#2"]
+    assert (split.utterance("1-2-0000").text, split.utterance("1-2-0000").problem) == ("A", None)
+    with pytest.raises(ValueError, match="1-2-0000#2: the id 1-2-0000 occurs more than once in the test"):
+        read_waveform(split.utterance("1-2-0000#2"), sampling_rate=16000)
+
+
+@pytest.mark.parametrize(
+    ("ids", "unique"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a#2", "a#3"]),
+        (["a", "a#2", "a"], ["a", "a#2", "a#3"]),
+        (["a", "a", "a#2"], ["a", "a#3", "a#2"]),
+    ],
+)
+def test_repeated_ids_get_numbers_that_no_other_has(ids, unique):
+    utterances = [Utterance(name, "A", "", "", b"x", None) for name in ids]
+    split = Split("test", dataset_from_utterances(utterances), {"own": len(ids)}, {}, {}, {})
+    assert split.ids == unique
+    assert [split.utterance(name).problem is None for name in unique] == [
+        ids.index(name) == row for row, name in enumerate(ids)
+    ]
 
 
 def test_state_without_subsets_is_named(configuration):

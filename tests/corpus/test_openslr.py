@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.corpus import openslr
 from librispeech_clf.corpus.load import load_split
 
@@ -23,6 +24,8 @@ def test_rows_of_a_tree(tmp_path, make_tree):
         "text": "IT'S ANOTHER",
         "speaker_id": "12",
         "chapter_id": "340",
+        "fields": None,
+        "problem": None,
     }
     assert dataset[3]["text"] == ""
 
@@ -76,18 +79,22 @@ def test_new_chapter_is_noticed(tmp_path, make_tree):
     assert openslr.open_subset(tmp_path, "test-clean")["id"][:] == [*IDS, "60-8-0000"]
 
 
-def test_removed_recording_is_noticed_and_named(tmp_path, make_tree):
+def test_removed_recording_costs_its_utterance_only(tmp_path, make_tree, configuration):
     folder = make_tree(tmp_path)
     openslr.open_subset(tmp_path, "test-clean")
     (folder / "12" / "340" / "12-340-0001.flac").unlink()
-    with pytest.raises(FileNotFoundError, match=r"12-340-0001.flac: 12-340.trans.txt lists it"):
-        openslr.open_subset(tmp_path, "test-clean")
+    split = load_split(configuration.corpus, "test")
+    assert split.ids == IDS
+    read_waveform(split.utterance("12-340-0000"), sampling_rate=16000)
+    with pytest.raises(FileNotFoundError, match=r"12-340-0001.flac: the audio of 12-340-0001 is not there"):
+        read_waveform(split.utterance("12-340-0001"), sampling_rate=16000)
 
 
-def test_failed_index_leaves_nothing(tmp_path, make_tree, cache):
+def test_tree_without_recordings_is_refused_and_leaves_nothing(tmp_path, make_tree, cache):
     folder = make_tree(tmp_path)
-    (folder / "12" / "340" / "12-340-0001.flac").unlink()
-    with pytest.raises(FileNotFoundError):
+    for path in folder.rglob("*.flac"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="neither it nor another recording is there; restore them"):
         openslr.open_subset(tmp_path, "test-clean")
     assert [path.suffix for path in cache.iterdir() if path.suffix != ".lock"] == []
 
@@ -123,15 +130,25 @@ def test_subset_without_chapters(tmp_path):
 def test_chapter_without_transcript_file(tmp_path, make_tree):
     folder = make_tree(tmp_path)
     (folder / "60" / "7" / "60-7.trans.txt").unlink()
-    with pytest.raises(FileNotFoundError, match="60-7.trans.txt: the chapter's transcripts are not there"):
-        openslr.open_subset(tmp_path, "test-clean")
+    (row,) = [row for row in openslr.open_subset(tmp_path, "test-clean") if row["problem"]]
+    assert row["id"] == "60-7-0000"
+    assert "60-7.trans.txt: the chapter's transcripts are not there" in row["problem"]
 
 
 def test_transcript_line_that_does_not_fit(tmp_path, make_tree):
     folder = make_tree(tmp_path)
-    (folder / "60" / "7" / "60-7.trans.txt").write_text("\nhello world\n")
-    with pytest.raises(ValueError, match=r"60-7.trans.txt:2: expected 'speaker-chapter-number TRANSCRIPT'"):
-        openslr.open_subset(tmp_path, "test-clean")
+    (folder / "60" / "7" / "60-7.trans.txt").write_text("\nhello world\n60-7-0000 A\n")
+    rows = openslr.open_subset(tmp_path, "test-clean").to_list()
+    assert [row["id"] for row in rows[-2:]] == ["hello", "60-7-0000"]
+    assert [bool(row["problem"]) for row in rows[-2:]] == [True, False]
+    assert "60-7.trans.txt:2: expected 'speaker-chapter-number TRANSCRIPT'" in rows[-2]["problem"]
+
+
+def test_transcripts_of_another_encoding_cost_that_line_only(tmp_path, make_tree):
+    folder = make_tree(tmp_path)
+    (folder / "60" / "7" / "60-7.trans.txt").write_bytes("60-7-0000 CAF\u00c9\n".encode("latin-1"))
+    dataset = openslr.open_subset(tmp_path, "test-clean")
+    assert dataset["id"][:] == IDS and dataset["text"][3] == "CAF\ufffd"
 
 
 def test_audio_is_not_read(tmp_path, make_tree):
@@ -152,8 +169,6 @@ def test_tree_that_cannot_be_written_to(tmp_path, make_tree):
 
 @pytest.mark.skipif(not REAL_ROOT.is_dir(), reason="no real LibriSpeech here")
 def test_real_librispeech(configuration):
-    from librispeech_clf.audio.reading import read_waveform
-
     split = load_split(configuration.with_corpus(root=REAL_ROOT).corpus, "test")
     seconds = {
         "1089-134686-0000": 10.435,

@@ -46,6 +46,7 @@ const GROUP_NAMES = {
   signal: "Signal",
   readability: "Readability",
   record: "Recording",
+  corpus: "Own columns",
 };
 
 function columnOptions(accept) {

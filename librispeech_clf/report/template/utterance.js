@@ -331,7 +331,7 @@ function makeMetadata(row) {
     if (!own.length) return null;
     return make(
       "details",
-      { open: group === "metric" || group === "record" },
+      { open: ["metric", "record", "corpus"].includes(group) },
       make("summary", {}, title),
       make(
         "dl",

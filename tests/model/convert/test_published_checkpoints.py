@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from torch_format import make_tensor, write_torch
 
-from librispeech_clf.model.convert.conversion import main
+from librispeech_clf.model.convert.conversion import convert_configuration, main
 from librispeech_clf.model.load import load_model
 from librispeech_clf.text.vocabulary import LETTERS
 
@@ -37,9 +37,26 @@ BASE = COMMON | {
     "conv_bias": False, "do_stable_layer_norm": False, "feat_extract_norm": "group", "hidden_size": 48,
     "num_attention_heads": 12, "num_hidden_layers": 12,
 }  # fmt: skip
+# What transformers 4.18 writes besides, when it saves such a checkpoint again.
+LATER_FIELDS = {
+    "adapter_kernel_size": 3, "adapter_stride": 2, "add_adapter": False, "classifier_proj_size": 256,
+    "codevector_dim": 256, "contrastive_logits_temperature": 0.1, "diversity_loss_weight": 0.1,
+    "feat_quantizer_dropout": 0.0, "mask_feature_min_masks": 0, "mask_time_min_masks": 2, "num_adapter_layers": 3,
+    "num_codevector_groups": 2, "num_codevectors_per_group": 320, "num_negatives": 100, "output_hidden_size": 48,
+    "proj_codevector_dim": 256, "tdnn_dilation": [1, 2, 3, 1, 1], "tdnn_dim": [512, 512, 512, 512, 1500],
+    "tdnn_kernel": [5, 3, 3, 1, 1], "torch_dtype": "float32", "transformers_version": "4.18.0",
+    "use_weighted_layer_sum": False, "xvector_output_dim": 512,
+}  # fmt: skip
 LARGE = COMMON | {
     "conv_bias": True, "do_stable_layer_norm": True, "feat_extract_norm": "layer", "hidden_size": 32,
     "num_attention_heads": 16, "num_hidden_layers": 24,
+}  # fmt: skip
+XLSR = LARGE | {
+    "_name_or_path": "facebook/wav2vec2-large-xlsr-53", "activation_dropout": 0.05, "ctc_loss_reduction": "mean",
+    "ctc_zero_infinity": True, "feat_proj_dropout": 0.05, "final_dropout": 0.0, "hidden_dropout": 0.05,
+    "layerdrop": 0.05, "mask_channel_length": 10, "mask_channel_min_space": 1, "mask_channel_other": 0.0,
+    "mask_channel_prob": 0.0, "mask_channel_selection": "static", "mask_time_min_space": 1, "mask_time_other": 0.0,
+    "mask_time_selection": "static", "transformers_version": "4.7.0.dev0", "vocab_size": 33,
 }  # fmt: skip
 FACEBOOK_FILES = [
     ".gitattributes", "README.md", "config.json", "preprocessor_config.json", "pytorch_model.bin",
@@ -71,7 +88,7 @@ PUBLISHED = [
     Published("facebook/wav2vec2-large-robust-ft-libri-960h", LARGE, FACEBOOK_FILES),
     Published(
         "jonatasgrosman/wav2vec2-large-xlsr-53-english",
-        LARGE | {"vocab_size": 33, "layerdrop": 0.05, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True},
+        XLSR,
         [
             ".gitattributes", "README.md", "alphabet.json", "config.json", "eval.py", "flax_model.msgpack",
             "full_eval.sh", "preprocessor_config.json", "pytorch_model.bin", "special_tokens_map.json",
@@ -129,7 +146,9 @@ def write_repository(folder, published, tensors, *, safetensors):
     """Write a repository's files; those that no reader needs are empty."""
     contents = {
         "config.json": published.configuration,
-        "preprocessor_config.json": EXTRACTOR,
+        # Models with layer norms were trained with the mask of the padding, those with a group norm without.
+        "preprocessor_config.json": EXTRACTOR
+        | {"return_attention_mask": published.configuration["feat_extract_norm"] == "layer"},
         "special_tokens_map.json": SPECIAL_TOKENS,
         "tokenizer_config.json": SPECIAL_TOKENS | {"do_lower_case": False, "do_normalize": True},
         "vocab.json": published.vocabulary,
@@ -180,6 +199,10 @@ def test_published_checkpoint_converts_without_an_option(published, safetensors,
     query = model.get_layer(f"layer_{last}_attention_query").get_weights()[0].reshape(head.shape[0], -1)
     expected = tensors[f"wav2vec2.encoder.layers.{last}.attention.q_proj.weight"].T
     np.testing.assert_array_equal(query, expected)
+
+
+def test_fields_of_a_later_transformers_change_nothing():
+    assert convert_configuration(BASE | LATER_FIELDS) == convert_configuration(BASE)
 
 
 def test_hyphen_of_the_xlsr_head_is_told(hub, tmp_path, capsys):

@@ -1,0 +1,197 @@
+"""From people's own files to the report: one evaluation a form, with a small random model."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import soundfile
+
+from librispeech_clf.configuration import PROJECT_ROOT
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def random_model(tmp_path_factory):
+    """The file of a model of random weights and 0.02 s frames."""
+    import keras
+
+    from librispeech_clf.model.architecture import Wav2Vec2Configuration
+    from librispeech_clf.model.graph import build_wav2vec2
+    from librispeech_clf.model.save import save_model
+
+    keras.utils.set_random_seed(0)
+    sizes = {"conv_dim": (8,) * 7, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    small = Wav2Vec2Configuration(**sizes, intermediate_size=16, num_conv_pos_embedding_groups=2)
+    path = tmp_path_factory.mktemp("model") / "random.h5"
+    save_model(build_wav2vec2(small), path)
+    return path
+
+
+@pytest.fixture
+def evaluate(random_model, tmp_path):
+    """Run the command; return the process, the results and the summary."""
+
+    def run(*arguments):
+        out = tmp_path / "out"
+        command = [sys.executable, "-m", "librispeech_clf.commands.evaluate", "--model", random_model]
+        settings = {**os.environ, "COLUMNS": "100", "HF_HOME": str(tmp_path / "cache")}
+        process = subprocess.run(
+            [*map(str, command), "--root", str(tmp_path), "--out", str(out), *arguments],
+            cwd=PROJECT_ROOT, env=settings, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert process.returncode in (0, 1), process.stderr
+        assert (out / "index.html").is_file()
+        results = pd.read_parquet(out / "results.parquet").set_index("utterance_id", drop=False)
+        return process, results, json.loads((out / "summary.json").read_text())
+
+    return run
+
+
+def make_speech(seconds=0.5, *, rate=RATE, channels=1):
+    """Noise that swells and falls."""
+    count = round(seconds * rate)
+    noise = np.random.default_rng(count).normal(0, 0.1, (count, channels))
+    return noise * np.sin(np.pi * np.arange(count) / count)[:, None] ** 2
+
+
+def encode(samples=None, *, rate=RATE, form="WAV", subtype=None):
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer, make_speech(rate=rate) if samples is None else samples, rate, subtype, format=form
+    )
+    return buffer.getvalue()
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def test_own_files_of_four_forms_are_evaluated_in_one_run(evaluate, tmp_path):
+    rows = ["file_name,text,speaker_id,accent,age", "a.wav,THE CAT,0012,scottish,30", "b.wav,IT'S ME,12,,41"]
+    write(tmp_path / "wavs/metadata.csv", "\n".join(rows))
+    for name in ("a", "b"):
+        write(tmp_path / f"wavs/{name}.wav", encode())
+    audio = [{"bytes": encode(form="FLAC"), "path": None}] * 2
+    table = {
+        "audio": audio,
+        "sentence": ["A DOG", "NO DOG"],
+        "accent": ["irish", None],
+        "noisy": [True, False],
+    }
+    write(tmp_path / "hub/test-00000-of-00001.parquet", b"")
+    pa.parquet.write_table(pa.table(table), tmp_path / "hub/test-00000-of-00001.parquet")
+    lines = [{"audio_filepath": f"{name}.wav", "duration": 0.5, "text": "A BIRD"} for name in ("c", "d")]
+    write(tmp_path / "nemo/manifest.json", "\n".join(map(json.dumps, lines)))
+    write(tmp_path / "kaldi/wav.scp", "utt-1 e.wav\nutt-2 f.wav\n")
+    write(tmp_path / "kaldi/text", "utt-1 A HORSE\nutt-2 THE HORSES\n")
+    write(tmp_path / "kaldi/utt2spk", "utt-1 ada\nutt-2 bob\n")
+    for name in ("nemo/c", "nemo/d", "kaldi/e", "kaldi/f"):
+        write(tmp_path / f"{name}.wav", encode())
+    process, results, summary = evaluate("--source", "files", "--split", "wavs,hub,nemo,kaldi")
+    assert (process.returncode, summary["failed"]) == (0, 0)
+    assert set(process.stderr.splitlines()) == {
+        "Column sentence is taken for text.", "Column audio_filepath is taken for audio."
+    }  # fmt: skip
+    assert set(results.index) == {
+        "a", "b", "test-00000-of-00001-0", "test-00000-of-00001-1", "c", "d", "utt-1", "utt-2"
+    }  # fmt: skip
+    assert results["subset"].value_counts().to_dict() == {"wavs": 2, "hub": 2, "nemo": 2, "kaldi": 2}
+    assert results.loc[["a", "b", "utt-1"], "record_speaker_id"].tolist() == ["0012", "12", "ada"]
+    assert results["corpus_accent"].dropna().to_dict() == {"a": "scottish", "test-00000-of-00001-0": "irish"}
+    assert results["corpus_age"].dropna().to_dict() == {"a": 30.0, "b": 41.0}
+    assert results["corpus_duration"].dropna().to_dict() == {"c": 0.5, "d": 0.5}
+    assert results["corpus_noisy"].dropna().tolist() == [True, False]
+    assert '"corpus_accent"' in (tmp_path / "out/index.html").read_text()
+
+
+def test_librispeech_tree_is_evaluated(evaluate, tmp_path, make_tree):
+    make_tree(tmp_path)
+    process, results, summary = evaluate("--source", "openslr", "--split", "test-clean")
+    assert (process.returncode, process.stderr, summary["failed"]) == (0, "", 0)
+    assert results["record_reader_name"].to_dict() == {
+        **dict.fromkeys(("12-340-0000", "12-340-0001", "12-341-0000"), 'Ada, "the" O\'Reader'),
+        "60-7-0000": "|CBW|Simon",
+    }
+    assert not [name for name in results.columns if name.startswith("corpus_")]
+
+
+GOOD = {
+    **{f"wav-{subtype}": encode(subtype=subtype) for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32")},
+    **{
+        f"wav-{subtype}": encode(subtype=subtype)
+        for subtype in ("FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM")
+    },
+    **{f"form-{form}": encode(form=form) for form in ("FLAC", "OGG", "MP3", "AIFF", "AU", "W64", "CAF")},
+    **{f"rate-{rate}": encode(rate=rate) for rate in (8_000, 48_000)},
+    "stereo": encode(make_speech(channels=2)),
+    "silence": encode(np.zeros(RATE)),
+}
+
+
+def spoil(position, value):
+    samples = make_speech()
+    samples[position] = value
+    return encode(samples, subtype="FLOAT")
+
+
+def claim_rate(rate):
+    content = bytearray(encode())
+    content[24:28] = rate.to_bytes(4, "little")
+    return bytes(content)
+
+
+BAD = {
+    "junk": (b"junk", "A", "cannot be decoded"),
+    "page": (b"<!DOCTYPE html><html>404</html>", "A", "cannot be decoded"),
+    "nothing": (b"", "A", "it has no bytes"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid", "A", "git lfs pull"),
+    "half-wav": (encode()[:8_000], "A", "cut off"),
+    "half-aiff": (encode(form="AIFF")[:8_000], "A", "cut off"),
+    "half-flac": (encode(form="FLAC")[:4_000], "A", "cannot be decoded"),
+    "no-samples": (encode(np.zeros(0)), "A", "no samples"),
+    "nan": (spoil(5, np.nan), "A", "NaN or infinity"),
+    "infinity": (spoil(-1, np.inf), "A", "NaN or infinity"),
+    "loud": (spoil(7, 1e30), "A", "full scale is 1"),
+    "slow": (claim_rate(1), "A", "tells 1 Hz"),
+    "long": (encode(make_speech(36.0)), "A", "audio.max_samples"),
+    "gone": (None, "A", "the audio of gone is not there"),
+    "digits": (encode(), "ROOM 12", "Spell numbers out"),
+    "cyrillic": (encode(), "\u041a\u041e\u0422", "letters A-Z"),
+    "wordy": (encode(), "A" * 641, "text.max_letters"),
+    "wordless": (encode(), None, "has no text; give it one"),
+}
+
+
+def test_twenty_bad_recordings_of_different_kinds_cost_twenty_good_ones_nothing(evaluate, tmp_path):
+    secret = tmp_path.with_name(f"{tmp_path.name}.secret")
+    write(secret, encode())
+    rows = [("outside", str(secret), "A"), ("silent", None, "A")]
+    for name, content in GOOD.items():
+        rows.append((name, f"{name}.audio", "SOME WORDS"))
+        write(tmp_path / f"own/{name}.audio", content)
+    for name, (content, text, _) in BAD.items():
+        rows.append((name, f"{name}.audio", text))
+        if content is not None:
+            write(tmp_path / f"own/{name}.audio", content)
+    lines = [json.dumps(dict(zip(("id", "file_name", "text"), row, strict=True))) for row in rows]
+    write(tmp_path / "own/metadata.jsonl", "\n".join(lines))
+    process, results, summary = evaluate("--source", "files", "--split", "own")
+    assert (process.returncode, summary["utterances"], summary["failed"]) == (1, 40, 20), process.stderr
+    assert set(results.index[results["error"].isna()]) == set(GOOD)
+    reasons = {name: reason for name, (_, _, reason) in BAD.items()}
+    reasons |= {"outside": "names its recording outside", "silent": "neither audio bytes nor an audio path"}
+    assert set(summary["failures"]) == set(reasons)
+    told = " ".join(process.stdout.split())
+    for name, reason in reasons.items():
+        assert reason in summary["failures"][name] and name in summary["failures"][name], name
+        assert name in told
+    assert process.stderr == "" and "0x" not in process.stdout
