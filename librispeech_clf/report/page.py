@@ -34,12 +34,15 @@ SCRIPTS = (
     "map.js",
     "table.js",
     "utterance.js",
+    "findings.js",
     "overview.js",
     "clusters.js",
     "dashboards.js",
     "confusions.js",
+    "words.js",
     "comparison.js",
     "robustness.js",
+    "address.js",
     "main.js",
 )
 TEMPLATE = Path(__file__).parent / "template"

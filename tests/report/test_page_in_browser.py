@@ -265,12 +265,77 @@ def test_confusions_agree_with_the_counts(opened, results):
     assert totals == [f"{int(results[kind].sum())} in all" for kind in kinds]
 
 
+def test_a_confusion_opens_its_utterances(opened, results):
+    show(opened, "confusions")
+    pair = opened.run("return document.querySelector('.list .link').textContent")
+    opened.run("document.querySelector('.list .link').click()")
+    assert opened.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+    reference, hypothesis = pair.split(" → ")
+    title = f"substituted: {reference} → {hypothesis}"
+    wrong = opened.run(
+        "const selector = `.wrong[title='${arguments[0]}']`;"
+        "return [...document.querySelectorAll('.trow')].map((row) => !!row.querySelector(selector))",
+        title,
+    )
+    assert wrong and all(wrong)
+
+
+def test_every_word_is_listed_sorted_and_searched(opened, results):
+    show(opened, "confusions")
+    spoken = results["reference"][results["error"].isna()].str.split().explode().value_counts()
+    cells = (
+        "return [...document.querySelectorAll('.words-card tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+    opened.run("document.querySelector('[data-word-key=spoken]').click()")
+    rows = opened.run(cells)
+    assert [int(row[1]) for row in rows if row[1] != "0"] == sorted(spoken, reverse=True)[: len(rows)]
+    assert opened.run("return document.activeElement.dataset.wordKey") == "spoken"
+    set_input(opened, "#word-search", "^(RIVER|BRIDGE)$")
+    assert {row[0]: int(row[1]) for row in opened.run(cells)} == {w: spoken[w] for w in ("RIVER", "BRIDGE")}
+    wrong = {row[0]: int(row[2]) for row in opened.run(cells)}
+    opened.run(
+        "[...document.querySelectorAll('.words-card .link')].find((b) => b.textContent === 'RIVER').click()"
+    )
+    heard = opened.run(
+        "return [...document.querySelectorAll('.trow .wrong')].map((w) => w.firstChild.textContent)"
+    )
+    assert heard.count("RIVER") == wrong["RIVER"]
+
+
+def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_path):
+    weak = results[results["record_speaker_id"] == "103"]
+    finding = {
+        "name": "the worst speakers", "where": "speaker 103", "kind": "speakers", "utterances": len(weak),
+        "speakers": 1, "words": 200, "errors": 90, "error_rate": 0.45, "rest_error_rate": 0.1,
+        "effect_points": 35.0, "low": 20.5, "high": 49.5, "avoidable_errors": 70.0, "p": 0.002,
+        "also_differs": ["quiet"], "examples": tuple(weak["utterance_id"][:3]),
+        "utterance_ids": tuple(weak["utterance_id"]), "conditions": (),
+    }  # fmt: skip
+    search = {"findings": [finding], "looked_at": 123, "alpha": 0.05, "note": None}
+    browser.open(write_page(tmp_path / "p.html", results, analysis={"search": search}))
+    card = browser.run("return document.querySelector('#panel .board').firstChild")
+    assert card.get_attribute("id") == "findings"
+    for part in (
+        "The worst speakers",
+        "+35.0 points (+20.5 to +49.5)",
+        "WER 45.0 % against 10.0 %",
+        "also: quiet",
+    ):
+        assert part in card.text
+    browser.run("document.querySelector('.finding-head').click()")
+    assert browser.run("return document.querySelectorAll('.finding .urow').length") == 3
+    browser.run("document.querySelector('.finding > .quiet').click()")
+    wait_for_count(browser, len(weak))
+    assert browser.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+
+
 def test_comparison_gives_the_paired_difference(opened, results):
     show(opened, "comparison")
     text = opened.run("return document.querySelector('#panel table').innerText")
     scored = results.dropna(subset="word_error_rate")
     words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
-    assert f"-{100 * len(scored) / words:.2f}" in text
+    assert f"−{100 * len(scored) / words:.2f}" in text
     assert f"Better in this run: {len(scored)}" in opened.run("return document.body.innerText")
 
 

@@ -24,7 +24,8 @@ function pairedFigures() {
     first: make("first", runNames[0], otherErrors),
     second: make("second", runNames[1], wordErrors),
     difference: {
-      ...make("difference", "Change", (row) => wordErrors(row) - otherErrors(row)),
+      ...make("difference", "Change in points", (row) => wordErrors(row) - otherErrors(row)),
+      points: true,
       scale: "linear",
     },
   };
@@ -56,7 +57,7 @@ function showComparison(panel) {
     board.replaceChildren(
       makePanel(
         "Word error rate of both runs",
-        "Change from the old run to this one, below zero: improvement; its interval is paired, by speaker.",
+        "The change is from the old run to this one, below zero: improvement; its interval is paired, by speaker.",
         makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] }),
       ),
       ...makeTests(),
@@ -125,8 +126,11 @@ function makeTests() {
     .filter(([, unit]) => unit)
     .map(([name, unit]) => {
       const facts = [
-        ["change", formatShare(unit.difference)],
-        ["95 % interval", unit.low === null ? "–" : `${formatShare(unit.low)} – ${formatShare(unit.high)}`],
+        ["change in points", formatPoints(unit.difference)],
+        [
+          "95 % interval",
+          unit.low === null ? "–" : `${formatPoints(unit.low)} to ${formatPoints(unit.high)}`,
+        ],
         [`p-value, matched pairs by ${unit.resampled}`, formatProbability(unit.p_value)],
         ["probability that this run is better", formatShare(unit.probability_of_improvement)],
       ];

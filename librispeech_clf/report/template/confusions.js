@@ -1,6 +1,6 @@
 // Words and letters most often substituted, deleted and inserted, counted on the shown utterances.
 
-const LONGEST_LIST = 40;
+const LISTED = 10;
 let alignedRows = null;
 
 // Alignments of all rows, read once.
@@ -35,69 +35,64 @@ function byCount(map) {
 }
 
 function showConfusions(panel) {
-  const board = make("div", { class: "board" });
-  panel.append(
-    make(
-      "p",
-      { class: "note" },
-      "Counted on the shown utterances, by the alignment which also gives the error rates. " +
-        "Click a word to show the utterances where it was wrong.",
-    ),
-    board,
-  );
+  const note =
+    "Counted on the shown utterances, with as many errors as the error rates have. " +
+    "Choose a pair or a word to see its utterances.";
   const render = () => {
     const aligned = readAlignments();
     const words = countConfusions(state.rows, aligned.words);
     const letters = countConfusions(state.rows, aligned.letters);
-    board.replaceChildren(
-      ...makeLists("Words", words, aligned.words),
-      ...makeAccuracy(words),
-      makeLetterMatrix(letters),
-      ...makeLists("Letters", letters, aligned.letters),
-    );
-    addWordGroups(board, aligned.words);
+    panel.replaceChildren(make("p", { class: "note" }, note));
+    const first = new Lanes(panel);
+    first.append(...makeLists("Words", words, aligned.words));
+    first.finish();
+    panel.append(makeWordTable(words, aligned.words));
+    const second = new Lanes(panel);
+    addWordGroups(second, aligned.words);
+    second.append(...makeLists("Letters", letters, aligned.letters));
+    second.finish();
+    addLetterMatrix(panel, letters, aligned.letters);
   };
   render();
   return { rows: render, resize: render };
 }
 
+function spell(text) {
+  return text === " " ? "␣" : text;
+}
+
+// Opens the utterances with such a pair.
+function openPairs(aligned, test, label) {
+  showRows(
+    [...state.rows].filter((row) => aligned[row].some(test)),
+    label,
+  );
+}
+
 function makeLists(title, counts, aligned) {
-  const spell = (text) => (text === " " ? "␣" : text);
-  const find = (test, label) => () =>
-    keepOnly(
-      [...state.rows].filter((row) => aligned[row].some(test)),
-      label,
-    );
-  const substituted = byCount(counts.substituted)
-    .slice(0, LONGEST_LIST)
-    .map(([key, count]) => {
-      const [reference, hypothesis] = key.split("\u0000");
-      const open = find(
-        (pair) => pair.operation === "s" && pair.reference === reference && pair.hypothesis === hypothesis,
-        `${spell(reference)} as ${spell(hypothesis)}`,
-      );
-      return [
-        make("button", { class: "link", onclick: open }, `${spell(reference)} → ${spell(hypothesis)}`),
-        String(count),
-      ];
-    });
-  const single = (map, operation, side, verb) =>
-    byCount(map)
-      .slice(0, LONGEST_LIST)
-      .map(([text, count]) => {
-        const open = find(
-          (pair) => pair.operation === operation && pair[side] === text,
-          `${spell(text)} ${verb}`,
-        );
-        return [make("button", { class: "link", onclick: open }, spell(text)), String(count)];
-      });
   const total = (map) => sum([...map.values()]);
+  const link = (text, test, label) =>
+    make("button", { class: "link", onclick: () => openPairs(aligned, test, label) }, text);
+  const pairs = byCount(counts.substituted).map(([key, count]) => () => {
+    const [reference, hypothesis] = key.split("\u0000");
+    const test = (pair) =>
+      pair.operation === "s" && pair.reference === reference && pair.hypothesis === hypothesis;
+    return [
+      link(`${spell(reference)} → ${spell(hypothesis)}`, test, `${spell(reference)} as ${spell(hypothesis)}`),
+      String(count),
+    ];
+  });
+  const single = (map, operation, side, verb) =>
+    byCount(map).map(([text, count]) => () => {
+      const test = (pair) => pair.operation === operation && pair[side] === text;
+      return [link(spell(text), test, `${spell(text)} ${verb}`), String(count)];
+    });
   return [
     makeListCard(
       `${title} substituted`,
       total(counts.substituted),
       ["reference → hypothesis", "times"],
-      substituted,
+      pairs,
     ),
     makeListCard(
       `${title} deleted`,
@@ -118,82 +113,68 @@ function makeListCard(title, total, headings, rows) {
   const card = makePanel(
     title,
     `${total} in all`,
-    rows.length ? makeTable(headings, rows, { numeric: [1] }) : make("p", { class: "note" }, "None."),
+    makeGrowingTable(headings, rows, { numeric: [1], limit: LISTED }),
   );
   card.classList.add("list");
   return card;
 }
 
-function makeAccuracy(counts) {
-  const rows = byCount(counts.wrong)
-    .slice(0, LONGEST_LIST)
-    .map(([word, wrong]) => [
-      word,
-      String(wrong),
-      String(counts.seen.get(word)),
-      formatShare(wrong / counts.seen.get(word)),
-    ]);
-  const card = makePanel(
-    "Words most often wrong",
-    "Substituted or deleted.",
-    makeTable(["word", "wrong", "spoken", "share"], rows, { numeric: [1, 2, 3] }),
+// Letters of the reference against letters of the hypothesis; hits are left out, colour by the count.
+function addLetterMatrix(panel, counts, aligned) {
+  const pairs = [...counts.substituted].map(([key, count]) => [...key.split("\u0000"), count]);
+  for (const [letter, count] of counts.deleted) pairs.push([letter, NOTHING, count]);
+  for (const [letter, count] of counts.inserted) pairs.push([NOTHING, letter, count]);
+  const note =
+    `Rows: reference; columns: hypothesis; ${NOTHING} is nothing, ␣ a space. ` +
+    "Correct letters are left out. Click a cell to see its utterances.";
+  const card = fill(makePanel("Letter confusions", note), { class: "card wide matrix" }, []);
+  panel.append(card);
+  card.append(
+    pairs.length ? drawMatrix(pairs, chartWidth(card), aligned) : make("p", { class: "note" }, "None."),
   );
-  card.classList.add("list");
-  return [card];
 }
 
-// Letters of the reference against letters of the hypothesis; hits are left out, colour by the share of
-// the row.
-function makeLetterMatrix(counts) {
-  const pairs = [...counts.substituted].map(([key, count]) => [...key.split("\u0000"), count]);
-  for (const [letter, count] of counts.deleted) pairs.push([letter, "∅", count]);
-  for (const [letter, count] of counts.inserted) pairs.push(["∅", letter, count]);
+function drawMatrix(pairs, width, aligned) {
   const letters = [...new Set(pairs.flatMap(([reference, hypothesis]) => [reference, hypothesis]))].sort();
-  const card = fill(
-    makePanel(
-      "Letter confusions",
-      "Rows: reference; columns: hypothesis; ∅ is nothing, ␣ a space. Correct letters are left out.",
-    ),
-    { class: "card wide" },
-    [],
-  );
-  if (!letters.length) return fill(card, {}, [make("p", { class: "note" }, "None.")]);
-  const size = 20;
-  const side = letters.length * size + 30;
+  const [edge, size] = [24, Math.min(24, (width - 26) / letters.length)];
+  const side = letters.length * size + edge + 2;
   const svg = makeChart(side, side, "Letter confusions");
+  svg.style.fontSize = `${Math.min(12, Math.max(8, size * 0.8))}px`;
   const ramp = makeRamp();
   const most = Math.max(...pairs.map(([, , count]) => count));
-  const spell = (letter) => (letter === " " ? "␣" : letter);
   letters.forEach((letter, index) => {
+    const middle = edge + (index + 0.5) * size;
     svg.append(
-      draw("text", { x: 18, y: 24 + index * size + 15, "text-anchor": "end", class: "tick" }, spell(letter)),
-      draw(
-        "text",
-        { x: 24 + (index + 0.5) * size, y: 15, "text-anchor": "middle", class: "tick" },
-        spell(letter),
-      ),
+      draw("text", { x: edge - 6, y: middle + 4, "text-anchor": "end", class: "letter" }, spell(letter)),
+      draw("text", { x: middle, y: edge - 8, "text-anchor": "middle", class: "letter" }, spell(letter)),
     );
   });
   svg.append(
     draw("rect", {
-      x: 24,
-      y: 22,
+      x: edge,
+      y: edge - 2,
       width: letters.length * size,
-      height: letters.length * size,
+      height: letters.length * size + 2,
       class: "frame",
     }),
   );
   for (const [reference, hypothesis, count] of pairs) {
+    const text = `${spell(reference)} → ${spell(hypothesis)}`;
+    const same = (letter, of) => (letter === NOTHING ? null : letter) === of;
+    const test = (pair) =>
+      pair.operation !== "=" && same(reference, pair.reference) && same(hypothesis, pair.hypothesis);
     const cell = draw("rect", {
-      x: 24 + letters.indexOf(hypothesis) * size + 0.5,
-      y: 22 + letters.indexOf(reference) * size + 0.5,
+      x: edge + letters.indexOf(hypothesis) * size + 0.5,
+      y: edge + letters.indexOf(reference) * size + 0.5,
       width: size - 1,
       height: size - 1,
       fill: toCss(ramp(0.12 + 0.88 * Math.sqrt(count / most))),
+      class: "clickable",
+      onclick: () => openPairs(aligned, test, text),
     });
-    svg.append(onHover(cell, [`${spell(reference)} → ${spell(hypothesis)}`, `${count} times`]));
+    svg.append(onHover(cell, [text, `${count} times`]));
   }
-  return fill(card, {}, [svg]);
+  return svg;
 }
 
 const FREQUENCIES = [

@@ -169,13 +169,21 @@ function formatShare(value) {
     : `${(value * 100).toFixed(value >= 0.9995 ? 0 : value < 0.1 ? 2 : 1)} %`;
 }
 
+// A difference of two shares in points, with its sign.
+function formatPoints(value) {
+  if (value === null || value === undefined) return "–";
+  return `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toFixed(2)}`;
+}
+
 function formatFigure(figure, value) {
+  if (figure.points) return formatPoints(value);
   return figure.percent ? formatShare(value) : formatNumber(value);
 }
 
 function formatInterval(figure, result) {
   if (result.low === null) return "no interval";
-  return `${formatFigure(figure, result.low).replace(" %", "")} – ${formatFigure(figure, result.high)}`;
+  const join = figure.points ? "to" : "–";
+  return `${formatFigure(figure, result.low).replace(" %", "")} ${join} ${formatFigure(figure, result.high)}`;
 }
 
 function formatSeconds(seconds) {

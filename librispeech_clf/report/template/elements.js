@@ -136,3 +136,28 @@ function download(name, text, type) {
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
+
+// A table of the first rows, each made when it is shown, and a button for more.
+function makeGrowingTable(headings, rows, { numeric = [], limit }) {
+  if (!rows.length) return make("p", { class: "note" }, "None.");
+  const frame = make("div", {});
+  const show = (end) => {
+    frame.replaceChildren(
+      makeTable(
+        headings,
+        rows.slice(0, end).map((makeCells) => makeCells()),
+        { numeric },
+      ),
+    );
+    if (rows.length > end)
+      frame.append(
+        make(
+          "button",
+          { class: "more", onclick: () => show(end + 5 * limit) },
+          `Show more, ${rows.length - end} are left`,
+        ),
+      );
+  };
+  show(limit);
+  return frame;
+}

@@ -4,14 +4,16 @@ const filtersElement = document.getElementById("filters");
 const filterCards = make("div", { class: "filter-cards" });
 const keptNote = make("div", { class: "kept", hidden: true });
 const countNote = make("p", { class: "note", id: "count", role: "status" });
+const searchNote = make("p", { class: "note", id: "search-note", role: "status", hidden: true });
 const shownCards = new Set();
 
 function buildFilters() {
   const search = make("input", {
     type: "search",
     id: "search",
-    placeholder: "Id or words",
-    "aria-label": "Search ids, references and hypotheses",
+    placeholder: "Id, words or expression",
+    title: "A regular expression, case ignored",
+    "aria-label": "Search ids, references and hypotheses by a regular expression",
   });
   search.addEventListener("input", () => {
     state.search = search.value;
@@ -43,6 +45,7 @@ function buildFilters() {
     ),
     countNote,
     labelled("Search", search),
+    searchNote,
     make("label", { class: "check" }, errors, "Only utterances with errors"),
     keptNote,
     filterCards,
@@ -70,6 +73,8 @@ function showCounts(search, errors) {
   countNote.textContent = `${shown}. 95\u00a0% intervals by ${unit}.`;
   if (search.value !== state.search) search.value = state.search;
   errors.checked = state.errorsOnly;
+  searchNote.hidden = !state.search.trim() || readExpression(state.search.trim()) !== null;
+  searchNote.textContent = "No regular expression, searched as it stands.";
   keptNote.hidden = !state.only;
   if (state.only)
     keptNote.replaceChildren(

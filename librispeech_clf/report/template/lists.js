@@ -51,6 +51,11 @@ class Lanes {
     }
   }
 
+  // Puts a card above the lanes.
+  prepend(card) {
+    this.element.prepend(card);
+  }
+
   shortest() {
     const heights = this.lanes.map((lane) => lane.offsetHeight);
     return this.lanes[heights.indexOf(Math.min(...heights))];

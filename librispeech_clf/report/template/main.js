@@ -48,7 +48,8 @@ function showTab(key) {
   panelElement.setAttribute("aria-labelledby", `tab-${tab.key}`);
   panelElement.dataset.tab = tab.key;
   panelElement.replaceChildren();
-  reactions = tab.show(panelElement) ?? {};
+  reactions = isEmpty() ? {} : (tab.show(panelElement) ?? {});
+  tell("address");
 }
 
 function buildHeader() {
@@ -66,7 +67,9 @@ function buildHeader() {
         (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
     document.documentElement.dataset.theme = isDark ? "light" : "dark";
     repaint();
+    tell("address");
   });
+  document.getElementById("skip").addEventListener("click", () => panelElement.focus());
   document.getElementById("filters-switch").addEventListener("click", () => toggleFilters());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 }
@@ -103,6 +106,26 @@ function listenToKeys() {
   });
 }
 
+function isEmpty() {
+  return payload.count > 0 && !state.rows.length;
+}
+
+// Says so where the filters leave nothing to show.
+function showEmptiness() {
+  const element = document.getElementById("empty");
+  element.hidden = !isEmpty();
+  panelElement.hidden = isEmpty();
+  if (!isEmpty()) {
+    if (shownTab && !panelElement.childElementCount) showTab(shownTab);
+    return;
+  }
+  element.replaceChildren(
+    make("h2", {}, "No utterance passes the filters"),
+    make("p", { class: "note" }, describeFilters().join(" · ")),
+    make("button", { onclick: resetFilters }, "Clear all filters"),
+  );
+}
+
 let resizing = null;
 
 function listenToSize() {
@@ -136,13 +159,20 @@ function start() {
   listen("rows", showHeadline);
   buildFilters();
   buildTabs();
-  listen("rows", () => reactions.rows?.());
+  listen("rows", showEmptiness);
+  listen("rows", () => isEmpty() || reactions.rows?.());
   listen("selected", () => reactions.selected?.());
   listen("open", showUtterance);
   listen("open", () => reactions.open?.());
+  address.isApplying = true;
   applyFilters();
-  showTab("overview");
+  showTab(TABS[0].key);
+  address.isApplying = false;
+  listenToAddress();
+  applyAddress();
   listenToKeys();
+  addEventListener("beforeprint", () => reactions.print?.());
+  addEventListener("afterprint", () => reactions.resize?.());
   listenToSize();
   document.documentElement.dataset.ready = "true";
 }

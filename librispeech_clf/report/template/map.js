@@ -36,6 +36,7 @@ function showMap(panel) {
       makeSelect("Colour of the points", colours, mapState.colour, (key) => {
         mapState.colour = key;
         redraw();
+        tell("address");
       }),
     ),
     legend,

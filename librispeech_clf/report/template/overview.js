@@ -118,6 +118,7 @@ function showOverview(panel) {
       ])
         add(board, render);
     addFailures(board);
+    addFindings(board);
     board.finish();
   };
   render();

@@ -133,7 +133,8 @@ function nameSimulation({ simulation }) {
 
 function makeSimulated(simulation, place) {
   const row = simulation.row[place];
-  const condition = `${nameSimulation(simulation)}, ${simulation.severity_name} ${formatTick(simulation.severity[place])}`;
+  const severity = `${simulation.severity_name} ${formatTick(simulation.severity[place])}`;
+  const condition = `${nameSimulation(simulation)}, ${severity}`;
   const operations = simulation.word_operations[place];
   const pairs = readAlignment(
     operations,

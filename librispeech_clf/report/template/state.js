@@ -28,8 +28,8 @@ function makeTest(key, filter) {
     return (row) => codes.has(values[row]);
   }
   if (filter.text !== undefined) {
-    const wanted = filter.text.toLowerCase();
-    return (row) => values[row].toLowerCase().includes(wanted);
+    const matches = makeMatcher(filter.text);
+    return (row) => matches(values[row]);
   }
   const low = filter.low ?? -Infinity;
   const high = filter.high ?? Infinity;
@@ -37,9 +37,37 @@ function makeTest(key, filter) {
 }
 
 function makeSearch(text) {
-  const wanted = text.trim().toLowerCase();
+  const matches = makeMatcher(text);
   const texts = [payload.ids, payload.references, payload.hypotheses];
-  return (row) => texts.some((values) => values[row].toLowerCase().includes(wanted));
+  return (row) => texts.some((values) => matches(values[row]));
+}
+
+// A test of texts by a regular expression, case ignored; what is none is taken as plain text.
+function makeMatcher(text) {
+  const expression = readExpression(text.trim());
+  const wanted = text.trim().toLowerCase();
+  return expression ? (value) => expression.test(value) : (value) => value.toLowerCase().includes(wanted);
+}
+
+function readExpression(text) {
+  try {
+    return new RegExp(text, "iu");
+  } catch {
+    return null;
+  }
+}
+
+// The filters in words, one text each.
+function describeFilters() {
+  const texts = [];
+  if (state.search.trim()) texts.push(`search: ${state.search.trim()}`);
+  if (state.errorsOnly) texts.push("only utterances with errors");
+  if (state.only) texts.push(`${state.only.label} (${state.only.rows.size})`);
+  for (const [key, { low, high, levels, text }] of state.filters) {
+    const told = levels ? [...levels].join(", ") : (text ?? `${low ?? ""} to ${high ?? ""}`);
+    texts.push(`${describe(columns.get(key))}: ${told}`);
+  }
+  return texts;
 }
 
 function applyFilters() {

@@ -59,7 +59,10 @@ function showTable(panel) {
     rows: () => sortAnew(view),
     open: () => markOpen(view),
     resize: () => refreshTable(view),
-    print: () => view.chunks.forEach((chunk) => fillChunk(view, chunk)),
+    print: () => {
+      view.observer.disconnect();
+      for (const chunk of view.chunks) fillChunk(view, chunk);
+    },
   };
 }
 

@@ -1,0 +1,128 @@
+// The page's state in its address: Back works, and a link shows what its sender saw.
+
+const TYPING_MS = 2000;
+const TYPED = /^(search|filter\.)/;
+const address = { written: "", at: 0, isTyping: false, isApplying: false };
+
+function describeState() {
+  const parts = new URLSearchParams();
+  const put = (key, value, usual) => {
+    if (value !== null && value !== undefined && value !== "" && value !== usual) parts.append(key, value);
+  };
+  put("tab", shownTab, TABS[0].key);
+  put("utterance", state.open === null ? null : payload.ids[state.open]);
+  put("search", state.search.trim());
+  put("errors", state.errorsOnly ? "1" : null);
+  for (const [key, filter] of state.filters) {
+    for (const value of describeFilter(filter)) put(`filter.${key}`, value);
+  }
+  if (state.only) {
+    put("only", describeRows(state.only.rows));
+    put("label", state.only.label);
+  }
+  put("sort", `${tableState.sort.descending ? "-" : ""}${tableState.sort.key}`, "-word_error_rate");
+  put("colour", mapState.colour, "word_error_rate");
+  put("theme", document.documentElement.dataset.theme);
+  return parts.toString();
+}
+
+function describeFilter({ low, high, levels, text }) {
+  if (levels) return levels;
+  return [text ?? `${low ?? ""}..${high ?? ""}`];
+}
+
+// Row numbers as ranges: "0-4,7".
+function describeRows(rows) {
+  const sorted = [...rows].sort((left, right) => left - right);
+  const ranges = [];
+  for (const row of sorted) {
+    const last = ranges[ranges.length - 1];
+    if (last && last[1] === row - 1) last[1] = row;
+    else ranges.push([row, row]);
+  }
+  return ranges.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(",");
+}
+
+function readRows(text) {
+  const rows = [];
+  for (const range of text.split(",")) {
+    const [first, last = first] = range.split("-").map(Number);
+    const end = Math.min(last, payload.count - 1);
+    for (let row = Math.max(first, 0); row <= end; row += 1) rows.push(row);
+  }
+  return rows;
+}
+
+// What is typed within two seconds is one step back.
+function writeAddress() {
+  if (address.isApplying) return;
+  const text = describeState();
+  if (text === address.written) return;
+  const isTyping = differsByTyping(text, address.written);
+  const goesOn = isTyping && address.isTyping && Date.now() - address.at < TYPING_MS;
+  address.written = text;
+  address.isTyping = isTyping;
+  address.at = Date.now();
+  if (goesOn) location.replace(`#${text}`);
+  else location.hash = text;
+}
+
+function differsByTyping(text, other) {
+  const rest = (of) => [...new URLSearchParams(of)].filter(([key]) => !TYPED.test(key)).join("\n");
+  return rest(text) === rest(other);
+}
+
+function applyAddress() {
+  const text = location.hash.slice(1);
+  if (text === address.written) return;
+  address.written = text;
+  address.isApplying = true;
+  const parts = new URLSearchParams(text);
+  readFilters(parts);
+  readAppearance(parts);
+  applyFilters();
+  const row = payload.ids.indexOf(parts.get("utterance"));
+  state.open = row < 0 ? null : row;
+  showTab(parts.get("tab") ?? TABS[0].key);
+  tell("open");
+  address.isApplying = false;
+}
+
+function readFilters(parts) {
+  state.search = parts.get("search") ?? "";
+  state.errorsOnly = parts.has("errors");
+  const only = parts.get("only");
+  state.only = only === null ? null : { rows: new Set(readRows(only)), label: parts.get("label") ?? "Kept" };
+  state.filters.clear();
+  for (const name of new Set(parts.keys())) {
+    const column = name.startsWith("filter.") && columns.get(name.slice("filter.".length));
+    if (!column) continue;
+    state.filters.set(column.key, readFilter(column, parts.getAll(name)));
+    addCard(column);
+  }
+  for (const key of shownCards) rebuildCard(columns.get(key));
+}
+
+function readFilter(column, values) {
+  if (column.kind === "category") return { levels: new Set(values) };
+  if (column.kind === "text") return { text: values[0] };
+  const [low, high] = values[0]
+    .split("..")
+    .map((end) => (end && Number.isFinite(Number(end)) ? Number(end) : null));
+  return { low, high: high ?? null };
+}
+
+function readAppearance(parts) {
+  const [, sign, key] = (parts.get("sort") ?? "-word_error_rate").match(/^(-?)(.*)$/);
+  if (columns.has(key)) tableState.sort = { key, descending: sign === "-" };
+  const colour = parts.get("colour") ?? "word_error_rate";
+  mapState.colour = columns.has(colour) ? colour : null;
+  const theme = parts.get("theme");
+  if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
+
+function listenToAddress() {
+  for (const event of ["rows", "open", "address"]) listen(event, writeAddress);
+  addEventListener("hashchange", applyAddress);
+}

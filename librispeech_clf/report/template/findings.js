@@ -1,0 +1,91 @@
+// What to look at first: slices, clusters and speakers that stand out, each with its utterances to hear.
+
+const findings = payload.analysis.search ?? null;
+const findingState = { open: new Set() };
+
+function addFindings(board) {
+  if (!findings) return;
+  const scope = `${findings.looked_at} slices, clusters and groups of speakers were looked at`;
+  const told = findings.findings.length
+    ? `${scope}; chance that any of these is false ${formatShare(findings.alpha)}. ` +
+      "Over all utterances, not changed by the filters."
+    : `Nothing stands out: ${scope}.`;
+  const card = makePanel(
+    "What to look at first",
+    told,
+    findings.note ? make("p", { class: "note" }, findings.note) : null,
+  );
+  card.id = "findings";
+  card.classList.add("wide");
+  card.append(...findings.findings.map(makeFinding));
+  board.prepend(card);
+}
+
+function makeFinding(finding, index) {
+  const rows = finding.rows.filter((row) => row >= 0);
+  const body = make("div", { class: "finding-body" });
+  const show = () =>
+    body.replaceChildren(...(findingState.open.has(index) ? makeFindingBody(finding, rows) : []));
+  show();
+  const toggle = make(
+    "button",
+    {
+      class: "finding-head",
+      "aria-expanded": String(findingState.open.has(index)),
+      onclick: () => {
+        if (!findingState.open.delete(index)) findingState.open.add(index);
+        toggle.setAttribute("aria-expanded", String(findingState.open.has(index)));
+        show();
+      },
+    },
+    make("span", { class: "finding-name" }, `${finding.name[0].toUpperCase()}${finding.name.slice(1)}`),
+    make("span", { class: "effect" }, describeEffect(finding)),
+  );
+  const keep = make(
+    "button",
+    { class: "quiet", onclick: () => showRows(rows, finding.name) },
+    "Show the utterances",
+  );
+  return make("div", { class: "finding" }, toggle, makeFindingFacts(finding), keep, body);
+}
+
+function describeEffect({ effect_points: effect, low, high }) {
+  const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+  return `${signed(effect)} points${low === null ? "" : ` (${signed(low)} to ${signed(high)})`}`;
+}
+
+function makeFindingFacts(finding) {
+  const speakers = `${finding.speakers} speaker${finding.speakers === 1 ? "" : "s"}`;
+  const rates = `WER ${formatShare(finding.error_rate)} against ${formatShare(finding.rest_error_rate)}`;
+  const size = `${finding.utterances} utterances of ${speakers}`;
+  const where = finding.where && finding.where !== finding.name ? finding.where : null;
+  const others = finding.also_differs.length ? `also: ${finding.also_differs.join(", ")}` : null;
+  return make(
+    "p",
+    { class: "note facts-line" },
+    [rates, size, `p ${formatProbability(finding.p)}`, where, others].filter((fact) => fact).join(" · "),
+  );
+}
+
+function makeFindingBody(finding, rows) {
+  const examples = finding.examples.map((name) => payload.ids.indexOf(name)).filter((row) => row >= 0);
+  const facts = [
+    ["errors", (row) => String(wordErrors(row))],
+    ["words", (row) => String(referenceWords(row))],
+  ];
+  return [
+    make(
+      "p",
+      { class: "note" },
+      `The ${examples.length} with the most errors beyond the others' rate, of ${rows.length}:`,
+    ),
+    makeUtteranceList(examples, facts),
+  ];
+}
+
+// The utterances in the table, and nothing else.
+function showRows(rows, label) {
+  keepOnly(rows, label);
+  showTab("utterances");
+  scrollTo(0, 0);
+}
