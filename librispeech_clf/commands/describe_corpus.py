@@ -6,20 +6,28 @@ In: the configured corpus. Out: utterances, minutes, speakers by gender, words a
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from librispeech_clf.audio.reading import measure_length
-from librispeech_clf.configuration import load_configuration
+from librispeech_clf.configuration import ROOT_VARIABLE, SOURCE_VARIABLE, load_configuration
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.corpus.schema import Split, Utterance
+from librispeech_clf.corpus.schema import Split
 from librispeech_clf.metadata.readability import readability_metadata
 from librispeech_clf.text.plain_text import print_plain
-from librispeech_clf.text.vocabulary import STRICT, describe_normalization, normalize_transcript
+from librispeech_clf.text.vocabulary import (
+    STRICT,
+    describe_normalization,
+    find_unknown_letters,
+    normalize_transcript,
+)
 
 if TYPE_CHECKING:
     import rich.table
+
+SHOWN_SIGNS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +41,8 @@ class SplitStatistics:
         speakers: Number of speakers by gender: "F", "M", or "?" where the speaker table does not tell.
         words: Words in each utterance.
         readability: Dale-Chall score of each utterance that has words: below 5 fourth grade, above 9 college.
-        normalization: How much text normalisation took out of the transcripts; None: nothing.
+        notes: What text normalisation took out of the transcripts, how many hold signs that cannot be encoded,
+            and which further columns there are; a line each.
         unreadable: Why recordings cannot be read; their lengths are left out.
     """
 
@@ -43,7 +52,7 @@ class SplitStatistics:
     speakers: dict[str, int]
     words: tuple[int, ...]
     readability: tuple[float, ...]
-    normalization: str | None = None
+    notes: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
@@ -57,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--root", help="folder of the data (default: the configured one)")
     options = parser.parse_args(arguments)
-    configuration = load_configuration().with_corpus(source=options.source, root=options.root)
+    given = {SOURCE_VARIABLE: options.source, ROOT_VARIABLE: options.root}
+    environment = {**os.environ, **{name: value for name, value in given.items() if value is not None}}
+    configuration = load_configuration(environment=environment)
     corpus, normalization = configuration.corpus, configuration.text.normalize
     statistics, missing = [], []
     for state in corpus.subsets_by_state:
@@ -67,9 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             missing.append(f"{state}: {error}")
     if statistics:
         rich.console.Console().print(statistics_table(f"Corpus, source {corpus.source}", statistics))
-    changes = [f"{split.name}: {split.normalization}" for split in statistics if split.normalization]
+    notes = [f"{split.name}: {note}" for split in statistics for note in split.notes]
     unreadable = [f"{split.name}: {reason}" for split in statistics for reason in split.unreadable]
-    for line in [*changes, *missing, *unreadable]:
+    for line in [*notes, *missing, *unreadable]:
         print_plain(line)
     if unreadable or not statistics:
         raise SystemExit(1)
@@ -77,35 +88,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics:
     """Count what a split holds; decodes only recordings whose header does not tell their length."""
-    utterances = [split.utterance(utterance_id) for utterance_id in split.ids]
     genders: dict[str, str] = {}
-    for utterance in utterances:
+    seconds, unreadable = [], []
+    for utterance in map(split.utterance, split.ids):
         speaker = split.speaker(utterance)
         genders[utterance.speaker_id] = (speaker.gender if speaker else None) or "?"
-    seconds, unreadable = measure_lengths(utterances)
-    texts = [normalize_transcript(utterance.text, normalization) for utterance in utterances]
-    scores = [readability_metadata(text)["dale_chall_score"] for text in texts]
-    return SplitStatistics(
-        name=split.name,
-        utterances=len(utterances),
-        seconds=seconds,
-        speakers={gender: list(genders.values()).count(gender) for gender in sorted(set(genders.values()))},
-        words=tuple(len(text.split()) for text in texts),
-        readability=tuple(score for score in scores if score is not None),
-        normalization=describe_normalization(split.texts, normalization),
-        unreadable=unreadable,
-    )
-
-
-def measure_lengths(utterances: Iterable[Utterance]) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Lengths in s of the recordings that can be read, and the reasons why others cannot."""
-    seconds, unreadable = [], []
-    for utterance in utterances:
         try:
             seconds.append(measure_length(utterance))
         except (OSError, ValueError) as error:
             unreadable.append(str(error))
-    return tuple(seconds), tuple(unreadable)
+    texts = [normalize_transcript(text, normalization) for text in split.texts]
+    scores = [readability_metadata(text)["dale_chall_score"] for text in texts]
+    return SplitStatistics(
+        name=split.name,
+        utterances=len(split),
+        seconds=tuple(seconds),
+        speakers={gender: list(genders.values()).count(gender) for gender in sorted(set(genders.values()))},
+        words=tuple(len(text.split()) for text in texts),
+        readability=tuple(score for score in scores if score is not None),
+        notes=tuple(_note(split, normalization)),
+        unreadable=tuple(unreadable),
+    )
+
+
+def _note(split: Split, normalization: str) -> Iterator[str]:
+    changes = describe_normalization(split.texts, normalization)
+    if changes:
+        yield changes
+    unknown = [signs for text in split.texts if (signs := find_unknown_letters(text, normalization))]
+    if unknown:
+        signs = sorted({sign for of_text in unknown for sign in of_text})
+        shown = " ".join(signs[:SHOWN_SIGNS]) + " ..." * (len(signs) > SHOWN_SIGNS)
+        yield f"{len(unknown)} of {len(split)} transcripts hold signs that the model has no letters for: {shown}"
+    if split.field_types:
+        fields = ", ".join(f"{name} ({kind})" for name, kind in split.field_types.items())
+        yield f"further columns: {fields}"
 
 
 def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.table.Table:
@@ -113,7 +130,7 @@ def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.
     import rich.box
     import rich.table
 
-    table = rich.table.Table(title=title, box=rich.box.SIMPLE, pad_edge=False)
+    table = rich.table.Table(title=title, box=rich.box.SIMPLE, pad_edge=False, collapse_padding=True)
     table.add_column("Split", no_wrap=True)
     for head in (
         "Utter-\nances",

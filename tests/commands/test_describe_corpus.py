@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+import rich.console
 import soundfile
 
 from librispeech_clf.commands import describe_corpus as corpus_statistics
@@ -71,6 +72,40 @@ def test_command_says_what_normalisation_took_out(capsys, tmp_path, monkeypatch)
         corpus_statistics.main(["--source", "files", "--root", str(tmp_path)])
         printed = capsys.readouterr().out
         assert ("text.normalize" in printed) == (line is not None) and (line or "") in printed
+
+
+def test_subsets_of_the_environment_count_for_a_source_of_the_command_line(capsys, tmp_path, monkeypatch):
+    pyarrow.parquet.write_table(
+        pyarrow.table({"audio": [encode(1)], "text": ["A"]}), tmp_path / "mine.parquet"
+    )
+    monkeypatch.setenv("LIBRISPEECH_SUBSETS", "mine")
+    corpus_statistics.main(["--source", "files", "--root", str(tmp_path)])
+    assert "not there" not in capsys.readouterr().out
+
+
+def test_signs_without_letters_and_further_columns_are_told(capsys, tmp_path):
+    table = {
+        "audio": [encode(1)] * 3,
+        "text": ["ROOM 12", "A & B 2", "PLAIN"],
+        "accent": ["irish"] * 3,
+        "age": [3] * 3,
+    }
+    pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "test.parquet")
+    corpus_statistics.main(["--source", "files", "--root", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert "test: 2 of 3 transcripts hold signs that the model has no letters for: & 1 2" in lines
+    assert "test: further columns: accent (string), age (float)" in lines
+
+
+def test_table_of_a_corpus_of_librispeechs_size_fits_80_columns():
+    statistics = corpus_statistics.SplitStatistics(
+        name="validation", utterances=104_014, seconds=(1.6,) * 99_999 + (35.2,), words=(1, 96),
+        speakers={"F": 1201, "M": 1283}, readability=(0.1, 19.2),
+    )  # fmt: skip
+    console = rich.console.Console(width=80, file=io.StringIO())
+    console.print(corpus_statistics.statistics_table("Corpus", [statistics]))
+    printed = console.file.getvalue()
+    assert "\u2026" not in printed and "1201 F, 1283 M" in printed and "0.1-19.2" in printed
 
 
 def test_row_that_cannot_be_evaluated_is_named(capsys, tmp_path):
