@@ -30,6 +30,7 @@ MOST_SAMPLES = 2**40
 # Integers of 32 bits written as floats are below.
 LARGEST_SAMPLE = 2.0**32
 LOWEST_RATE_HZ = 1000
+FLOATS = ("FLOAT", "DOUBLE")
 # As in the feature extractor of transformers: what published checkpoints were fed.
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
@@ -197,14 +198,18 @@ def read_file(
 def measure_length(utterance: Utterance) -> float:
     """Length of an utterance's audio in s, > 0; decodes only where the header cannot be relied on.
 
+    That is where it tells no length, where samples may be NaN or beyond full scale, and for MP3: libmpg123 cannot
+    decode the frame that it jumps to, and says so on the terminal.
+
     Raises:
         FileNotFoundError: The audio file is not there.
-        ValueError: The audio cannot be decoded, is cut off or has no samples.
+        ValueError: The audio cannot be decoded, is cut off, has no samples or is none, as for `decode`.
     """
     content = read_content(utterance)
     with _open(content, utterance.id) as file:
         told, rate = file.frames, file.samplerate
-        if 0 < told <= MOST_SAMPLES and file.seekable():
+        is_sound = file.subtype not in FLOATS and file.format != "MP3" and rate >= LOWEST_RATE_HZ
+        if is_sound and 0 < told <= MOST_SAMPLES and file.seekable():
             file.seek(told - 1)
             if len(file.read(1)) == 1:
                 return float(told / rate)

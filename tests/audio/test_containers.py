@@ -111,6 +111,26 @@ def test_mp3_whose_header_tells_of_one_part_of_two_is_read_to_its_end():
     assert len(read(content + content)) / RATE == pytest.approx(2, abs=0.25)
 
 
+def test_length_of_an_mp3_is_told_without_noise(capfd):
+    noise = np.random.default_rng(0).normal(size=5 * RATE) * 0.1
+    content = encode(noise, RATE, "MP3", None, bitrate_mode="CONSTANT", compression_level=0.5)
+    assert audio.measure_length(utterance(content)) == 5.0
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("sample", "reason"), [(np.nan, "NaN or infinity"), (1e30, "full scale is 1")])
+def test_length_of_what_is_no_sound_is_not_told(sample, reason):
+    samples = SAMPLES.copy()
+    samples[7] = sample
+    with pytest.raises(ValueError, match=f"u7: the audio holds .*{reason}"):
+        audio.measure_length(utterance(encode(samples, subtype="FLOAT")))
+
+
+def test_length_at_a_rate_that_no_speech_has_is_not_told():
+    with pytest.raises(ValueError, match="u7: the audio's header tells 1 Hz"):
+        audio.measure_length(utterance(patch(encode(), 24, "<I", 1)))
+
+
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 def test_cut_ogg_is_named(subtype, share):
