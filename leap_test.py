@@ -17,7 +17,7 @@ os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import leap_binder  # noqa: E402
-from librispeech_clf.push.check_push import read_result  # noqa: E402
+from librispeech_clf.push.checks import read_result  # noqa: E402
 from librispeech_clf.text import vocabulary  # noqa: E402
 
 PROJECT_ROOT = Path(__file__).resolve().parent

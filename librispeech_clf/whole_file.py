@@ -8,6 +8,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How the small file begins that stands for one Git LFS has not fetched."""
@@ -47,6 +51,42 @@ def write_whole(path: Path, content: bytes) -> None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         _flush_folder(path.parent)
+
+
+def write_table(path: Path, table: pyarrow.Table) -> None:
+    """Write a Parquet file so that a reader finds the whole table or none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    target = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table, target, compression="zstd", write_page_checksum=True)
+    write_whole(path, target.getvalue().to_pybytes())
+
+
+def try_folder(folder: Path) -> None:
+    """See, before long work, that a folder takes a file; nothing of the trial stays, not even a new folder.
+
+    Args:
+        folder: where files will be written; need not be there.
+
+    Raises:
+        OSError: it does not; the message says why, and what to do.
+    """
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    with explain_disk(folder, size=0):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".{os.getpid()}.tmp"
+            probe.touch()
+            probe.unlink()
+        finally:
+            for parent in made:
+                with suppress(OSError):
+                    parent.rmdir()
 
 
 @contextmanager

@@ -35,12 +35,12 @@ ARROWS = {
     "visualizers": "text audio ctc metrics",
     # What the platform runs ends here.
     "model": "text whole_file hub_errors configuration corpus audio ctc metrics",
-    "synthesis": "audio",
+    "synthesis": "whole_file audio",
     "evaluation": "text whole_file configuration corpus audio ctc model",
     "analysis": "text",
-    "report": "text whole_file corpus audio ctc metrics model analysis",
-    "push": "text configuration ctc model",
-    "commands": "text whole_file configuration corpus audio metadata model evaluation analysis report",
+    "report": "text whole_file configuration corpus audio metadata ctc metrics model analysis",
+    "push": "text ctc model",
+    "commands": "text whole_file configuration corpus model synthesis evaluation analysis report push",
 }
 """Folder or module of the package -> what its modules may import, wherever in a file the import stands."""
 MOST_LINES = 400

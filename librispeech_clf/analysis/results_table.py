@@ -6,6 +6,7 @@ and the error counts are required; every other column may be missing or null.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,25 @@ OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
 METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
 SPEAKER = "record_speaker_id"
 _PHYSICAL_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "dbfs": "dBFS", "minutes": "min"}
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """Read the results table of a finished evaluation.
+
+    Args:
+        folder: its output folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    import pandas as pd
+
+    path = folder / "results.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: not found; name the folder of a finished evaluation, or run `poetry run evaluate` first."
+        )
+    return pd.read_parquet(path)
 
 
 def find_scored(results: pd.DataFrame, *, unit: str = "word") -> pd.DataFrame:

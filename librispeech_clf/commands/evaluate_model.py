@@ -1,10 +1,13 @@
-"""`poetry run evaluate-model`: figures of a model on every data set, and the card of the bundled one."""
+"""The command `evaluate-model`: figures of a model on every data set, and the card of the bundled one."""
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.commands.door import make_parser, run
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
 
 if TYPE_CHECKING:
@@ -13,18 +16,38 @@ if TYPE_CHECKING:
 REAL_SUBSETS = ("dev-clean", "test-clean")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of `evaluate-model`."""
-    options = _parser().parse_args(arguments)
-    configuration = load_configuration()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = make_parser(
+        "evaluate-model",
+        "Word and character error rates of the configured model, by greedy decoding, on the bundled splits and on "
+        "real LibriSpeech, with 95 % intervals by speaker.",
+    )
+    add = parser.add_argument
+    add("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/ (default: none)")
+    add(
+        "--subset", action="append", metavar="NAME",
+        help=f"of it; repeatable (default: those of {', '.join(REAL_SUBSETS)} that are there)",
+    )  # fmt: skip
+    add(
+        "--report", type=Path, action="append", default=[], metavar="FOLDER",
+        help="output folder of evaluate, whose results are taken instead of recognising again; repeatable "
+        "(default: none)",
+    )  # fmt: skip
+    add("--card", action="store_true", help="write the figures into models/wav2vec.md")
+    return run(parser, measure, arguments)
 
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure, print, and write the card where it is asked for."""
     from rich.console import Console
     from rich.table import Table
 
-    from librispeech_clf.commands.evaluate import hold_back_standard_error
     from librispeech_clf.corpus.load import BUNDLED_FOLDER
+    from librispeech_clf.model.quiet import hold_back_standard_error
     from librispeech_clf.report import model_card
 
+    configuration = load_configuration()
     results = read_reports(options.report, configuration.model.path)
     with hold_back_standard_error():
         results = evaluate_sets(configuration, known=results, speech=options.speech, subsets=options.subset)
@@ -93,47 +116,26 @@ def read_reports(folders: list[Path], model: Path) -> dict[str, "pd.DataFrame"]:
         FileNotFoundError: a folder holds no finished evaluation.
         ValueError: it is of another model, or of a part of the data only.
     """
-    from librispeech_clf.commands.evaluate import read_results
+    from librispeech_clf.analysis.results_table import read_results
     from librispeech_clf.evaluation.store import hash_file
 
     found: dict[str, pd.DataFrame] = {}
     for folder in folders:
         results = read_results(folder)
-        run = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["run"]
-        if not hash_file(model).startswith(run["model SHA-256"]):
-            raise ValueError(f"{folder}: an evaluation of another model ({run['model']}), not of {model}.")
-        if "limit" in run:
+        described = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["run"]
+        if not hash_file(model).startswith(described["model SHA-256"]):
             raise ValueError(
-                f"{folder}: an evaluation of the first {run['limit']} utterances only; give a whole one."
+                f"{folder}: an evaluation of another model ({described['model']}), not of {model}."
+            )
+        if "limit" in described:
+            raise ValueError(
+                f"{folder}: an evaluation of the first {described['limit']} utterances only; give a whole one."
             )
         real = results[results["simulation"].isna()] if "simulation" in results else results
         for subset, rows in real.groupby("subset"):
-            found[name_set(run["source"], str(subset))] = rows.reset_index(drop=True)
+            found[name_set(described["source"], str(subset))] = rows.reset_index(drop=True)
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="evaluate-model",
-        description="Word and character error rates of the configured model, by greedy decoding, on the bundled splits "
-        "and on real LibriSpeech, with 95 % intervals by speaker.",
-    )
-    parser.add_argument("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/")
-    parser.add_argument(
-        "--subset",
-        action="append",
-        help=f"of it; repeatable (default: those of {', '.join(REAL_SUBSETS)} that are there)",
-    )
-    parser.add_argument(
-        "--report",
-        type=Path,
-        action="append",
-        default=[],
-        help="output folder of `evaluate`, whose results are taken instead of recognising again; repeatable",
-    )
-    parser.add_argument("--card", action="store_true", help="write the figures into models/wav2vec.md")
-    return parser
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

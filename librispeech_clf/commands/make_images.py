@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configuration
+from librispeech_clf.analysis.results_table import read_results
+from librispeech_clf.analysis.summary import select_recordings
+from librispeech_clf.commands.door import add_corpus_options, make_parser, run
+from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.report import readme
 from librispeech_clf.text.plain_text import print_plain
@@ -22,8 +25,6 @@ from librispeech_clf.whole_file import write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
-FINE, WRONG_REQUEST = 0, 2
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -31,53 +32,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 when there is no such evaluation, or it is not the one that the section tells of.
     """
-    options = parse_options(arguments)
-    try:
-        results, run = read_results(options.report), read_run(options.report)
-        if options.section is not None:
-            readme.require_whole(run, options.section)
-        shown = draw(results, options)
-        if options.section is not None:
-            write_section(options, results, run=run, shown=shown)
-    except (OSError, ValueError, RuntimeError) as error:
-        print_plain(f"make-images: {error}", file=sys.stderr)
-        return WRONG_REQUEST
-    print_plain("\n".join(f"{name}.png: {text}" for name, text in shown.items()))
-    return FINE
-
-
-def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="make-images", description="Draw pictures of a finished evaluation."
-    )
+    parser = make_parser("make-images", "Draw pictures of a finished evaluation, as in the README.")
+    add_corpus_options(parser)
     add = parser.add_argument
-    add("--report", type=Path, default=Path("report"), help="folder of the evaluation (default: report)")
-    add("--images", type=Path, default=Path("images"), help="folder of the PNG files (default: images)")
-    add("--source", choices=SOURCES, help="corpus that was evaluated (default: config.yaml)")
-    add("--root", help="data root, as for evaluate")
+    add("--report", type=Path, default=Path("report"), help="folder of the evaluation")
+    add("--images", type=Path, default=Path("images"), help="folder of the PNG files")
     add(
         "--section", choices=(readme.BUNDLED, readme.TEST_CLEAN),
-        help="write the README's figures of the bundled corpus or of test-clean, too",
+        help="write the README's figures of the bundled corpus or of test-clean, too (default: pictures only)",
     )  # fmt: skip
     add("--readme", type=Path, default=PROJECT_ROOT / "README.md", help="Markdown file with the section")
-    return parser.parse_args(arguments)
+    return run(parser, make, arguments)
 
 
-def read_results(folder: Path) -> pd.DataFrame:
+def make(options: argparse.Namespace) -> None:
+    """Draw, and write the section where one is asked for."""
+    results, evaluated = read_recordings(options.report), read_run(options.report)
+    if options.section is not None:
+        readme.require_whole(evaluated, options.section)
+    shown = draw(results, options)
+    if options.section is not None:
+        write_section(options, results, run=evaluated, shown=shown)
+    print_plain("\n".join(f"{name}.png: {text}" for name, text in shown.items()))
+
+
+def read_recordings(folder: Path) -> pd.DataFrame:
     """Read a finished evaluation's rows, without simulated ones.
 
     Raises:
         FileNotFoundError: the folder holds none.
     """
-    import pandas as pd
-
-    from librispeech_clf.analysis.summary import select_recordings
-
-    path = folder / "results.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: not found; run `poetry run evaluate` first.")
-    return select_recordings(pd.read_parquet(path)).reset_index(drop=True)
+    return select_recordings(read_results(folder)).reset_index(drop=True)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

@@ -1,12 +1,15 @@
-"""`poetry run train-model`: train a wav2vec 2.0 CTC model on a CPU, on real and synthetic speech, resumably."""
+"""The command `train-model`: train a wav2vec 2.0 CTC model on a CPU, on real and synthetic speech, resumably."""
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.commands.door import count, make_parser, run, share
+from librispeech_clf.model.training.course import CHECKPOINT_S, train
 from librispeech_clf.model.training.settings import TrainingSettings, read_settings
 from librispeech_clf.text.plain_text import print_plain
 
@@ -19,9 +22,59 @@ if TYPE_CHECKING:
 DEFAULT_SUBSET, DEFAULT_DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of `train-model`."""
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = make_parser(
+        "train-model",
+        "Train a wav2vec 2.0 CTC model on a CPU, from scratch or from a model file. A stopped run is continued by the "
+        "same command. The best average of the weights is OUT/wav2vec.h5.",
+    )
+    _add_speech_options(parser)
+    _add_settings(parser)
+    return run(
+        parser, train_model, arguments, when_stopped="stopped; the same command goes on where it stopped."
+    )
+
+
+def _add_speech_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for checkpoint, log and model; resumed if there")
+    add("--from", dest="start", type=Path, help="the .h5 to start from (default: from scratch)")
+    add("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/ (default: none)")
+    add("--subset", action="append", metavar="NAME", help=f"of it; repeatable (default: {DEFAULT_SUBSET})")
+    add("--material", type=Path, help="synthetic speech: a folder of make-training-material (default: none)")
+    add("--shards", type=count, help="take only so many of its shards (default: all)")
+    add("--share", type=share, default=0.7, help="of real speech, where there is both")
+    add(
+        "--dev-speech", type=Path,
+        help="real speech to measure the error rate on (default: some of the material, not trained on)",
+    )  # fmt: skip
+    add(
+        "--dev-subset", action="append", metavar="NAME",
+        help=f"of it; repeatable (default: {DEFAULT_DEVELOPMENT_SUBSET})",
+    )  # fmt: skip
+    add("--dev-utterances", type=count, default=200, help="how many to measure on")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    add, settings = parser.add_argument, TrainingSettings
+    add("--steps", type=int, help=f"of the whole training (default: {settings.steps})")
+    add(
+        "--falling-steps", type=int,
+        help=f"the last ones, with a falling rate (default: {settings.falling_steps})",
+    )  # fmt: skip
+    add("--mel-steps", type=int, help=f"of the first phase, from scratch (default: {settings.mel_steps})")
+    add("--seed", type=int, help=f"of weights and order (default: {settings.seed})")
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="any other setting, such as dropout=0.1, masking.mask_time_prob=0.1 or augmentation.speed=[0.9,1.1]; "
+        "repeatable (default: none)",
+    )  # fmt: skip
+    add("--checkpoint-s", type=float, default=CHECKPOINT_S, help="seconds from one checkpoint to the next")
+
+
+def train_model(options: argparse.Namespace) -> None:
+    """Train, or go on training, and say where the model is."""
     settings = read_settings(
         options.set,
         seed=options.seed,
@@ -32,7 +85,6 @@ def main(arguments: list[str] | None = None) -> None:
     material, development = gather(options, settings)
     for note in material.notes():
         print_plain(note)
-    from librispeech_clf.model.training.course import train
     from librispeech_clf.model.training.trainer import MODEL
 
     with _progress(settings) as report:
@@ -137,71 +189,5 @@ def _progress(settings: TrainingSettings) -> Iterator[Callable[["Trainer"], None
         yield report
 
 
-def _parser() -> argparse.ArgumentParser:
-    from librispeech_clf.model.training.course import CHECKPOINT_S
-
-    parser = argparse.ArgumentParser(
-        prog="train-model",
-        description="Trains a wav2vec 2.0 CTC model on a CPU, from scratch or from a model file. A stopped run is "
-        "continued by the same command. The best average of the weights is OUT/wav2vec.h5.",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoint, log and model; resumed if there"
-    )
-    parser.add_argument(
-        "--from", dest="start", type=Path, help="the .h5 to start from (default: from scratch)"
-    )
-    parser.add_argument("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/")
-    parser.add_argument(
-        "--subset", action="append", help=f"of it; repeatable (default: {DEFAULT_SUBSET})", metavar="NAME"
-    )
-    parser.add_argument("--material", type=Path, help="synthetic speech: a folder of make-training-material")
-    parser.add_argument("--shards", type=int, help="take only so many of its shards")
-    parser.add_argument(
-        "--share", type=float, default=0.7, help="of real speech, where there is both (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--dev-speech",
-        type=Path,
-        help="real speech to measure the error rate on (default: some of the material, not trained on)",
-    )
-    parser.add_argument(
-        "--dev-subset",
-        action="append",
-        help=f"of it; repeatable (default: {DEFAULT_DEVELOPMENT_SUBSET})",
-        metavar="NAME",
-    )
-    parser.add_argument(
-        "--dev-utterances", type=int, default=200, help="how many to measure on (default: %(default)s)"
-    )
-    parser.add_argument("--steps", type=int, help=f"default: {TrainingSettings.steps}")
-    parser.add_argument(
-        "--falling-steps",
-        type=int,
-        help=f"the last ones, with a falling rate (default: {TrainingSettings.falling_steps})",
-    )
-    parser.add_argument(
-        "--mel-steps",
-        type=int,
-        help=f"of the first phase, from scratch (default: {TrainingSettings.mel_steps})",
-    )
-    parser.add_argument("--seed", type=int, help=f"default: {TrainingSettings.seed}")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any other setting, such as dropout=0.1, masking.mask_time_prob=0.1 or augmentation.speed=[0.9,1.1]; "
-        "repeatable",
-    )
-    parser.add_argument(
-        "--checkpoint-s",
-        type=float,
-        default=CHECKPOINT_S,
-        help="seconds from one checkpoint to the next (default: %(default)g)",
-    )
-    return parser
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

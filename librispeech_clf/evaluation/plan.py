@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.evaluation.engine import Task
@@ -170,7 +171,7 @@ def plan_simulated(
     for severity, arguments in sweep.steps:
         tasks: dict[str, Task] = {}
         for sample_id in _draw(
-            lambda drawn, arguments=arguments: ids_of(sweep.simulation, arguments, drawn),
+            partial(ids_of, sweep.simulation, arguments),
             recordings,
             count=min(count, len(recordings)),
             most=len(split),

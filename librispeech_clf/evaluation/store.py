@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
 from librispeech_clf.evaluation.lock import LOCK_NAME
-from librispeech_clf.whole_file import explain_disk, write_whole
+from librispeech_clf.whole_file import explain_disk, write_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -127,20 +127,6 @@ class Store:
 
     def _mark(self, name: str) -> dict[bytes, bytes]:
         return {b"run": self.folder.name.encode(), b"window": name.encode()}
-
-
-def write_table(path: Path, table: pyarrow.Table) -> None:
-    """Write a Parquet file so that a reader finds the whole table or none.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    target = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table, target, compression="zstd", write_page_checksum=True)
-    write_whole(path, target.getvalue().to_pybytes())
 
 
 def identify_run(model_sha256: str, settings: Any) -> str:

@@ -25,7 +25,7 @@ def photograph_page(page: Path, path: Path) -> str:
 
     Raises:
         FileNotFoundError: the page or the browser is not there.
-        RuntimeError: the browser drew nothing.
+        OSError: the browser drew nothing.
     """
     from PIL import Image
 
@@ -43,7 +43,7 @@ def photograph_page(page: Path, path: Path) -> str:
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         if not shot.is_file():
-            raise RuntimeError(f"{browser}: drew nothing of {page}; it said: {done.stderr.strip()[-400:]}")
+            raise OSError(f"{browser}: drew nothing of {page}; it said: {done.stderr.strip()[-400:]}")
         image = Image.open(shot).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, optimize=True)

@@ -1,9 +1,8 @@
-"""Command `make-corpus`: makes the bundled corpus from its sentences, its table of readers and a seed.
+"""The bundled corpus, made from its sentences, its table of readers and a seed.
 
 In: this package's texts and tables, the installed synthesizers. Out: the files of corpus/bundled.
 """
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,36 +11,16 @@ import numpy as np
 
 from librispeech_clf.synthesis import card, chapters
 from librispeech_clf.synthesis.chapters import ReadChapter, Recording
-from librispeech_clf.synthesis.engines import require_tools, synthesize
+from librispeech_clf.synthesis.engines import synthesize
 from librispeech_clf.synthesis.recording import draw_conditions, encode_flac, record
 from librispeech_clf.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.synthesis.voices import load_readers
+from librispeech_clf.whole_file import write_whole
 
 BUNDLED = Path(__file__).parents[1] / "corpus" / "bundled"
 SPLITS = ("training", "validation", "test")
 SEED = 24
 MAX_BYTES = 25_000_000
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the command."""
-    parser = argparse.ArgumentParser(prog="make-corpus", description="Make the bundled synthetic corpus.")
-    parser.add_argument(
-        "--out", type=Path, default=BUNDLED, help="folder of the files (default: the package's)"
-    )
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument(
-        "--check", action="store_true", help="make it elsewhere and compare with the folder's files"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        require_tools()
-    except FileNotFoundError as error:
-        raise SystemExit(str(error)) from error
-    report_versions()
-    if options.check:
-        raise SystemExit(check_corpus(options.out, seed=options.seed))
-    make_corpus(options.out, seed=options.seed)
 
 
 def report_versions() -> None:
@@ -88,7 +67,7 @@ def make_corpus(folder: Path, *, seed: int) -> None:
         generator = np.random.default_rng([seed, number])
         dealt = chapters.deal_chapters(split, load_sentences(split), readers, generator)
         made = [recording for chapter in dealt for recording in record_chapter(chapter, seed=seed)]
-        _replace(folder / f"{split}.parquet", to_parquet(made))
+        write_whole(folder / f"{split}.parquet", to_parquet(made))
         print(f"{split}: {len(made)} utterances, {sum(r.minutes for r in made):.1f} min", flush=True)
         recordings += made
     tables = {
@@ -99,7 +78,7 @@ def make_corpus(folder: Path, *, seed: int) -> None:
         "CARD.md": card.write_card(recordings, card.find_versions()),
     }
     for name, text in tables.items():
-        _replace(folder / name, text.encode())
+        write_whole(folder / name, text.encode())
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB")
     if size > MAX_BYTES:
@@ -148,13 +127,3 @@ def to_parquet(recordings: Sequence[Recording]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,8 @@
-"""Command that synthesizes training speech for a compact acoustic model, as parquet shards.
+"""Training speech, synthesized for a compact acoustic model, as parquet shards.
 
 In: voices, grammar and, if given, prose. Out: training-NNNNN.parquet with id, text, speaker_id, samples.
 """
 
-import argparse
 import dataclasses
 import functools
 import multiprocessing
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from librispeech_clf.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
+from librispeech_clf.synthesis.engines import SAMPLING_RATE, synthesize
 from librispeech_clf.synthesis.grammar import make_sentence
 from librispeech_clf.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.synthesis.variants import DRAWN_VARIANTS, install_variants
@@ -64,49 +63,6 @@ class MaterialMix:
     prose_share: float = 0.45
     salad_share: float = 0.34
     reader_share: float = 0.21
-
-
-def main() -> None:
-    """Entry point of the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    parser.add_argument("--hours", type=float, default=16.0, help="hours of speech")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--reader-share",
-        type=float,
-        default=MaterialMix.reader_share,
-        help="share of the utterances spoken by the known readers of the bundled corpus",
-    )
-    parser.add_argument("--prose", type=Path, help="folder of plain English text files")
-    parser.add_argument(
-        "--prose-share",
-        type=float,
-        default=MaterialMix.prose_share,
-        help="share of the texts that come from there",
-    )
-    parser.add_argument(
-        "--salad-share",
-        type=float,
-        default=MaterialMix.salad_share,
-        help="share of the other texts that are words in any order",
-    )
-    options = parser.parse_args()
-    require_tools()
-    options.out.mkdir(parents=True, exist_ok=True)
-    make_material(
-        options.out,
-        hours=options.hours,
-        seed=options.seed,
-        processes=options.processes,
-        mix=MaterialMix(
-            prose=read_prose(options.prose) if options.prose else (),
-            prose_share=options.prose_share,
-            salad_share=options.salad_share,
-            reader_share=options.reader_share,
-        ),
-    )
 
 
 def make_material(
@@ -332,7 +288,3 @@ def _to_recording(waveform: np.ndarray, generator: np.random.Generator) -> np.nd
     scaled *= min(1.0, 0.99 / max(float(np.abs(scaled).max()), 1e-6))
     before, after = (generator.uniform(0.03, 0.35, size=2) * SAMPLING_RATE).astype(int)
     return np.pad(np.round(scaled * 32767), (before, after)).astype("<i2")
-
-
-if __name__ == "__main__":
-    main()

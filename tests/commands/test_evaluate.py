@@ -224,7 +224,7 @@ def test_real_utterances_of_librispeech(tmp_path):
     [
         (["--model", "none.h5"], "none.h5: no model file"),
         (["--source", "files", "--root", "/nowhere"], "the subset test is not there"),
-        (["--compare", "/nowhere"], "--compare needs the output folder"),
+        (["--compare", "/nowhere"], "name the folder of a finished evaluation"),
     ],
 )
 def test_wrong_request_says_what_to_do(arguments, message, tmp_path):
@@ -252,9 +252,11 @@ import sys, time
 from pathlib import Path
 import pyarrow
 from rich.console import Console
-from librispeech_clf.evaluation import evaluate, store
 from librispeech_clf.evaluation.engine import Task
 from librispeech_clf.evaluation.plan import cut_windows
+from librispeech_clf.evaluation.run import Run, evaluate_windows
+from librispeech_clf.evaluation.store import Store
+from librispeech_clf.whole_file import write_table
 
 out, log = Path(sys.argv[1]), Path(sys.argv[2])
 
@@ -275,9 +277,8 @@ class Engine:
 tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
 windows = cut_windows(tasks)
 names = [window[0].utterance_id for window in windows]
-run = evaluate.Run(None, None, None, Engine(), store.Store(out, "key"), windows, names, {})
-evaluate.evaluate_windows(run, Console(quiet=True))
-store.write_table(out / "results.parquet", run.store.collect(names))
+run = Run(None, None, None, Engine(), Store(out, "key"), windows, names, {})
+write_table(out / "results.parquet", evaluate_windows(run, Console(quiet=True)))
 """
 
 

@@ -93,6 +93,6 @@ def test_the_command_prints_what_it_found(monkeypatch, capsys):
             0,
         ]
     monkeypatch.setattr(evaluate_model, "evaluate_sets", lambda *a, **k: {"LibriSpeech test-clean": rows})
-    evaluate_model.main([])
+    assert evaluate_model.main([]) == 0
     printed = capsys.readouterr().out
     assert "7 female" in printed and "0.250" in printed

@@ -81,6 +81,6 @@ def test_simulated_rows_are_left_out(folder):
     results = make_results()
     results["simulation"] = ["tempo"] * 10 + [None] * 30
     results.to_parquet(folder / "results.parquet")
-    assert len(make_images.read_results(folder)) == 30
+    assert len(make_images.read_recordings(folder)) == 30
     (folder / "summary.json").unlink()
     assert make_images.read_run(folder) == {}

@@ -6,8 +6,9 @@ Tolerance: 1e-4, the issue's, for the base size; logits are about 0.6 in size th
 import numpy as np
 import pytest
 
+from librispeech_clf.commands.convert_model import main
 from librispeech_clf.model.convert.checkpoint import read_checkpoint
-from librispeech_clf.model.convert.conversion import convert_checkpoint, main
+from librispeech_clf.model.convert.conversion import convert_checkpoint
 from librispeech_clf.model.inference import compile_model
 from librispeech_clf.model.load import load_model
 from librispeech_clf.text.vocabulary import LETTERS

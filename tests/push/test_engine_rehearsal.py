@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from librispeech_clf.commands.check_push import main
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.ctc.frames import count_frames
-from librispeech_clf.push import check_push, engine_rehearsal
+from librispeech_clf.push import checks, engine_rehearsal
 from librispeech_clf.push.engine_rehearsal import (
     MIXED_SAMPLES,
     ask_python,
@@ -185,13 +186,13 @@ def test_importer_that_is_not_there_is_told(tmp_path):
 
 def test_engine_goes_without_files_only():
     with pytest.raises(SystemExit):
-        check_push.main(["--engine", "--files-only"])
+        main(["--engine", "--files-only"])
 
 
 @pytest.mark.slow
 @pytest.mark.network
 def test_bundled_model_opens_in_the_engine(capsys):
     python = os.environ.get("ENGINE_PYTHON")
-    assert check_push.main(["--engine", *(["--engine-python", python] if python else [])]) == 0
+    assert main(["--engine", *(["--engine-python", python] if python else [])]) == 0
     assert "engine: gradient, size" in capsys.readouterr().out
-    assert (PROJECT_ROOT / check_push.MODEL).is_file()
+    assert (PROJECT_ROOT / checks.MODEL).is_file()

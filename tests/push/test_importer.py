@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+from librispeech_clf.commands.check_push import main
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.push import check_push
+from librispeech_clf.push import checks
 from librispeech_clf.push.importer import check_model_file
 
 INITIALIZER = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
@@ -134,6 +135,6 @@ def test_model_is_refused_before_anything_runs(check, monkeypatch, capsys):
         raise AssertionError("ran")
 
     check(("Lambda", {"name": "l"}))
-    monkeypatch.setattr(check_push, "run_bundle", run)
-    assert check_push.main(["--model", str(check.path), "--engine"]) == 1
+    monkeypatch.setattr(checks, "run_bundle", run)
+    assert main(["--model", str(check.path), "--engine"]) == 1
     assert "model.h5: layer l: a Lambda holds code" in capsys.readouterr().err

@@ -102,5 +102,5 @@ def test_commands_survive_any_path(tmp_path, capsys, name):
 
     assert main(["--list", "--root", str(tmp_path / name)]) == 0
     assert "\x1b[2J" not in capsys.readouterr().out
-    assert main(["--subset", name, "--root", str(tmp_path / name)]) == 1
+    assert main(["--subset", name, "--root", str(tmp_path / name)]) == 2
     assert escape_unprintable(name) in capsys.readouterr().err

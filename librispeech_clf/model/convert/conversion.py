@@ -4,12 +4,9 @@ In: a Hugging Face folder or hub name (`checkpoint.py`). Out: an `.h5` file that
 reads. The order: configuration, vocabulary, weights, file; a doubt is an error that names what does not fit.
 """
 
-import argparse
 import dataclasses
-import os
 import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -223,6 +220,25 @@ def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) ->
     return model
 
 
+def convert_file(source: str, path: Path, *, drop_letters: bool) -> None:
+    """Convert a checkpoint to a model file, and print what was converted.
+
+    Args:
+        source: Hugging Face folder or hub name.
+        path: the `.h5` file to write.
+        drop_letters: leave out letters of the checkpoint that this project does not know.
+
+    Raises:
+        ValueError: the suffix is another, or the checkpoint cannot be converted.
+        OSError: the checkpoint is not there, or the file cannot be written.
+    """
+    check_suffix(path)
+    checkpoint = read_checkpoint(find_checkpoint(source))
+    model = convert_checkpoint(checkpoint, drop_letters=drop_letters)
+    save_model(model, path)
+    _print_summary(source, checkpoint, model, path)
+
+
 def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", path: Path) -> None:
     """Print what was converted, and how to push it."""
     from rich.console import Console
@@ -254,42 +270,3 @@ def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", pa
     Console().print(table)
     print_plain(f"Push it with the code:  leap push -n {path.stem} -m {path} -e")
     print_plain(f"Older leap CLI:         leap projects push {path}")
-
-
-def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="convert-model", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--from",
-        dest="source",
-        required=True,
-        help="Hugging Face folder, or hub name such as facebook/wav2vec2-base-960h",
-    )
-    parser.add_argument(
-        "--to", dest="path", type=Path, required=True, help="model file to write: models/NAME.h5"
-    )
-    parser.add_argument(
-        "--drop-letters",
-        action="store_true",
-        help="leave out letters of the checkpoint that this project does not know",
-    )
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `convert-model`; return 0, or 2 after printing in one line why nothing was written."""
-    options = _parse_arguments(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        check_suffix(options.path)
-        checkpoint = read_checkpoint(find_checkpoint(options.source))
-        model = convert_checkpoint(checkpoint, drop_letters=options.drop_letters)
-        save_model(model, options.path)
-    except (ValueError, OSError) as error:
-        print_plain(f"convert-model: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    _print_summary(options.source, checkpoint, model, options.path)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

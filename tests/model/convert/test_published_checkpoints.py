@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from torch_format import make_tensor, write_torch
 
-from librispeech_clf.model.convert.conversion import convert_configuration, main
+from librispeech_clf.commands.convert_model import main
+from librispeech_clf.model.convert.conversion import convert_configuration
 from librispeech_clf.model.load import load_model
 from librispeech_clf.text.vocabulary import LETTERS
 

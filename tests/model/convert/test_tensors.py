@@ -7,9 +7,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from librispeech_clf.commands.convert_model import main
 from librispeech_clf.model.check_model import check_model
 from librispeech_clf.model.convert.checkpoint import read_checkpoint
-from librispeech_clf.model.convert.conversion import convert_checkpoint, main
+from librispeech_clf.model.convert.conversion import convert_checkpoint
 from librispeech_clf.model.convert.tensors import strip_prefix
 from librispeech_clf.model.load import load_model
 

@@ -2,10 +2,10 @@
 
 import importlib.util
 
-from librispeech_clf.commands import testing
+from librispeech_clf.commands.test import main
 
 
 def test_without_pytest_the_remedy_is_named(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert testing.main([]) == 2
+    assert main([]) == 2
     assert "pip install -e '.[test]'" in capsys.readouterr().err

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
+from librispeech_clf.commands.check_push import main
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.push import check_push
+from librispeech_clf.push import checks
 from librispeech_clf.push.manifest import Collection
 
 
@@ -24,7 +25,7 @@ def write_manifest(root, include):
 
 
 def test_project_passes(capsys):
-    assert check_push.main([]) == 0
+    assert main([]) == 0
     printed = capsys.readouterr().out
     assert "calls of metrics" in printed
     assert "not rehearsed; --engine" in " ".join(printed.replace("│", " ").split())
@@ -38,43 +39,43 @@ def test_project_passes(capsys):
 def test_removed_module_fails_by_name(project, capsys):
     (project / "leap_binder.py").write_text("from librispeech_clf import part\n")
     write_manifest(project, ["librispeech_clf/__init__.py"])
-    assert check_push.main(["--root", str(project)]) == 1
+    assert main(["--root", str(project)]) == 1
     assert "librispeech_clf/part.py: is not in the bundle" in capsys.readouterr().err
 
 
 def test_module_that_nothing_imports_fails_by_name(project, capsys):
     (project / "leap_binder.py").write_text("import librispeech_clf\n")
-    assert check_push.main(["--root", str(project)]) == 1
+    assert main(["--root", str(project)]) == 1
     assert "librispeech_clf/part.py: is in the bundle, but nothing" in capsys.readouterr().err
 
 
 def test_pattern_without_a_match_fails(project, capsys):
     (project / "leap_binder.py").write_text("")
     write_manifest(project, ["librispeech_clf/**/*.py", "models/*.h5"])
-    assert check_push.main(["--root", str(project), "--files-only"]) == 1
+    assert main(["--root", str(project), "--files-only"]) == 1
     assert "pattern models/*.h5: matches no file" in capsys.readouterr().err
 
 
 def test_missing_entry_file_fails(project, capsys):
-    assert check_push.main(["--root", str(project)]) == 1
+    assert main(["--root", str(project)]) == 1
     assert "leap_binder.py: does not exist" in capsys.readouterr().err
 
 
 def test_no_manifest_fails(tmp_path, capsys):
-    assert check_push.main(["--root", str(tmp_path)]) == 1
+    assert main(["--root", str(tmp_path)]) == 2
     assert "leap.yaml: no such manifest" in capsys.readouterr().err
 
 
 def test_bundle_sees_nothing_of_the_project(project, capsys):
-    (project / "leap_binder.py").write_text("import librispeech_clf.part, librispeech_clf.text.vocabulary\n")
-    assert check_push.main(["--root", str(project)]) == 1
-    assert "No module named 'librispeech_clf.text.vocabulary'" in capsys.readouterr().err
+    (project / "leap_binder.py").write_text("import librispeech_clf.part, librispeech_clf.metrics\n")
+    assert main(["--root", str(project)]) == 1
+    assert "No module named 'librispeech_clf.metrics'" in capsys.readouterr().err
 
 
 def test_large_bundle_is_warned_of(tmp_path):
     with (tmp_path / "large.h5").open("wb") as file:
-        file.truncate(check_push.LARGE_BUNDLE_BYTES)
-    (finding,) = check_push.check_files(tmp_path, Collection(("large.h5",), (), (), ()))
+        file.truncate(checks.LARGE_BUNDLE_BYTES)
+    (finding,) = checks.check_files(tmp_path, Collection(("large.h5",), (), (), ()))
     assert finding.problem is None
     assert finding.note.startswith("1 files, 209.7 MB; WARNING: above 200 MB")
 
@@ -88,7 +89,7 @@ def test_summary_names_what_failed():
         "functions": {"word_errors, test, batch of 4": "TypeError"},
         "foreign": [],
     }
-    failed = {finding.what: finding.problem for finding in check_push.summarize(result) if finding.problem}
+    failed = {finding.what: finding.problem for finding in checks.summarize(result) if finding.problem}
     assert failed == {
         "signal": "ValueError",
         "dataset check": "1 of 2 parts passed",
@@ -103,13 +104,13 @@ def test_first_sample_that_cannot_be_read_stands_for_the_shape_code_loader_lacks
         "error": "cant calculate shape",
         "samples": {"training": "a: not decoded", "test": None},
     }
-    assert check_push.summarize(result) == [check_push.Finding("sample of training", "a: not decoded")]
-    assert check_push.summarize({**result, "samples": {}}) == [
-        check_push.Finding("dataset check", "cant calculate shape")
+    assert checks.summarize(result) == [checks.Finding("sample of training", "a: not decoded")]
+    assert checks.summarize({**result, "samples": {}}) == [
+        checks.Finding("dataset check", "cant calculate shape")
     ]
 
 
 @pytest.mark.slow
 def test_requirements_are_installed_into_an_environment_of_their_own(tmp_path):
     (tmp_path / "requirements.txt").write_text("")
-    assert check_push.install_requirements(tmp_path, tmp_path / "environment").is_file()
+    assert checks.install_requirements(tmp_path, tmp_path / "environment").is_file()

@@ -6,7 +6,6 @@ the missing file's name when the bundle would not work by itself.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -18,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.push.engine_rehearsal import rehearse_engine
 from librispeech_clf.push.findings import Finding
 from librispeech_clf.push.importer import check_model_file
@@ -46,67 +44,46 @@ or with the older one:
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of the command."""
-    parser = argparse.ArgumentParser(prog="check-push", description="Rehearse a push, without a server.")
-    parser.add_argument(
-        "--root", type=Path, default=PROJECT_ROOT, help="folder of leap.yaml (default: the project's)"
-    )
-    parser.add_argument("--files-only", action="store_true", help="check which files are pushed, run nothing")
-    parser.add_argument(
-        "--requirements",
-        action="store_true",
-        help="install requirements.txt into a new environment and use that; look for aarch64 wheels, too",
-    )
-    parser.add_argument(
-        "--engine", action="store_true", help="import the model file as Tensorleap's engine does, and compare"
-    )
-    parser.add_argument(
-        "--engine-python",
-        type=Path,
-        metavar="PATH",
-        help="a Python 3.8 to 3.10 for --engine (default: found)",
-    )
-    parser.add_argument("--model", type=Path, help=f"the model file to push (default: {MODEL})")
-    options = parser.parse_args(arguments)
-    if options.files_only and options.engine:
-        parser.error("--engine needs the wiring, which --files-only does not run.")
-    try:
-        findings = rehearse(options.root.resolve(), options)
-    except (FileNotFoundError, ValueError) as error:
-        print_plain(str(error), file=sys.stderr)
-        return 1
-    return report(findings)
-
-
-def rehearse(root: Path, options: argparse.Namespace) -> list[Finding]:
+def rehearse(
+    root: Path,
+    *,
+    model: Path | None = None,
+    files_only: bool = False,
+    install: bool = False,
+    engine: bool = False,
+    engine_python: Path | None = None,
+) -> list[Finding]:
     """Check the files of a push, then run them by themselves, then the model in the engine.
 
     Args:
         root: The project's folder.
-        options: The command line's. A step that fails keeps the later ones from running.
+        model: The model file; None for the bundle's own.
+        files_only: Run nothing.
+        install: Install requirements.txt into a new environment and use that; look for aarch64 wheels, too.
+        engine: Import the model file as Tensorleap's engine does.
+        engine_python: A Python 3.8 to 3.10 for it; None to find one.
 
     Returns:
-        What was found, in the order of the checks.
+        What was found, in the order of the checks; a step that fails keeps the later ones from running.
     """
     manifest = read_manifest(root / "leap.yaml")
     collection = collect(root, manifest)
-    model = options.model or root / MODEL
+    named, model = model, model or root / MODEL
     findings = [*check_files(root, collection), *check_requirements(root, manifest.entry_file)]
-    if options.model or options.engine or MODEL in collection.files:
+    if named or engine or MODEL in collection.files:
         findings += check_model_file(model)
-    if options.files_only or not all_passed(findings):
+    if files_only or not all_passed(findings):
         return findings
     with tempfile.TemporaryDirectory(prefix="check-push-") as folder:
-        result = run_bundle(root, manifest, collection, Path(folder), install=options.requirements)
-        if options.requirements:
+        result = run_bundle(root, manifest, collection, Path(folder), install=install)
+        if install:
             findings += check_wheels(root, Path(folder, "environment", "bin", "python"))
     findings += summarize(result)
-    if not options.engine:
+    if not engine:
         return [*findings, NOT_REHEARSED]
     if not all_passed(findings):
         return [*findings, Finding("engine", "was not rehearsed: mend what failed before it.")]
-    return [*findings, *rehearse_engine(model.resolve(), result["wiring"], python=options.engine_python)]
+    return [*findings, *rehearse_engine(model.resolve(), result["wiring"], python=engine_python)]
 
 
 def all_passed(findings: Sequence[Finding]) -> bool:
@@ -264,7 +241,3 @@ def make_table(findings: Sequence[Finding]) -> rich.table.Table:
             *(rich.text.Text(escape_unprintable(cell, keep="\n")) for cell in (finding.what, mark, remark))
         )
     return table
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from librispeech_clf.commands import prepare_data as prepare
+from librispeech_clf.commands.prepare_data import main
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.corpus import openslr
-from librispeech_clf.corpus.openslr_archives import archives, download
+from librispeech_clf.corpus.openslr_archives import archives, download, prepare
 from librispeech_clf.corpus.openslr_archives.archives import Archive
 
 TRANSCRIPTS = {f"{speaker}-1-{number:04}": "SOME WORDS" for speaker in (12, 60) for number in range(12)}
@@ -25,7 +25,7 @@ TRANSCRIPTS = {f"{speaker}-1-{number:04}": "SOME WORDS" for speaker in (12, 60) 
 # Runs the command on a test archive; optionally slows the unpacking down.
 DRIVER = """
 import sys, tarfile, time
-from librispeech_clf.commands import prepare_data
+from librispeech_clf.commands.prepare_data import main
 from librispeech_clf.corpus.openslr_archives import archives, download
 size, md5, pause_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 archives.ARCHIVES["test-clean"] = archives.Archive("test-clean", size, md5, 24, 0.1)
@@ -35,7 +35,7 @@ def slowly(*arguments, **options):
     extract(*arguments, **options)
     time.sleep(pause_s)
 tarfile.TarFile.extract = slowly
-sys.exit(prepare_data.main(sys.argv[4:]))
+sys.exit(main(sys.argv[4:]))
 """
 
 
@@ -314,9 +314,9 @@ def test_two_at_once(tmp_path, root, server, pack):
 def test_command(tmp_path, root, server, pack, capsys):
     pack()
     arguments = ["--subset", "test-clean", "--root", str(root), "--base-url", server.url]
-    assert prepare.main(arguments) == 0
+    assert main(arguments) == 0
     assert f"test-clean: ready, {root}/LibriSpeech/test-clean" in capsys.readouterr().out
-    assert prepare.main(arguments) == 0
+    assert main(arguments) == 0
     assert "test-clean: already there" in capsys.readouterr().out
 
 
@@ -327,7 +327,7 @@ def test_list(root, server, pack, make_tree, capsys):
     (root / ".prepare-data").mkdir()
     with (root / ".prepare-data" / "dev-other.tar.gz").open("wb") as file:
         file.truncate(archives.ARCHIVES["dev-other"].size // 4)
-    assert prepare.main(["--list", "--root", str(root)]) == 0
+    assert main(["--list", "--root", str(root)]) == 0
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
     assert "there" in lines["test-clean"]
     assert "utterances only" not in lines["test-clean"]
@@ -338,7 +338,7 @@ def test_list(root, server, pack, make_tree, capsys):
 
 
 def test_unknown_subset(root, capsys):
-    assert prepare.main(["--subset", "test-cleam", "--root", str(root)]) == 1
+    assert main(["--subset", "test-cleam", "--root", str(root)]) == 2
     assert (
         "prepare-data: test-cleam: LibriSpeech has no such subset; it has dev-clean"
         in capsys.readouterr().err
@@ -350,7 +350,7 @@ def test_stopped_by_hand(root, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(prepare, "prepare_subset", stop)
-    assert prepare.main(["--subset", "test-clean", "--root", str(root)]) == 130
+    assert main(["--subset", "test-clean", "--root", str(root)]) == 130
     assert "stopped; the next run continues" in capsys.readouterr().err
 
 
@@ -364,10 +364,10 @@ def test_hub_cache_is_filled(tmp_path, root, make_parquet, monkeypatch, capsys):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     arguments = ["--source", "huggingface", "--subset", "dev-clean", "--root", str(root)]
-    assert prepare.main(arguments) == 0
+    assert main(arguments) == 0
     assert "validation.clean: ready, 4 utterances of openslr/librispeech_asr" in capsys.readouterr().out
     assert calls == [(["all/validation.clean/*.parquet"], False)]
-    assert prepare.main([*arguments, "--list"]) == 0
+    assert main([*arguments, "--list"]) == 0
     assert "cached" in capsys.readouterr().out
 
 

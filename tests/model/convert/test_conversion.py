@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tf_keras
 
+from librispeech_clf.commands.convert_model import main
 from librispeech_clf.model.architecture import BASE, Wav2Vec2Configuration
 from librispeech_clf.model.convert.checkpoint import find_checkpoint, read_checkpoint
 from librispeech_clf.model.convert.configuration import check_preprocessing, convert_configuration
-from librispeech_clf.model.convert.conversion import convert_weights, fold_weight_norm, main
+from librispeech_clf.model.convert.conversion import convert_weights, fold_weight_norm
 from librispeech_clf.model.convert.vocabulary import NEVER, fit_head, fit_vocabulary
 from librispeech_clf.model.graph import build_wav2vec2
 from librispeech_clf.model.load import load_model

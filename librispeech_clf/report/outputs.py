@@ -1,0 +1,112 @@
+"""What an evaluation leaves: results.parquet, summary.json and index.html in a folder, and tables on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.analysis.results_table import read_results
+from librispeech_clf.analysis.summary import Analysis, analyse, render_json, summarise
+from librispeech_clf.audio.reading import read_content
+from librispeech_clf.report.page import write_page
+from librispeech_clf.report.simulated import name_simulated
+from librispeech_clf.report.terminal import show_analysis
+from librispeech_clf.whole_file import write_table, write_whole
+
+if TYPE_CHECKING:
+    import pyarrow
+    from rich.console import Console
+
+    from librispeech_clf.corpus.schema import Split
+
+PAGE_SECTIONS = (
+    "search",
+    "clusters",
+    "latent_maps",
+    "other_latent_maps",
+    "dashboards",
+    "comparison",
+    "robustness",
+)
+
+
+def write_outputs(
+    table: pyarrow.Table,
+    out: Path,
+    *,
+    described: Mapping[str, str],
+    refused: Mapping[str, str],
+    compare: Path | None,
+    audio: Callable[[str], bytes | None],
+    console: Console,
+) -> Analysis:
+    """Write the results, analyse them, write the summary, print the tables, and write the page.
+
+    Args:
+        table: the rows of the evaluation.
+        out: folder to write to.
+        described: what was evaluated, by name.
+        refused: reasons of simulations that could not be run, by name.
+        compare: folder of an older run, or None.
+        audio: from an utterance id to its recording, or None where it cannot be read.
+        console: for the tables.
+
+    Returns:
+        The analysis.
+
+    Raises:
+        OSError: a file cannot be written.
+        ValueError: the older run cannot be compared.
+    """
+    write_table(out / "results.parquet", table)
+    results = table.to_pandas()
+    with console.status("Analysing"):
+        other = None if compare is None else read_results(compare)
+        analysis = analyse(results, other=other, names=name_runs(out, compare), refused=refused)
+    write_whole(out / "summary.json", render_json(summarise(analysis, dict(described))).encode())
+    for part in show_analysis(analysis):
+        console.print(part)
+    with console.status("Writing the page"):
+        sections = {name: getattr(analysis, name) for name in PAGE_SECTIONS}
+        title = f"wav2vec 2.0 on {described['source']}: {described['split']}"
+        write_page(
+            out / "index.html", results, analysis=sections, audio=audio,
+            other=other, title=title, description=dict(described),
+        )  # fmt: skip
+    console.print(f"Report: {(out / 'index.html').resolve().as_uri()}", soft_wrap=True)
+    return analysis
+
+
+def name_runs(out: Path, other: Path | None) -> tuple[str, str]:
+    """Name the old run and this one by their folders."""
+    old, new = (other or out).resolve().name, out.resolve().name
+    return (old, new) if old != new else (f"{old} (old)", f"{new} (this)")
+
+
+def make_audio_provider(
+    split: Split, simulated: Mapping[str, Split], windows: Iterable[Iterable[Any]]
+) -> Callable[[str], bytes | None]:
+    """Return a function from the name of a recording, a simulated one too, to its file; None if unreadable.
+
+    Args:
+        split: the recordings.
+        simulated: the split of each simulated sample's id.
+        windows: of `evaluation.engine.Task`s, which name the simulated samples.
+    """
+    sample_ids = {
+        name_simulated(task.utterance_id, task.simulation, task.severity or 0.0): task.sample_id
+        for window in windows
+        for task in window
+        if task.simulation is not None
+    }
+
+    def read(name: str) -> bytes | None:
+        sample_id = sample_ids.get(name)
+        source = split if sample_id is None else simulated[sample_id]
+        try:
+            return read_content(source.utterance(sample_id or name))
+        except (OSError, ValueError):
+            return None
+
+    return read
