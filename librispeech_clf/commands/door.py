@@ -49,8 +49,6 @@ def run(
     Raises:
         SystemExit: by argparse: 0 after `--help` and `--version`, 2 after an option that it refuses.
     """
-    if arguments is None:
-        atexit.register(_fall_silent)
     with _outlive_closed_pipes():
         try:
             if passes_on:
@@ -69,6 +67,7 @@ def run(
         finally:
             if arguments is None:
                 sys.excepthook = sys.__excepthook__  # code-loader's prints a table of its own
+                atexit.register(_fall_silent)  # after the work: what was registered last is called first
 
 
 def make_parser(name: str, description: str, **settings: Any) -> argparse.ArgumentParser:

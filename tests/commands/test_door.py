@@ -177,9 +177,8 @@ from pathlib import Path
 from rich.console import Console
 from librispeech_clf.commands.door import make_parser, run
 
-atexit.register(print, "foreign noise")
-
 def work(options):
+    atexit.register(print, "foreign noise")
     print("a line\\n" * 100_000)
     Console().print("a table")
     Path(sys.argv.pop()).write_text("the page")
