@@ -17,9 +17,10 @@ MEASURE = (Path(__file__).parent / "measure_boxes.js").read_text()
 HOLES = """
 const box = (element) => element.getBoundingClientRect().toJSON();
 const lanes = document.querySelector(".lanes");
-const last = [...document.querySelectorAll(".lane")].map((lane) => lane.lastElementChild);
+const last = [...lanes.querySelectorAll(".lane")].map((lane) => lane.lastElementChild);
 const spare = last.map((card) => box(card).bottom - box(card.lastElementChild).bottom);
-return { lanes: box(lanes), wide: box(lanes.nextElementSibling), bottoms: last.map((card) => box(card).bottom), spare };
+const wide = lanes.nextElementSibling;
+return { lanes: box(lanes), wide: wide && box(wide), bottoms: last.map((card) => box(card).bottom), spare };
 """
 
 
@@ -32,6 +33,7 @@ def simulate(results: pd.DataFrame, severity: float) -> pd.DataFrame:
 def report(make_results, make_analysis, make_audio, tmp_path_factory):
     """Write a page with every section, of 30 speakers."""
     results = make_results(240, speakers=30)
+    results["signal_loudness_of_the_second_microphone_in_the_far_corner_db"] = results["confidence"]
     analysis = make_analysis(results)
     analysis["other_latent_maps"] = analysis["latent_maps"]
     other = results.assign(word_insertions=results["word_insertions"] + 1)
@@ -75,14 +77,16 @@ def test_an_open_utterance_is_whole(opened):
     assert opened.run(aside) <= 1
 
 
-def test_the_overview_has_no_holes(opened):
+@pytest.mark.parametrize("section", ["overview", "dashboards", "confusions"])
+def test_lanes_have_no_holes(opened, section):
+    opened.run(f"document.getElementById('tab-{section}').click()")
     found = opened.run(HOLES)
     lanes, wide = found["lanes"], found["wide"]
     assert found["bottoms"] == pytest.approx([lanes["bottom"]] * len(found["bottoms"]), abs=1)
-    assert [wide["left"], wide["right"], wide["top"] - 14] == pytest.approx(
-        [lanes["left"], lanes["right"], lanes["bottom"]], abs=1
-    )
-    assert max(found["spare"]) < 60
+    if wide is not None:
+        found_edges = [wide["left"], wide["right"], wide["top"] - 14]
+        assert found_edges == pytest.approx([lanes["left"], lanes["right"], lanes["bottom"]], abs=1)
+    assert max(found["spare"]) < 60 or section == "confusions"  # a list ends with its last word
 
 
 def test_a_phone_scrolls_the_page_and_opens_the_filters(browser, report):

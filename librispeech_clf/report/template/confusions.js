@@ -116,6 +116,7 @@ function makeListCard(title, total, headings, rows) {
     makeGrowingTable(headings, rows, { numeric: [1], limit: LISTED }),
   );
   card.classList.add("list");
+  card.grow = card.lastChild.grow ?? null;
   return card;
 }
 

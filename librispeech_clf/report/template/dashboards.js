@@ -18,8 +18,8 @@ function standardColumns() {
 function showDashboards(panel) {
   dashboardState.column ??= standardColumns()[0]?.key ?? payload.columns[0]?.key;
   const explorer = make("div", { class: "card", id: "explorer" });
-  const board = make("div", { class: "board" });
-  panel.append(explorer, board);
+  const rest = make("div", {});
+  panel.append(explorer, rest);
   const render = () => {
     explorer.replaceChildren(makeDashboardTools(render));
     const chart = make("div", {});
@@ -32,8 +32,10 @@ function showDashboards(panel) {
         dashboardState.bins,
       ),
     );
-    board.replaceChildren();
+    rest.replaceChildren();
+    const board = new Lanes(rest);
     for (const column of standardColumns()) addStandardCard(board, column, render);
+    board.finish();
     addCorrelations(board);
   };
   render();
@@ -150,7 +152,7 @@ function addStandardCard(board, column, render) {
     make("h2", {}, `${figure.short} against ${column.label}`, choose),
   );
   board.append(card);
-  card.append(...drawAgainst(column, chartWidth(card), 220, 6));
+  addChart(card, (width, spare) => make("div", {}, drawAgainst(column, width, 220 + spare, 6)));
 }
 
 function addCorrelations(board) {

@@ -137,6 +137,8 @@ function download(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
+const TABLE_ROW_HEIGHT = 28;
+
 // A table of the first rows, each made when it is shown, and a button for more.
 function makeGrowingTable(headings, rows, { numeric = [], limit }) {
   if (!rows.length) return make("p", { class: "note" }, "None.");
@@ -158,6 +160,7 @@ function makeGrowingTable(headings, rows, { numeric = [], limit }) {
         ),
       );
   };
+  frame.grow = (spare) => show(limit + Math.floor(spare / TABLE_ROW_HEIGHT));
   show(limit);
   return frame;
 }

@@ -41,13 +41,17 @@ class Lanes {
     this.lanes = Array.from({ length: count }, () => make("div", { class: "lane" }));
     this.row = make("div", { class: "lanes" }, this.lanes);
     this.element = make("div", { class: "board masonry" }, this.row);
+    this.order = [];
     panel.append(this.element);
   }
 
   append(...cards) {
     for (const card of cards) {
       if (card.classList.contains("wide")) this.element.append(card);
-      else this.shortest().append(card);
+      else {
+        this.order.push(card);
+        this.shortest().append(card);
+      }
     }
   }
 
@@ -61,9 +65,30 @@ class Lanes {
     return this.lanes[heights.indexOf(Math.min(...heights))];
   }
 
-  // The charts of each lane share what the lane lacks.
   finish() {
+    this.deal();
     for (const lane of this.lanes) if (!lane.childElementCount) lane.remove();
+    this.fillUp();
+    this.row.classList.add("finished");
+  }
+
+  // Deals the cards anew, the highest first, and keeps their order within each lane.
+  deal() {
+    const cards = this.lanes.flatMap((lane) => [...lane.children]);
+    const heights = new Map(cards.map((card) => [card, card.offsetHeight + LANE_GAP]));
+    const lanes = this.lanes.map(() => []);
+    const height = (lane) => sum(lane.map((card) => heights.get(card)));
+    for (const card of [...cards].sort((one, other) => heights.get(other) - heights.get(one))) {
+      lanes.reduce((best, lane) => (height(lane) < height(best) ? lane : best)).push(card);
+    }
+    const place = (card) => this.order.indexOf(card);
+    for (const lane of lanes) lane.sort((one, other) => place(one) - place(other));
+    lanes.sort((one, other) => place(one[0]) - place(other[0]));
+    lanes.forEach((lane, index) => this.lanes[index].replaceChildren(...lane));
+  }
+
+  // What can grow takes what its lane lacks.
+  fillUp() {
     const tallest = Math.max(...this.lanes.map((lane) => lane.offsetHeight));
     for (const lane of this.lanes) {
       const growing = [...lane.children].filter((card) => card.grow);
@@ -71,7 +96,6 @@ class Lanes {
       const spare = tallest - lane.offsetHeight;
       growing.forEach((card, index) => card.grow((spare * heights[index]) / sum(heights)));
     }
-    this.row.classList.add("finished");
   }
 }
 

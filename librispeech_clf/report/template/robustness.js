@@ -50,13 +50,12 @@ function estimateRecordings(simulation) {
 }
 
 function showRobustness(panel) {
-  const board = make("div", { class: "board" });
   const note = payload.simulated.length
     ? "Of the shown utterances that were simulated. Dashed: their recordings as they are."
     : "Over all utterances, not changed by the filters.";
-  panel.append(make("p", { class: "note" }, note), board);
   const render = () => {
-    board.replaceChildren();
+    panel.replaceChildren(make("p", { class: "note" }, note));
+    const board = new Lanes(panel);
     for (const simulation of robustness) {
       const points = estimateCurve(simulation);
       const name = nameSimulation(simulation);
@@ -68,16 +67,17 @@ function showRobustness(panel) {
       board.append(card);
       if (!points.length) card.append(make("p", { class: "note" }, "No shown utterance was simulated."));
       else
-        card.append(
+        addChart(card, (width, spare) =>
           drawLines([{ name, points }], figures[0], {
-            width: chartWidth(card),
-            height: 250,
+            width,
+            height: 250 + spare,
             xLabel: simulation.severity_name,
             overall,
           }),
         );
     }
-    if (payload.simulated.length) panel.replaceChildren(panel.firstChild, board, makeListening(render));
+    board.finish();
+    if (payload.simulated.length) board.append(makeListening(render));
   };
   render();
   return { rows: render, resize: render };
