@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,7 @@ def analyse(
     other: pd.DataFrame | None = None,
     names: tuple[str, str] = ("old run", "this run"),
     refused: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
     """Analyse a results table.
 
@@ -91,6 +92,7 @@ def analyse(
         other: results of another, older run over the same utterances.
         names: of the other run and of this one.
         refused: reasons of simulations that could not be run, by name.
+        tell: told in words what is analysed next.
 
     Raises:
         ValueError: the other run cannot be compared.
@@ -105,18 +107,24 @@ def analyse(
 
     recordings = select_recordings(results)
     second = None if other is None else select_recordings(other)
-    return Analysis(
-        rates=summarize(recordings),
-        worst=find_worst(recordings),
-        failures={**list_failures(results), **(refused or {})},
-        search=find_slices(recordings),
-        clusters=find_clusters(recordings),
-        latent_maps=make_latent_maps(recordings),
-        dashboards=make_dashboards(recordings, with_bars=False),
-        robustness=measure_robustness(results),
-        comparison=None if second is None else compare_runs(second, recordings, names=names),
-        other_latent_maps=None if second is None else make_latent_maps(second),
-    )
+    steps: dict[str, tuple[str, Callable[[], Any]]] = {
+        "rates": ("error rates", lambda: summarize(recordings)),
+        "worst": ("worst utterances", lambda: find_worst(recordings)),
+        "failures": ("failures", lambda: {**list_failures(results), **(refused or {})}),
+        "search": ("what stands out", lambda: find_slices(recordings)),
+        "clusters": ("clusters", lambda: find_clusters(recordings)),
+        "latent_maps": ("latent maps", lambda: make_latent_maps(recordings)),
+        "dashboards": ("dashboards", lambda: make_dashboards(recordings, with_bars=False)),
+        "robustness": ("robustness", lambda: measure_robustness(results)),
+    }
+    if second is not None:
+        steps["comparison"] = ("comparison", lambda: compare_runs(second, recordings, names=names))
+        steps["other_latent_maps"] = ("the other run's latent maps", lambda: make_latent_maps(second))
+    found: dict[str, Any] = {"comparison": None, "other_latent_maps": None}
+    for name, (words, step) in steps.items():
+        tell(words)
+        found[name] = step()
+    return Analysis(**found)
 
 
 def select_recordings(results: pd.DataFrame) -> pd.DataFrame:

@@ -86,7 +86,8 @@ def evaluate(options: argparse.Namespace) -> int:
         table = evaluate_windows(opened, console)
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows)
         analysis = write_outputs(
-            table, options.out, described=describe_run(opened) | describe_options(options),
+            table, options.out, evaluation_s=opened.store.measure_seconds(dict.fromkeys(opened.names)),
+            described=describe_run(opened) | describe_options(options),
             refused=opened.refused, compare=options.compare, audio=audio, console=console,
         )  # fmt: skip
     return FAILED_UTTERANCES if analysis.failures else FINE

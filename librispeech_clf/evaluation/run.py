@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,9 @@ def evaluate_windows(run: Run, console: Any) -> pyarrow.Table:
         with make_progress(console) as progress:
             bar = progress.add_task("Evaluating", total=total, completed=finished, audio_s=0.0)
             for name, window in waiting:
-                run.store.save(name, _evaluate_window(run.engine, window, progress, bar), run.engine.schema)
+                start = time.perf_counter()
+                rows = _evaluate_window(run.engine, window, progress, bar)
+                run.store.save(name, rows, run.engine.schema, seconds=time.perf_counter() - start)
     return run.store.collect(dict.fromkeys(run.names))
 
 

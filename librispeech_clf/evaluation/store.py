@@ -36,6 +36,7 @@ LIBRARIES = (
     "textstat",
     "code-loader",
 )
+SECONDS = b"seconds"
 CODE_SUFFIXES = (".py", ".yaml", ".txt", ".json")
 UNRELATED = ("synthesis", "analysis", "report", "push", "commands", "corpus/bundled")
 """Folders of the package that no row depends on, or whose content counts by utterance."""
@@ -63,8 +64,16 @@ class Store:
         """Tell whether a window is finished."""
         return self._read(name) is not None
 
-    def save(self, name: str, rows: Sequence[dict[str, Any]], schema: pyarrow.Schema) -> None:
+    def save(
+        self, name: str, rows: Sequence[dict[str, Any]], schema: pyarrow.Schema, *, seconds: float = 0.0
+    ) -> None:
         """Write a window's rows.
+
+        Args:
+            name: of the window.
+            rows: of its utterances.
+            schema: of the results table.
+            seconds: that evaluating them took.
 
         Raises:
             OSError: they cannot be written.
@@ -76,7 +85,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 shutil.rmtree(path)
-        marked = schema.with_metadata(self._mark(name))
+        marked = schema.with_metadata(self._mark(name) | {SECONDS: repr(seconds).encode()})
         write_table(path, pyarrow.Table.from_pylist(list(rows), schema=marked))
 
     def remove_outdated(self) -> None:
@@ -101,6 +110,13 @@ class Store:
         keyed = zip(*keys, range(len(table)), strict=True)
         ordered = sorted(keyed, key=lambda row: (row[0] or "", row[1] or 0.0, row[2]))
         return table.take([row[-1] for row in ordered])
+
+    def measure_seconds(self, names: Iterable[str]) -> float:
+        """Return the seconds that evaluating the named windows took, in this run and those it goes on from."""
+        import pyarrow.parquet
+
+        found = [pyarrow.parquet.read_schema(self.path(name)).metadata or {} for name in names]
+        return sum(float(metadata.get(SECONDS, 0.0)) for metadata in found)
 
     def _read_sound(self, name: str) -> pyarrow.Table:
         table = self._read(name)

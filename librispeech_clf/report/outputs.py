@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from librispeech_clf.analysis.summary import Analysis, analyse, render_json, sum
 from librispeech_clf.audio.reading import read_content
 from librispeech_clf.report.page import write_page
 from librispeech_clf.report.simulated import name_simulated
+from librispeech_clf.report.speed import Speed, sum_audio, write_speed
 from librispeech_clf.report.terminal import show_analysis
 from librispeech_clf.whole_file import write_table, write_whole
 
@@ -35,6 +37,7 @@ def write_outputs(
     table: pyarrow.Table,
     out: Path,
     *,
+    evaluation_s: float,
     described: Mapping[str, str],
     refused: Mapping[str, str],
     compare: Path | None,
@@ -46,6 +49,7 @@ def write_outputs(
     Args:
         table: the rows of the evaluation.
         out: folder to write to.
+        evaluation_s: seconds that the evaluation took.
         described: what was evaluated, by name.
         refused: reasons of simulations that could not be run, by name.
         compare: folder of an older run, or None.
@@ -61,21 +65,48 @@ def write_outputs(
     """
     write_table(out / "results.parquet", table)
     results = table.to_pandas()
-    with console.status("Analysing"):
+    speed = Speed(sum_audio(results), {"evaluation": evaluation_s})
+    with console.status("Analysing") as status, speed.measure("analysis"):
         other = None if compare is None else read_results(compare)
-        analysis = analyse(results, other=other, names=name_runs(out, compare), refused=refused)
-    write_whole(out / "summary.json", render_json(summarise(analysis, dict(described))).encode())
+        analysis = analyse(
+            results, other=other, names=name_runs(out, compare), refused=refused,
+            tell=lambda words: status.update(f"Analysing: {words}"),
+        )  # fmt: skip
+    write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):
         console.print(part)
-    with console.status("Writing the page"):
-        sections = {name: getattr(analysis, name) for name in PAGE_SECTIONS}
+    with show_progress("Writing the page", len(results), console) as advance, speed.measure("page"):
+        sections = {name: getattr(analysis, name) for name in PAGE_SECTIONS} | {"speed": speed.report()}
         title = f"wav2vec 2.0 on {described['source']}: {described['split']}"
         write_page(
-            out / "index.html", results, analysis=sections, audio=audio,
-            other=other, title=title, description=dict(described),
+            out / "index.html", results, analysis=sections, audio=audio, other=other, title=title,
+            description=dict(described), advance=advance,
         )  # fmt: skip
+    write_summary(out, analysis, described, speed)
+    console.print(write_speed(speed.report()))
     console.print(f"Report: {(out / 'index.html').resolve().as_uri()}", soft_wrap=True)
     return analysis
+
+
+def write_summary(out: Path, analysis: Analysis, described: Mapping[str, str], speed: Speed) -> None:
+    """Write summary.json; `speed` in it is all that differs between two equal runs.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    summary = summarise(analysis, dict(described)) | {"speed": speed.report()}
+    write_whole(out / "summary.json", render_json(summary).encode())
+
+
+@contextmanager
+def show_progress(task: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
+    """Show a bar; what is yielded is told how many more are finished."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(task, total=total)
+        yield lambda count: progress.advance(bar, count)
 
 
 def name_runs(out: Path, other: Path | None) -> tuple[str, str]:

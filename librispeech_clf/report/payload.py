@@ -37,7 +37,7 @@ METRICS = (
     "confidence",
     "ctc_loss",
 )
-WHOLE_SECTIONS = ("search", "clusters", "latent_maps", "other_latent_maps", "robustness")
+WHOLE_SECTIONS = ("search", "clusters", "latent_maps", "other_latent_maps", "robustness", "speed")
 MAX_LEVELS = 400
 
 

@@ -135,3 +135,9 @@ def test_no_utterance_at_all_is_shown():
 )
 def test_numbers_become_plain(value, plain):
     assert make_plain(value) == plain
+
+
+def test_what_is_analysed_is_told():
+    told = []
+    analyse(make_results(), tell=told.append)
+    assert told[0] == "error rates" and "latent maps" in told

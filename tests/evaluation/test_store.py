@@ -134,6 +134,14 @@ def test_parts_of_another_key_are_neither_used_nor_kept(tmp_path):
     assert [folder.name for folder in (tmp_path / "parts").iterdir()] == ["new"]
 
 
+def test_seconds_of_windows_are_kept_and_summed(tmp_path):
+    store = Store(tmp_path, "key")
+    store.save("first", [row("a")], SCHEMA, seconds=1.5)
+    store.save("second", [row("b")], SCHEMA, seconds=2.25)
+    assert Store(tmp_path, "key").measure_seconds(["first", "second"]) == 3.75
+    assert store.collect(["first"]).schema.metadata is None
+
+
 def test_key_depends_on_model_settings_and_code(tmp_path, monkeypatch):
     model, package = tmp_path / "model.h5", tmp_path / "package"
     model.write_bytes(b"one")
