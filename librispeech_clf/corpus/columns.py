@@ -90,6 +90,9 @@ def to_corpus_table(
     """
     import pyarrow
 
+    present = table.column_names
+    if twice := [name for number, name in enumerate(present) if name in present[:number]]:
+        raise ValueError(f"{place}: the column {twice[0]} occurs more than once; keep one of them.")
     told = [None] * len(table)
     if PROBLEM in table.column_names:
         told, table = table.column(PROBLEM).to_pylist(), table.drop_columns([PROBLEM])
@@ -182,7 +185,7 @@ def _ids(table: pyarrow.Table, paths: Any, *, place: str, folder: Path, first_ro
     if find_column(table, "id"):
         given = _column(table, "id", pyarrow.string(), place=place).to_pylist()
     inside = [_inside(path, folder) for path in paths.to_pylist()]
-    stems = [path and str(PurePosixPath(path).with_suffix("")) for path in inside]
+    stems = [path and os.path.splitext(path)[0] for path in inside]
     files = Counter(stem for stem, _ in set(zip(stems, inside, strict=True)))
     names = [path if files[stem] > 1 else stem for stem, path in zip(stems, inside, strict=True)]
     numbered = (f"{Path(place).stem}-{row}" for row in range(first_row, first_row + len(table)))

@@ -74,6 +74,14 @@ def _take_out(table: pyarrow.Table, away: Sequence[str | None], reason: str) -> 
     return pyarrow.Table.from_arrays(columns, schema=table.schema)
 
 
+def _follow_links(path: str) -> str:
+    """Where a path leads; one that no file can have stays as it is, and is not there when it is read."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return os.path.normpath(path)
+
+
 def _lies_outside(path: str, roots: Sequence[str]) -> bool:
-    real = os.path.realpath(path)
+    real = _follow_links(path)
     return not any(real.startswith(root.rstrip(os.sep) + os.sep) for root in roots)

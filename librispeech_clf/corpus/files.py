@@ -14,6 +14,7 @@ reader, which wants torchcodec and torch even when audio stays undecoded.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,7 +138,7 @@ def refuse_when_none_is_there(tables: Iterable[pyarrow.Table], place: str) -> It
     for table in tables:
         audio = table.column("audio").combine_chunks()
         for path in filter(None, audio.field("path").to_pylist()) if not is_any_there else ():
-            is_any_there = is_any_there or Path(path).is_file()
+            is_any_there = is_any_there or os.path.isfile(path)
             missing = missing or path
         yield table
     if missing and not is_any_there:

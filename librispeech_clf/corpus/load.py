@@ -37,6 +37,8 @@ def load_split(corpus: CorpusConfiguration, state: str) -> Split:
     import datasets
 
     parts = {subset: _open_subset(corpus, subset) for subset in subsets}
+    if empty := [subset for subset, part in parts.items() if not len(part)]:
+        raise ValueError(f"{empty[0]}: the subset holds no utterances; give its table a row per recording.")
     folder = _tables_folder(corpus)
     return Split(
         name=state,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TREE_NAME = "LibriSpeech"
 ROWS_PER_BATCH = 10_000
+MOST_SHOWN = 80
 
 
 def tree_folder(root: Path) -> Path:
@@ -109,7 +110,9 @@ def parse_transcript_line(line: str, *, folder: Path, place: str) -> dict[str, A
     utterance_id, text = (*line.split(maxsplit=1), "")[:2]
     if re.fullmatch(r"\d+-\d+-[^-]+", utterance_id):
         return _make_row(utterance_id, text.strip(), folder=folder)
-    problem = f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line!r}; correct the line."
+    problem = (
+        f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line[:MOST_SHOWN]!r}; correct the line."
+    )
     return _make_row(utterance_id, text.strip(), folder=folder, problem=problem)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "audio", "text", "speaker_id", "chapter_id", "fields", "problem")
 UNKNOWN = ""
 
+MOST_DIGITS = 18
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -232,7 +234,7 @@ def _number_repeated(ids: Sequence[str]) -> list[str]:
 def _table_key(name: str) -> int:
     """The number that the tables know a speaker or chapter by; -1, which none has, for other names."""
     text = str(name)
-    return int(text) if text.isdecimal() and str(int(text)) == text else -1
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS and str(int(text)) == text else -1
 
 
 def dataset_features() -> datasets.Features:

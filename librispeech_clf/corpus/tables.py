@@ -11,6 +11,7 @@ that is not there is empty; rows that do not fit are left out, counted and named
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from librispeech_clf.text.plain_text import escape_unprintable
 Record = TypeVar("Record", Speaker, Chapter, Book)
 GENDERS = ("F", "M")
 NAMED_ROWS = 5
+MOST_SHOWN = 80
 
 
 def read_speakers(folder: Path) -> dict[int, Speaker]:
@@ -98,7 +100,7 @@ def _read_table(path: Path, field_count: int, parse: Callable[[Sequence[str]], R
         try:
             record = parse(fields)
         except ValueError:
-            refused.append(f"line {number}: expected {field_count} fields, got {line.strip()!r}")
+            refused.append(f"line {number}: expected {field_count} fields, got {line.strip()[:MOST_SHOWN]!r}")
             continue
         if record.id in records:
             refused.append(f"line {number}: {record.id} occurs a second time")
@@ -120,10 +122,12 @@ def _is_comment_or_header(first_field: str) -> bool:
 
 
 def _optional_float(text: str) -> float | None:
+    """The number; None for what is no amount."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if 0 <= number < math.inf else None
 
 
 def _optional_int(text: str) -> int | None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 PROBLEM = "\0problem"
 """The column that tells why a row does not fit; no table of people's own has its name."""
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def read_text_table(path: Path) -> pyarrow.Table:
@@ -61,12 +63,24 @@ def _parse_delimited(text: str, path: Path) -> tuple[list[str], list[Row]]:
     if path.suffix == ".tsv":  # Common Voice: quotation marks are part of the text
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
-        reader = csv.reader(lines)
+        reader = csv.reader(lines, strict=True)
+    try:
+        return _collect_rows(reader, path)
+    except csv.Error as error:  # where rows end is not known from here on
+        raise ValueError(
+            f"{path}:{reader.line_num}: is no row of a table ({error}); close the quotation marks, and double those "
+            "within a text."
+        ) from error
+
+
+def _collect_rows(reader: Any, path: Path) -> tuple[list[str], list[Row]]:
     header = next(reader, None)
     if not header:
         raise ValueError(
             f"{path}: is empty; a header such as file_name,text and a row per recording are needed."
         )
+    if twice := [name for number, name in enumerate(header) if name in header[:number]]:
+        raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
     rows = []
     for row in reader:
         if not row:
@@ -82,7 +96,10 @@ def _parse_delimited(text: str, path: Path) -> tuple[list[str], list[Row]]:
 
 def _parse_json_lines(text: str, path: Path) -> list[Row]:
     lines = enumerate(text.split("\n"), start=1)
-    return [_parse_json_line(line, f"{path}:{number}") for number, line in lines if line.strip()]
+    rows = [_parse_json_line(line, f"{path}:{number}") for number, line in lines if line.strip()]
+    if not rows:
+        raise ValueError(f"{path}: is empty; a JSON object with file_name and text is needed per recording.")
+    return rows
 
 
 def _parse_json_line(line: str, place: str) -> Row:
@@ -93,7 +110,10 @@ def _parse_json_line(line: str, place: str) -> Row:
         return {PROBLEM: f"{place}: is no JSON object ({reason}); write one a line."}
     if not isinstance(row, dict):
         return {PROBLEM: f"{place}: expected a JSON object, got {line.strip()[:40]!r}."}
-    return {name: _as_text(value) for name, value in row.items()}
+    texts = {name: _as_text(value) for name, value in row.items()}
+    if any(HALF_CHARACTER.search(text) for text in [*texts, *texts.values()] if text):
+        return {PROBLEM: f"{place}: holds half of a surrogate pair; write its character whole."}
+    return texts
 
 
 def _as_text(value: Any) -> str | None:

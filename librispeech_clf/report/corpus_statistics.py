@@ -70,7 +70,7 @@ def print_statistics(configuration: Configuration) -> int:
     for state in corpus.subsets_by_state:
         try:
             statistics.append(describe_split(load_split(corpus, state), normalization))
-        except FileNotFoundError as error:
+        except (OSError, ValueError) as error:
             missing.append(f"{state}: {error}")
     if statistics:
         rich.console.Console().print(statistics_table(f"Corpus, source {corpus.source}", statistics))

@@ -334,3 +334,36 @@ def test_columns_are_configured():
     assert columns_of("text=said, audio=clip") == {"text": "said", "audio": "clip"}
     with pytest.raises(ValueError, match="corpus.columns: unknown texts; known: text, audio, id"):
         columns_of("texts=said")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "metadata.csv",
+            'file_name,text\na.wav,"ONE\nb.wav,TWO\n',
+            r"metadata.csv:3: is no row .*close the quotation",
+        ),
+        (
+            "metadata.csv",
+            "file_name,text\na.wav," + "A" * 200_000,
+            r"metadata.csv:2: is no row of a table .field larger",
+        ),
+        (
+            "metadata.csv",
+            "file_name,text,text\na.wav,A,B\n",
+            "the column text occurs more than once; keep one",
+        ),
+        ("metadata.jsonl", "\n", "metadata.jsonl: is empty; a JSON object"),
+        (
+            "metadata.jsonl",
+            '{"file_name": "a.wav", "text": "\\ud800"}',
+            "jsonl:1: holds half of a surrogate pair",
+        ),
+    ],
+)
+def test_tables_whose_rows_are_not_clear_are_refused_by_line(tmp_path, name, content, message):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        files.open_subset(tmp_path, "own")

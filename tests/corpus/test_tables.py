@@ -112,3 +112,9 @@ def test_real_speakers():
     genders = [speaker.gender for speaker in speakers.values()]
     assert (len(speakers), genders.count("F"), genders.count("M")) == (2484, 1201, 1283)
     assert speakers[60] == Speaker(60, "M", "train-clean-100", 20.18, "|CBW|Simon")
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "-1", "1e999"])
+def test_minutes_that_are_no_amount_are_unknown(tmp_path, minutes):
+    (tmp_path / "SPEAKERS.TXT").write_text(f"7 | F | own | {minutes} | Ada\n")
+    assert read_speakers(tmp_path)[7].total_minutes is None

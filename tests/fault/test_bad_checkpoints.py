@@ -7,7 +7,7 @@ import pytest
 from bad_checkpoints import CONVERTS, list_bad_checkpoints, list_bad_models, write_checkpoint
 from bad_recordings import encode, make_sound
 
-from librispeech_clf.model.convert import conversion
+from librispeech_clf.commands import convert_model
 from librispeech_clf.model.load import load_model
 
 pytestmark = pytest.mark.fault
@@ -23,7 +23,7 @@ def test_checkpoint_has_its_outcome(intact, tmp_path, monkeypatch, capsys, damag
     monkeypatch.chdir(tmp_path)
     folder = shutil.copytree(intact, tmp_path / "checkpoint")
     damage.spoil(folder)
-    code = conversion.main(["--from", str(folder), "--to", str(tmp_path / "models" / "tiny.h5")])
+    code = convert_model.main(["--from", str(folder), "--to", str(tmp_path / "models" / "tiny.h5")])
     error = capsys.readouterr().err
     written = list((tmp_path / "models").iterdir()) if (tmp_path / "models").exists() else []
     if damage.outcome == CONVERTS:

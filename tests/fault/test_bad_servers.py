@@ -53,7 +53,7 @@ def test_server_has_its_outcome(prepare, tmp_path, capsys, bad):
         assert (code, error) == (0, "")
         assert read_subset(tmp_path) == {name: x for name, x in MEMBERS.items() if SUBSET in name}
     else:
-        assert code == 1 and re.fullmatch(r"prepare-data: .+\n", error) and re.search(bad.outcome, error)
+        assert code == 2 and re.fullmatch(r"prepare-data: .+\n", error) and re.search(bad.outcome, error)
         assert error[:-1].isprintable()
         assert not (tmp_path / "LibriSpeech" / SUBSET).exists()
     left = {path.name for path in work.glob("*")} - {f"{SUBSET}.lock"}
