@@ -146,7 +146,7 @@ def draw_weak_cluster(
     axes.scatter(
         points[~inside, 0],
         points[~inside, 1],
-        s=14,
+        s=0.9 * choose_size(points),
         color="#a9b4bf",
         linewidths=0,
         label=_name_rate("others", cluster.rest),
@@ -154,7 +154,7 @@ def draw_weak_cluster(
     axes.scatter(
         points[inside, 0],
         points[inside, 1],
-        s=18,
+        s=choose_size(points),
         color=WEAK,
         linewidths=0,
         label=_name_rate("cluster", cluster.rate),
@@ -229,10 +229,22 @@ def _draw_recording(utterance: Utterance, sampling_rate: int, reference: str, pa
     )
 
 
+def choose_size(points: np.ndarray) -> float:
+    """Choose the points' area in square typographic points: 16, less for more than 500 of them, at least 5."""
+    return float(np.clip(16 * 500 / max(len(points), 1), 5, 16))
+
+
 def _scatter_numbers(figure: Figure, axes: Axes, points: np.ndarray, numbers: np.ndarray, name: str) -> None:
     low, high = np.nanpercentile(numbers, [2, 98])
     drawn = axes.scatter(
-        points[:, 0], points[:, 1], c=numbers, s=16, cmap=_make_ramp(), vmin=low, vmax=high, linewidths=0
+        points[:, 0],
+        points[:, 1],
+        c=numbers,
+        s=choose_size(points),
+        cmap=_make_ramp(),
+        vmin=low,
+        vmax=high,
+        linewidths=0,
     )
     figure.colorbar(drawn, ax=axes, label=name, shrink=0.8).outline.set_visible(False)
 
@@ -243,7 +255,12 @@ def _scatter_categories(axes: Axes, points: np.ndarray, categories: np.ndarray) 
         chosen = points[categories == level]
         colour = CATEGORY_COLOURS[number % len(CATEGORY_COLOURS)]
         axes.scatter(
-            chosen[:, 0], chosen[:, 1], s=16, color=colour, linewidths=0, label=f"{level} ({len(chosen)})"
+            chosen[:, 0],
+            chosen[:, 1],
+            s=choose_size(points),
+            color=colour,
+            linewidths=0,
+            label=f"{level} ({len(chosen)})",
         )
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 

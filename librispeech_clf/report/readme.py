@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BUNDLED, TEST_CLEAN = "bundled", "test-clean"
 MARKED = re.compile(r"(<!-- figures: (?P<name>[\w -]+) -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 ALPHA = 0.05
-NOT_SIGNIFICANT = "not significant"
+RISES, FALLS, NOT_SIGNIFICANT = "rises", "falls", "not significant"
 WIDTH = 80
 GROUPS = ("gender", "length")
 LATENT_PICTURES = (
@@ -198,7 +198,7 @@ def write_traits(boards: Sequence[Dashboard]) -> str:
 def _judge(found: Association) -> str:
     if not is_significant(found):
         return NOT_SIGNIFICANT
-    return "more errors the higher" if found.value > 0 else "fewer errors the higher"
+    return RISES if found.value > 0 else FALLS
 
 
 def _trait_cells(board: Dashboard, found: Association) -> list[str]:
@@ -214,12 +214,11 @@ def _name_verdicts(verdicts: Sequence[tuple[str, str]], tests: int) -> str:
     for verdict, name in verdicts:
         names.setdefault(verdict, []).append(name)
     rest = names.pop(NOT_SIGNIFICANT, [])
-    found = "; ".join(
-        f"{verdict}: {', '.join(named)}" for verdict, named in sorted(names.items(), reverse=True)
+    found = " and ".join(
+        f"{verdict} with {', '.join(names[verdict])}" for verdict in (RISES, FALLS) if verdict in names
     )
-    heading = (
-        f"Significant at {100 * ALPHA:.0f} %, corrected for the report's {tests} tests: {found or 'nothing'}."
-    )
+    heading = f"Significant at {100 * ALPHA:.0f} %, corrected for the report's {tests} tests: "
+    heading += f"the word error rate {found}." if found else "nothing."
     return f"{heading} Not significant: {', '.join(rest)}." if rest else heading
 
 

@@ -57,8 +57,8 @@ def test_whole_runs_are_taken():
 @pytest.mark.parametrize(
     ("value", "p", "finding"),
     [
-        (0.4, 0.01, "more errors the higher: length."),
-        (-0.4, 0.01, "fewer errors the higher: length."),
+        (0.4, 0.01, "the word error rate rises with length."),
+        (-0.4, 0.01, "the word error rate falls with length."),
         (0.4, 0.05, "nothing. Not significant: length."),
         (-0.4, 0.6, "nothing. Not significant: length."),
     ],
@@ -78,8 +78,8 @@ def test_findings_of_both_signs():
     ]
     text = readme.write_traits(boards).splitlines()[-1]
     assert text == (
-        "Significant at 5 %, corrected for the report's 4 tests: more errors the higher: a, d; "
-        "fewer errors the higher: b. Not significant: c."
+        "Significant at 5 %, corrected for the report's 4 tests: the word error rate rises with a, d and falls with b. "
+        "Not significant: c."
     )
 
 
