@@ -54,7 +54,7 @@ from librispeech_clf.corpus.fields import read_fields, unite_types  # noqa: E402
 from librispeech_clf.corpus.load import load_split  # noqa: E402
 from librispeech_clf.corpus.schema import Split, Utterance  # noqa: E402
 from librispeech_clf.ctc import loss as ctc  # noqa: E402
-from librispeech_clf.ctc.frames import FRAME_DURATION_S  # noqa: E402
+from librispeech_clf.ctc.frames import infer_frame_duration  # noqa: E402
 from librispeech_clf.metadata import readability, record, signal, text  # noqa: E402
 from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of  # noqa: E402
 from librispeech_clf.text import vocabulary  # noqa: E402
@@ -324,7 +324,8 @@ def character_alignment(letters: np.ndarray, transcript: np.ndarray) -> LeapText
 @tensorleap_custom_visualizer("letter_posteriors", LeapDataType.Image)
 def letter_posteriors(letters: np.ndarray) -> LeapImage:
     """Draw the probability of every letter over time."""
-    return visualizers.draw_letter_posteriors(letters, frame_duration_s=FRAME_DURATION_S)
+    duration_s = infer_frame_duration(letters.shape[-2], samples=configuration().audio.max_samples)
+    return visualizers.draw_letter_posteriors(letters, frame_duration_s=duration_s)
 
 
 @tensorleap_custom_visualizer("word_confidence", LeapDataType.Text)

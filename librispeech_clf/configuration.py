@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.text.vocabulary import NORMALIZATIONS, STRICT
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
@@ -76,7 +77,7 @@ class AudioConfiguration:
     """How audio is read.
 
     Attributes:
-        sampling_rate: Hz.
+        sampling_rate: Hz; the one that wav2vec 2.0 was trained on, for it would hear speech of another speed.
         max_samples: Width of the model's input in samples.
     """
 
@@ -84,8 +85,12 @@ class AudioConfiguration:
     max_samples: int
 
     def __post_init__(self) -> None:
-        """Refuses numbers below one."""
-        _require_positive("audio.sampling_rate", self.sampling_rate)
+        """Refuses another rate than the model's and numbers below one."""
+        if self.sampling_rate != SAMPLING_RATE_HZ:
+            raise ValueError(
+                f"audio.sampling_rate: the model hears {SAMPLING_RATE_HZ} Hz, got {self.sampling_rate}; recordings at "
+                f"other rates are resampled, so set {SAMPLING_RATE_HZ}."
+            )
         _require_positive("audio.max_samples", self.max_samples)
 
 

@@ -97,8 +97,8 @@ def test_root_may_be_null(write_yaml):
         (lambda v: v["audio"].update(max_samples="many"), "audio: max_samples: expected int, got 'many'"),
         (lambda v: v["audio"].update(max_samples=True), "audio: max_samples: expected int, got True"),
         (
-            lambda v: v["audio"].update(sampling_rate=0),
-            "audio.sampling_rate: expected a number above zero, got 0",
+            lambda v: v["audio"].update(sampling_rate=22050),
+            "audio.sampling_rate: the model hears 16000 Hz, got 22050; recordings at other rates are resampled",
         ),
         (
             lambda v: v["text"].update(max_letters=-1),

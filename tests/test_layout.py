@@ -26,7 +26,7 @@ ARROWS = {
     "text": "",
     "whole_file": "",
     "hub_errors": "",
-    "configuration": "text",
+    "configuration": "text ctc",
     "corpus": "text whole_file hub_errors configuration",
     "audio": "whole_file corpus",
     "metadata": "text corpus",

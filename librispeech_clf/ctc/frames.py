@@ -35,3 +35,16 @@ def measure_frame_duration(strides: Sequence[int]) -> float:
         strides: stride of each convolution; the base model's give `FRAME_DURATION_S`.
     """
     return math.prod(strides) / SAMPLING_RATE_HZ
+
+
+def infer_frame_duration(frames: int, *, samples: int) -> float:
+    """Return the seconds from one frame to the next, of a model of which only input and output are at hand.
+
+    Args:
+        frames: logits that the model makes of its whole input, 1 or more.
+        samples: width of that input, many times the receptive field.
+
+    Returns:
+        The product of the strides, as the nearest whole number of samples, at 16,000 Hz.
+    """
+    return round(samples / frames) / SAMPLING_RATE_HZ

@@ -110,6 +110,7 @@ class Engine:
         self.wires = read_wiring(connections)
         self.input_name = next(c.node.name for c in connections if c.node.type.value == "Input0")
         self._open_model = open_model
+        self._input_width = 0
         self.simulated: dict[str, Split] = {}
 
     @cached_property
@@ -167,6 +168,7 @@ class Engine:
 
         encoded, failed = self._encode(tasks)
         yield failed
+        self._input_width = max((len(sample.inputs[self.input_name]) for _, sample in encoded), default=0)
         lengths = [count_samples(sample.inputs[self.input_name]) for _, sample in encoded]
         for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
             waveforms = [encoded[index][1].inputs[self.input_name][: lengths[index]] for index in batch]
@@ -271,19 +273,32 @@ class Engine:
     def _show(
         self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
     ) -> dict[str, list[Any]]:
-        """Run a visualizer utterance by utterance: where its text is kept, else where `Task.drawn` asks."""
+        """Run a visualizer utterance by utterance: where its text is kept, else where `Task.drawn` asks.
+
+        Pictures get the logits of the whole input, as on the platform: their time axis follows from it.
+        """
         kept = wire.name in KEPT_TEXTS
+        widened = [] if kept else [name for name, source in wire.sources.items() if source == PREDICTION]
         shown = [
             self.loader.run_visualizer(
                 wire.name,
                 np.array([task.sample_id]),
                 self._loader_state,
-                {name: values[index] for name, values in arguments.items()},
+                {
+                    name: self._widen(values[index]) if name in widened else values[index]
+                    for name, values in arguments.items()
+                },
             )
             for index, task in enumerate(tasks)
             if kept or task.drawn
         ]
         return {wire.name: [" ".join(text.data).strip() for text in shown]} if kept else {}
+
+    def _widen(self, logits: np.ndarray) -> np.ndarray:
+        """Extend logits to the frames that the model makes of its whole input."""
+        from librispeech_clf.model.inference import pad_logits
+
+        return pad_logits(logits, frames=self.model.count_frames(self._input_width)).astype(logits.dtype)
 
     @cached_property
     def _loader_state(self) -> Any:

@@ -28,11 +28,13 @@ LIBRARIES = (
     "tensorflow",
     "keras",
     "numpy",
+    "numba",
     "scipy",
     "librosa",
     "soundfile",
     "soxr",
     "jiwer",
+    "rapidfuzz",
     "textstat",
     "code-loader",
 )

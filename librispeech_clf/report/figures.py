@@ -18,7 +18,15 @@ from librispeech_clf.analysis.neighbours import (
     place_vectors,
 )
 from librispeech_clf.analysis.results_table import read_categories, read_numbers
-from librispeech_clf.report.drawing import ACCENT, LINE, WEAK, make_figure, name_column, save_image
+from librispeech_clf.report.drawing import (
+    ACCENT,
+    LINE,
+    WEAK,
+    in_own_style,
+    make_figure,
+    name_column,
+    save_image,
+)
 from librispeech_clf.report.metric_panels import draw_metrics_against
 
 if TYPE_CHECKING:
@@ -54,6 +62,7 @@ def place_points(results: pd.DataFrame, latent_map: LatentMap) -> np.ndarray:
     return np.array(found, dtype=float).reshape(-1, 2)
 
 
+@in_own_style
 def draw_latent_map(
     results: pd.DataFrame, latent_map: LatentMap, vectors: np.ndarray, *, column: str, path: Path
 ) -> str:
@@ -92,6 +101,7 @@ def draw_latent_map(
     return f"{name}: {agreement}"
 
 
+@in_own_style
 def draw_utterance(
     waveform: np.ndarray, *, sampling_rate: int, utterance_id: str, reference: str, path: Path
 ) -> str:
@@ -126,6 +136,7 @@ def draw_utterance(
     return f"{utterance_id}: {duration_s:.2f} s, {words} words, {rate:.1f} letters per second"
 
 
+@in_own_style
 def draw_weak_cluster(
     results: pd.DataFrame, latent_map: LatentMap, clustering: Clustering, *, path: Path
 ) -> str:

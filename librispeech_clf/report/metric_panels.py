@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.report.drawing import ACCENT, LINE, make_figure, name_column, save_image
+from librispeech_clf.report.drawing import ACCENT, LINE, in_own_style, make_figure, name_column, save_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PANEL_COLUMNS = 3
 
 
+@in_own_style
 def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
     """Draw every metric against a numeric column: bins with 95 % intervals with speakers as the unit.
 

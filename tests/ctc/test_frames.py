@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.ctc.frames import BASE_KERNELS, BASE_STRIDES, FRAME_DURATION_S, count_frames
+from librispeech_clf.ctc.frames import (
+    BASE_KERNELS,
+    BASE_STRIDES,
+    FRAME_DURATION_S,
+    count_frames,
+    infer_frame_duration,
+    measure_frame_duration,
+)
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(16_000, 49), (559_280, 1_747), (400, 1), (720, 2)])
@@ -30,3 +37,10 @@ def test_own_kernels_and_strides():
 
 def test_a_frame_lasts_the_product_of_the_strides():
     assert FRAME_DURATION_S == np.prod(BASE_STRIDES) / 16_000
+
+
+@pytest.mark.parametrize("strides", [BASE_STRIDES, (5, 2, 2, 2, 2, 2, 4), (5, 2, 2, 2, 2, 2, 1), (5, 2)])
+def test_frame_duration_follows_from_the_width_of_input_and_output(strides):
+    kernels = BASE_KERNELS[: len(strides)]
+    frames = count_frames(562_480, kernels=kernels, strides=strides)
+    assert infer_frame_duration(frames, samples=562_480) == measure_frame_duration(strides)

@@ -159,6 +159,18 @@ def test_visualizers_whose_text_is_not_kept_run_where_the_plan_asks():
     assert "waveform" not in rows["two"]
 
 
+def test_pictures_get_the_logits_of_the_whole_input(monkeypatch):
+    loader, seen = FakeLoader(TEXTS), []
+    engine = make_engine(loader)
+    engine.wires = (*engine.wires, Wire("Visualizer", "posteriors", {"letters": "Prediction0"}))
+    monkeypatch.setitem(DRAWN, "posteriors", lambda letters: seen.append(letters))
+    count = engine.model.count_frames
+    engine.model = Model(engine.model.predict, lambda samples: 90 if samples == 60_000 else count(samples))
+    evaluate(engine, TEXTS, drawn="one")
+    assert [letters.shape for letters in seen] == [(90, 32)]
+    assert (seen[0][-1].argmax(), seen[0].dtype) == (vocabulary.BLANK, np.float16)
+
+
 def test_visualizer_that_fails_costs_its_utterance_only():
     rows = evaluate(make_engine(FakeLoader(TEXTS, undrawable="two")), TEXTS, drawn="two")
     assert rows["two"]["error"] == "waveform: cannot be drawn"

@@ -1,5 +1,6 @@
 """The README's images: figures known in advance, small files, the same bytes twice."""
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,11 +45,12 @@ def assert_small_image(path) -> None:
 
 @pytest.mark.parametrize("text", ["a\x1b[2Jb", "\u202ereversed", "$\\frac{1}", "half $ and \udc80"])
 def test_foreign_texts_are_drawn_as_text(tmp_path, text):
-    figure, axes = drawing.make_figure()
-    axes.set(title=text, xlabel=text)
-    axes.scatter([0, 1], [0, 1], label=text)
-    axes.legend()
-    drawing.save_image(figure, tmp_path / "foreign.png")
+    with matplotlib.rc_context(drawing.STYLE):
+        figure, axes = drawing.make_figure()
+        axes.set(title=text, xlabel=text)
+        axes.scatter([0, 1], [0, 1], label=text)
+        axes.legend()
+        drawing.save_image(figure, tmp_path / "foreign.png")
     shown = [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_legend().get_texts()[0].get_text()]
     assert shown == [escape_unprintable(text)] * 3 and shown[0].isprintable()
     assert (tmp_path / "foreign.png").stat().st_size > 1000
@@ -111,6 +113,12 @@ def test_every_metric_against_dale_chall(results, tmp_path):
     for metric in registered:
         assert f"{metric_panels.name_measure(metric)} " in text
     assert_small_image(tmp_path / "m.png")
+
+
+def test_matplotlibs_own_settings_stay(results, tmp_path):
+    before = dict(matplotlib.rcParams)
+    metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    assert dict(matplotlib.rcParams) == before
 
 
 def test_no_panel_is_empty(results, tmp_path, monkeypatch):
