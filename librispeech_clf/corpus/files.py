@@ -6,6 +6,7 @@ A subset `training` under the data root is one of:
     training/metadata.csv (.tsv, .jsonl, .parquet)   columns file_name, text, ... beside the audio it names
     training/manifest.json (.jsonl)                  a NeMo manifest: a line {"audio_filepath", "text", ...} each
     training/wav.scp, text, utt2spk                  a Kaldi folder; see `corpus.kaldi`
+    training.csv (.tsv, .jsonl, .json)               the same tables beside the folder; Common Voice's clips/ is found
 
 The second is the folder form of the datasets library (`audiofolder`); it is read here without that library's
 reader, which wants torchcodec and torch even when audio stays undecoded.
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 METADATA_NAMES = (
     "metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet", "manifest.jsonl", "manifest.json"
 )  # fmt: skip
+TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json")
+CLIPS = "clips"
+"""Where Common Voice keeps the recordings that the tables beside it name."""
 ROWS_PER_BATCH = 64
 
 
@@ -53,17 +57,20 @@ def open_subset(
     """
     folder = root.absolute() / subset
     audio_folders = (root.absolute(), folder, *audio_folders)
-    for name in METADATA_NAMES:
-        if (folder / name).is_file():
-            return open_audio_folder(folder / name, audio_folders=audio_folders, columns=columns)
+    tables = [folder / name for name in METADATA_NAMES]
+    tables += [folder.with_name(f"{folder.name}{ending}") for ending in TABLE_ENDINGS]
+    for table in tables:
+        if table.is_file():
+            return open_audio_folder(table, audio_folders=audio_folders, columns=columns)
     if (folder / kaldi.RECORDINGS).is_file():
         return open_kaldi_folder(folder, audio_folders=audio_folders)
     single = folder.with_name(f"{folder.name}.parquet")
     paths = [single] if single.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
         raise FileNotFoundError(
-            f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet "
-            f"or an audio folder {subset}/ with one of {', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}."
+            f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet, "
+            f"a table {subset}.csv (.tsv, .jsonl, .json) or an audio folder {subset}/ with one of "
+            f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}."
         )
     return open_parquet(paths, audio_folders=audio_folders, columns=columns)
 
@@ -104,7 +111,7 @@ def open_audio_folder(
     folders = tuple(audio_folders) or (metadata.parent,)
     state = file_state(metadata), folders, columns or None
     tables = confine(_folder_tables(metadata, columns), folders=folders, place=str(metadata))
-    return open_index(metadata.parent, state=state, tables=refuse_when_none_is_there(tables, str(metadata)))
+    return open_index(metadata, state=state, tables=refuse_when_none_is_there(tables, str(metadata)))
 
 
 def open_kaldi_folder(folder: Path, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
@@ -169,9 +176,9 @@ def _name_files(paths: Sequence[Path]) -> str:
 
 
 def _folder_tables(metadata: Path, columns: Mapping[str, str] | None) -> Iterator[pyarrow.Table]:
-    yield to_corpus_table(
-        _read_metadata(metadata), place=str(metadata), folder=metadata.parent, columns=columns
-    )
+    clips = metadata.with_name(CLIPS)
+    folder = clips if metadata.name not in METADATA_NAMES and clips.is_dir() else metadata.parent
+    yield to_corpus_table(_read_metadata(metadata), place=str(metadata), folder=folder, columns=columns)
 
 
 def _read_metadata(path: Path) -> pyarrow.Table:

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.push.checks import read_result
 
 RATE = 16_000
 
@@ -195,3 +196,30 @@ def test_twenty_bad_recordings_of_different_kinds_cost_twenty_good_ones_nothing(
         assert reason in summary["failures"][name] and name in summary["failures"][name], name
         assert name in told
     assert process.stderr == "" and "0x" not in process.stdout
+
+
+def test_platform_sees_the_same_columns_and_types_in_every_split(tmp_path):
+    splits = {
+        "training": {"accent": [None, "irish"], "age": ["", "30"], "noisy": [None, True]},
+        "validation": {"accent": ["welsh", None], "age": ["41", ""]},
+        "test": {"accent": [None, None], "device": ["phone", "phone"]},
+    }
+    for state, further in splits.items():
+        table = {"audio": [encode(), encode(rate=8_000)], "text": ["A CAT", "NO CAT"], **further}
+        pa.parquet.write_table(pa.table(table), tmp_path / f"{state}.parquet")
+    settings = {
+        "LIBRISPEECH_SOURCE": "files",
+        "LIBRISPEECH_ROOT": str(tmp_path),
+        "HF_HOME": str(tmp_path / "cache"),
+    }
+    rehearsal = PROJECT_ROOT / "librispeech_clf" / "push" / "rehearsal.py"
+    process = subprocess.run(
+        [sys.executable, str(rehearsal), str(PROJECT_ROOT)],
+        env={**os.environ, **settings}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    result = read_result(process.stdout)
+    assert (result["valid"], result["error"], result["warnings"]) == (True, None, [])
+    assert {name for name in result["payloads"] if name.startswith("corpus")} == {
+        "corpus_accent", "corpus_age", "corpus_device", "corpus_noisy"
+    }  # fmt: skip
+    assert not any(result["payloads"].values())

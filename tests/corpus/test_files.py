@@ -173,6 +173,27 @@ def test_one_recording_of_several_that_is_not_there_costs_the_others_nothing(tmp
         read_waveform(missing, sampling_rate=16000)
 
 
+def test_common_voice_is_read_as_it_unpacks(tmp_path):
+    header = "client_id\tpath\tsentence\tup_votes\taccents"
+    for state, name in (("train", "cv_1.mp3"), ("test", "cv_2.mp3")):
+        write_folder(
+            tmp_path, f'{header}\nab12\t{name}\tHi "there".\t2\t\n', name=f"{state}.tsv", recordings=()
+        )
+    write_folder(tmp_path / "clips", "", name="cv_1.mp3", recordings=("cv_2.mp3",))
+    for state, number in (("train", 1), ("test", 2), ("train", 1)):
+        (row,) = files.open_subset(tmp_path, state)
+        assert (row["id"], row["speaker_id"], row["text"]) == (f"cv_{number}", "ab12", 'Hi "there".')
+        assert row["audio"]["path"] == str(tmp_path / "clips" / f"cv_{number}.mp3")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "json"])
+def test_table_beside_the_subsets_folder_is_read(tmp_path, ending):
+    line = '{"file_name": "own/a.wav", "text": "A"}' if "json" in ending else "file_name,text\nown/a.wav,A"
+    write_folder(tmp_path, line, name=f"own.{ending}", recordings=("own/a.wav",))
+    (row,) = files.open_subset(tmp_path, "own")
+    assert (row["id"], row["audio"]["path"]) == ("own/a", str(tmp_path / "own/a.wav"))
+
+
 def test_subset_that_is_not_there_names_the_forms(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"subset own is not there; expected own.parquet, own/\*.parquet"
