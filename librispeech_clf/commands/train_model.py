@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.commands.door import count, make_parser, run, share
 from librispeech_clf.model.training.course import CHECKPOINT_S, train
+from librispeech_clf.model.training.phases import CTC
 from librispeech_clf.model.training.settings import TrainingSettings, read_settings
 from librispeech_clf.text.plain_text import print_plain
 
@@ -167,26 +168,35 @@ def _room(start: Path | None) -> Callable:
 
 @contextmanager
 def _progress(settings: TrainingSettings) -> Iterator[Callable[["Trainer"], None]]:
-    """Show steps, loss and the last error rate; yields what to call after every step."""
+    """Show steps and loss, and a line for each measurement; yields what to call after every step."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task("training", total=settings.steps)
+        shown = 0
 
         def report(trainer: "Trainer") -> None:
-            state = trainer.state
-            loss = f"loss {state.loss_sum / state.loss_count:.3f}" if state.loss_count else ""
-            best = f", best WER {state.best['wer']:.3f}" if state.best else ""
-            total = settings.steps if state.phase == "ctc" else settings.mel_steps
-            progress.update(
-                task,
-                total=total,
-                completed=state.step,
-                description=f"{state.phase} step {state.step} {loss}{best}",
-            )
+            nonlocal shown
+            for line in describe_measurements(trainer.log[shown:]):
+                progress.console.print(line, highlight=False)
+            shown, state = len(trainer.log), trainer.state
+            loss = f" loss {state.loss_sum / state.loss_count:.3f}" if state.loss_count else ""
+            total = settings.steps if state.phase == CTC else settings.mel_steps
+            described = f"{state.phase} step {state.step}{loss}"
+            progress.update(task, total=total, completed=state.step, description=described)
 
         yield report
+
+
+def describe_measurements(log: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each entry of a log in which the development set was measured."""
+    return [
+        f"step {entry['step']}: WER {entry['development']['wer']:.3f}, CER {entry['development']['cer']:.3f}"
+        + (f", loss {entry['loss']:.3f}" if "loss" in entry else "")
+        for entry in log
+        if "development" in entry
+    ]
 
 
 if __name__ == "__main__":

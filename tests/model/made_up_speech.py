@@ -1,5 +1,6 @@
 """Made-up speech, a tone for each letter, as an OpenSLR tree and as shards; and a tiny architecture."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,26 @@ def sing(text: str) -> np.ndarray:
     return (0.3 * np.concatenate(tones) + 0.003 * noise).astype(np.float32)
 
 
+def make_equal_texts(count: int) -> list[str]:
+    """Texts of one length: TensorFlow compiles anew for every shape of a batch."""
+    generator = np.random.default_rng(count)
+    return [" ".join(generator.choice(["BEE", "SEA", "TEN", "ZOO", "OAK"], 2)) for _ in range(count)]
+
+
 def make_texts(count: int) -> list[str]:
+    """Texts of many lengths."""
     generator = np.random.default_rng(count)
     return [" ".join(generator.choice(WORDS, 1 + index % 4)) for index in range(count)]
 
 
-def write_speech(root: Path, subset: str, *, speakers: int = 2, utterances: int = 5) -> Path:
+def write_speech(
+    root: Path,
+    subset: str,
+    *,
+    speakers: int = 2,
+    utterances: int = 5,
+    make_texts: Callable[[int], list[str]] = make_texts,
+) -> Path:
     """Write `root/LibriSpeech/<subset>`; returns `root`."""
     for speaker in range(11, 11 + speakers):
         folder = root / "LibriSpeech" / subset / str(speaker) / "7"

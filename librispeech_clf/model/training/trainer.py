@@ -114,7 +114,7 @@ class Trainer:
         """Take one optimizer step and move the average; a gradient of NaN or infinity changes nothing.
 
         Raises:
-            RuntimeError: the gradients of `MOST_SKIPPED` batches in a row were such.
+            ValueError: the gradients of `MOST_SKIPPED` batches in a row were such.
         """
         state, phase = self.state, self._phases[self.state.phase]
         if state.phase == CTC:
@@ -145,7 +145,7 @@ class Trainer:
         self.state.skipped += 1
         self.state.skipped_in_row += 1
         if self.state.skipped_in_row >= MOST_SKIPPED:
-            raise RuntimeError(
+            raise ValueError(
                 f"{self.folder}: the gradients of {MOST_SKIPPED} batches in a row are not finite; start again with a "
                 "lower peak_learning_rate and another --out."
             )

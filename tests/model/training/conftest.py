@@ -6,10 +6,12 @@ import pytest
 from made_up_speech import TINY
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """Indexes of the trees go where the test's files go."""
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Indexes of the trees go where the tests' files go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        yield
 
 
 @pytest.fixture(scope="session")
