@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -252,23 +252,3 @@ def dataset_features() -> datasets.Features:
             "problem": datasets.Value("string"),
         }
     )
-
-
-def dataset_from_utterances(utterances: Iterable[Utterance]) -> datasets.Dataset:
-    """A dataset of these utterances, in memory."""
-    import datasets
-    import pyarrow
-
-    rows = [
-        {
-            "id": utterance.id,
-            "audio": {"bytes": utterance.audio_bytes, "path": utterance.audio_path},
-            "text": utterance.text,
-            "speaker_id": str(utterance.speaker_id),
-            "chapter_id": str(utterance.chapter_id),
-            "fields": utterance.fields,
-            "problem": utterance.problem,
-        }
-        for utterance in utterances
-    ]
-    return datasets.Dataset(pyarrow.Table.from_pylist(rows, schema=dataset_features().arrow_schema))

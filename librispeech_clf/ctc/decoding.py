@@ -6,7 +6,6 @@ out. A frame that holds NaN is no padding: it says nothing, so it counts as a va
 whatever depends on its probabilities is NaN. T frames, V vocabulary.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -50,24 +49,6 @@ class WordTiming:
     start_s: float
     end_s: float
     confidence: float
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A result of the beam search.
-
-    Attributes:
-        labels: label ids, collapsed, without blanks.
-        log_probability: natural logarithm of the summed probability of all its paths that the beam kept.
-    """
-
-    labels: tuple[int, ...]
-    log_probability: float
-
-    @property
-    def text(self) -> str:
-        """The hypothesis as text."""
-        return spell(self.labels)
 
 
 def spell(labels: Iterable[int]) -> str:
@@ -209,47 +190,6 @@ def greedy_words(logits: np.ndarray, *, frame_duration_s: float) -> tuple[WordTi
     return tuple(words)
 
 
-def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:
-    """CTC prefix beam search without a language model.
-
-    Every prefix keeps two log-probabilities, of its paths that end in a blank and of those that end in its
-    last letter; after every frame the `beam_width` most probable prefixes stay. With a beam wide enough to
-    hold all prefixes the result is exact. Source: A. Hannun et al., "First-Pass Large Vocabulary Continuous
-    Speech Recognition using Bi-Directional Recurrent DNNs", 2014, algorithm 1, without the language model.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-        beam_width: prefixes to keep after each frame, at least 1.
-
-    Returns:
-        At most `beam_width` hypotheses, most probable first; for zero frames the empty one, of
-        log-probability 0. Frames that hold NaN are passed over.
-
-    Raises:
-        ValueError: `beam_width` is below 1.
-    """
-    if beam_width < 1:
-        raise ValueError(f"beam_width must be at least 1; received {beam_width}.")
-    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
-    frames = log_probabilities(logits).astype(np.float64)
-    for frame in frames[~np.isnan(frames).any(axis=1)]:
-        beam = dict(sorted(_extend(beam, frame).items(), key=_total, reverse=True)[:beam_width])
-    return [Hypothesis(prefix, float(np.logaddexp(*ends))) for prefix, ends in beam.items()]
-
-
-def beam_search_text(logits: np.ndarray, *, beam_width: int) -> str:
-    """Text of the most probable hypothesis of `beam_search`.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-        beam_width: prefixes to keep after each frame, at least 1.
-
-    Returns:
-        The text.
-    """
-    return beam_search(logits, beam_width=beam_width)[0].text
-
-
 def _greedy_path(logits: np.ndarray) -> np.ndarray:
     """Return the most probable label of each valid frame, int (valid frames,); the blank where one is NaN."""
     logits = drop_batch_axis(logits, dimensions=2)
@@ -271,37 +211,3 @@ def _join_letters(letters: list[LetterTiming]) -> WordTiming:
         end_s=letters[-1].end_s,
         confidence=float(np.exp(np.mean([np.log(max(letter.confidence, 1e-300)) for letter in letters]))),
     )
-
-
-def _extend(
-    beam: dict[tuple[int, ...], tuple[float, float]], frame: np.ndarray
-) -> dict[tuple[int, ...], tuple[float, float]]:
-    """Extend every prefix of the beam by one frame of log-probabilities (V,)."""
-    extended: dict[tuple[int, ...], tuple[float, float]] = {}
-
-    def add(prefix: tuple[int, ...], *, blank: float = -np.inf, letter: float = -np.inf) -> None:
-        old_blank, old_letter = extended.get(prefix, (-np.inf, -np.inf))
-        extended[prefix] = (_log_add(old_blank, blank), _log_add(old_letter, letter))
-
-    scores = frame.tolist()
-    for prefix, (blank, letter) in beam.items():
-        both = _log_add(blank, letter)
-        add(prefix, blank=both + scores[BLANK])
-        for label, score in enumerate(scores):
-            if label == BLANK:
-                continue
-            if prefix and label == prefix[-1]:
-                add(prefix, letter=letter + score)
-                add((*prefix, label), letter=blank + score)
-            else:
-                add((*prefix, label), letter=both + score)
-    return extended
-
-
-def _log_add(first: float, second: float) -> float:
-    larger, smaller = (first, second) if first > second else (second, first)
-    return larger if smaller == -np.inf else larger + math.log1p(math.exp(smaller - larger))
-
-
-def _total(item: tuple[tuple[int, ...], tuple[float, float]]) -> float:
-    return _log_add(*item[1])

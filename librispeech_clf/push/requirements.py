@@ -28,8 +28,6 @@ PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 1
 )
 SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
 """What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
-MODEL_LIBRARIES = {"keras", "tensorflow"}
-"""Bearable as long as the custom layers are registered: `keras` is imported, and imports the other."""
 
 
 def read_requirements(path: Path) -> list[str]:

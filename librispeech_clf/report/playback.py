@@ -53,7 +53,7 @@ def make_playable(content: bytes) -> dict[str, Any]:
         content: the file, of any content.
 
     Returns:
-        `content`, the bytes to embed, and `picture`, see `pictures.draw_picture`; `problem` in place of what
+        `content`, the bytes to embed, and `picture`, see `thumbnails.draw_waveform`; `problem` in place of what
         there is not.
     """
     from librispeech_clf.report import thumbnails as pictures

@@ -57,11 +57,6 @@ def replace_figures(readme: str, figures: Mapping[str, str]) -> str:
     return MARKED.sub(put, readme)
 
 
-def read_figures(readme: str) -> dict[str, str]:
-    """Read the texts between marks, by name."""
-    return {found["name"]: found[0].removeprefix(found[1]) for found in MARKED.finditer(readme)}
-
-
 def require_whole(run: Mapping[str, Any], section: str) -> None:
     """Refuse a run that is not the one a section tells of.
 

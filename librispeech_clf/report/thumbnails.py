@@ -23,17 +23,6 @@ JPEG_QUALITY = 60
 DECIBEL_SPAN = (30.0, 99.8)  # percentiles of the level which become black and white
 
 
-def draw_picture(content: bytes) -> dict[str, Any]:
-    """Draw one audio file, see `draw_waveform`.
-
-    Raises:
-        ValueError: the file cannot be decoded to finite samples, see `playback.decode`.
-    """
-    from librispeech_clf.report.playback import decode
-
-    return draw_waveform(decode(content))
-
-
 def draw_waveform(recording: Recording) -> dict[str, Any]:
     """Draw a recording; several channels are averaged.
 

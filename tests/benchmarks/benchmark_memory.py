@@ -29,8 +29,10 @@ def save_base_model(path: Path) -> None:
 
 def write_corpus(path: Path, *, utterances: int) -> None:
     """Write a parquet file of noise with transcripts."""
+    from made_utterances import dataset_from_utterances
+
     from librispeech_clf.audio.simulations import encode_flac
-    from librispeech_clf.corpus.schema import Utterance, dataset_from_utterances
+    from librispeech_clf.corpus.schema import Utterance
 
     generator = np.random.default_rng(0)
     rows = []
@@ -81,5 +83,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(PROJECT_ROOT))
+    sys.path[:0] = [str(PROJECT_ROOT), str(PROJECT_ROOT / "tests" / "corpus")]
     main()

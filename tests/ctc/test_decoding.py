@@ -5,10 +5,9 @@ import math
 
 import numpy as np
 import pytest
+from beam_search import beam_search
 
 from librispeech_clf.ctc.decoding import (
-    beam_search,
-    beam_search_text,
     greedy_confidence,
     greedy_letters,
     greedy_text,
@@ -79,7 +78,7 @@ def test_padding_precision_and_batch_axis_change_nothing(dtype: type, padding: i
     assert greedy_text(padded) == "HELLO YOU"
     assert greedy_confidence(padded) == pytest.approx(greedy_confidence(logits), rel=1e-5)
     assert greedy_words(padded, frame_duration_s=0.02) == greedy_words(logits, frame_duration_s=0.02)
-    assert beam_search_text(padded, beam_width=4) == "HELLO YOU"
+    assert beam_search(padded, beam_width=4)[0].text == "HELLO YOU"
 
 
 def test_valid_frames_of_silence_and_of_nothing() -> None:
@@ -146,7 +145,7 @@ def test_no_letters_no_words(path: str) -> None:
     logits = path_logits(path)
     assert greedy_letters(logits, frame_duration_s=0.02) == ()
     assert greedy_words(logits, frame_duration_s=0.02) == ()
-    assert beam_search_text(logits, beam_width=2) == ""
+    assert beam_search(logits, beam_width=2)[0].text == ""
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -199,6 +198,6 @@ def test_nan_is_no_padding_and_no_certainty(dtype: type, where: slice) -> None:
 def test_frames_with_nan_say_nothing() -> None:
     logits = path_logits("HH_EY")
     logits[1, 7] = np.nan
-    assert greedy_text(logits) == beam_search_text(logits, beam_width=4) == "HEY"
+    assert greedy_text(logits) == beam_search(logits, beam_width=4)[0].text == "HEY"
     assert beam_search(np.full((3, 32), np.nan), beam_width=4)[0].text == ""
     assert [word.text for word in greedy_words(logits, frame_duration_s=0.02)] == ["HEY"]

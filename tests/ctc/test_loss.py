@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from beam_search import beam_search
 
-from librispeech_clf.ctc.decoding import beam_search, log_probabilities
+from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.ctc.loss import LARGEST_LOSS, ctc_loss
 from librispeech_clf.text.vocabulary import BLANK
 

@@ -8,9 +8,10 @@ import pyarrow.parquet
 import pytest
 import rich.console
 import soundfile
+from made_utterances import dataset_from_utterances
 
 from librispeech_clf.commands.describe_corpus import main
-from librispeech_clf.corpus.schema import Speaker, Split, Utterance, dataset_from_utterances
+from librispeech_clf.corpus.schema import Speaker, Split, Utterance
 from librispeech_clf.report.corpus_statistics import SplitStatistics, describe_split, statistics_table
 
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from librispeech_clf.report import thumbnails as pictures
+from librispeech_clf.report.playback import decode
 
 
 def sine(frequency_hz: float, *, amplitude: float = 0.5, count: int = 16000) -> np.ndarray:
@@ -43,7 +44,7 @@ def test_spectrogram_of_any_length_is_finite_and_small(count):
 
 
 def test_picture_of_a_file(make_audio):
-    picture = pictures.draw_picture(make_audio(duration_s=2.0, amplitude=0.25))
+    picture = pictures.draw_waveform(decode(make_audio(duration_s=2.0, amplitude=0.25)))
     assert picture["duration_s"] == 2.0
     assert picture["peak"] == pytest.approx(0.25, abs=1e-3)
     assert len(base64.b64decode(picture["envelope"])) == 2 * picture["columns"]
@@ -53,4 +54,4 @@ def test_picture_of_a_file(make_audio):
 
 def test_file_without_samples_is_refused(make_audio):
     with pytest.raises(ValueError, match="no samples"):
-        pictures.draw_picture(make_audio(duration_s=0.0))
+        decode(make_audio(duration_s=0.0))
