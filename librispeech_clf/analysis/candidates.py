@@ -1,10 +1,7 @@
-"""What the search for slices looks at: categories, ends of numeric columns, pairs of them, dense clusters.
+"""What the search for slices looks at: categories, ends of numeric columns, pairs, regions of the latent space.
 
 In: the results table. Out: `Candidate` records. Nothing here sees an error, so that a test over all candidates
 is a fair one. Columns that rank the utterances alike are one feature, with the plainest name.
-
-Sources: clusters that last longest over the levels of density, Campello, Moulavi & Sander, "Density-based
-clustering based on hierarchical density estimates", PAKDD 2013, doi:10.1007/978-3-642-37456-2_14.
 """
 
 from __future__ import annotations
@@ -17,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.analysis.latent_space import reduce_vectors
 from librispeech_clf.analysis.plain_names import (
     LOW_AND_HIGH,
     describe_cut,
@@ -25,12 +21,12 @@ from librispeech_clf.analysis.plain_names import (
     name_category,
     name_end,
 )
+from librispeech_clf.analysis.regions import find_regions
 from librispeech_clf.analysis.results_table import (
     is_null,
     list_metadata,
     read_categories,
     read_numbers,
-    read_vectors,
     readable_name,
 )
 
@@ -45,7 +41,6 @@ ALIKE = 0.8
 MOST_CELLS = 40_000_000
 """Pairs times utterances that the search takes on; with more it looks at no pair."""
 RARE_WORDS = "text_rare_word_share"
-_COMPONENTS = 10
 
 
 @dataclass(frozen=True)
@@ -118,7 +113,7 @@ def list_candidates(scored: pd.DataFrame, blocks: np.ndarray) -> tuple[list[Cand
     categories = list(_list_categories(scored))
     plain = [feature for feature in features if has_plain_name(feature.column)]
     parts = categories + [end for feature in plain for end in _cut(feature, SHARES_IN_PAIRS)]
-    singles = _keep_large([*categories, *ends, *find_dense_clusters(scored)], blocks)
+    singles = _keep_large([*categories, *ends, *_list_regions(scored)], blocks)
     parts = _keep_large(parts, blocks)
     if len(parts) ** 2 / 2 * len(scored) > MOST_CELLS:
         return singles + trends, "too many utterances and metadata to look at pairs"
@@ -203,6 +198,12 @@ def _list_categories(scored: pd.DataFrame) -> Iterator[Candidate]:
             yield Candidate("category", (condition,), (values == value).astype(np.float32))
 
 
+def _list_regions(scored: pd.DataFrame) -> Iterator[Candidate]:
+    name = "a region of the latent space"
+    for inside in find_regions(scored, smallest=FEWEST_UTTERANCES):
+        yield Candidate("cluster", (Condition("latent", name, name),), inside.astype(np.float32))
+
+
 def _pair(parts: Sequence[Candidate]) -> Iterator[Candidate]:
     for first, second in itertools.combinations(parts, 2):
         if first.conditions[0].column != second.conditions[0].column:
@@ -220,27 +221,3 @@ def _keep_large(candidates: Iterator[Candidate] | Sequence[Candidate], blocks: n
         ):
             kept.append(candidate)
     return kept
-
-
-def find_dense_clusters(scored: pd.DataFrame, *, seed: int = 0) -> list[Candidate]:
-    """Find the dense groups of the latent space that last over many levels of density, and those within them."""
-    from sklearn.cluster import HDBSCAN
-
-    vectors, rows = read_vectors(scored, "latent")
-    if len(rows) < 2 * FEWEST_UTTERANCES:
-        return []
-    reduced, _ = reduce_vectors(vectors, seed=seed, most_components=_COMPONENTS)
-    if reduced.shape[1] == 0:
-        return []
-    found = {}
-    for selection in ("eom", "leaf"):
-        model = HDBSCAN(
-            min_cluster_size=FEWEST_UTTERANCES, min_samples=5, cluster_selection_method=selection, copy=True
-        )
-        labels = model.fit_predict(reduced)
-        for label in range(labels.max(initial=-1) + 1):
-            scores = np.zeros(len(scored), np.float32)
-            scores[rows[labels == label]] = 1
-            found[scores.tobytes()] = scores
-    name = "a dense region of the latent space"
-    return [Candidate("cluster", (Condition("latent", name, name),), scores) for scores in found.values()]

@@ -6,7 +6,6 @@ import pytest
 from planted import simulate_corpus
 
 from librispeech_clf.analysis.candidates import (
-    find_dense_clusters,
     list_candidates,
     measure_rare_words,
     merge_alike,
@@ -75,14 +74,3 @@ def test_missing_values_are_in_no_end():
 def test_rare_words_are_those_that_occur_once():
     table = pd.DataFrame({"reference": ["THE CAT", "THE THE", "", None]})
     assert measure_rare_words(table).tolist() == [0.5, 0.0, 0.0, 0.0]
-
-
-def test_two_dense_groups_are_two_clusters():
-    generator = np.random.default_rng(0)
-    centres = np.repeat([[0.0, 0, 0], [9, 9, 0]], 40, axis=0)
-    vectors = centres + generator.normal(0, 0.5, centres.shape)
-    found = find_dense_clusters(pd.DataFrame({"latent": list(vectors)}))
-    halves = {tuple(candidate.scores > 0) for candidate in found}
-    expected = {tuple(np.arange(80) < 40), tuple(np.arange(80) >= 40)}
-    sizes = [max(np.mean(np.array(half) == np.array(own)) for own in halves) for half in expected]
-    assert min(sizes) > 0.9

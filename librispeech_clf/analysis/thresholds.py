@@ -1,0 +1,126 @@
+"""Thresholds that a run may not cross: "wer > 0.30", of everything or of a group of utterances.
+
+In: a condition's text, and what summary.json holds. Out: the figure, and whether the condition holds.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+UNITS = {"wer": "word", "cer": "character"}
+PARTS = ("low", "high", "change", "change.low", "change.high")
+COUNTS = ("failed", "findings")
+COMPARISONS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+EXAMPLES = '"wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4", "wer.change > 0.01", "failed > 0"'
+_PATTERN = re.compile(r"(?P<figure>[\w.]+)(?: of (?P<group>.+?))? *(?P<sign>[<>]=?) *(?P<limit>[-+.\w]+)")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A condition under which a run fails.
+
+    Attributes:
+        text: as it was given.
+        figure: "wer" or "cer", with a part of it behind a point; "failed" or "findings".
+        group: whose figure, None for all utterances.
+        sign: of the comparison.
+        limit: error rates as shares: 0.30 for 30 %.
+    """
+
+    text: str
+    figure: str
+    group: str | None
+    sign: str
+    limit: float
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A threshold and the run's figure.
+
+    Attributes:
+        condition: as it was given.
+        value: the figure.
+        holds: whether the run fails by it.
+    """
+
+    condition: str
+    value: float
+    holds: bool
+
+
+def read_threshold(text: str) -> Threshold:
+    """Read a condition.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _PATTERN.fullmatch(" ".join(text.split()))
+    figure = found["figure"].lower() if found else ""
+    unit, _, part = figure.partition(".")
+    known = figure in COUNTS or (unit in UNITS and (not part or part in PARTS))
+    whole = figure in COUNTS or part.startswith("change")
+    try:
+        limit = float(found["limit"]) if found else None
+    except ValueError:
+        limit = None
+    if found is None or limit is None or not math.isfinite(limit) or not known or (found["group"] and whole):
+        raise ValueError(
+            f"a threshold is a figure, a comparison and a number, such as {EXAMPLES}; received {text!r}."
+        )
+    return Threshold(text, figure, found["group"], found["sign"], limit)
+
+
+def check_threshold(threshold: Threshold, summary: Mapping[str, Any]) -> Crossing:
+    """Compare a run's figure with a threshold.
+
+    Args:
+        threshold: the condition.
+        summary: what summary.json holds.
+
+    Raises:
+        ValueError: the run has no such group or figure.
+    """
+    value = _find_figure(threshold, summary)
+    if value is None:
+        raise ValueError(
+            f"{threshold.text!r}: the run has no such figure (no interval, or nothing to compare with)."
+        )
+    return Crossing(threshold.text, value, bool(COMPARISONS[threshold.sign](value, threshold.limit)))
+
+
+def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | None:
+    if threshold.figure == "failed":
+        return float(summary["failed"])
+    if threshold.figure == "findings":
+        return float(len(summary["search"]["findings"]))
+    unit, _, part = threshold.figure.partition(".")
+    if part.startswith("change"):
+        compared = (summary["comparison"] or {}).get(UNITS[unit]) or {}
+        return compared.get(part.partition(".")[2] or "difference")
+    groups = list_groups(summary, UNITS[unit])
+    if threshold.group is None:
+        return summary[UNITS[unit]]["all"][part or "rate"]
+    wanted = _simplify(threshold.group)
+    if wanted not in groups:
+        known = ", ".join(list(groups)[:20])
+        raise ValueError(f"{threshold.text!r}: no group of utterances has this name; there are {known}.")
+    return groups[wanted][part or "rate"]
+
+
+def list_groups(summary: Mapping[str, Any], unit: str) -> dict[str, Mapping[str, Any]]:
+    """Return the groups by name, as the terminal shows them: "gender: f", "subset: test-clean"."""
+    named = {}
+    for group in ("split", "subset", "gender", "length", "speaker"):
+        title = summary["length"] if group == "length" else group
+        named |= {_simplify(f"{title}: {name}"): rate for name, rate in summary[unit][group].items()}
+    return named
+
+
+def _simplify(name: str) -> str:
+    return " ".join(name.replace(":", ": ").lower().split())
