@@ -1,7 +1,9 @@
 """What the search for slices looks at: categories, ends of numeric columns, pairs, regions of the latent space.
 
 In: the results table. Out: `Candidate` records. Nothing here sees an error, so that a test over all candidates
-is a fair one. Columns that rank the utterances alike are one feature, with the plainest name.
+is a fair one. Columns that rank the utterances alike are one feature, with the plainest name; those without a plain
+name (spectral statistics, letter counts) are not looked at, but can be what else differs: each thing looked at costs
+power.
 """
 
 from __future__ import annotations
@@ -107,12 +109,11 @@ def list_candidates(scored: pd.DataFrame, blocks: np.ndarray) -> tuple[list[Cand
         The candidates, each with at least 20 utterances and 3 speakers inside and outside; why pairs were left
         out, None where they were not.
     """
-    features = merge_alike(read_features(scored))
+    features = [item for item in merge_alike(read_features(scored)) if has_plain_name(item.column)]
     trends = [trend for feature in features for trend in _make_trends(feature)]
     ends = [end for feature in features for end in _cut(feature, {"low": SHARES, "high": SHARES})]
     categories = list(_list_categories(scored))
-    plain = [feature for feature in features if has_plain_name(feature.column)]
-    parts = categories + [end for feature in plain for end in _cut(feature, SHARES_IN_PAIRS)]
+    parts = categories + [end for feature in features for end in _cut(feature, SHARES_IN_PAIRS)]
     singles = _keep_large([*categories, *ends, *_list_regions(scored)], blocks)
     parts = _keep_large(parts, blocks)
     if len(parts) ** 2 / 2 * len(scored) > MOST_CELLS:
@@ -189,7 +190,7 @@ def _cut(feature: Feature, shares: Mapping[str, Sequence[float]]) -> Iterator[Ca
 
 
 def _list_categories(scored: pd.DataFrame) -> Iterator[Candidate]:
-    for column in list_metadata(scored):
+    for column in filter(has_plain_name, list_metadata(scored)):
         values = read_categories(scored[column])
         counted = Counter(() if values is None else [value for value in values if value is not None])
         for value in sorted(name for name, count in counted.items() if count >= FEWEST_UTTERANCES):

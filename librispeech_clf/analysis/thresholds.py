@@ -115,7 +115,7 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
 
 def list_groups(summary: Mapping[str, Any], unit: str) -> dict[str, Mapping[str, Any]]:
     """Return the groups by name, as the terminal shows them: "gender: f", "subset: test-clean"."""
-    named = {}
+    named: dict[str, Mapping[str, Any]] = {}
     for group in ("split", "subset", "gender", "length", "speaker"):
         title = summary["length"] if group == "length" else group
         named |= {_simplify(f"{title}: {name}"): rate for name, rate in summary[unit][group].items()}
