@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from librispeech_clf.analysis.clusters import Clustering
     from librispeech_clf.analysis.comparison import Comparison
+    from librispeech_clf.analysis.error_kinds import ErrorKind
     from librispeech_clf.analysis.robustness import Curve
     from librispeech_clf.analysis.slices import Search
+    from librispeech_clf.analysis.suspicious import Suspicion
+    from librispeech_clf.analysis.terms import TermRecall
 
 WORST = 10
 SIGNIFICANT_DIGITS = 10
@@ -57,6 +60,9 @@ class Analysis:
         worst: highest word error rate first.
         failures: utterance id -> reason; simulated ones with their conditions.
         search: the slices to look at first.
+        error_kinds: what kinds of word errors there are.
+        terms: recall of the user's terms, of all first; none without terms.
+        suspicious: references that may be wrong, the most suspicious first.
         clusters: of the latent space.
         latent_maps: space -> map.
         dashboards: metrics against metadata.
@@ -69,6 +75,9 @@ class Analysis:
     worst: tuple[Worst, ...]
     failures: dict[str, str]
     search: Search
+    error_kinds: tuple[ErrorKind, ...]
+    terms: tuple[TermRecall, ...]
+    suspicious: tuple[Suspicion, ...]
     clusters: Clustering
     latent_maps: dict[str, Any]
     dashboards: tuple[Any, ...]
@@ -83,6 +92,7 @@ def analyse(
     other: pd.DataFrame | None = None,
     names: tuple[str, str] = ("old run", "this run"),
     refused: Mapping[str, str] | None = None,
+    terms: Sequence[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
     """Analyse a results table.
@@ -92,6 +102,7 @@ def analyse(
         other: results of another, older run over the same utterances.
         names: of the other run and of this one.
         refused: reasons of simulations that could not be run, by name.
+        terms: whose recall is measured.
         tell: told in words what is analysed next.
 
     Raises:
@@ -100,10 +111,13 @@ def analyse(
     from librispeech_clf.analysis.associations import make_dashboards
     from librispeech_clf.analysis.clusters import find_clusters
     from librispeech_clf.analysis.comparison import compare_runs
+    from librispeech_clf.analysis.error_kinds import find_error_kinds
     from librispeech_clf.analysis.intervals import summarize
     from librispeech_clf.analysis.latent_space import make_latent_maps
     from librispeech_clf.analysis.robustness import measure_robustness
     from librispeech_clf.analysis.slices import find_slices
+    from librispeech_clf.analysis.suspicious import find_suspicious
+    from librispeech_clf.analysis.terms import measure_recall
 
     recordings = select_recordings(results)
     second = None if other is None else select_recordings(other)
@@ -112,6 +126,9 @@ def analyse(
         "worst": ("worst utterances", lambda: find_worst(recordings)),
         "failures": ("failures", lambda: {**list_failures(results), **(refused or {})}),
         "search": ("what stands out", lambda: find_slices(recordings)),
+        "error_kinds": ("kinds of errors", lambda: find_error_kinds(recordings)),
+        "terms": ("terms", lambda: measure_recall(recordings, terms)),
+        "suspicious": ("references", lambda: find_suspicious(recordings)),
         "clusters": ("clusters", lambda: find_clusters(recordings)),
         "latent_maps": ("latent maps", lambda: make_latent_maps(recordings)),
         "dashboards": ("dashboards", lambda: make_dashboards(recordings, with_bars=False)),
@@ -162,7 +179,6 @@ def summarise(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         run: what was evaluated, as name and value.
     """
     statistics = {
-        "search": analysis.search,
         "clusters": analysis.clusters,
         "robustness": analysis.robustness,
         "comparison": analysis.comparison,
@@ -174,6 +190,26 @@ def summarise(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         "failures": analysis.failures,
         **{name: make_plain(value) for name, value in statistics.items()},
     }
+
+
+def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what findings.json holds: every figure that a script may want to check.
+
+    Args:
+        analysis: of the run.
+        run: what was evaluated, as name and value.
+    """
+    found = {
+        "findings": analysis.search.findings,
+        "looked_at": analysis.search.looked_at,
+        "alpha": analysis.search.alpha,
+        "note": analysis.search.note,
+        "error_kinds": analysis.error_kinds,
+        "terms": analysis.terms,
+        "suspicious_references": analysis.suspicious,
+        "comparison": analysis.comparison,
+    }
+    return {"run": dict(run), **analysis.rates, **{name: make_plain(value) for name, value in found.items()}}
 
 
 def make_plain(value: Any) -> Any:

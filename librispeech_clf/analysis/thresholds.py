@@ -1,6 +1,6 @@
 """Thresholds that a run may not cross: "wer > 0.30", of everything or of a group of utterances.
 
-In: a condition's text, and what summary.json holds. Out: the figure, and whether the condition holds.
+In: a condition's text, and what findings.json holds. Out: the figure, and whether the condition holds.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def check_threshold(threshold: Threshold, summary: Mapping[str, Any]) -> Crossin
 
     Args:
         threshold: the condition.
-        summary: what summary.json holds.
+        summary: what findings.json holds.
 
     Raises:
         ValueError: the run has no such group or figure.
@@ -98,7 +98,7 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
     if threshold.figure == "failed":
         return float(summary["failed"])
     if threshold.figure == "findings":
-        return float(len(summary["search"]["findings"]))
+        return float(len(summary["findings"]))
     unit, _, part = threshold.figure.partition(".")
     if part.startswith("change"):
         compared = (summary["comparison"] or {}).get(UNITS[unit]) or {}

@@ -1,6 +1,7 @@
 """The command `evaluate`: run the registered functions over a corpus and report.
 
-Writes results.parquet, summary.json and index.html. A run that was stopped goes on with the same command.
+Writes results.parquet, summary.json, findings.json and index.html. A run
+that was stopped goes on with the same command.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from librispeech_clf.analysis.thresholds import Threshold, read_threshold
 from librispeech_clf.commands.door import FAILED_UTTERANCES, FINE, add_corpus_options, count, make_parser, run
 from librispeech_clf.configuration import (
     MODEL_VARIABLE,
@@ -23,13 +25,15 @@ from librispeech_clf.configuration import (
 from librispeech_clf.evaluation.plan import Request, read_request
 
 SIMULATED_UTTERANCES = 24
+THRESHOLD_CROSSED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0; 1 when utterances failed; 2 when nothing could be evaluated; 130 when it was interrupted.
+        0; 1 when utterances failed; 2 when nothing could be evaluated; 3 when a threshold was crossed; 130 when
+        it was interrupted.
     """
     parser = make_parser(
         "evaluate", "Evaluate the model on a corpus and write a report of it, with a page to look into."
@@ -54,8 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--simulated-utterances", type=count, default=SIMULATED_UTTERANCES, metavar="N",
         help="utterances per severity",
     )  # fmt: skip
+    add("--terms", type=Path, metavar="FILE", help="measure the recall of the terms in a file, one a line")
+    add(
+        "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
+        help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
+    )  # fmt: skip
     stopped = "stopped; the same command goes on where it stopped."
     return run(parser, evaluate, arguments, when_stopped=stopped)
+
+
+def read_condition(text: str) -> Threshold:
+    """Read a condition of `--fail-if`; the command line then tells what is wrong with it."""
+    try:
+        return read_threshold(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -64,14 +81,16 @@ def evaluate(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from librispeech_clf.analysis.results_table import read_results
+    from librispeech_clf.analysis.terms import read_terms
     from librispeech_clf.evaluation.lock import hold_output
     from librispeech_clf.evaluation.run import describe_run, evaluate_windows, open_run
-    from librispeech_clf.report.outputs import make_audio_provider, write_outputs
+    from librispeech_clf.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.report.terminal import plain
     from librispeech_clf.text.vocabulary import describe_normalization
 
     if options.compare is not None:
         read_results(options.compare)
+    terms = () if options.terms is None else read_terms(options.terms)
     console = Console()
     with console.status("Opening corpus and model"):
         opened = open_run(
@@ -84,12 +103,16 @@ def evaluate(options: argparse.Namespace) -> int:
     with hold_output(options.out):
         opened.store.remove_outdated()
         table = evaluate_windows(opened, console)
+        described = describe_run(opened) | describe_options(options)
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows)
         analysis = write_outputs(
             table, options.out, evaluation_s=opened.store.measure_seconds(dict.fromkeys(opened.names)),
-            described=describe_run(opened) | describe_options(options),
-            refused=opened.refused, compare=options.compare, audio=audio, console=console,
+            described=described, refused=opened.refused, compare=options.compare, terms=terms,
+            audio=audio, console=console,
         )  # fmt: skip
+        crossed = write_findings(options.out, analysis, described, options.fail_if, console)
+    if crossed:
+        return THRESHOLD_CROSSED
     return FAILED_UTTERANCES if analysis.failures else FINE
 
 

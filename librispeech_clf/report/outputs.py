@@ -1,19 +1,27 @@
-"""What an evaluation leaves: results.parquet, summary.json and index.html in a folder, and tables on the terminal."""
+"""What an evaluation leaves in a folder: results.parquet, summary.json, findings.json, index.html; terminal tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.analysis.results_table import read_results
-from librispeech_clf.analysis.summary import Analysis, analyse, render_json, summarise
+from librispeech_clf.analysis.summary import (
+    Analysis,
+    analyse,
+    collect_findings,
+    make_plain,
+    render_json,
+    summarise,
+)
+from librispeech_clf.analysis.thresholds import Threshold, check_threshold
 from librispeech_clf.audio.reading import read_content
 from librispeech_clf.report.page import write_page
 from librispeech_clf.report.simulated import name_simulated
 from librispeech_clf.report.speed import Speed, sum_audio, write_speed
-from librispeech_clf.report.terminal import show_analysis
+from librispeech_clf.report.terminal import describe_crossing, plain, show_analysis
 from librispeech_clf.whole_file import write_table, write_whole
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ def write_outputs(
     described: Mapping[str, str],
     refused: Mapping[str, str],
     compare: Path | None,
+    terms: Sequence[str],
     audio: Callable[[str], bytes | None],
     console: Console,
 ) -> Analysis:
@@ -53,6 +62,7 @@ def write_outputs(
         described: what was evaluated, by name.
         refused: reasons of simulations that could not be run, by name.
         compare: folder of an older run, or None.
+        terms: whose recall is measured.
         audio: from an utterance id to its recording, or None where it cannot be read.
         console: for the tables.
 
@@ -69,7 +79,7 @@ def write_outputs(
     with console.status("Analysing") as status, speed.measure("analysis"):
         other = None if compare is None else read_results(compare)
         analysis = analyse(
-            results, other=other, names=name_runs(out, compare), refused=refused,
+            results, other=other, names=name_runs(out, compare), refused=refused, terms=terms,
             tell=lambda words: status.update(f"Analysing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
@@ -96,6 +106,31 @@ def write_summary(out: Path, analysis: Analysis, described: Mapping[str, str], s
     """
     summary = summarise(analysis, dict(described)) | {"speed": speed.report()}
     write_whole(out / "summary.json", render_json(summary).encode())
+
+
+def write_findings(
+    out: Path,
+    analysis: Analysis,
+    described: Mapping[str, str],
+    thresholds: Sequence[Threshold],
+    console: Console,
+) -> bool:
+    """Write findings.json, and say of each threshold whether it was crossed.
+
+    Returns:
+        Whether one was.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: a threshold is of a group or a figure that the run does not have.
+    """
+    findings = collect_findings(analysis, described)
+    crossings = [check_threshold(threshold, findings) for threshold in thresholds]
+    findings["thresholds"] = make_plain(crossings)
+    write_whole(out / "findings.json", render_json(findings).encode())
+    for crossing in crossings:
+        console.print(plain(describe_crossing(crossing), "bold red" if crossing.holds else ""))
+    return any(crossing.holds for crossing in crossings)
 
 
 @contextmanager

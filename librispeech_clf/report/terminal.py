@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from librispeech_clf.analysis.comparison import Comparison
+    from librispeech_clf.analysis.error_kinds import ErrorKind
     from librispeech_clf.analysis.finding import Finding
     from librispeech_clf.analysis.robustness import Curve
     from librispeech_clf.analysis.slices import Search
     from librispeech_clf.analysis.summary import Analysis, Worst
+    from librispeech_clf.analysis.suspicious import Suspicion
+    from librispeech_clf.analysis.terms import TermRecall
+    from librispeech_clf.analysis.thresholds import Crossing
 
 SHOWN_LETTERS = 120
 WIDEST_NAME = 40
 SHOWN_FAILURES = 20
+SHOWN_TERMS = 10
+SHOWN_SUSPICIOUS = 5
 GROUPS = ("split", "subset", "gender", "length")
 
 
@@ -33,6 +39,9 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     if analysis.worst:
         yield show_worst(analysis.worst)
     yield from show_findings(analysis.search)
+    yield from show_error_kinds(analysis.error_kinds)
+    yield from show_terms(analysis.terms)
+    yield from show_suspicious(analysis.suspicious)
     yield from show_clusters(analysis)
     if analysis.comparison is not None:
         yield show_comparison(analysis.comparison)
@@ -109,6 +118,55 @@ def describe_finding(finding: Finding) -> list[str]:
         f"for example {', '.join(finding.examples)}",
     ]
     return [line for line in lines if line]
+
+
+def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
+    """Tabulate the kinds of word errors with their most frequent examples."""
+    if not any(kind.errors for kind in kinds):
+        return
+    table = make_table("Kinds of word errors", ["", "errors", "share % (95 %)", "reference over hypothesis"])
+    for kind in kinds:
+        if kind.errors:
+            ends = interval({"low": kind.low, "high": kind.high}).replace(" to ", "-")
+            pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
+            share = f"{percent(kind.share)} ({ends})"
+            table.add_row(kind.name, str(kind.errors), share, plain(", ".join(pairs)))
+    yield table
+
+
+def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
+    """Tabulate the recall of all terms and of those recognised least."""
+    if not terms:
+        return
+    table = make_table("Recall of terms", ["term", "N", "recognised", "added", "recall % (95 %)"])
+    for item in terms[: SHOWN_TERMS + 1]:
+        ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
+        cells = [
+            str(item.occurrences),
+            str(item.recognised),
+            str(item.added),
+            f"{percent(item.recall)} ({ends})",
+        ]
+        table.add_row(plain("all terms" if item.term is None else item.term), *cells)
+    yield table
+
+
+def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]:
+    """List references that may be wrong."""
+    from rich.text import Text
+
+    if not suspicious:
+        return
+    yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
+    for item in suspicious[:SHOWN_SUSPICIOUS]:
+        yield plain(f"  {item.utterance_id}: {', '.join(item.reasons)}")
+    yield Text("")
+
+
+def describe_crossing(crossing: Crossing) -> str:
+    """Say whether a threshold was crossed, and by what."""
+    verdict = "crossed" if crossing.holds else "not crossed"
+    return f"Threshold {crossing.condition}: {verdict}, it is {crossing.value:.4g}."
 
 
 def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:

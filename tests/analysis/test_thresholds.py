@@ -17,7 +17,7 @@ SUMMARY = {
     "length": "duration in s",
     "word": make_rates(0.31, 0.5),
     "character": make_rates(0.1, 0.2),
-    "search": {"findings": [{}]},
+    "findings": [{}],
     "comparison": {"word": {"difference": 0.02, "low": -0.01, "high": 0.05}},
 }
 
