@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FEWEST_UTTERANCES = 20
 FAR_OUT = 3.0
 """Times the distance between the quartiles, beyond a quartile."""
+LEAST_EXCESS = 2.0
+"""Nats a letter: the transcript is 7 times less likely for each letter. Below it a model's own errors abound."""
 MOST_LISTED = 50
 
 
@@ -64,11 +66,10 @@ def find_suspicious(results: pd.DataFrame) -> tuple[Suspicion, ...]:
     letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
     excess = measure_excess(rows, texts)
     pace = letters / _read(rows, "signal_duration_s")
+    unlikely = np.where(excess >= LEAST_EXCESS, measure_distance(excess), -np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = {
-            "the model finds it far less likely than what it heard": measure_distance(
-                np.log1p(np.maximum(excess, 0))
-            ),
+            "the model finds it far less likely than what it heard": unlikely,
             "many letters for so short a recording": measure_distance(np.log(pace)),
             "few letters for so long a recording": measure_distance(-np.log(pace)),
         }

@@ -131,6 +131,8 @@ def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
             pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
             share = f"{percent(kind.share)} ({ends})"
             table.add_row(kind.name, str(kind.errors), share, plain(", ".join(pairs)))
+    for column, width in zip(table.columns, (13, 6, 18), strict=False):
+        column.min_width = width
     yield table
 
 

@@ -41,6 +41,12 @@ def test_a_transcript_far_less_likely_than_what_was_heard_is_listed_first():
     assert first.score > second.score > 3
 
 
+def test_errors_of_the_model_alone_are_no_sign():
+    table = make_table()
+    table.loc[5, "ctc_loss"] = 1.5 * len(table.loc[5, "reference"])
+    assert find_suspicious(table) == ()
+
+
 def test_too_many_letters_are_told_and_agreement_is_not_doubted():
     table = make_table()
     table.loc[[3, 4], "signal_duration_s"] /= 3

@@ -207,6 +207,28 @@ def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_o
 
 @pytest.mark.slow
 @NEEDS_MODEL
+def test_thresholds_end_with_3_and_figures_stand_in_findings_json(finished, request_options, tmp_path):
+    out, _ = finished
+    terms = tmp_path / "terms.txt"
+    terms.write_text("one\nwater\n")
+    options = [*request_options, "--simulate", "clipping", "--simulated-utterances", "5", "--out", out]
+    process = evaluate(*options, "--terms", terms, "--fail-if", "wer < 9", "--fail-if", "failed > 7")
+    assert process.returncode == 3, process.stderr
+    assert "Threshold wer < 9: crossed" in process.stdout
+    assert "Threshold failed > 7: not crossed, it is 2." in process.stdout
+    found, summary = (json.loads((out / f"{name}.json").read_text()) for name in ("findings", "summary"))
+    assert [item["holds"] for item in found["thresholds"]] == [True, False]
+    assert found["word"] == summary["word"]
+    errors = summary["word"]["all"]["errors"]
+    assert sum(kind["errors"] for kind in found["error_kinds"]) == errors
+    assert {item["term"] for item in found["terms"]} == {None, "ONE", "WATER"}
+    assert found["findings"] == [] and "speakers are known" in found["note"]
+    process = evaluate(*options, "--fail-if", "wer of gender: X > 0.5")
+    assert process.returncode == 2
+    assert "no group of utterances has this name" in process.stderr
+
+
+@NEEDS_MODEL
 def test_run_elsewhere_writes_the_same_summary_and_compares(finished, request_options, tmp_path):
     simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
     assert evaluate(*request_options, *simulate, "--out", tmp_path).returncode == 1
@@ -230,6 +252,8 @@ def test_real_utterances_of_librispeech(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--fail-if", "wer is high"], "a threshold is a figure, a comparison and a number"),
+        (["--terms", "missing.txt"], "--terms needs a text file with one term a line"),
         (["--model", "none.h5"], "none.h5: no model file"),
         (["--source", "files", "--root", "/nowhere"], "the subset test is not there"),
         (["--compare", "/nowhere"], "name the folder of a finished evaluation"),

@@ -3,9 +3,19 @@
 from rich.console import Console
 
 from librispeech_clf.analysis.candidates import Condition
+from librispeech_clf.analysis.error_kinds import ErrorKind
 from librispeech_clf.analysis.finding import Finding
 from librispeech_clf.analysis.slices import Search
-from librispeech_clf.report.terminal import show_findings
+from librispeech_clf.analysis.suspicious import Suspicion
+from librispeech_clf.analysis.terms import TermRecall
+from librispeech_clf.analysis.thresholds import Crossing
+from librispeech_clf.report.terminal import (
+    describe_crossing,
+    show_error_kinds,
+    show_findings,
+    show_suspicious,
+    show_terms,
+)
 
 WOMEN = Finding(
     name="women",
@@ -30,8 +40,12 @@ WOMEN = Finding(
 
 
 def write(search) -> str:
-    console = Console(width=200, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
-    for part in show_findings(search):
+    return write_parts(show_findings(search), width=200)
+
+
+def write_parts(parts, *, width) -> str:
+    console = Console(width=width, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
+    for part in parts:
         console.print(part)
     return console.export_text()
 
@@ -52,3 +66,28 @@ def test_nothing_found_says_how_much_was_looked_at():
         "What to look at first: nothing stands out in 483 slices (too many utterances and metadata to look at "
         "pairs).\n"
     )
+
+
+def test_kinds_of_errors_fit_into_a_narrow_terminal():
+    kinds = (
+        ErrorKind("near miss", "", 12, 0.6, 0.4, 0.8, (("THIN", "THI", 2), ("A", "[b]", 1))),
+        ErrorKind("joined words", "", 8, 0.4, 0.2, 0.6, (("WAKE UP", "WAKEUP", 4),) * 3),
+        ErrorKind("insertion", "", 0, 0.0, 0.0, 0.1, ()),
+    )
+    written = write_parts(show_error_kinds(kinds), width=80)
+    assert "near miss 12 60.00 (40.0-80.0) THIN / THI, A / [b]" in " ".join(written.split())
+    assert "joined words" in written and "insertion" not in written
+    assert write_parts(show_error_kinds(()), width=80) == ""
+
+
+def test_terms_references_and_thresholds_are_told():
+    terms = (TermRecall(None, 3, 2, 1, 2 / 3, 0.1, 0.9), TermRecall("NEW YORK", 3, 2, 1, 2 / 3, None, None))
+    written = write_parts(show_terms(terms), width=80)
+    told = " ".join(written.split())
+    assert "all terms 3 2 1 66.67 (10.0-90.0)" in told
+    assert "NEW YORK 3 2 1 66.67 (-)" in told
+    suspicions = [Suspicion(f"u-{number}", ("too fast",), 4.0, None, 30.0, "A", "B") for number in range(7)]
+    written = write_parts(show_suspicious(suspicions), width=80)
+    assert "References that may be wrong, to be heard (7, see findings.json):" in written
+    assert "u-4: too fast" in written and "u-5" not in written
+    assert describe_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."
