@@ -18,7 +18,7 @@ import leap_binder
 from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.report.corpus_statistics import describe_split, statistics_table
-from librispeech_clf.report.readme import MARKED, read_figures
+from librispeech_clf.report.readme import MARKED, write_bundled
 
 README = (PROJECT_ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
@@ -27,6 +27,11 @@ COMMANDS = sorted(set(re.findall(r"poetry run ([a-z-]+)", README)))
 SEED_SECTIONS = (
     "Push to Tensorleap", "Latent space", "Weak clusters", "Dashboard", "Method", "Testing", "What it is made of"
 )  # fmt: skip
+
+
+def read_figures() -> dict[str, str]:
+    """Read what stands between the marks, by name."""
+    return {found["name"]: found[0].removeprefix(found[1]) for found in MARKED.finditer(README)}
 
 
 def list_sections() -> dict[str, str]:
@@ -181,7 +186,7 @@ def test_worked_examples(tmp_path, language, name):
 
 
 def test_figures_are_written_by_the_command():
-    figures = read_figures(README)
+    figures = read_figures()
     assert set(figures) == {
         "bundled table", "test-clean table", "test-clean latent space", "test-clean utterances",
         "test-clean weak cluster", "test-clean dashboard",
@@ -212,9 +217,20 @@ def read_card(data: str) -> tuple[str, ...] | None:
     ],
 )
 def test_tables_are_those_of_the_models_card(data, name, row):
-    utterances, *rates = re.search(row, read_figures(README)[name], re.MULTILINE).groups()
+    utterances, *rates = re.search(row, read_figures()[name], re.MULTILINE).groups()
     told = (utterances.replace(",", ""), *(f"{float(rate) / 100:.3f}" for rate in rates))
     on_card = read_card(data)
     if on_card is None or on_card[0] != told[0]:
         pytest.skip(f"the card tells of other utterances of {data}")
     assert told == on_card
+
+
+@pytest.mark.slow
+def test_the_bundled_table_is_that_of_an_evaluation(tmp_path):
+    from librispeech_clf.commands import evaluate
+    from librispeech_clf.commands.make_images import read_recordings
+
+    assert evaluate.main(["--out", str(tmp_path)]) == 0
+    assert (
+        write_bundled(read_recordings(tmp_path))["bundled table"] == read_figures()["bundled table"].strip()
+    )

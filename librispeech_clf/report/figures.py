@@ -28,6 +28,7 @@ from librispeech_clf.report.drawing import (
     save_image,
 )
 from librispeech_clf.report.metric_panels import draw_metrics_against
+from librispeech_clf.report.terminal import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,8 +242,8 @@ def _draw_recording(utterance: Utterance, sampling_rate: int, reference: str, pa
 
 
 def choose_size(points: np.ndarray) -> float:
-    """Choose the points' area in square typographic points: 16, less for more than 500 of them, at least 5."""
-    return float(np.clip(16 * 500 / max(len(points), 1), 5, 16))
+    """Choose the points' area in square typographic points: 16, less for more than 500 of them, at least 7."""
+    return float(np.clip(16 * 500 / max(len(points), 1), 7, 16))
 
 
 def _scatter_numbers(figure: Figure, axes: Axes, points: np.ndarray, numbers: np.ndarray, name: str) -> None:
@@ -288,8 +289,8 @@ def _make_ramp() -> Any:
 
 
 def _name_rate(name: str, rate: Any) -> str:
-    interval = "" if rate.low is None else f" ({rate.low:.2f} to {rate.high:.2f})"
-    return f"{name}: word error rate {rate.rate or 0:.2f}{interval}"
+    ends = "" if rate.low is None else f" ({interval({'low': rate.low, 'high': rate.high})})"
+    return f"{name}: word error rate {100 * (rate.rate or 0):.1f} %{ends}"
 
 
 def _wrap(text: str, width: int) -> str:

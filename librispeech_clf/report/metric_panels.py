@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from librispeech_clf.analysis.associations import Bar, Dashboard
 
 PANEL_COLUMNS = 3
+NO_RATES = ("confidence", "ctc_loss")
 
 
 @in_own_style
@@ -34,6 +35,8 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
     Raises:
         ValueError: the column is missing, empty or not numeric.
     """
+    from matplotlib.ticker import PercentFormatter
+
     from librispeech_clf.analysis.associations import MEASURES, make_dashboards
 
     boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
@@ -46,6 +49,8 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
         axes.set_visible(False)
     for axes, board in zip(grid.flat, boards, strict=False):
         _draw_bars(axes, board.bars, title=name_measure(board.metric))
+        if board.metric not in NO_RATES:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
     for axes in grid[-1]:
         axes.set_xlabel(name_column(column))
     save_image(figure, path)
@@ -62,14 +67,15 @@ def name_measure(metric: str) -> str:
 
 
 def _name_ends(board: Dashboard) -> str:
-    ends = ["-" if bar.value is None else f"{bar.value:.3g}" for bar in (board.bars[0], board.bars[-1])]
+    scale, unit = (1, "") if board.metric in NO_RATES else (100, " %")
+    values = [bar.value for bar in (board.bars[0], board.bars[-1])]
+    ends = ["-" if value is None else f"{scale * value:.3g}{unit}" for value in values]
     return f"{name_measure(board.metric)} {' to '.join(ends)}"
 
 
 def _draw_bars(axes: Axes, bars: Sequence[Bar], *, title: str) -> None:
-    unknown = (np.nan, np.nan, np.nan)
     figures = [(bar.value, bar.interval_low, bar.interval_high) for bar in bars]
-    known = [figure if None not in figure else (figure[0] or np.nan, *unknown[1:]) for figure in figures]
+    known = [[np.nan if value is None else value for value in figure] for figure in figures]
     middle, low, high = np.array(known, dtype=float).T
     places = np.arange(len(bars))
     axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
