@@ -5,6 +5,7 @@ layers and TensorFlow operations, and nothing in its configuration that Keras 2.
 """
 
 import json
+import logging
 import os
 import warnings
 from dataclasses import asdict
@@ -46,9 +47,15 @@ def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) ->
 
 
 def _save_keras_2(model: "keras.Model", path: Path) -> None:
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
-        build_engine_model(model).save(path, include_optimizer=False)
+        logger.setLevel(logging.ERROR)  # it warns that no metrics are compiled, which no file here holds
+        try:
+            build_engine_model(model).save(path, include_optimizer=False)
+        finally:
+            logger.setLevel(level)
 
 
 def build_engine_model(model: "keras.Model"):

@@ -165,9 +165,11 @@ def test_processor_of_transformers_5_is_read(checkpoint_folder, extractor, messa
         convert_checkpoint(read_checkpoint(checkpoint_folder))
 
 
-def test_frame_duration_is_told(checkpoint_folder, tmp_path, capsys):
+def test_frame_duration_is_told_and_no_foreign_noise(checkpoint_folder, tmp_path, capsys, caplog):
     assert main(["--from", str(checkpoint_folder), "--to", str(tmp_path / "m.h5")]) == 0
-    assert "one every 1.25 ms" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "one every 1.25 ms" in printed.out
+    assert "WARNING" not in printed.err and caplog.records == []
 
 
 @pytest.mark.parametrize("letters", [31, 40])
