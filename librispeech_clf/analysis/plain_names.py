@@ -57,4 +57,4 @@ def describe_cut(column: str, end: str, cut: float) -> str:
 
 def has_plain_name(column: str) -> bool:
     """Tell whether a column means something to a listener: it is named here, or it is not one of our own."""
-    return column in LOW_AND_HIGH or column.startswith("record_")
+    return column in LOW_AND_HIGH or column.startswith(("record_", "corpus_"))

@@ -56,10 +56,14 @@ def with_errors(table, errors):
     )
 
 
-def double_errors(table, inside):
-    """Double the word errors of some utterances."""
+def plant(table, inside, seed=0, *, times=2):
+    """Give some utterances so many times the error rate of the others, by scaling their errors."""
     errors = table["word_substitutions"].to_numpy() + table["word_insertions"].to_numpy()
-    return with_errors(table, np.where(inside, 2 * errors, errors))
+    words = table["text_word_count"].to_numpy()
+    rates = [errors[side].sum() / words[side].sum() for side in (inside, ~inside)]
+    scaled = errors * times * rates[1] / rates[0]
+    rounded = np.floor(scaled + np.random.default_rng(seed).random(len(scaled)))
+    return with_errors(table, np.where(inside, rounded, errors))
 
 
 def choose_weakness(table, kind, seed):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import choose_weakness, double_errors, simulate_corpus, with_errors
+from planted import choose_weakness, plant, simulate_corpus, with_errors
 
 from librispeech_clf.analysis.results_table import count_errors
 from librispeech_clf.analysis.slices import ALPHA, find_slices
@@ -25,9 +25,7 @@ def measure_overlap(search, table, inside):
 def gap():
     """A corpus with a gap between genders, and the search's result."""
     table = simulate_corpus(3, utterances=20)
-    table = double_errors(
-        double_errors(table, choose_weakness(table, "gender", 3)), table["record_gender"] == "F"
-    )
+    table = plant(table, choose_weakness(table, "gender", 3), times=3)
     return table, find_slices(table)
 
 
@@ -74,7 +72,7 @@ def test_a_corpus_without_weakness_has_no_finding():
 def test_synonyms_are_one_finding():
     table = simulate_corpus(4, speakers=24, utterances=30)
     quiet = (table["signal_level_dbfs"] < table["signal_level_dbfs"].quantile(0.25)).to_numpy()
-    table = double_errors(double_errors(table, quiet), quiet)
+    table = plant(table, quiet, times=3)
     search = find_slices(table)
     assert [finding.name for finding in search.findings] == ["quiet recordings"]
     assert "signal_rms_mean" in search.findings[0].conditions[0].alike
@@ -97,7 +95,7 @@ def test_planted_weaknesses_are_found_nine_times_of_ten(kind):
     for seed in range(10):
         corpus = simulate_corpus(seed)
         inside = choose_weakness(corpus, kind, seed)
-        search = find_slices(double_errors(corpus, inside))
+        search = find_slices(plant(corpus, inside))
         found += measure_overlap(search, corpus, inside) >= 0.5
     assert found >= 9
 

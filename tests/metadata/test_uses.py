@@ -1,0 +1,32 @@
+"""The table of keys and their uses holds every key, and nothing else."""
+
+import re
+from fnmatch import fnmatchcase
+
+from librispeech_clf import metadata
+from librispeech_clf.analysis.candidates import RARE_WORDS
+from librispeech_clf.analysis.plain_names import LOW_AND_HIGH
+from librispeech_clf.metadata.readability import READABILITY_METADATA_TYPES
+from librispeech_clf.metadata.record import RECORD_METADATA_TYPES
+from librispeech_clf.metadata.signal import SIGNAL_METADATA_TYPES
+from librispeech_clf.metadata.text import TEXT_METADATA_TYPES
+
+GROUPS = {
+    "signal": SIGNAL_METADATA_TYPES,
+    "text": TEXT_METADATA_TYPES,
+    "readability": READABILITY_METADATA_TYPES,
+    "record": RECORD_METADATA_TYPES,
+}
+KEYS = [f"{group}_{key}" for group, types in GROUPS.items() for key in types]
+ROWS = [re.split(r"`:\s", row, maxsplit=1) for row in metadata.__doc__.split("\n- ")[1:]]
+
+
+def test_every_key_has_a_use_and_every_pattern_a_key():
+    patterns = [pattern for keys, _ in ROWS for pattern in re.findall(r"`([^`]+)`", f"{keys}`")]
+    assert [key for key in KEYS if not any(fnmatchcase(key, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(fnmatchcase(key, pattern) for key in KEYS)] == []
+    assert all(use.strip() for _, use in ROWS)
+
+
+def test_plain_names_are_of_keys_there_are():
+    assert set(LOW_AND_HIGH) - {RARE_WORDS} <= set(KEYS)
