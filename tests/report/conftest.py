@@ -191,6 +191,15 @@ class Browser:
         yield
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
+    @contextlib.contextmanager
+    def own_tab(self):
+        """Work in a tab with a history of its own."""
+        before = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        yield
+        self.driver.close()
+        self.driver.switch_to.window(before)
+
     def problems(self) -> list[str]:
         """Give the console's errors since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -33,7 +33,8 @@ for (const element of document.body.querySelectorAll("*")) {
   if (!visible(element) || element.closest("svg, select, #tooltip, input")) continue;
   const { overflowX, overflowY } = getComputedStyle(element);
   const label = `${element.tagName.toLowerCase()}#${element.id}.${element.className}`;
-  if (overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1) problems.push(`cut: ${label}`);
+  if (overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1)
+    problems.push(`cut: ${label}`);
   const scrolls = overflowY !== "visible" && element.scrollHeight > element.clientHeight + 1;
   if (scrolls && element.closest("main")) problems.push(`scrolls inside the page: ${label}`);
 }

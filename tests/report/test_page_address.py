@@ -24,8 +24,9 @@ def report(results, make_analysis, tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, report):
-    browser.open(report)
-    return browser
+    with browser.own_tab():
+        browser.open(report)
+        yield browser
 
 
 def follow(browser, report, state: str) -> None:

@@ -57,7 +57,7 @@ function showComparison(panel) {
     board.replaceChildren(
       makePanel(
         "Word error rate of both runs",
-        "The change is from the old run to this one, below zero: improvement; its interval is paired, by speaker.",
+        "Change from the old run to this one, below zero: improvement. Its interval is paired, by speaker.",
         makeTable(["", "WER", "95 % interval"], rows, { numeric: [1, 2] }),
       ),
       ...makeTests(),

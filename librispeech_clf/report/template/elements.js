@@ -111,7 +111,7 @@ function makeTable(headings, rows, { numeric = [] } = {}) {
 }
 
 function utteranceButton(row, text = payload.ids[row]) {
-  return make("button", { class: "link", onclick: () => openUtterance(row) }, text);
+  return make("button", { class: "link", "data-open": row, onclick: () => openUtterance(row) }, text);
 }
 
 const tooltip = document.getElementById("tooltip");

@@ -88,6 +88,9 @@ function repaint() {
   if (shownView) drawPictures(shownView);
 }
 
+// What the space bar acts on itself.
+const ACTED_BY_SPACE = "button, audio, summary, a, [role=button], [role=application]";
+
 function listenToKeys() {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -101,6 +104,11 @@ function listenToKeys() {
       openFilters();
       document.getElementById("search").focus();
     }
+    if (event.key === " " && state.open !== null && !event.target.closest(ACTED_BY_SPACE)) {
+      event.preventDefault();
+      toggleAudio();
+    }
+    if (state.open !== null && event.key === "l") document.getElementById("loop")?.click();
     if (state.open !== null && event.key === "n") document.getElementById("next").click();
     if (state.open !== null && event.key === "p") document.getElementById("previous").click();
   });
@@ -128,13 +136,31 @@ function showEmptiness() {
 
 let resizing = null;
 
+function redraw() {
+  const restore = rememberFocus();
+  holdPlace(() => reactions.resize?.());
+  restore?.();
+}
+
+// Draws a section anew without a jump of the window; the open utterance stays in sight.
+function holdPlace(render) {
+  const place = scrollY;
+  panelElement.style.minHeight = `${panelElement.offsetHeight}px`;
+  render();
+  panelElement.style.minHeight = "";
+  scrollTo(0, place);
+  const open =
+    state.open !== null && panelElement.querySelector(`[data-open="${state.open}"], #row-${state.open}`);
+  if (open) open.scrollIntoView({ block: "nearest" });
+}
+
 function listenToSize() {
   let width = panelElement.clientWidth;
   const react = () => {
     if (panelElement.clientWidth === width) return;
     width = panelElement.clientWidth;
     clearTimeout(resizing);
-    resizing = setTimeout(() => reactions.resize?.(), 120);
+    resizing = setTimeout(redraw, 120);
   };
   new ResizeObserver(react).observe(panelElement);
   const bar = document.getElementById("bar");
@@ -160,7 +186,7 @@ function start() {
   buildFilters();
   buildTabs();
   listen("rows", showEmptiness);
-  listen("rows", () => isEmpty() || reactions.rows?.());
+  listen("rows", () => isEmpty() || holdPlace(() => reactions.rows?.()));
   listen("selected", () => reactions.selected?.());
   listen("open", showUtterance);
   listen("open", () => reactions.open?.());
@@ -172,7 +198,7 @@ function start() {
   applyAddress();
   listenToKeys();
   addEventListener("beforeprint", () => reactions.print?.());
-  addEventListener("afterprint", () => reactions.resize?.());
+  addEventListener("afterprint", redraw);
   listenToSize();
   document.documentElement.dataset.ready = "true";
 }

@@ -78,6 +78,7 @@ function makePlayButton(row, name = payload.ids[row]) {
 function togglePlay(row) {
   if (row === playingRow) return stopPlaying();
   stopPlaying();
+  shownView?.audio?.pause();
   playingRow = row;
   markPlaying(row, true);
   requestAudio(row, (block) => {

@@ -111,7 +111,9 @@ function select(rows) {
   tell("selected");
 }
 
-function openUtterance(row) {
+// Opens an utterance and puts the focus into its panel; null closes it.
+function openUtterance(row, { focus = true } = {}) {
   state.open = row;
   tell("open");
+  if (row !== null && focus) focusUtterance();
 }

@@ -254,7 +254,7 @@ function moveCursor(event, view) {
     End: last,
   }[event.key];
   if (event.key === "Enter") openUtterance(view.rows[cursor]);
-  if (event.key === " ") {
+  if (event.key === " " && state.open === null) {
     event.preventDefault();
     if (hasAudio(view.rows[cursor])) togglePlay(view.rows[cursor]);
   }
@@ -265,7 +265,7 @@ function moveCursor(event, view) {
   if (target === undefined) return;
   event.preventDefault();
   moveTo(Math.max(0, Math.min(last, target)), view);
-  if (state.open !== null) openUtterance(view.rows[tableState.cursor]);
+  if (state.open !== null) openUtterance(view.rows[tableState.cursor], { focus: false });
 }
 
 function moveTo(place, view) {
