@@ -5,25 +5,15 @@ integration test that wires them. Nothing is read or loaded when this file is im
 """
 
 import os
-from functools import cache
 
 ON_PLATFORM = os.environ.get("IS_TENSORLEAP_PLATFORM") == "true"
 if not ON_PLATFORM:
     os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")  # otherwise code-loader calls home when imported
 
-import numpy as np  # noqa: E402
-from code_loader.contract.datasetclasses import (  # noqa: E402
-    PredictionTypeHandler,
-    PreprocessResponse,
-    RawInputsForHeatmap,
-)
-from code_loader.contract.enums import (  # noqa: E402
-    DatasetMetadataType,
-    DataStateType,
-    LeapDataType,
-    MetricDirection,
-)
-from code_loader.contract.visualizer_classes import (  # noqa: E402
+import numpy as np
+from code_loader.contract.datasetclasses import PredictionTypeHandler, PreprocessResponse, RawInputsForHeatmap
+from code_loader.contract.enums import DatasetMetadataType, DataStateType, LeapDataType, MetricDirection
+from code_loader.contract.visualizer_classes import (
     LeapAudio,
     LeapGraph,
     LeapHorizontalBar,
@@ -31,8 +21,8 @@ from code_loader.contract.visualizer_classes import (  # noqa: E402
     LeapText,
     LeapTextMask,
 )
-from code_loader.inner_leap_binder.leapbinder import mapping_runtime_mode_env_var_mame  # noqa: E402
-from code_loader.inner_leap_binder.leapbinder_decorators import (  # noqa: E402
+from code_loader.inner_leap_binder.leapbinder import mapping_runtime_mode_env_var_mame
+from code_loader.inner_leap_binder.leapbinder_decorators import (
     tensorleap_custom_latent_space,
     tensorleap_custom_loss,
     tensorleap_custom_metric,
@@ -46,63 +36,29 @@ from code_loader.inner_leap_binder.leapbinder_decorators import (  # noqa: E402
     tensorleap_simulation,
 )
 
-from librispeech_clf import metrics, visualizers  # noqa: E402
-from librispeech_clf.audio import reading as audio_reading  # noqa: E402
-from librispeech_clf.audio import simulations  # noqa: E402
-from librispeech_clf.configuration import Configuration, load_configuration  # noqa: E402
-from librispeech_clf.corpus.fields import read_fields, unite_types  # noqa: E402
-from librispeech_clf.corpus.load import load_split  # noqa: E402
-from librispeech_clf.corpus.schema import Split, Utterance  # noqa: E402
-from librispeech_clf.ctc import loss as ctc  # noqa: E402
-from librispeech_clf.ctc.frames import infer_frame_duration  # noqa: E402
-from librispeech_clf.metadata import readability, record, signal, text  # noqa: E402
-from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of  # noqa: E402
-from librispeech_clf.text import vocabulary  # noqa: E402
-
-
-@cache
-def configuration() -> Configuration:
-    """Read config.yaml and the environment, once."""
-    return load_configuration()
-
-
-@cache
-def split_of(state: str) -> Split:
-    """Open the split of a state, once."""
-    return load_split(configuration().corpus, state)
-
-
-def read_waveform(utterance: Utterance) -> np.ndarray:
-    """Return the raw waveform, float32 (N,) in [-1, 1]."""
-    return audio_reading.read_waveform(utterance, sampling_rate=configuration().audio.sampling_rate)
-
-
-def read_transcript(utterance: Utterance) -> str:
-    """Return the transcript as labels, counts and readability have it."""
-    return vocabulary.normalize_transcript(utterance.text, configuration().text.normalize)
-
-
-def encode_labels(utterance: Utterance) -> np.ndarray:
-    """Return the transcript's label ids, int32 (L,)."""
-    return vocabulary.encode(
-        utterance.text, utterance_id=utterance.id, normalization=configuration().text.normalize
-    )
+from librispeech_clf import metrics, visualizers
+from librispeech_clf.audio import reading as audio_reading
+from librispeech_clf.audio import simulations
+from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.ctc import loss as ctc
+from librispeech_clf.ctc.frames import infer_frame_duration
+from librispeech_clf.metadata import readability, record, signal, text
+from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of
+from librispeech_clf.opened import (
+    configuration,
+    configured_splits,
+    corpus_field_types,
+    encode_labels,
+    read_transcript,
+    read_waveform,
+    split_of,
+)
+from librispeech_clf.text import vocabulary
 
 
 def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
     """Return metadata types as code-loader names them."""
     return {key: DatasetMetadataType[name] for key, name in types.items()}
-
-
-@cache
-def corpus_field_types() -> dict[str, str]:
-    """Find the types of the corpus' further columns over all splits, once."""
-    return unite_types(split.field_types for split in configured_splits())
-
-
-def configured_splits() -> list[Split]:
-    """Return every configured split."""
-    return [split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets]
 
 
 # Data
@@ -142,13 +98,6 @@ def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse
     return vocabulary.pad_labels(
         labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id
     )
-
-
-@tensorleap_gt_encoder("transcript_size")
-def encode_transcript_size(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
-    """Return the transcript's letters (spaces included, as CTC counts them) and words: float32 (2,)."""
-    utterance = preprocess_response.data.utterance(utterance_id)
-    return np.array([len(encode_labels(utterance)), len(read_transcript(utterance).split())], np.float32)
 
 
 # Model
@@ -407,7 +356,6 @@ def integration_test(utterance_id: str, preprocess_response: PreprocessResponse)
     """Call everything once, as the engine does; code-loader reads the wiring from these calls."""
     audio = encode_audio(utterance_id, preprocess_response)
     transcript = encode_transcript(utterance_id, preprocess_response)
-    encode_transcript_size(utterance_id, preprocess_response)
     letters = load_model()(audio)
 
     ctc_loss(letters, transcript)
