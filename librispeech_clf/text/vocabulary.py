@@ -5,6 +5,7 @@ Source of the order: `vocab.json` of the checkpoint facebook/wav2vec2-base-960h.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -42,6 +43,13 @@ _FOLDED = str.maketrans(
 )
 _QUOTED = re.compile(r"(?<!\w)[\u2018\u201b]((?:[^\u2018\u2019]|(?<=\w)\u2019(?=\w))*)\u2019(?!\w)")
 _SPACED = frozenset(".,;:!?/_\u00a1\u00bf\u2022\u2026")
+CHANGES = (
+    "signs taken out",
+    "hyphens within words that became spaces",
+    "signs written as apostrophes",
+    "letters without accents",
+)
+"""What `normalize_transcript` changes besides case and white space."""
 # Kept, to be refused: signs that are read out, and brackets of annotations such as [noise], which are not.
 _TELLING = frozenset("[]{}&@%#*\u2030\u00a7")
 
@@ -77,24 +85,42 @@ def normalize_transcript(text: str, normalization: str = STRICT) -> str:
 
 
 def describe_normalization(texts: Iterable[str], normalization: str) -> str | None:
-    """Say in one line how much "letters" takes out of transcripts; None where it takes out nothing.
+    """Say in one line how much normalisation changed transcripts, besides case and white space; None: nothing.
 
     Args:
         texts: the transcripts as the corpus has them.
         normalization: the configured one.
     """
-    if normalization != TO_LETTERS:
-        return None
-    pairs = [(normalize_transcript(text), normalize_transcript(text, TO_LETTERS)) for text in texts]
-    changed = [(strict, letters) for strict, letters in pairs if strict != letters]
+    counts: Counter[str] = Counter()
+    transcripts = changed = 0
+    for text in texts:
+        of_text = _count_changes(text, normalization)
+        counts += of_text
+        transcripts += 1
+        changed += bool(of_text)
     if not changed:
         return None
-    removed = sum(_count_taken_out(strict) for strict, _ in changed)
-    split = sum(len(re.findall(r"\w[-\u2010-\u2015]\w", strict)) for strict, _ in changed)
-    return (
-        f"text.normalize letters: {len(changed)} of {len(pairs)} transcripts changed: "
-        f"{removed} signs taken out; hyphens within words that became spaces: {split}."
-    )
+    told = "; ".join(f"{what}: {counts[what]}" for what in CHANGES if counts[what])
+    return f"text.normalize {normalization}: {changed} of {transcripts} transcripts changed; {told}."
+
+
+def _count_changes(text: str, normalization: str) -> Counter[str]:
+    strict = normalize_transcript(text)
+    counts = Counter(dict.fromkeys(CHANGES, 0))
+    if normalization == TO_LETTERS and strict != normalize_transcript(text, TO_LETTERS):
+        counts[CHANGES[0]] = sum(_take_out(sign) != sign for sign in strict if not sign.isspace())
+        counts[CHANGES[1]] = len(re.findall(r"\w[-\u2010-\u2015]\w", strict))
+    if not text.isascii() or "`" in text:
+        counts[CHANGES[2]] = sum(sign in APOSTROPHES for sign in text)
+        counts[CHANGES[3]] = sum(map(_is_folded, text))
+    return +counts
+
+
+def _is_folded(sign: str) -> bool:
+    """Whether a sign is an accent, or a letter that loses one, or a stroke, or falls into several."""
+    if sign in APOSTROPHES or sign.isspace():
+        return False
+    return bool(unicodedata.combining(sign)) or _decompose(sign) != sign or ord(sign.upper()[0]) in _FOLDED
 
 
 def find_unknown_letters(text: str, normalization: str = STRICT) -> list[str]:
@@ -142,10 +168,6 @@ def _take_out(sign: str) -> str:
     if sign == "'" or sign in _TELLING or category not in ("Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sk"):
         return " " if category == "Cc" else sign
     return " " if category == "Pd" or sign in _SPACED else ""
-
-
-def _count_taken_out(strict: str) -> int:
-    return sum(_take_out(sign) != sign for sign in strict if not sign.isspace())
 
 
 def _remedy(unknown: Iterable[str], normalization: str) -> str:

@@ -67,7 +67,7 @@ def test_command_says_what_normalisation_took_out(capsys, tmp_path, monkeypatch)
     table = pyarrow.table({"audio": audio, "text": ["Well-known, he said.", "PLAIN"]})
     pyarrow.parquet.write_table(table, tmp_path / "test.parquet")
     for normalization, line in (
-        ("letters", "test: text.normalize letters: 1 of 2 transcripts changed: 3 signs taken out"),
+        ("letters", "test: text.normalize letters: 1 of 2 transcripts changed; signs taken out: 3"),
         ("strict", None),
     ):
         monkeypatch.setenv("LIBRISPEECH_NORMALIZE", normalization)

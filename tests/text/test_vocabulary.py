@@ -88,11 +88,23 @@ def test_strict_refuses_punctuation_with_the_remedy():
 def test_what_letters_changed_is_told_in_one_line():
     texts = ["Hello, world.", "a well-known man", "PLAIN DON'T", "caf\u00e9"]
     assert vocabulary.describe_normalization(texts, "letters") == (
-        "text.normalize letters: 2 of 4 transcripts changed: 3 signs taken out; "
-        "hyphens within words that became spaces: 1."
+        "text.normalize letters: 3 of 4 transcripts changed; signs taken out: 3; "
+        "hyphens within words that became spaces: 1; letters without accents: 1."
     )
-    assert vocabulary.describe_normalization(texts, "strict") is None
-    assert vocabulary.describe_normalization(texts[2:], "letters") is None
+    assert vocabulary.describe_normalization(texts[:3], "strict") is None
+    assert vocabulary.describe_normalization(texts[2:3], "letters") is None
+
+
+def test_folded_letters_and_apostrophes_are_counted_in_one_line():
+    texts = ["caf\u00e9 No\u00ebl", "cafe\u0301", "don\u2019t `tis", "PLAIN  text", "S\u00d8REN \u00e6on"]
+    assert vocabulary.describe_normalization(texts, "strict") == (
+        "text.normalize strict: 4 of 5 transcripts changed; signs written as apostrophes: 2; "
+        "letters without accents: 5."
+    )
+    assert vocabulary.describe_normalization(["fine\u200b", "caf\u00e9!"], "letters") == (
+        "text.normalize letters: 1 of 2 transcripts changed; signs taken out: 1; letters without accents: 1."
+    )
+    assert vocabulary.describe_normalization(["A\u00a0B", "\u0416"], "strict") is None
 
 
 def test_normalization_is_configured():
