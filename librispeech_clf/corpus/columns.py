@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -40,6 +41,10 @@ NAMES = {
     "speaker_id": ("speaker_id", "speaker", "client_id", "spk_id"),
     "chapter_id": ("chapter_id", "chapter"),
 }
+
+MOST_FURTHER = 200
+"""Further columns that a table may bring: code-loader refuses 800 and more."""
+_ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 
 
 def find_column(table: pyarrow.Table, key: str) -> str | None:
@@ -112,16 +117,21 @@ def to_corpus_table(
         texts.fill_null(""),
         _labels(table, "speaker_id", place=place),
         _labels(table, "chapter_id", place=place),
-        collect_fields(table, _further_columns(table)),
+        collect_fields(table, _further_columns(table, place=place)),
         pyarrow.array(problems, pyarrow.string()),
     ]
     return pyarrow.Table.from_arrays(found, schema=dataset_features().arrow_schema)
 
 
-def _further_columns(table: pyarrow.Table) -> list[str]:
-    """The columns that are none of the schema's, nor other names of text, audio or id."""
+def _further_columns(table: pyarrow.Table, *, place: str) -> list[str]:
+    """The columns that are none of the schema's, nor other names of text, audio or id, nor pandas' row numbers."""
     known = {*(find_column(table, key) for key in NAMES), *NAMES["text"], *NAMES["audio"], *NAMES["id"]}
-    return [name for name in table.column_names if name not in known]
+    further = [
+        name for name in table.column_names if name not in known and not _ROW_NUMBERS.fullmatch(name.strip())
+    ]
+    if len(further) > MOST_FURTHER:
+        _tell(f"{place}: of {len(further)} further columns the first {MOST_FURTHER} become metadata.")
+    return further[:MOST_FURTHER]
 
 
 def _find_problem(text: str | None, offset: Any, row: str) -> str | None:

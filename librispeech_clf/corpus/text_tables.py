@@ -79,6 +79,11 @@ def _collect_rows(reader: Any, path: Path) -> tuple[list[str], list[Row]]:
         raise ValueError(
             f"{path}: is empty; a header such as file_name,text and a row per recording are needed."
         )
+    if len(header) == 1 and (found := [sign for sign in ";\t|," if sign in header[0]]):
+        raise ValueError(
+            f"{path}: its header is a single column, {header[0][:80]!r}; separate columns by "
+            f"{'tabs' if path.suffix == '.tsv' else 'commas'}, not by {found[0]!r}."
+        )
     if twice := [name for number, name in enumerate(header) if name in header[:number]]:
         raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
     rows = []

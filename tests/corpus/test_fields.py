@@ -62,6 +62,25 @@ def test_columns_that_say_nothing_or_no_single_value_are_left_out(values):
     assert type_and_read(pa.table({"x": values})) == ({}, [{}])
 
 
+def test_row_numbers_of_pandas_are_no_metadata_and_there_is_a_limit(tmp_path, capsys):
+    table = {
+        "audio": [b"x"],
+        "text": ["A"],
+        "id": ["a"],
+        "": [0],
+        "Unnamed: 0": [0],
+        "__index_level_0__": [0],
+    }
+    pa.parquet.write_table(pa.table(table | {"accent": ["irish"]}), tmp_path / "few.parquet")
+    pa.parquet.write_table(pa.table(table | {f"f{n}": [0.5] for n in range(900)}), tmp_path / "many.parquet")
+    few, many = (
+        Split("test", files.open_subset(tmp_path, name), {"own": 1}, {}, {}, {}) for name in ("few", "many")
+    )
+    assert few.field_types == {"accent": "string"}
+    assert len(many.field_types) == 200
+    assert capsys.readouterr().err.endswith("of 900 further columns the first 200 become metadata.\n")
+
+
 def test_splits_share_keys_and_types():
     united = unite_types([{"age": "float", "noise": "float"}, {"age": "string", "accent": "string"}])
     assert united == {"accent": "string", "age": "string", "noise": "float"}

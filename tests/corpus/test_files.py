@@ -289,6 +289,16 @@ def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
         ("metadata.csv", "file_name,text\na.wav\n", "metadata.csv:2: has 1 fields"),
         ("metadata.jsonl", '\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
         ("metadata.jsonl", "[1]\n", "metadata.jsonl:1: expected a JSON object"),
+        (
+            "metadata.csv",
+            "file_name;text\na.wav;A\n",
+            "a single column, 'file_name;text'; .*by commas, not by ';'",
+        ),
+        (
+            "metadata.tsv",
+            "path,sentence\na.wav,A\n",
+            "a single column, 'path,sentence'; .*by tabs, not by ','",
+        ),
         ("metadata.parquet", b"junk", "metadata.parquet: cannot be read as parquet"),
         ("0.parquet", b"version https://git-lfs.github.com/spec/v1\n", "0.parquet: .*git lfs pull"),
         ("0.parquet", b"", "0.parquet: cannot be read as parquet"),
