@@ -105,7 +105,8 @@ def engine():
     """The engine over the bundled corpus, without a model."""
     from code_loader.inner_leap_binder import global_leap_binder
 
-    from librispeech_clf.evaluation.engine import Engine, open_loader
+    from librispeech_clf.evaluation.engine import Engine
+    from librispeech_clf.evaluation.loader import open_loader
 
     loader = open_loader(PROJECT_ROOT)
     return Engine(loader, global_leap_binder.mapping_connections, open_model=lambda: None)
@@ -121,7 +122,7 @@ def test_code_loader_gives_the_corpus(engine):
 def test_code_loader_reads_simulated_utterances_until_they_are_forgotten(engine):
     from code_loader.contract.enums import DataStateEnum
 
-    from librispeech_clf.evaluation.engine import Task
+    from librispeech_clf.evaluation.plan import Task
 
     (name,) = engine.simulate("clipping", {"share": 0.4}, count=1, seed=0)
     original = engine.loader.get_sample(DataStateEnum.test, name.rpartition("+")[0])

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,43 +24,17 @@ import numpy as np
 
 from librispeech_clf.audio.reading import count_samples
 from librispeech_clf.corpus.schema import Split
-from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
-from librispeech_clf.text.vocabulary import LETTERS, WORD_SEPARATOR
+from librispeech_clf.evaluation.loader import PREDICTION, Wire, read_wiring, store_as_engine
+from librispeech_clf.evaluation.plan import Task
+from librispeech_clf.evaluation.rows import KEPT_TEXTS, Row, describe_hypothesis, make_schema, start_row
 
 if TYPE_CHECKING:
     import pyarrow
     from code_loader.contract.datasetclasses import DatasetSample
-    from code_loader.contract.mapping import NodeConnection, NodeMapping
+    from code_loader.contract.mapping import NodeConnection
 
 STATE = "test"
-PREDICTION = "Prediction0"
-KEPT_TEXTS = ("hypothesis", "reference")
-"""Visualizers whose text becomes a column."""
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One row of the results table to fill.
-
-    Attributes:
-        utterance_id: in the corpus.
-        sample_id: as LeapLoader knows it; another one for an utterance of a simulation.
-        split: the state or subset that was asked for.
-        subset: the corpus' subset.
-        simulation: registered name of the simulation, None for the recording as it is.
-        severity: the simulation's numeric parameter, in its own unit.
-        drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
-    """
-
-    utterance_id: str
-    sample_id: str
-    split: str
-    subset: str
-    simulation: str | None = None
-    severity: float | None = None
-    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,21 +50,6 @@ class Model:
     predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     count_frames: Callable[[int], int]
     frame_duration_s: float = FRAME_DURATION_S
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A registered function and where its arguments come from.
-
-    Attributes:
-        kind: "Metric", "CustomLoss" or "Visualizer".
-        name: registered name.
-        sources: argument -> "Prediction0", or the name of an input or ground truth.
-    """
-
-    kind: str
-    name: str
-    sources: dict[str, str]
 
 
 class Engine:
@@ -310,7 +269,7 @@ class Engine:
         missing = sample.metadata_is_none
         metadata = {key: None if missing[key] else value for key, value in sample.metadata.items()}
         spaces = {name: vector.tolist() for name, vector in (sample.custom_latent_spaces or {}).items()}
-        return {**_start_row(task), **values, **metadata, **spaces, "latent": latent.tolist()}
+        return {**start_row(task), **values, **metadata, **spaces, "latent": latent.tolist()}
 
     def _fail(self, task: Task, error: Exception) -> Row:
         """Make the row of a failed task; with the transcript when the corpus can be read."""
@@ -318,8 +277,8 @@ class Engine:
         reason = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
         with contextlib.suppress(Exception):
             text = self.split.utterance(task.utterance_id).text
-            return {**_start_row(task), "error": reason, "reference": text, "hypothesis": ""}
-        return {**_start_row(task), "error": reason, "reference": "", "hypothesis": ""}
+            return {**start_row(task), "error": reason, "reference": text, "hypothesis": ""}
+        return {**start_row(task), "error": reason, "reference": "", "hypothesis": ""}
 
     @cached_property
     def split(self) -> Split:
@@ -339,33 +298,6 @@ def _refuse_logits(task: Task, broken: np.ndarray) -> ValueError:
     )
 
 
-def open_loader(project_root: Path) -> Any:
-    """Run the entry file and open the corpus, as the engine does.
-
-    Args:
-        project_root: the absolute folder of leap_binder.py.
-
-    Returns:
-        The LeapLoader. It takes metadata types as declared: the original finds them by encoding the first
-        sample of every split, and gives up when that one is damaged.
-    """
-    from code_loader import LeapLoader
-    from code_loader.inner_leap_binder import global_leap_binder
-
-    class DeclaredTypesLoader(LeapLoader):
-        @cache  # noqa: B019 - one loader a run
-        def _metadata_name_to_type(self):
-            handlers = global_leap_binder.setup_container.metadata
-            declared = [(handler, handler.metadata_type) for handler in handlers]
-            return {
-                f"{handler.name}_{key}": kind for handler, types in declared for key, kind in types.items()
-            }
-
-    loader = DeclaredTypesLoader(str(project_root.resolve()), "leap_binder.py")
-    loader.exec_script()
-    return loader
-
-
 def open_model(path: Path) -> Model:
     """Load and compile a model.
 
@@ -380,99 +312,7 @@ def open_model(path: Path) -> Model:
     return Model(compile_model(model), model.configuration.count_frames, measure_frame_duration(strides))
 
 
-def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
-    """Read which tensor feeds which argument of each metric, loss and visualizer.
-
-    Args:
-        connections: `global_leap_binder.mapping_connections`, from the integration test's calls.
-    """
-    kinds = ("Metric", "CustomLoss", "Visualizer")
-    return tuple(
-        Wire(
-            connection.node.type.value,
-            connection.node.name,
-            {argument: _name_source(node) for argument, node in (connection.node_inputs or {}).items()},
-        )
-        for connection in connections
-        if connection.node.type.value in kinds
-    )
-
-
-def _name_source(node: NodeMapping) -> str:
-    return node.type.value if node.type.value.startswith("Prediction") else node.name
-
-
-def store_as_engine(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Store tensors as the engine does: float16 where their values fit."""
-    from code_loader.utils import simulate_engine_float16_downcast_on_call_args
-
-    return simulate_engine_float16_downcast_on_call_args((), tensors)[1]
-
-
-def describe_hypothesis(logits: np.ndarray, *, frame_duration_s: float = FRAME_DURATION_S) -> Row:
-    """Return words and letters of the greedy path with times and confidences.
-
-    Args:
-        logits: float (T, V).
-        frame_duration_s: time from frame to frame, s.
-
-    Returns:
-        `words` and `letters`, lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
-    """
-    words = greedy_words(logits, frame_duration_s=frame_duration_s)
-    letters = greedy_letters(logits, frame_duration_s=frame_duration_s)
-    separator = LETTERS[WORD_SEPARATOR]
-    return {
-        "words": [dict(vars(word)) for word in words],
-        "letters": [vars(letter) | {"text": letter.text.replace(separator, " ")} for letter in letters],
-    }
-
-
-def make_schema(wires: Sequence[Wire], loader: Any) -> pyarrow.Schema:
-    """Return the columns of the results table.
-
-    Args:
-        wires: the registered metrics and losses.
-        loader: a LeapLoader whose script has run.
-    """
-    import pyarrow as pa
-
-    text, number = pa.string(), pa.float64()
-    timing = pa.list_(pa.struct({"text": text, "start_s": number, "end_s": number, "confidence": number}))
-    fixed = {
-        **dict.fromkeys(("utterance_id", "split", "subset", "simulation"), text),
-        "severity": number,
-        **dict.fromkeys(("reference", "hypothesis", "error"), text),
-    }
-    metrics = {name: pa.float32() for wire in wires for name in _list_columns(wire, loader)}
-    kinds = {"float": number, "string": text, "int": pa.int64(), "boolean": pa.bool_()}
-    metadata = {name: kinds[kind.name] for name, kind in loader._metadata_name_to_type().items()}
-    spaces = dict.fromkeys(loader.get_dataset_custom_latent_space_names(), pa.list_(pa.float32()))
-    vectors = {"words": timing, "letters": timing, "latent": pa.list_(pa.float32()), **spaces}
-    return pa.schema({**fixed, **metrics, **metadata, **vectors})
-
-
-def _list_columns(wire: Wire, loader: Any) -> list[str]:
-    if wire.kind == "CustomLoss":
-        return [wire.name]
-    if wire.kind == "Visualizer":
-        return []
-    direction = loader.metric_by_name()[wire.name].direction
-    return list(direction) if isinstance(direction, dict) else [wire.name]
-
-
 def _state(task: Task) -> Any:
     from code_loader.contract.enums import DataStateEnum
 
     return DataStateEnum[STATE] if task.simulation is None else DataStateEnum.additional
-
-
-def _start_row(task: Task) -> Row:
-    return {
-        "utterance_id": task.utterance_id,
-        "split": task.split,
-        "subset": task.subset,
-        "simulation": task.simulation,
-        "severity": task.severity,
-        "error": None,
-    }

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.evaluation.engine import Task
-
 if TYPE_CHECKING:
     from librispeech_clf.corpus.schema import Split
 
@@ -21,6 +19,29 @@ WINDOW = 32
 SEVERITIES = 5
 DRAWN = 8
 """Recordings, spread over the corpus, for which every visualizer is run."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the results table to fill.
+
+    Attributes:
+        utterance_id: in the corpus.
+        sample_id: as LeapLoader knows it; another one for an utterance of a simulation.
+        split: the state or subset that was asked for.
+        subset: the corpus' subset.
+        simulation: registered name of the simulation, None for the recording as it is.
+        severity: the simulation's numeric parameter, in its own unit.
+        drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
+    """
+
+    utterance_id: str
+    sample_id: str
+    split: str
+    subset: str
+    simulation: str | None = None
+    severity: float | None = None
+    drawn: bool = False
 
 
 ListIds = Callable[[str, dict[str, Any], int], list[str]]

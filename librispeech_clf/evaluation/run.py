@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration
 from librispeech_clf.evaluation import engine as engines
 from librispeech_clf.evaluation import plan
+from librispeech_clf.evaluation.loader import open_loader
 from librispeech_clf.evaluation.progress import make_progress
 from librispeech_clf.evaluation.store import Store, hash_file, identify_run, identify_window
 from librispeech_clf.model.quiet import hold_back_standard_error
@@ -137,7 +138,7 @@ def _open_loader() -> Any:
     from code_loader.contract.exceptions import DatasetScriptException
 
     try:
-        return engines.open_loader(PROJECT_ROOT)
+        return open_loader(PROJECT_ROOT)
     except DatasetScriptException as error:
         cause = error.__cause__
         raise (cause if isinstance(cause, OSError | ValueError) else ValueError(str(error))) from error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from librispeech_clf.corpus.schema import Split
-    from librispeech_clf.evaluation.engine import Task
+    from librispeech_clf.evaluation.plan import Task
 
 LIBRARIES = (
     "tensorflow",

@@ -158,7 +158,7 @@ def make_audio_provider(
     Args:
         split: the recordings.
         simulated: the split of each simulated sample's id.
-        windows: of `evaluation.engine.Task`s, which name the simulated samples.
+        windows: of `evaluation.plan.Task`s, which name the simulated samples.
     """
     sample_ids = {
         name_simulated(task.utterance_id, task.simulation, task.severity or 0.0): task.sample_id

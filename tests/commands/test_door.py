@@ -16,7 +16,7 @@ from librispeech_clf.configuration import PROJECT_ROOT
 SCRIPTS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 PASS_ON = {"test", "benchmark"}
 """They hand unknown arguments to another program."""
-NOTHING_WITHOUT = {"compare", "simulate"}
+NOTHING_WITHOUT = {"compare", "simulate", "terms", "fail_if"}
 """Options without which nothing of the kind is done."""
 REQUIRED = {
     "train-model": ["--out", "x"],

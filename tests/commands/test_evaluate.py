@@ -284,7 +284,7 @@ import sys, time
 from pathlib import Path
 import pyarrow
 from rich.console import Console
-from librispeech_clf.evaluation.engine import Task
+from librispeech_clf.evaluation.plan import Task
 from librispeech_clf.evaluation.plan import cut_windows
 from librispeech_clf.evaluation.run import Run, evaluate_windows
 from librispeech_clf.evaluation.store import Store

@@ -9,15 +9,10 @@ from code_loader.contract.mapping import NodeConnection, NodeMapping, NodeMappin
 from librispeech_clf import metrics, visualizers
 from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.ctc.loss import ctc_loss
-from librispeech_clf.evaluation.engine import (
-    Engine,
-    Model,
-    Task,
-    Wire,
-    describe_hypothesis,
-    read_wiring,
-    store_as_engine,
-)
+from librispeech_clf.evaluation.engine import Engine, Model
+from librispeech_clf.evaluation.loader import Wire, read_wiring, store_as_engine
+from librispeech_clf.evaluation.plan import Task
+from librispeech_clf.evaluation.rows import describe_hypothesis
 from librispeech_clf.model.inference import pad_logits
 from librispeech_clf.report.encoding import encode_timings
 from librispeech_clf.text import vocabulary

@@ -11,7 +11,7 @@ from made_utterances import dataset_from_utterances
 
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.evaluation import store as stores
-from librispeech_clf.evaluation.engine import Task
+from librispeech_clf.evaluation.plan import Task
 from librispeech_clf.evaluation.store import Store, hash_file, identify_run, identify_window, list_code
 
 SCHEMA = pyarrow.schema(
