@@ -98,18 +98,15 @@ def to_corpus_table(
     present = table.column_names
     if twice := [name for number, name in enumerate(present) if name in present[:number]]:
         raise ValueError(f"{place}: the column {twice[0]} occurs more than once; keep one of them.")
-    told = [None] * len(table)
-    if PROBLEM in table.column_names:
-        told, table = table.column(PROBLEM).to_pylist(), table.drop_columns([PROBLEM])
-    table = _rename(table, columns or {}, place=place)
+    told = _list_column(table, PROBLEM)
+    table = _rename(table.select([name for name in present if name != PROBLEM]), columns or {}, place=place)
     contents, names = _audio_columns(table, place=place)
     paths = _absolute_paths(contents, names, folder=folder)
     texts = _column(table, "text", pyarrow.string(), place=place)
-    offsets = table.column("offset").to_pylist() if "offset" in table.column_names else [None] * len(table)
-    rows = enumerate(zip(texts.to_pylist(), offsets, told, strict=True), start=first_row)
+    rows = zip(told, texts.to_pylist(), _list_column(table, "offset"), strict=True)
     problems = [
         problem or _find_problem(text, offset, f"row {row} of {place}")
-        for row, (text, offset, problem) in rows
+        for row, (problem, text, offset) in enumerate(rows, start=first_row)
     ]
     found = [
         _ids(table, names, place=place, folder=folder, first_row=first_row),
@@ -121,6 +118,11 @@ def to_corpus_table(
         pyarrow.array(problems, pyarrow.string()),
     ]
     return pyarrow.Table.from_arrays(found, schema=dataset_features().arrow_schema)
+
+
+def _list_column(table: pyarrow.Table, name: str) -> list[Any]:
+    """The values of a column; None in every row where there is no such column."""
+    return table.column(name).to_pylist() if name in table.column_names else [None] * len(table)
 
 
 def _further_columns(table: pyarrow.Table, *, place: str) -> list[str]:
