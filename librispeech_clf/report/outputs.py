@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 PAGE_SECTIONS = (
     "search",
+    "error_kinds",
+    "terms",
+    "suspicious",
     "clusters",
     "latent_maps",
     "other_latent_maps",

@@ -38,6 +38,7 @@ SCRIPTS = (
     "pictures.js",
     "playback.js",
     "findings.js",
+    "kinds.js",
     "overview.js",
     "clusters.js",
     "dashboards.js",

@@ -37,7 +37,17 @@ METRICS = (
     "confidence",
     "ctc_loss",
 )
-WHOLE_SECTIONS = ("search", "clusters", "latent_maps", "other_latent_maps", "robustness", "speed")
+WHOLE_SECTIONS = (
+    "search",
+    "error_kinds",
+    "terms",
+    "suspicious",
+    "clusters",
+    "latent_maps",
+    "other_latent_maps",
+    "robustness",
+    "speed",
+)
 MAX_LEVELS = 400
 
 

@@ -330,6 +330,32 @@ def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_pa
     assert browser.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
 
 
+def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, tmp_path):
+    from librispeech_clf.analysis.error_kinds import find_error_kinds
+    from librispeech_clf.analysis.suspicious import Suspicion
+    from librispeech_clf.analysis.terms import measure_recall
+    from librispeech_clf.report.speed import Speed
+
+    name = results["utterance_id"].iloc[4]
+    kinds = find_error_kinds(results)
+    analysis = {
+        "error_kinds": kinds,
+        "terms": measure_recall(results, ["OLD STONE", "BRIDGE"]),
+        "suspicious": (Suspicion(name, ("too many letters a second",), 5.0, 2.5, 40.0, "A", "B"),),
+        "speed": Speed(600.0, {"evaluation": 60.0, "analysis": 3.0}).report(),
+    }
+    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis))
+    text = browser.run("return document.getElementById('panel').innerText")
+    for kind in kinds:
+        assert (f"{kind.name}\n" in text) == (kind.errors > 0)
+    spoken = results["reference"][results["error"].isna()].str.split().explode().eq("BRIDGE").sum()
+    assert f"BRIDGE\t{spoken}" in text
+    assert "10.0 min of audio" in text and "evaluation\t60 s\t10 ×" in text
+    suspicious = browser.run("return document.getElementById('suspicious').innerText")
+    assert name in suspicious and "too many letters a second" in suspicious
+    assert browser.problems() == []
+
+
 def test_comparison_gives_the_paired_difference(opened, results):
     show(opened, "comparison")
     text = opened.run("return document.querySelector('#panel table').innerText")
@@ -538,13 +564,12 @@ def test_no_request_leaves_the_page(opened):
 
 
 @pytest.mark.slow
-def test_2700_utterances_open_in_under_5_s(browser, make_results, make_analysis, make_audio, tmp_path):
-    results = make_results(2700, speakers=40)
+def test_2620_utterances_are_ready_in_under_1_s(browser, make_results, make_analysis, make_audio, tmp_path):
+    results = make_results(2620, speakers=40)
     audio = make_audio(duration_s=0.5)
     path = write_page(tmp_path / "p.html", results, analysis=make_analysis(results), audio=lambda _: audio)
-    start = time.monotonic()
     browser.open(path)
-    assert time.monotonic() - start < 5
+    assert int(browser.run("return document.documentElement.dataset.ready")) < 1000
     for section in ("map", "utterances", "dashboards", "confusions"):
         start = time.monotonic()
         show(browser, section)

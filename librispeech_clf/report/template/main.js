@@ -200,7 +200,7 @@ function start() {
   addEventListener("beforeprint", () => reactions.print?.());
   addEventListener("afterprint", redraw);
   listenToSize();
-  document.documentElement.dataset.ready = "true";
+  document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 
 start();

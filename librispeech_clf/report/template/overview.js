@@ -110,11 +110,15 @@ function showOverview(panel) {
     if (figures.length)
       for (const add of [
         addKindsCard,
+        addErrorKinds,
         addGroupCards,
         addLengthCard,
         addSpreadCard,
         addSpeakersCard,
+        addSpeed,
+        addTerms,
         addWorstCard,
+        addSuspicious,
       ])
         add(board, render);
     addFailures(board);

@@ -1,0 +1,79 @@
+// Kinds of word errors, recall of terms, references that may be wrong, speed of the run; over all utterances.
+
+const LISTED_TERMS = 10;
+const LISTED_SUSPICIOUS = 5;
+
+function addErrorKinds(board) {
+  const kinds = (payload.analysis.error_kinds ?? []).filter((kind) => kind.errors);
+  if (!kinds.length) return;
+  const rows = kinds.map((kind) => [makeKind(kind), String(kind.errors), formatRange(kind, kind.share)]);
+  const note = "Of all word errors, over all utterances, not changed by the filters.";
+  const table = makeTable(["kind", "errors", "share (95 %)"], rows, { numeric: [1, 2] });
+  board.append(makePanel("What the word errors are", note, table));
+}
+
+function makeKind({ name, meaning, examples }) {
+  const spell = (text) => text || NOTHING;
+  const told = examples.slice(0, 3).map(([reference, hypothesis, count]) => {
+    const pair = `${spell(reference)} → ${spell(hypothesis)}`;
+    return count > 1 ? `${pair} ${count}` : pair;
+  });
+  return make("div", { title: meaning }, name, make("div", { class: "note examples" }, told.join(", ")));
+}
+
+function formatRange({ low, high }, value) {
+  if (value === null) return "–";
+  const interval = low === null ? "" : ` (${formatShare(low).replace(" %", "")} – ${formatShare(high)})`;
+  return `${formatShare(value)}${interval}`;
+}
+
+function addTerms(board) {
+  const terms = payload.analysis.terms ?? [];
+  if (!terms.length) return;
+  const rows = terms.map((item) => () => [
+    item.term ?? make("strong", {}, "all terms"),
+    String(item.occurrences),
+    String(item.recognised),
+    String(item.added),
+    formatRange(item, item.recall),
+  ]);
+  const headings = ["term", "spoken", "recognised", "added", "recall (95 %)"];
+  const table = makeGrowingTable(headings, rows, { numeric: [1, 2, 3, 4], limit: LISTED_TERMS + 1 });
+  const note = "Over all utterances. Added: heard where the reference does not have it.";
+  board.append(fill(makePanel("Recall of terms", note, table), { class: "card wide" }, []));
+}
+
+function addSuspicious(board) {
+  const found = new Map(
+    (payload.analysis.suspicious ?? []).map((item) => [payload.ids.indexOf(item.utterance_id), item]),
+  );
+  found.delete(-1);
+  if (!found.size) return;
+  const rows = [...found.keys()];
+  const facts = [["", (row) => found.get(row).reasons.join(", ")]];
+  const card = makePanel(
+    `References that may be wrong: ${found.size}`,
+    "To be heard before the model is blamed, the most suspicious first; over all utterances.",
+    makeUtteranceList(rows, facts, { limit: LISTED_SUSPICIOUS }),
+    make(
+      "button",
+      { class: "quiet", onclick: () => showRows(rows, "References that may be wrong") },
+      "Show the utterances",
+    ),
+  );
+  card.id = "suspicious";
+  card.classList.add("wide");
+  board.append(card);
+}
+
+function addSpeed(board) {
+  const { audio_s: audio, ...stages } = payload.analysis.speed ?? {};
+  if (!audio) return;
+  const rows = Object.entries(stages).map(([stage, { seconds, times_real_time: times }]) => [
+    stage,
+    formatNumber(seconds, "s"),
+    `${formatNumber(times)} ×`,
+  ]);
+  const table = makeTable(["stage", "took", "times real time"], rows, { numeric: [1, 2] });
+  board.append(makePanel("Speed of the run", `${(audio / 60).toFixed(1)} min of audio.`, table));
+}
