@@ -1,6 +1,7 @@
 """The command `train-model`: train a wav2vec 2.0 CTC model on a CPU, on real and synthetic speech, resumably."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ def train_model(options: argparse.Namespace) -> None:
     material, development = gather(options, settings)
     for note in material.notes():
         print_plain(note)
+    _load_tensorflow()
     from librispeech_clf.model.training.trainer import MODEL
 
     with _progress(settings) as report:
@@ -101,6 +103,15 @@ def train_model(options: argparse.Namespace) -> None:
     best = trainer.state.best
     told = f", of step {best['step']:.0f}: WER {best['wer']:.3f}, CER {best['cer']:.3f}" if best else ""
     print_plain(f"The trained model is {options.out / MODEL}{told}.")
+
+
+def _load_tensorflow() -> None:
+    """Load TensorFlow without what it says of its build."""
+    from librispeech_clf.model.quiet import hold_back_standard_error
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with hold_back_standard_error():
+        import tf_keras  # noqa: F401
 
 
 def gather(options: argparse.Namespace, settings: TrainingSettings) -> tuple["Material", list["Recording"]]:

@@ -53,7 +53,7 @@ def test_real_and_synthetic_speech_train_a_model_on(tmp_path, arguments, capsys)
     best = record["state"]["best"]
     said = " ".join(capsys.readouterr().out.split())
     assert f"of step {best['step']}: WER {best['wer']:.3f}, CER {best['cer']:.3f}." in said
-    assert said.count("step 4: WER ") == 1
+    assert [said.count(f"step {step}: WER") > 0 for step in (0, 4, 6)] == [True] * 3
 
 
 @pytest.mark.parametrize(
