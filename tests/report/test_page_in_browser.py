@@ -347,7 +347,7 @@ def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, 
     browser.open(write_page(tmp_path / "p.html", results, analysis=analysis))
     text = browser.run("return document.getElementById('panel').innerText")
     for kind in kinds:
-        assert (f"{kind.name}\n" in text) == (kind.errors > 0)
+        assert (f"{kind.name}\n{kind.errors} · " in text) == (kind.errors > 0)
     spoken = results["reference"][results["error"].isna()].str.split().explode().eq("BRIDGE").sum()
     assert f"BRIDGE\t{spoken}" in text
     assert "10.0 min of audio" in text and "evaluation\t60 s\t10 ×" in text

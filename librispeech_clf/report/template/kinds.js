@@ -6,19 +6,26 @@ const LISTED_SUSPICIOUS = 5;
 function addErrorKinds(board) {
   const kinds = (payload.analysis.error_kinds ?? []).filter((kind) => kind.errors);
   if (!kinds.length) return;
-  const rows = kinds.map((kind) => [makeKind(kind), String(kind.errors), formatRange(kind, kind.share)]);
-  const note = "Of all word errors, over all utterances, not changed by the filters.";
-  const table = makeTable(["kind", "errors", "share (95 %)"], rows, { numeric: [1, 2] });
-  board.append(makePanel("What the word errors are", note, table));
+  const note =
+    "Errors and their share of all word errors (95 %); over all utterances, not changed by the filters.";
+  board.append(
+    makePanel("What the word errors are", note, make("div", { class: "error-kinds" }, kinds.map(makeKind))),
+  );
 }
 
-function makeKind({ name, meaning, examples }) {
+function makeKind(kind) {
   const spell = (text) => text || NOTHING;
-  const told = examples.slice(0, 3).map(([reference, hypothesis, count]) => {
+  const told = kind.examples.slice(0, 3).map(([reference, hypothesis, count]) => {
     const pair = `${spell(reference)} → ${spell(hypothesis)}`;
     return count > 1 ? `${pair} ${count}` : pair;
   });
-  return make("div", { title: meaning }, name, make("div", { class: "note examples" }, told.join(", ")));
+  return make(
+    "div",
+    { title: kind.meaning },
+    make("span", {}, kind.name),
+    make("span", { class: "share" }, `${kind.errors} · ${formatRange(kind, kind.share)}`),
+    make("div", { class: "note" }, told.join(", ")),
+  );
 }
 
 function formatRange({ low, high }, value) {
