@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from librispeech_clf.analysis.associations import make_dashboards
 from librispeech_clf.report.page import write_page
 
 pytestmark = pytest.mark.browser
@@ -36,6 +37,7 @@ def report(make_results, make_analysis, make_audio, tmp_path_factory):
     results["signal_loudness_of_the_second_microphone_in_the_far_corner_db"] = results["confidence"]
     analysis = make_analysis(results)
     analysis["other_latent_maps"] = analysis["latent_maps"]
+    analysis["dashboards"] = make_dashboards(results, with_bars=False)
     other = results.assign(word_insertions=results["word_insertions"] + 1)
     audio = make_audio(duration_s=2.0)
     described = {

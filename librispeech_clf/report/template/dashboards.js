@@ -184,7 +184,7 @@ function addCorrelations(board) {
           numeric: [3, 4, 5],
         }),
       ),
-      { class: "card wide" },
+      { class: "card wide associations" },
       [],
     ),
   );
