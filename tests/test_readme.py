@@ -189,7 +189,7 @@ def test_figures_are_written_by_the_command():
     figures = read_figures()
     assert set(figures) == {
         "bundled table", "test-clean table", "test-clean latent space", "test-clean utterances",
-        "test-clean weak cluster", "test-clean dashboard",
+        "test-clean weak cluster", "test-clean first", "test-clean dashboard",
     }  # fmt: skip
     assert all(text.strip() for text in figures.values())
     assert not re.search(r"significan\w+|corrected p", PROSE.split("## Method")[0])
@@ -231,6 +231,8 @@ def test_the_bundled_table_is_that_of_an_evaluation(tmp_path):
     from librispeech_clf.commands.make_images import read_recordings
 
     assert evaluate.main(["--out", str(tmp_path)]) == 0
+    files = re.findall(r"^\| `(\w+\.\w+)` \|", list_sections()["What comes out"], re.MULTILINE)
+    assert set(files) == {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert (
         write_bundled(read_recordings(tmp_path))["bundled table"] == read_figures()["bundled table"].strip()
     )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.report.terminal import interval, percent, probability
+from librispeech_clf.report.terminal import describe_finding, interval, percent, probability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +115,7 @@ def write_test_clean(
         "test-clean latent space": "\n".join(latent),
         "test-clean utterances": f"Long: {shown['long_utterance']}. Short: {shown['short_utterance']}.",
         "test-clean weak cluster": f"{shown['weak_cluster'][:1].upper()}{shown['weak_cluster'][1:]}.",
+        "test-clean first": write_first(results),
         "test-clean dashboard": f"{write_traits(boards)} {describe_loss(results)}".rstrip(),
     }
 
@@ -166,6 +167,18 @@ def describe_genders(boards: Sequence[Dashboard]) -> str:
         f"Word error rate of gender {first} minus that of gender {second}: "
         f"{percent(association.value, sign=True)} points ({ends}), {verdict} ({_name_p(association)})."
     )
+
+
+def write_first(results: pd.DataFrame) -> str:
+    """Write what to look at first as a numbered list, or that nothing stands out."""
+    from librispeech_clf.analysis.slices import find_slices
+
+    search = find_slices(results)
+    looked_at = f"{search.looked_at:,} slices, chance of any false finding {100 * search.alpha:g} %"
+    if not search.findings:
+        return f"Nothing stands out ({looked_at})."
+    lines = [f"{number}. {describe_finding(finding)[0]}" for number, finding in enumerate(search.findings, 1)]
+    return "\n".join([f"Worse than the rest ({looked_at}):", "", *lines])
 
 
 def write_traits(boards: Sequence[Dashboard]) -> str:

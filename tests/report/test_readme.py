@@ -107,6 +107,7 @@ def test_test_clean_is_written_whole(make_results):
     )
     assert figures["test-clean weak cluster"] == "Word error rate 0.40, gender F (significantly worse)."
     assert figures["test-clean latent space"].count("\n- ") == len(readme.LATENT_PICTURES) - 1
+    assert figures["test-clean first"].startswith(("Nothing stands out (", "Worse than the rest ("))
     assert "CTC loss against the deviation of the RMS level: " in figures["test-clean dashboard"]
 
 
