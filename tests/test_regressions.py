@@ -1,9 +1,9 @@
 """One test for each defect that was found and fixed, here or in the reference integration."""
 
 import numpy as np
-from librispeech_clf.push.check_push import read_result
 
 from librispeech_clf import metrics
+from librispeech_clf.push.checks import read_result
 from librispeech_clf.text import vocabulary
 
 
