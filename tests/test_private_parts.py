@@ -102,14 +102,18 @@ def test_keras_whose_muon_is_built_otherwise_is_refused(missing):
 
 @pytest.fixture(scope="module")
 def engine():
-    """The engine over the bundled corpus, without a model."""
+    """The engine over the bundled corpus, without a model; what other tests registered comes back behind it."""
+    from code_loader.contract.datasetclasses import DatasetIntegrationSetup
     from code_loader.inner_leap_binder import global_leap_binder
 
     from librispeech_clf.evaluation.engine import Engine
     from librispeech_clf.evaluation.loader import open_loader
 
+    registered = global_leap_binder.setup_container, global_leap_binder.mapping_connections
+    global_leap_binder.setup_container = DatasetIntegrationSetup()
     loader = open_loader(PROJECT_ROOT)
-    return Engine(loader, global_leap_binder.mapping_connections, open_model=lambda: None)
+    yield Engine(loader, global_leap_binder.mapping_connections, open_model=lambda: None)
+    global_leap_binder.setup_container, global_leap_binder.mapping_connections = registered
 
 
 def test_code_loader_gives_the_corpus(engine):
