@@ -212,17 +212,26 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
     return {"run": dict(run), **analysis.rates, **{name: make_plain(value) for name, value in found.items()}}
 
 
-def make_plain(value: Any) -> Any:
-    """Convert records to what JSON knows; floats to 10 significant digits, not finite ones to None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: make_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): make_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [make_plain(item) for item in value]
+def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:
+    """Convert records, arrays and tables to what JSON knows.
+
+    Args:
+        value: what to convert.
+        digits: significant ones that floats keep; those that are not finite become None.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
     if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
-    return value
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elif hasattr(value, "to_dict") and hasattr(value, "columns"):
+        value = value.to_dict("records")
+    elif hasattr(value, "tolist"):
+        return make_plain(value.tolist(), digits=digits)
+    if isinstance(value, Mapping):
+        return {str(key): make_plain(item, digits=digits) for key, item in value.items()}
+    return [make_plain(item, digits=digits) for item in value]
 
 
 def render_json(summary: Mapping[str, Any]) -> str:

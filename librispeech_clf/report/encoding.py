@@ -6,12 +6,13 @@ operations, times in hundredths of a second.
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.analysis import summary
 from librispeech_clf.analysis.results_table import is_null
 from librispeech_clf.text.alignment import Edit, align_characters, align_words
 
@@ -43,21 +44,8 @@ def round_number(value: Any) -> float | int | None:
     return float(f"{number:.{SIGNIFICANT_DIGITS}g}")
 
 
-def make_plain(value: Any) -> Any:
-    """Convert records, arrays and tables to what JSON knows, with rounded numbers and without NaN."""
-    if value is None or isinstance(value, str | bool):
-        return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: make_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): make_plain(item) for key, item in value.items()}
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return [make_plain(record) for record in value.to_dict("records")]
-    if hasattr(value, "tolist"):
-        return make_plain(value.tolist())
-    if isinstance(value, Iterable):
-        return [make_plain(item) for item in value]
-    return round_number(value)
+make_plain = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
+"""What JSON knows, with floats as short as the page needs them."""
 
 
 def encode_operations(edits: Iterable[Edit]) -> str:

@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
     from librispeech_clf.corpus.schema import Split
 
-PAGE_SECTIONS = (
-    "search",
-    "error_kinds",
-    "terms",
-    "suspicious",
-    "clusters",
-    "latent_maps",
-    "other_latent_maps",
-    "dashboards",
-    "comparison",
-    "robustness",
-)
-
 
 def write_outputs(
     table: pyarrow.Table,
@@ -89,7 +76,7 @@ def write_outputs(
     for part in show_analysis(analysis):
         console.print(part)
     with show_progress("Writing the page", len(results), console) as advance, speed.measure("page"):
-        sections = {name: getattr(analysis, name) for name in PAGE_SECTIONS} | {"speed": speed.report()}
+        sections = {**vars(analysis), "speed": speed.report()}
         title = f"wav2vec 2.0 on {described['source']}: {described['split']}"
         write_page(
             out / "index.html", results, analysis=sections, audio=audio, other=other, title=title,

@@ -46,6 +46,7 @@ SCRIPTS = (
     "words.js",
     "comparison.js",
     "robustness.js",
+    "theme.js",
     "address.js",
     "main.js",
 )

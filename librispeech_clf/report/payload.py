@@ -132,7 +132,8 @@ def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> di
         analysis: sections by name; absent, None and other sections are left out.
     """
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
-    sections = {key: make_plain(value) for key, value in (analysis or {}).items() if value is not None}
+    shown = (*WHOLE_SECTIONS, "dashboards", "comparison")
+    sections = {key: make_plain(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
     chosen = {key: sections[key] for key in WHOLE_SECTIONS if key in sections}
     if "dashboards" in sections:
         boards = [board for board in sections["dashboards"] if board["association"]]

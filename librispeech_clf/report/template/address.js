@@ -22,7 +22,7 @@ function describeState() {
   }
   put("sort", `${tableState.sort.descending ? "-" : ""}${tableState.sort.key}`, "-word_error_rate");
   put("colour", mapState.colour, "word_error_rate");
-  put("theme", document.documentElement.dataset.theme);
+  put("theme", chosenTheme);
   return parts.toString();
 }
 
@@ -118,8 +118,7 @@ function readAppearance(parts) {
   const colour = parts.get("colour") ?? "word_error_rate";
   mapState.colour = columns.has(colour) ? colour : null;
   const theme = parts.get("theme");
-  if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
+  applyTheme(theme === "dark" || theme === "light" ? theme : null);
 }
 
 function listenToAddress() {

@@ -163,16 +163,9 @@ function drawInterval({ name, result }, figure, { x, y, labelWidth, width, oncli
   return onHover(line, [name, ...describeResult(figure, result)]);
 }
 
-// A metric against bins, with intervals above and the number of utterances below.
-function drawBins(bins, figure, { width, height = 250, overall = null, xLabel, categorical = false }) {
-  const svg = makeChart(width, height, `${figure.label} against ${xLabel}`);
-  const left = 56;
-  const right = width - 10;
-  const countTop = height - (categorical ? 66 : 62);
-  const bottom = countTop - 8;
-  const [low, high] = rangeOf([...bins.map((bin) => bin.result), ...(overall ? [overall] : [])]);
-  const y = scale(low, high, bottom, 8);
-  for (const tick of makeTicks(low, high, 4)) {
+// Ticks of a vertical scale with their lines, and the line of the whole.
+function drawScale(svg, figure, { low, high, count, y, left, right, overall }) {
+  for (const tick of makeTicks(low, high, count)) {
     svg.append(draw("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
     svg.append(
       draw(
@@ -182,16 +175,21 @@ function drawBins(bins, figure, { width, height = 250, overall = null, xLabel, c
       ),
     );
   }
-  if (overall && overall.estimate !== null)
-    svg.append(
-      draw("line", {
-        x1: left,
-        x2: right,
-        y1: y(overall.estimate),
-        y2: y(overall.estimate),
-        class: "overall",
-      }),
-    );
+  if (!overall || overall.estimate === null) return;
+  const level = y(overall.estimate);
+  svg.append(draw("line", { x1: left, x2: right, y1: level, y2: level, class: "overall" }));
+}
+
+// A metric against bins, with intervals above and the number of utterances below.
+function drawBins(bins, figure, { width, height = 250, overall = null, xLabel, categorical = false }) {
+  const svg = makeChart(width, height, `${figure.label} against ${xLabel}`);
+  const left = 56;
+  const right = width - 10;
+  const countTop = height - (categorical ? 66 : 62);
+  const bottom = countTop - 8;
+  const [low, high] = rangeOf([...bins.map((bin) => bin.result), ...(overall ? [overall] : [])]);
+  const y = scale(low, high, bottom, 8);
+  drawScale(svg, figure, { low, high, count: 4, y, left, right, overall });
   const step = (right - left) / Math.max(bins.length, 1);
   const most = Math.max(...bins.map((bin) => bin.result.count), 1);
   bins.forEach((bin, index) =>
@@ -297,26 +295,7 @@ function drawLines(lines, figure, { width, height = 300, xLabel, overall = null 
   const [left, bottom] = [56, height - 42];
   const x = scale(Math.min(...horizontal), Math.max(...horizontal), left + 14, width - 24);
   const y = scale(low, high, bottom, 10);
-  for (const tick of makeTicks(low, high, 5)) {
-    svg.append(draw("line", { x1: left, x2: width - 10, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(
-      draw(
-        "text",
-        { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" },
-        formatTick(tick, figure),
-      ),
-    );
-  }
-  if (overall && overall.estimate !== null)
-    svg.append(
-      draw("line", {
-        x1: left,
-        x2: width - 10,
-        y1: y(overall.estimate),
-        y2: y(overall.estimate),
-        class: "overall",
-      }),
-    );
+  drawScale(svg, figure, { low, high, count: 5, y, left, right: width - 10, overall });
   for (const tick of thinOut(
     [...new Set(horizontal)].sort((one, other) => one - other),
     x,

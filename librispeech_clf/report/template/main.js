@@ -61,17 +61,9 @@ function buildHeader() {
         make("div", {}, make("dt", {}, name), make("dd", {}, value)),
       ),
     );
-  document.getElementById("theme-switch").addEventListener("click", () => {
-    const isDark =
-      (document.documentElement.dataset.theme ??
-        (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-    document.documentElement.dataset.theme = isDark ? "light" : "dark";
-    repaint();
-    tell("address");
-  });
+  listenToTheme();
   document.getElementById("skip").addEventListener("click", () => panelElement.focus());
   document.getElementById("filters-switch").addEventListener("click", () => toggleFilters());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 }
 
 function openFilters() {
