@@ -24,6 +24,7 @@ from librispeech_clf.text.vocabulary import encode
 
 SYNTHETIC_HOURS = 8.0
 """Most synthetic speech of an epoch without real speech, in hours: 1 GB in memory."""
+SHARD_COLUMNS = ("id", "text", "samples", "sample_count")
 MOST_HELD_OUT = 0.1
 """Share of the material that may be held out to measure the error rate on."""
 SHOWN = 3
@@ -202,16 +203,34 @@ def list_shards(folder: Path, *, most: int | None = None) -> Shards:
 
     Raises:
         FileNotFoundError: the folder holds no shard.
+        ValueError: a file is damaged or lacks a column.
     """
-    import pyarrow.parquet as parquet
-
     paths = tuple(sorted(folder.glob("training-*.parquet"))[:most])
     if not paths:
         raise FileNotFoundError(
             f"{folder} holds no training-*.parquet; make them with `poetry run make-training-material --out {folder}`."
         )
-    columns = (parquet.read_table(path, columns=["sample_count"])["sample_count"] for path in paths)
-    return Shards(paths, tuple(column.to_numpy().astype(np.int64) for column in columns))
+    return Shards(paths, tuple(map(_read_lengths, paths)))
+
+
+def _read_lengths(shard: Path) -> np.ndarray:
+    """Read how many samples each recording of a shard has, int64 (count,)."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        with parquet.ParquetFile(shard) as file:
+            lacking = [name for name in SHARD_COLUMNS if name not in file.schema_arrow.names]
+            if lacking:
+                raise ValueError(
+                    f"{shard}: must have the columns {', '.join(SHARD_COLUMNS)}; it lacks {', '.join(lacking)}. "
+                    "Make shards with `poetry run make-training-material`, or take the file out of the folder."
+                )
+            return file.read(columns=["sample_count"])["sample_count"].to_numpy().astype(np.int64)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(
+            f"{shard}: not a readable Parquet file ({error}). Make it again with `poetry run make-training-material`."
+        ) from error
 
 
 def read_shard(path: Path, rows: np.ndarray) -> list[Recording]:

@@ -3,6 +3,8 @@
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from made_up_speech import make_texts, sing, write_shards, write_speech
 
@@ -130,3 +132,15 @@ def test_room_for_letters_counts_a_blank_between_equal_ones():
     labels = np.array([5, 5, 6], np.int32)
     assert BASE.count_frames(1360) == 4
     assert fits(1360, labels, BASE) and not fits(1359, labels, BASE)
+
+
+def test_a_shard_that_is_none_is_refused_by_name(tmp_path):
+    foreign = pa.table({"id": ["a"], "text": ["A"], "samples": [b""]})
+    parquet.write_table(foreign, tmp_path / "training-00000.parquet")
+    with pytest.raises(
+        ValueError, match=r"training-00000\.parquet: .* it lacks sample_count\. Make shards with"
+    ):
+        list_shards(tmp_path)
+    (tmp_path / "training-00000.parquet").write_bytes(b"PAR1, cut off")
+    with pytest.raises(ValueError, match=r"training-00000\.parquet: not a readable Parquet file"):
+        list_shards(tmp_path)
