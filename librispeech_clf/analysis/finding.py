@@ -13,7 +13,7 @@ import numpy as np
 from librispeech_clf.analysis.candidates import Candidate, Condition
 from librispeech_clf.analysis.intervals import find_blocks
 from librispeech_clf.analysis.jackknife import interval_of_figure, student_quantile, sum_blocks
-from librispeech_clf.analysis.plain_names import name_category, name_end
+from librispeech_clf.analysis.plain_names import join_names, name_category, name_end
 from librispeech_clf.analysis.results_table import count_errors, list_speakers
 from librispeech_clf.analysis.traits import correlate_metadata
 
@@ -133,9 +133,9 @@ def _subtract(sums: np.ndarray) -> np.ndarray:
 def _name(rows: pd.DataFrame, candidate: Candidate, inside: np.ndarray) -> str:
     """Name a slice by its conditions, a cluster by what sets it apart."""
     if candidate.kind != "cluster":
-        return ", ".join(condition.name for condition in candidate.conditions)
+        return join_names([condition.name for condition in candidate.conditions])
     phrases = _list_phrases(rows, candidate, inside)[:NAMES_OF_CLUSTER]
-    return f"cluster: {', '.join(phrases)}" if phrases else candidate.conditions[0].name
+    return f"cluster: {join_names(phrases)}" if phrases else candidate.conditions[0].name
 
 
 def _list_others(rows: pd.DataFrame, candidate: Candidate, inside: np.ndarray) -> tuple[str, ...]:
@@ -154,4 +154,5 @@ def _list_phrases(rows: pd.DataFrame, candidate: Candidate, inside: np.ndarray) 
         for item in correlate_metadata(rows, inside)
         if item.named and item.column not in own
     ]
-    return list(dict.fromkeys(phrases))
+    named = {condition.name for condition in candidate.conditions}
+    return [phrase for phrase in dict.fromkeys(phrases) if phrase not in named]

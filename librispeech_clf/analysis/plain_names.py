@@ -5,6 +5,8 @@ In: a column and an end of its range, or a category. Out: words such as "noisy r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from librispeech_clf.analysis.results_table import physical_unit, readable_name
 
 LOW_AND_HIGH: dict[str, tuple[str, str]] = {
@@ -46,6 +48,15 @@ def name_end(column: str, end: str) -> str:
 def name_category(column: str, value: str) -> str:
     """Name a category: "women", or "accent Scottish" where there is no plainer name."""
     return CATEGORIES.get((column, value), f"{readable_name(column)} {value}")
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Join names; those with the same noun share it: "quiet, noisy recordings"."""
+    heads: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        head, _, noun = name.rpartition(" ")
+        heads.setdefault(noun, []).append(head)
+    return ", ".join(f"{', '.join(head)} {noun}".strip() for noun, head in heads.items())
 
 
 def describe_cut(column: str, end: str, cut: float) -> str:

@@ -7,12 +7,6 @@ from planted import choose_weakness, plant, simulate_corpus, with_errors
 from librispeech_clf.analysis.results_table import count_errors
 from librispeech_clf.analysis.slices import ALPHA, find_slices
 
-NAMES = {
-    "gender": {"women"},
-    "quiet and noisy": {"quiet recordings", "noisy recordings"},
-    "pair": {"women", "fast speech"},
-}
-
 
 def measure_overlap(search, table, inside):
     """The largest share of common utterances that a finding has with a planted weakness."""
