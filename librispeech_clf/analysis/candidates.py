@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 FEWEST_UTTERANCES = 20
 FEWEST_SPEAKERS = 3
+FEWEST_EFFECTIVE = 2.0
+"""Equally frequent speakers that would be as many: fewer are a voice of its own, not a weakness of several."""
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8, 0.85, 0.9, 0.95)
 SHARES_IN_PAIRS = {"low": (1 / 3, 0.5), "high": (0.5, 2 / 3)}
 ALIKE = 0.8
@@ -211,14 +213,19 @@ def _pair(parts: Sequence[Candidate]) -> Iterator[Candidate]:
             yield Candidate("pair", first.conditions + second.conditions, first.scores * second.scores)
 
 
-def _keep_large(candidates: Iterator[Candidate] | Sequence[Candidate], blocks: np.ndarray) -> list[Candidate]:
+def _keep_large(candidates: Iterable[Candidate], blocks: np.ndarray) -> list[Candidate]:
     """Keep those with enough utterances and speakers inside and outside."""
-    kept = []
-    for candidate in candidates:
-        inside = candidate.scores > 0
-        sizes = inside.sum(), (~inside).sum()
-        if min(sizes) >= FEWEST_UTTERANCES and all(
-            len(np.unique(blocks[side])) >= FEWEST_SPEAKERS for side in (inside, ~inside)
-        ):
-            kept.append(candidate)
-    return kept
+    return [
+        candidate
+        for candidate in candidates
+        if all(_is_large(blocks[side]) for side in (candidate.scores > 0, candidate.scores <= 0))
+    ]
+
+
+def _is_large(blocks: np.ndarray) -> bool:
+    """Tell whether utterances of these speakers are a slice: many, of several, and not nearly all of one."""
+    if len(blocks) < FEWEST_UTTERANCES:
+        return False
+    counts = np.bincount(blocks)
+    effective = len(blocks) ** 2 / np.sum(counts.astype(np.float64) ** 2)
+    return bool(np.count_nonzero(counts) >= FEWEST_SPEAKERS and effective >= FEWEST_EFFECTIVE)

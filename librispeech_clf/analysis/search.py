@@ -3,14 +3,16 @@
 In: errors, words, speakers and the candidates' scores, a column each. Out: a t and a corrected p of every column.
 
 The effect of a column is the slope of the error rate on it by generalised least squares, with speakers as a random
-effect and utterances weighted by their words. Its standard error is the larger of two, as in `significance`: from
-the variance between speakers and within them, and the robust one by speaker (scores over 1 - leverage). p is
-corrected by the largest t of all columns in tables without any association: speakers' own rates are dealt to other
-speakers, and what is left of an utterance to another one of the same speaker.
+effect and utterances weighted by their words. Its standard error comes from the variances between speakers and
+within them, pooled over all of them, because a slice may be of few. p is corrected by the largest t of all columns in
+tables without any association: speakers' own rates are dealt to other speakers, and what is left of an utterance to
+another one of the same speaker. Utterances of a chapter are not independent either: by how much the scores of
+speakers vary more than that, in the median of all columns, every t is lessened.
 
 Sources: correction by the largest statistic, Westfall & Young, "Resampling-Based Multiple Testing", 1993;
 permuted residuals of nested effects, Anderson & ter Braak, "Permutation tests for multi-factorial analysis of
-variance", 2003, doi:10.1080/00949650215733; robust variance, Bell & McCaffrey, 2002.
+variance", 2003, doi:10.1080/00949650215733; one inflation for all tests, Devlin & Roeder, "Genomic control for
+association studies", 1999, doi:10.1111/j.0006-341X.1999.00997.x.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ import numpy as np
 PERMUTATIONS = 999
 MOST_BLOCKS = 100
 _COLUMNS_AT_ONCE = 512
-_HIGHEST_LEVERAGE = 0.95
+_ENOUGH_WITHIN = 0.2
+"""Share of a column's variance within speakers from which on it tells how independent their utterances are."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,17 @@ def correct_by_largest(
     level = sample.lessen(np.ones((len(words), 1)))
     rates = centre(sample.lessen(tables / words[:, None]), words, level)
     largest = np.full((families.max(initial=0) + 1, permutations), -np.inf)
-    found = np.zeros(scores.shape[1])
+    found, inflation = np.zeros(scores.shape[1]), np.full(scores.shape[1], np.nan)
     for start in range(0, scores.shape[1], _COLUMNS_AT_ONCE):
         part = slice(start, start + _COLUMNS_AT_ONCE)
-        tested = studentise(centre(sample.lessen(scores[:, part]), words, level), rates, sample)
-        found[part] = tested[:, 0]
+        columns = centre(sample.lessen(scores[:, part]), words, level)
+        tested = studentise(columns, rates, sample)
+        found[part], inflation[part] = tested[:, 0], measure_inflation(columns, rates[:, 0], sample)
         for family in np.unique(families[part]):
             own = tested[families[part] == family, 1:].max(axis=0)
             largest[family] = np.maximum(largest[family], own)
+    known = inflation[np.isfinite(inflation)]
+    found /= np.sqrt(max(1.0, np.median(known))) if len(known) else 1.0
     reached = (largest[families] >= found[:, None]).sum(axis=1)
     return found, (1 + reached) / (1 + permutations)
 
@@ -181,21 +187,34 @@ def studentise(columns: np.ndarray, rates: np.ndarray, sample: Sample) -> np.nda
     balance = np.sum(sides**2, axis=0)[:, None]
     residual = np.sum(own**2, axis=0) - 2 * slope * (sides.T @ own) + slope**2 * balance
     between = np.maximum(residual, 0.0) / (len(starts) - 2)
-    model = (between * balance + sample.noise * np.maximum(squares - balance, 0.0)) / squares**2
-    variance = np.maximum(model, _measure_robust(columns, errors, sample, slope) / squares**2)
+    variance = (between * balance + sample.noise * np.maximum(squares - balance, 0.0)) / squares**2
     return np.divide(slope, np.sqrt(variance), out=np.zeros_like(slope), where=variance > 0)
 
 
-def _measure_robust(columns: np.ndarray, errors: np.ndarray, sample: Sample, slope: np.ndarray) -> np.ndarray:
-    """Sum the squared scores of the speakers, (C, R), each over 1 - the speaker's leverage."""
-    words, starts = sample.words.astype(np.float32), sample.starts
-    curvature = np.add.reduceat(columns**2 * words[:, None], starts, axis=0)
-    leverage = curvature / np.maximum(curvature.sum(axis=0), 1e-12)
-    leverage += (np.add.reduceat(words, starts) / words.sum())[:, None]
-    weights = 1 / (1 - np.minimum(leverage, _HIGHEST_LEVERAGE))
-    total = slope**2 * np.sum(weights * curvature**2, axis=0)[:, None]
-    for block, (start, end) in enumerate(zip(starts, [*starts[1:], len(words)], strict=True)):
-        score = columns[start:end].T @ errors[start:end]
-        weight, bend = weights[block][:, None], curvature[block][:, None]
-        total += weight * score * (score - 2 * slope * bend)
-    return np.maximum(total, 0.0)
+def measure_inflation(columns: np.ndarray, rates: np.ndarray, sample: Sample) -> np.ndarray:
+    """Return how many times more the scores within speakers vary than independent utterances would let them.
+
+    Args:
+        columns: float32 (N, C), lessened and centred.
+        rates: float32 (N,), of one table, lessened and centred.
+        sample: its utterances.
+
+    Returns:
+        float64 (C,), about 1 where utterances are independent; NaN where a column varies little within speakers.
+    """
+    words, starts = sample.words[:, None], sample.starts
+    totals = np.add.reduceat(words, starts, axis=0)
+
+    def take_means(values: np.ndarray) -> np.ndarray:
+        return values - (np.add.reduceat(values * words, starts, axis=0) / totals)[sample.blocks]
+
+    inner, left = take_means(columns.astype(np.float64)), take_means(rates[:, None].astype(np.float64))
+    curvature = np.add.reduceat(inner**2 * words, starts, axis=0)
+    scores = np.add.reduceat(inner * words * left, starts, axis=0)
+    expected = curvature.sum(axis=0)
+    enough = expected > _ENOUGH_WITHIN * np.sum(columns**2 * words, axis=0)
+    slope = scores.sum(axis=0) / np.maximum(expected, 1e-12)
+    observed = np.sum((scores - slope * curvature) ** 2, axis=0)
+    degrees = 1 - np.sum(curvature**2, axis=0) / np.maximum(expected, 1e-12) ** 2
+    found = observed / np.maximum(sample.noise * expected * degrees, 1e-12)
+    return np.where(enough, found, np.nan)

@@ -40,7 +40,7 @@ _NOTHING_NEW = 0.01
 """Share of a candidate's variance beside others below which it is one of them by another name."""
 _ALMOST = 0.99
 """Of the least significant t: what a t beside others may be below it, as rounding differs."""
-_WORSE_THAN_PARTS = 2.5
+_WORSE_THAN_PARTS = 3.5
 """The t that a pair needs beside both of its parts to be named instead of one of them."""
 
 
