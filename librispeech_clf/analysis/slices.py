@@ -149,7 +149,8 @@ def _choose(table: _Table, candidates: Sequence[Candidate], tested: _Tested) -> 
             break
         taken = int(remaining[np.argmax(t)])
         shown = _prefer_part(table, candidates, tested, _find_shown(taken, candidates, tested), given)
-        chosen.append((shown, float(min(tested.p[taken], tested.p[shown]))))
+        if candidates[shown].conditions not in [candidates[number].conditions for number, _ in chosen]:
+            chosen.append((shown, float(min(tested.p[taken], tested.p[shown]))))
         given += [taken] if taken == shown else [taken, shown]
         remaining = remaining[~np.isin(remaining, given)]
     return chosen

@@ -1,9 +1,12 @@
 """The list of what to look at first: planted weaknesses are found and named, and none where there is none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from planted import choose_weakness, plant, simulate_corpus, with_errors
 
+from librispeech_clf.analysis import slices
+from librispeech_clf.analysis.candidates import Candidate, Condition
 from librispeech_clf.analysis.results_table import count_errors
 from librispeech_clf.analysis.slices import ALPHA, find_slices
 
@@ -97,3 +100,22 @@ def test_planted_weaknesses_are_found_nine_times_of_ten(kind):
 @pytest.mark.slow
 def test_at_most_one_of_twenty_corpora_without_weakness_has_a_finding():
     assert sum(bool(find_slices(simulate_corpus(seed)).findings) for seed in range(100, 120)) <= 1
+
+
+def test_a_slice_is_named_once_however_many_candidates_lead_to_it():
+    generator = np.random.default_rng(0)
+    count = 600
+    first, second = generator.random((2, count)).astype(np.float32)
+    end = Condition("signal_level_dbfs", "loud voices", "level from -20 dBFS", at_least=-20.0)
+    trend = Condition("signal_level_dbfs", "loud voices", "a rising level")
+    candidates = [
+        Candidate("trend", (trend,), first),
+        Candidate("trend", (trend,), second),
+        Candidate("number", (end,), (first > 0.9).astype(np.float32)),
+    ]
+    words = np.full(count, 10.0)
+    errors = 3 * first + 3 * second + generator.random(count)
+    blocks = np.repeat(np.arange(6), count // 6)
+    table = slices._Table(pd.DataFrame(), errors, words, blocks, blocks)
+    tested = slices._Tested(np.full(3, 5.0), np.full(3, 0.001), np.full(3, True))
+    assert [number for number, _ in slices._choose(table, candidates, tested)] == [2]
