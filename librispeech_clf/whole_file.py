@@ -40,6 +40,7 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: it cannot be written; the message says where, and what to do when the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove_leftovers(path.parent, f".{path.name}.", ".tmp")
     with explain_disk(path, size=len(content)):
         try:
             with temporary.open("wb") as file:
@@ -51,6 +52,33 @@ def write_whole(path: Path, content: bytes) -> None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         _flush_folder(path.parent)
+
+
+def remove_leftovers(folder: Path, before: str, behind: str) -> None:
+    """Remove unfinished files that killed processes left; what a living process writes stays.
+
+    Args:
+        folder: where they are.
+        before: what their names have before the process id.
+        behind: what they have behind it.
+    """
+    if os.name != "posix":
+        return  # elsewhere a process cannot be asked whether it lives without ending it
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            number = entry.name.removeprefix(before).removesuffix(behind)
+            if entry.name == f"{before}{number}{behind}" and number.isdecimal() and not _is_alive(int(number)):
+                os.unlink(entry.path)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:

@@ -12,6 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from librispeech_clf.whole_file import remove_leftovers
+
 if TYPE_CHECKING:
     import keras
 
@@ -35,6 +37,8 @@ def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     smaller = plain.with_suffix(".compressed")
+    for suffix in (path.suffix, smaller.suffix):
+        remove_leftovers(path.parent, f".{path.stem}.", suffix)
     try:
         _save_keras_2(model, plain)
         _describe(model, plain)

@@ -10,10 +10,16 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from bad_checkpoints import write_checkpoint
+from bad_recordings import encode, make_sound
+from bad_servers import SUBSET, BadServer, Server, md5, pack
+from forked import Forked
+from trials import Trial, answer_slowly, make_archive
 
 from librispeech_clf.configuration import PROJECT_ROOT
 
@@ -89,3 +95,67 @@ def evaluate(tiny_model):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory):
+    """Runs of commands that start at once, see `Forked`."""
+    runs = Forked(tmp_path_factory.mktemp("forked"))
+    yield runs
+    runs.close()
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Twelve utterances of three speakers."""
+    root = tmp_path_factory.mktemp("corpus")
+    (root / "own").mkdir()
+    rows = ["file_name,text,speaker"]
+    for number in range(12):
+        (root / "own" / f"u{number:02}.flac").write_bytes(encode(make_sound(0.4 + 0.1 * number), "flac"))
+        rows.append(f"u{number:02}.flac,{' '.join(['A TONE'] * (1 + number % 4))},{number % 3}")
+    (root / "own" / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def evaluation(forked, corpus, tiny_model, tmp_path_factory):
+    options = ["--source", "files", "--root", corpus, "--split", "own", "--model", tiny_model]
+
+    def request(out):
+        return ["evaluate", *options, "--out", out]
+
+    return Trial(forked, tmp_path_factory.mktemp("evaluations"), request, {}, seed=22)
+
+
+@pytest.fixture(scope="session")
+def preparation(forked, tmp_path_factory):
+    members = make_archive()
+    content = pack(members)
+    settings = {
+        "subset": SUBSET,
+        "size": len(content),
+        "md5": md5(content),
+        "utterances": 60,
+        "pause_s": 0.005,
+    }
+    with Server(BadServer("slow", [answer_slowly], for_ever=True), content) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+        def request(root):
+            return ["prepare", "--subset", SUBSET, "--root", root, "--base-url", server.url]
+
+        trial = Trial(forked, tmp_path_factory.mktemp("preparations"), request, settings, seed=23)
+        trial.members = members
+        yield trial
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def conversion(forked, tmp_path_factory):
+    source = write_checkpoint(tmp_path_factory.mktemp("source") / "checkpoint")
+
+    def request(folder):
+        return ["convert", "--from", source, "--to", folder / "tiny.h5"]
+
+    return Trial(forked, tmp_path_factory.mktemp("conversions"), request, {}, seed=24)

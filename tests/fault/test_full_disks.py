@@ -1,0 +1,128 @@
+"""Full disks: a run says where and what to do, leaves no half files, and goes on when there is room."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from trials import assert_equal_runs, assert_no_half_files, assert_whole_or_absent
+
+from librispeech_clf.model.load import load_model
+
+pytestmark = pytest.mark.fault
+SHARES = (0.001, 0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
+LIMITS = (1, 5000, 30_000, 100_000)
+ROOM = 64 << 20
+
+
+class SmallDisk:
+    """A file system in memory whose size can be set."""
+
+    def __init__(self, folder: Path) -> None:
+        """Mount it."""
+        self.folder = folder
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("a small disk needs the right to mount one")
+
+    def resize(self, size: int) -> None:
+        """Give it so many bytes, rounded up to pages; 0 would be no limit."""
+        options = f"remount,size={max(size, 1)}"
+        subprocess.run(["mount", "-o", options, str(self.folder)], check=True, capture_output=True)
+
+    def close(self) -> None:
+        """Unmount it."""
+        subprocess.run(["umount", "-l", str(self.folder)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[SmallDisk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    small = SmallDisk(folder)
+    yield small
+    small.close()
+
+
+def measure(folder: Path) -> int:
+    """Bytes of whole pages that a folder's files take."""
+    return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
+
+
+def assert_told(code, log, command, reason):
+    """The last line is the reason, and there is no other."""
+    line = " ".join(log.split("\n" + command)[-1].split())
+    assert code == 2 and "Traceback" not in log and "Error:" not in log, log
+    assert re.search(reason, line), log
+
+
+FULL = "the disk is full: .*; free space and run the command again"
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_evaluate_on_a_full_disk(evaluation, disk, share):
+    out = disk.folder / "out"
+    disk.resize(int(measure(evaluation.whole) * share))
+    code, log, _ = evaluation.forked.run(*evaluation.request(out))
+    assert_told(code, log, "evaluate:", FULL)
+    assert_no_half_files(out, evaluation.whole)
+    disk.resize(ROOM)
+    code, log, _ = evaluation.forked.run(*evaluation.request(out))
+    assert code == 0, log
+    assert_equal_runs(out, evaluation.whole)
+
+
+@pytest.mark.parametrize("most_bytes", LIMITS)
+def test_evaluate_where_files_may_not_be_large(evaluation, tmp_path, most_bytes):
+    out = tmp_path / "out"
+    code, log, _ = evaluation.forked.run(*evaluation.request(out), most_bytes=most_bytes)
+    assert_told(code, log, "evaluate:", "cannot be written .*File too large")
+    assert_no_half_files(out, evaluation.whole)
+    code, log, _ = evaluation.forked.run(*evaluation.request(out))
+    assert code == 0, log
+    assert_equal_runs(out, evaluation.whole)
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_prepare_data_on_a_full_disk(preparation, disk, share):
+    root = disk.folder / "root"
+    needed = measure(preparation.whole) + preparation.settings["size"]
+    disk.resize(int(needed * share))
+    code, log, _ = preparation.forked.run(*preparation.request(root), **preparation.settings)
+    assert_told(code, log, "prepare-data:", "the disk is full; test-clean takes about")
+    assert not assert_whole_or_absent(root, preparation.members)
+    disk.resize(ROOM)
+    code, log, _ = preparation.forked.run(*preparation.request(root), **preparation.settings)
+    assert code == 0, log
+    assert assert_whole_or_absent(root, preparation.members)
+
+
+@pytest.mark.parametrize("most_bytes", (1, 1000, 5000, 100_000))
+def test_prepare_data_where_files_may_not_be_large(preparation, tmp_path, most_bytes):
+    code, log, _ = preparation.forked.run(
+        *preparation.request(tmp_path), **preparation.settings, most_bytes=most_bytes
+    )
+    assert_told(code, log, "prepare-data:", "cannot be written .*File too large")
+    assert not assert_whole_or_absent(tmp_path, preparation.members)
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_convert_model_on_a_full_disk(conversion, disk, share):
+    folder = disk.folder / "models"
+    disk.resize(int(measure(conversion.whole) * share))
+    code, log, _ = conversion.forked.run(*conversion.request(folder))
+    assert_told(code, log, "convert-model:", FULL)
+    assert not folder.exists() or not list(folder.iterdir())
+    disk.resize(ROOM)
+    code, log, _ = conversion.forked.run(*conversion.request(folder))
+    assert code == 0, log
+    load_model(folder / "tiny.h5")
+    assert [path.name for path in folder.iterdir()] == ["tiny.h5"]
+
+
+@pytest.mark.parametrize("most_bytes", LIMITS)
+def test_convert_model_where_files_may_not_be_large(conversion, tmp_path, most_bytes):
+    code, log, _ = conversion.forked.run(*conversion.request(tmp_path / "models"), most_bytes=most_bytes)
+    assert_told(code, log, "convert-model:", "cannot be written .*File too large")
+    assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())

@@ -1,0 +1,89 @@
+"""Runs that are stopped and run again, and what must hold of the files that they write."""
+
+import json
+import random
+import shutil
+import threading
+
+import pyarrow.parquet
+from bad_servers import SUBSET, answer_well
+
+
+class Trial:
+    """A run that is killed again and again.
+
+    Attributes:
+        seconds: that a whole run takes.
+        folder: what it writes to; another one after each run that came to its end.
+    """
+
+    def __init__(self, forked, folder, request, settings, seed):
+        """Run it once to its end, in the folder "whole"."""
+        self.forked, self.base, self.request, self.settings = forked, folder, request, settings
+        self.random, self.number, self.folder = random.Random(seed), 0, folder / "whole"
+        code, log, self.seconds = self.finish()
+        assert code == 0, log
+        self.whole, self.folder = self.folder, folder / "0"
+
+    def finish(self):
+        return self.forked.run(*self.request(self.folder), **self.settings)
+
+    def kill(self):
+        """Kill the run at a moment of its whole length; where it was faster, begin anew."""
+        while not self.forked.kill_after(
+            self.random.uniform(0, self.seconds), *self.request(self.folder), **self.settings
+        ):
+            self.begin_anew()
+
+    def begin_anew(self):
+        self.number += 1
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = self.base / str(self.number)
+
+
+def make_archive():
+    folder = f"LibriSpeech/{SUBSET}/1"
+    content = random.Random(3).randbytes
+    files = {
+        f"{folder}/{number // 10}/1-{number // 10}-{number:04}.flac": content(2000) for number in range(60)
+    }
+    return {"LibriSpeech/SPEAKERS.TXT": b";\n", **files}
+
+
+def answer_slowly(asked):
+    answered = answer_well(asked)
+    for start in range(0, len(answered), 6000):
+        yield answered[start : start + 6000]
+        threading.Event().wait(0.02)
+
+
+def assert_no_half_files(out, whole):
+    """Every file under its name is whole."""
+    for name in ("results.parquet", "index.html", "summary.json"):
+        if (out / name).exists():
+            assert (out / name).stat().st_size == (whole / name).stat().st_size, name
+    for part in (out / "parts").rglob("*.parquet") if out.exists() else ():
+        if not part.name.startswith("."):
+            assert len(pyarrow.parquet.read_table(part, page_checksum_verification=True)) == 2
+
+
+def assert_equal_runs(out, whole):
+    for name in ("results.parquet", "summary.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    assert (out / "index.html").stat().st_size == (whole / "index.html").stat().st_size
+    assert json.loads((out / "summary.json").read_text())["utterances"] == 12
+    left = {path.name for path in out.rglob("*") if path.is_file()} - {".lock"}
+    assert not [name for name in left if name.startswith(".") or name.endswith(".tmp")]
+
+
+def assert_whole_or_absent(root, members):
+    tree = root / "LibriSpeech"
+    if (tree / SUBSET).exists():
+        found = {
+            f"LibriSpeech/{path.relative_to(tree)}": path.read_bytes()
+            for path in tree.rglob("*")
+            if path.is_file()
+        }
+        assert found == members
+        return True
+    return False
