@@ -27,7 +27,7 @@ NOT_WRITABLE = {
 }
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file beside its place, flush it to the disk, and move it into its place.
 
     Neither a killed process nor a power cut leaves a part of it under its name.
@@ -67,7 +67,11 @@ def remove_leftovers(folder: Path, before: str, behind: str) -> None:
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             number = entry.name.removeprefix(before).removesuffix(behind)
-            if entry.name == f"{before}{number}{behind}" and number.isdecimal() and not _is_alive(int(number)):
+            if (
+                entry.name == f"{before}{number}{behind}"
+                and number.isdecimal()
+                and not _is_alive(int(number))
+            ):
                 os.unlink(entry.path)
 
 
@@ -142,7 +146,7 @@ def explain_disk(path: Path, *, size: int) -> Iterator[None]:
 
 @contextmanager
 def explain_full_disk(path: Path, *, size: int | None) -> Iterator[None]:
-    """Turn the error of a full disk into a message that names place, need and remedy; others pass.
+    """Turn the errors of a full disk and of a limit into messages that name place, need and remedy; others pass.
 
     Args:
         path: what is written.
@@ -154,6 +158,9 @@ def explain_full_disk(path: Path, *, size: int | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            reason = f"cannot be written ({error.strerror}); choose a place that takes larger files, see `ulimit -f`"
+            raise _DescribedError(error.errno, f"{path}: {reason}.") from error
         if error.errno not in DISK_FULL:
             raise
         free = _in_words(_free_bytes(path.parent))

@@ -4,17 +4,18 @@ The engine opens models with Keras 2.12: the file holds the graph of `graph.py`,
 layers and TensorFlow operations, and nothing in its configuration that Keras 2.12 does not know.
 """
 
+import io
 import json
 import logging
-import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.whole_file import remove_leftovers
+from librispeech_clf.whole_file import explain_disk, write_whole
 
 if TYPE_CHECKING:
+    import h5py
     import keras
 
 CONFIGURATION = "wav2vec2_configuration"
@@ -23,7 +24,7 @@ _UNKNOWN_TO_KERAS_2_12 = {"InputLayer": ("optional",)}
 
 
 def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) -> None:
-    """Write a model file whole or not at all: under a temporary name in the same folder, then renamed.
+    """Write a model file whole or not at all; it is made in memory.
 
     Args:
         model: as `build_wav2vec2` or `load_model` returns it.
@@ -32,32 +33,28 @@ def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) ->
 
     Raises:
         ValueError: another suffix.
+        OSError: the file cannot be written; the message says why, and what to do.
     """
+    import h5py
+
     check_suffix(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plain = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    smaller = plain.with_suffix(".compressed")
-    for suffix in (path.suffix, smaller.suffix):
-        remove_leftovers(path.parent, f".{path.stem}.", suffix)
-    try:
-        _save_keras_2(model, plain)
-        _describe(model, plain)
-        if compressed:
-            compress_h5(plain, smaller)
-        os.replace(smaller if compressed else plain, path)
-    finally:
-        plain.unlink(missing_ok=True)
-        smaller.unlink(missing_ok=True)
+    with explain_disk(path, size=0):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        _save_keras_2(model, file)
+        _describe(model, file)
+    write_whole(path, (compress_h5(content) if compressed else content).getbuffer())
 
 
-def _save_keras_2(model: "keras.Model", path: Path) -> None:
+def _save_keras_2(model: "keras.Model", file: "h5py.File") -> None:
     logger = logging.getLogger("tensorflow")
     level = logger.level
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
         logger.setLevel(logging.ERROR)  # it warns that no metrics are compiled, which no file here holds
         try:
-            build_engine_model(model).save(path, include_optimizer=False)
+            build_engine_model(model).save(file, include_optimizer=False, save_format="h5")
         finally:
             logger.setLevel(level)
 
@@ -76,17 +73,14 @@ def build_engine_model(model: "keras.Model"):
     return built
 
 
-def _describe(model: "keras.Model", path: Path) -> None:
+def _describe(model: "keras.Model", file: "h5py.File") -> None:
     """Add our configuration to a file, and take out what Keras 2.12 does not know."""
-    import h5py
-
-    with h5py.File(path, "r+") as file:
-        stored = json.loads(file.attrs["model_config"])
-        for layer in stored["config"]["layers"]:
-            for key in _UNKNOWN_TO_KERAS_2_12.get(layer["class_name"], ()):
-                layer["config"].pop(key, None)
-        file.attrs["model_config"] = json.dumps(stored)
-        file.attrs[CONFIGURATION] = json.dumps(asdict(model.configuration))
+    stored = json.loads(file.attrs["model_config"])
+    for layer in stored["config"]["layers"]:
+        for key in _UNKNOWN_TO_KERAS_2_12.get(layer["class_name"], ()):
+            layer["config"].pop(key, None)
+    file.attrs["model_config"] = json.dumps(stored)
+    file.attrs[CONFIGURATION] = json.dumps(asdict(model.configuration))
 
 
 def check_suffix(path: Path) -> None:
@@ -95,13 +89,14 @@ def check_suffix(path: Path) -> None:
         raise ValueError(f"{path}: a model file must end in .h5.")
 
 
-def compress_h5(plain: Path, smaller: Path) -> None:
-    """Write an `.h5` again with HDF5's own gzip filter; nothing is lost, and what reads the one reads the other.
+def compress_h5(plain: io.BytesIO) -> io.BytesIO:
+    """Return an `.h5` once more, with HDF5's own gzip filter; nothing is lost, and what reads the one reads the other.
 
     Random float32 weights hardly shrink; those that were rounded to float16 take little more than half.
     """
     import h5py
 
+    smaller = io.BytesIO()
     with h5py.File(plain) as source, h5py.File(smaller, "w") as target:
         target.attrs.update(source.attrs)
 
@@ -114,3 +109,4 @@ def compress_h5(plain: Path, smaller: Path) -> None:
             target[name].attrs.update(item.attrs)
 
         source.visititems(copy)
+    return smaller

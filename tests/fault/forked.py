@@ -111,9 +111,8 @@ def convert(request: dict[str, Any]) -> int:
     return convert_model.main(request["arguments"])
 
 
-def run_child(request: dict[str, Any]) -> None:
-    """Run a command with its output in the log, and end the process."""
-    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+def run_child(request: dict[str, Any], log: int) -> None:
+    """Run a command with its output to a pipe, which no limit of files holds up, and end the process."""
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
     if "most_bytes" in request:
@@ -146,13 +145,17 @@ def main() -> None:
     warm_up()
     for line in sys.stdin:
         request, start = json.loads(line), time.monotonic()
+        with open(request["log"], "wb") as log:
+            writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
         pid = os.fork()
         if pid == 0:
-            run_child(request)
+            run_child(request, writer.stdin.fileno())
+        writer.stdin.close()
         if "kill_after" in request:
             wait_for(pid, request["kill_after"])
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
+        writer.wait()
         print(os.waitstatus_to_exitcode(status), time.monotonic() - start, flush=True)
 
 

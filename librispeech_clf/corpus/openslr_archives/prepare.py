@@ -21,6 +21,7 @@ from librispeech_clf.corpus.openslr_archives.archives import Archive
 from librispeech_clf.corpus.openslr_archives.download import download_verified
 from librispeech_clf.corpus.openslr_archives.unpack import move_into_place, unpack_archive
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
+from librispeech_clf.whole_file import DISK_FULL, explain_full_disk
 
 if TYPE_CHECKING:
     import rich.progress
@@ -76,9 +77,10 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
         if (tree / archive.subset).is_dir():
             return False
         try:
-            _download_and_unpack(archive, tree, work, base_url=base_url, report=report)
+            with explain_full_disk(work / archive.subset, size=None):
+                _download_and_unpack(archive, tree, work, base_url=base_url, report=report)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in DISK_FULL:
                 raise
             raise OSError(error.errno, _disk_full_message(archive, work)) from error
     return True
