@@ -123,6 +123,37 @@ def test_folders_form_no_cycle():
     assert order[-1] == "commands"
 
 
+def read_names(path):
+    """What a module defines or imports at its top level."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        else:
+            names |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return names
+
+
+def test_what_the_benchmarks_import_is_there():
+    modules = {".".join(("librispeech_clf", *parts)): path for parts, path in read_modules()}
+    defined = {name: read_names(path) for name, path in modules.items()}
+    imports = [
+        (path.name, node.module, alias.name)
+        for path in (PROJECT_ROOT / "tests" / "benchmarks").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("librispeech_clf")
+        for alias in node.names
+    ]
+    lacking = [
+        found
+        for found in imports
+        if found[2] not in defined.get(found[1], ()) and f"{found[1]}.{found[2]}" not in modules
+    ]
+    assert imports and lacking == []
+
+
 def test_modules_are_short():
     lengths = {path: len(path.read_text().splitlines()) for _, path in read_modules()}
     lengths[PROJECT_ROOT / "leap_binder.py"] = len((PROJECT_ROOT / "leap_binder.py").read_text().splitlines())
@@ -130,7 +161,8 @@ def test_modules_are_short():
 
 
 def test_no_function_or_parameter_is_unused():
-    vulture = pytest.importorskip("vulture")
+    import vulture
+
     search = vulture.Vulture()
     search.scavenge([str(PROJECT_ROOT / "librispeech_clf"), str(PROJECT_ROOT / "leap_binder.py")])
     kinds = {"function", "method", "class", "property", "unreachable_code"}

@@ -31,7 +31,7 @@ def write_corpus(path: Path, *, utterances: int) -> None:
     """Write a parquet file of noise with transcripts."""
     from made_utterances import dataset_from_utterances
 
-    from librispeech_clf.audio.simulations import encode_flac
+    from librispeech_clf.audio.simulated_split import encode_flac
     from librispeech_clf.corpus.schema import Utterance
 
     generator = np.random.default_rng(0)
