@@ -41,7 +41,8 @@ class Finding:
         error_rate: errors / words.
         rest_error_rate: the same of all other utterances.
         effect_points: error rate minus the rest's, in points (hundredths).
-        low: lower bound of the effect's 95 % interval, in points, speakers as the unit; None where there is none.
+        low: lower bound of the effect's 95 % interval, in points, speakers as the unit, of named speakers their
+            utterances; None where there is none.
         high: upper bound.
         avoidable_errors: errors that there would be less at the rest's error rate.
         p: corrected for everything that was looked at.
@@ -81,7 +82,7 @@ def describe_slice(rows: pd.DataFrame, candidate: Candidate, p: float) -> Findin
     inside = candidate.scores > 0
     errors, words = count_errors(rows)
     rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
-    low, high = _find_interval(rows, errors, words, inside)
+    low, high = _find_interval(rows, errors, words, inside, named=candidate.kind == "speakers")
     beyond = errors - rest * words
     ids = np.array([str(name) for name in rows["utterance_id"]], dtype=object)
     worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], ids[row]))[:EXAMPLES]
@@ -108,19 +109,23 @@ def describe_slice(rows: pd.DataFrame, candidate: Candidate, p: float) -> Findin
 
 
 def _find_interval(
-    rows: pd.DataFrame, errors: np.ndarray, words: np.ndarray, inside: np.ndarray
+    rows: pd.DataFrame, errors: np.ndarray, words: np.ndarray, inside: np.ndarray, *, named: bool
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the 95 % interval of the effect in points, leaving out one speaker at a time.
 
-    Student's t has the effective number of speakers of the smaller side minus one degrees of freedom.
+    Speakers who are found by name stand for themselves: their utterances are left out one at a time. Student's t has
+    the effective number of these units on the smaller side minus one degrees of freedom.
     """
-    blocks = find_blocks(rows, fewest=1)
+    units = find_blocks(rows, fewest=1).index
+    if named:
+        units = np.where(inside, units.max() + 1 + np.arange(len(units)), units)
+    names, index = np.unique(units, return_inverse=True)
     values = np.stack([errors * inside, words * inside, errors * ~inside, words * ~inside], axis=1)
-    sums = sum_blocks(values, blocks.index, blocks.count)
+    sums = sum_blocks(values, index, len(names))
     bounds = interval_of_figure(sums, _subtract, sums[:, 1] + sums[:, 3], scale="linear")
     if bounds is None:
         return None, None
-    effective = min(units.sum() ** 2 / np.sum(units**2) for units in (sums[:, 1], sums[:, 3]))
+    effective = min(side.sum() ** 2 / np.sum(side**2) for side in (sums[:, 1], sums[:, 3]))
     wider = student_quantile(max(1.0, effective - 1)) / student_quantile(len(sums) - 1)
     middle, half = sum(bounds) / 2, (bounds[1] - bounds[0]) / 2 * wider
     return 100 * (middle - half), 100 * (middle + half)

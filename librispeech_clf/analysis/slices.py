@@ -6,7 +6,8 @@ dense clusters of the latent space and the worst speakers are looked at together
 (5 of 200 corpora simulated as in tests/analysis/planted.py had one).
 
 Of what is significant the strongest is taken, then what is still significant beside it, and so on, so that
-several names of one weakness are one finding; a pair is one only where it is worse than its parts.
+several names of one weakness are one finding; a pair is one only where it is worse than its parts. What is
+significant only within speakers, and whose interval over speakers holds 0, is none.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ def find_slices(results: pd.DataFrame, *, alpha: float = ALPHA, seed: int = 0) -
         describe_slice(table.rows, candidates[number], p) for number, p in _choose(table, candidates, tested)
     ]
     findings += _find_speakers(table, findings, alpha, seed)
+    findings = [finding for finding in findings if finding.low is None or finding.low > 0]
     findings.sort(key=lambda finding: -finding.avoidable_errors)
     return Search(tuple(findings), len(candidates), alpha, note)
 

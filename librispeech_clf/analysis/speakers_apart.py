@@ -46,7 +46,8 @@ def find_apart(
     null, found = _measure_gaps(drawn, most), _measure_gaps(logs[None], most)
     chances = _rank_from_above(np.concatenate([found, null])) / (1 + SIMULATIONS)
     smallest = chances.min(axis=1)
-    count = most - int(np.argmin(chances[0, ::-1]))  # of equally unlikely numbers the largest
+    beyond = (found[0] - null.mean(axis=0)) / null.std(axis=0)
+    count = 1 + int(np.argmax(np.where(chances[0] == smallest[0], beyond, -np.inf)))
     p_value = np.mean(smallest <= smallest[0])
     return np.argsort(-logs, kind="stable")[:count], float(p_value)
 

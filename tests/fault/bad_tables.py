@@ -62,7 +62,7 @@ def list_csv() -> list[BadTable]:
         csv(rows.encode("utf-16"), GOOD, "utf-16"),
         csv(rows.encode("utf-16-le"), "metadata.csv.*(no column|fields)", "utf-16-without-mark"),
         csv(rows.replace("ONE", "É").encode("latin-1"), "metadata.csv:2: is not UTF-8", "latin-1"),
-        csv(rows.replace(",", ";"), "metadata.csv: no column .*file_name;text", "semicolons"),
+        csv(rows.replace(",", ";"), "single column, 'file_name;text'; separate columns by commas", "semicolons"),
         csv(rows.replace("text", "words"), "no column text; its columns are file_name, words", "no-text"),
         csv(rows.replace("file_name", "sound"), "no column audio or file_name", "no-audio"),
         csv(rows + "c.wav\n", "c: .*metadata.csv:4: has 1 fields, the header 2", "short-row"),
@@ -86,7 +86,7 @@ def list_csv() -> list[BadTable]:
         csv("file_name,id,text\na.wav,[/bold]\x1b[2J,ONE TONE\n", {"[/bold]\x1b[2J": "ONE TONE"}, "markup-id"),
         csv(os.urandom(0) + b"\x1f\x8b\x08" + bytes(range(256)), "metadata.csv:1: is not UTF-8", "gzip"),
         BadTable("tsv-quotes", table("metadata.tsv", 'path\tsentence\na.wav\t"ONE" TONE\n'), {"a": '"ONE" TONE'}),
-        BadTable("tsv-commas", table("metadata.tsv", rows), "metadata.tsv: no column"),
+        BadTable("tsv-commas", table("metadata.tsv", rows), "single column, .*; separate columns by tabs"),
         BadTable("csv-is-a-folder", lambda folder: (folder / "metadata.csv").mkdir(), "the subset bad is not there"),
         BadTable("nothing", lambda folder: None, "the subset bad is not there"),
     ]  # fmt: skip
