@@ -6,6 +6,7 @@ from jiwer. B batch, T frames, V vocabulary, L label ids.
 
 from dataclasses import dataclass
 
+import jiwer
 import numpy as np
 
 from librispeech_clf.ctc.decoding import greedy_confidence, greedy_text
@@ -88,8 +89,6 @@ def count_words(reference: str, hypothesis: str) -> ErrorCounts:
     Returns:
         The counts over words.
     """
-    import jiwer
-
     output = jiwer.process_words(reference, hypothesis)
     return ErrorCounts(output.hits, output.substitutions, output.insertions, output.deletions)
 
@@ -104,8 +103,6 @@ def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
     Returns:
         The counts over characters.
     """
-    import jiwer
-
     output = jiwer.process_characters(reference, hypothesis)
     return ErrorCounts(output.hits, output.substitutions, output.insertions, output.deletions)
 

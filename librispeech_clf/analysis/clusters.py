@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from librispeech_clf.analysis.intervals import FEWEST_SPEAKERS, ErrorRate, corpus_error_rate, find_blocks
 from librispeech_clf.analysis.latent_space import reduce_vectors
@@ -180,7 +181,6 @@ def choose_clusters(
 
 def _group(reduced: np.ndarray, count: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):  # on some thousand points threads cost more than they save
         return KMeans(n_clusters=count, n_init=4, random_state=seed).fit_predict(reduced)
@@ -193,7 +193,6 @@ def _has_clusters(labels: np.ndarray, smallest: int) -> bool:
 
 def _score(reduced: np.ndarray, labels: np.ndarray, seed: int) -> float:
     from sklearn.metrics import silhouette_score
-    from threadpoolctl import threadpool_limits
 
     sample = min(len(reduced), _SILHOUETTE_SAMPLE)
     with threadpool_limits(limits=1):

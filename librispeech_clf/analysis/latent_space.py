@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from librispeech_clf.analysis.results_table import read_vectors
 
@@ -64,8 +65,6 @@ def make_latent_maps(results: pd.DataFrame, *, seed: int = 0) -> dict[str, Laten
     Returns:
         Maps by column name: "latent" and "acoustic_statistics"; a space without vectors has an empty map.
     """
-    from threadpoolctl import threadpool_limits
-
     # t-SNE lets other threads run. The limit is for the whole process, so it is set around both maps.
     with threadpool_limits(limits=1), ThreadPoolExecutor() as pool:
         made = pool.map(lambda space: make_latent_map(results, space=space, seed=seed), LATENT_SPACES)
@@ -129,7 +128,6 @@ def reduce_vectors(
         `variance_kept`, at most `most_components`; 0 when all vectors are alike.
     """
     from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
 
     deviations = vectors.std(axis=0)
     varied = deviations > 1e-9 * np.maximum(1, np.abs(vectors).max(axis=0))
@@ -147,7 +145,6 @@ def reduce_vectors(
 
 def _embed(reduced: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
 
     start = np.zeros((len(reduced), 2))
     start[:, : min(2, reduced.shape[1])] = reduced[:, :2]

@@ -13,7 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.analysis.associations import make_dashboards
+from librispeech_clf.analysis.clusters import find_clusters
+from librispeech_clf.analysis.comparison import compare_runs
+from librispeech_clf.analysis.error_kinds import find_error_kinds
+from librispeech_clf.analysis.intervals import summarize
+from librispeech_clf.analysis.latent_space import make_latent_maps
 from librispeech_clf.analysis.results_table import count_errors, find_scored, is_null
+from librispeech_clf.analysis.robustness import measure_robustness
+from librispeech_clf.analysis.slices import find_slices
+from librispeech_clf.analysis.suspicious import find_suspicious
+from librispeech_clf.analysis.terms import measure_recall
 from librispeech_clf.text.plain_text import escape_json
 
 if TYPE_CHECKING:
@@ -108,17 +118,6 @@ def analyse(
     Raises:
         ValueError: the other run cannot be compared.
     """
-    from librispeech_clf.analysis.associations import make_dashboards
-    from librispeech_clf.analysis.clusters import find_clusters
-    from librispeech_clf.analysis.comparison import compare_runs
-    from librispeech_clf.analysis.error_kinds import find_error_kinds
-    from librispeech_clf.analysis.intervals import summarize
-    from librispeech_clf.analysis.latent_space import make_latent_maps
-    from librispeech_clf.analysis.robustness import measure_robustness
-    from librispeech_clf.analysis.slices import find_slices
-    from librispeech_clf.analysis.suspicious import find_suspicious
-    from librispeech_clf.analysis.terms import measure_recall
-
     recordings = select_recordings(results)
     second = None if other is None else select_recordings(other)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {

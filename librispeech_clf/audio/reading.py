@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
+import soxr
 
 from librispeech_clf.audio import containers
 from librispeech_clf.corpus.schema import Utterance
@@ -247,8 +249,6 @@ def read_content(utterance: Utterance) -> bytes:
 @contextlib.contextmanager
 def _open(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
     """The file, opened by libsndfile with a completed header; whatever goes wrong names the utterance."""
-    import soundfile
-
     try:
         completed = containers.complete(content)
     except ValueError as error:
@@ -296,8 +296,6 @@ def _cut_off(name: str, told: int, there: int) -> str:
 
 
 def _resample(waveform: Waveform, utterance_id: str, *, own_rate: int, sampling_rate: int) -> Waveform:
-    import soxr
-
     resampled = soxr.resample(waveform, own_rate, sampling_rate)
     if len(resampled) == 0:
         raise ValueError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
+import soundfile
 
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.corpus.schema import Split, Utterance
@@ -78,8 +79,6 @@ class SimulatedSplit(Split):
 
 def encode_flac(waveform: np.ndarray, *, sampling_rate: int) -> bytes:
     """Encode float32 (N,) as 16-bit FLAC; one that peaks above full scale is turned down as a whole."""
-    import soundfile
-
     peak = float(np.max(np.abs(waveform), initial=0.0))
     buffer = io.BytesIO()
     soundfile.write(buffer, waveform / max(1.0, peak), sampling_rate, format="FLAC", subtype="PCM_16")

@@ -15,15 +15,13 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow
 
 from librispeech_clf.corpus.fields import collect_fields
 from librispeech_clf.corpus.schema import UNKNOWN, dataset_features
 from librispeech_clf.corpus.text_tables import PROBLEM
-
-if TYPE_CHECKING:
-    import pyarrow
-
 
 # Hugging Face's audiofolder and LibriSpeech card, Common Voice, FLEURS, VoxPopuli, NeMo manifests.
 NAMES = {
@@ -93,8 +91,6 @@ def to_corpus_table(
     Raises:
         ValueError: A column is missing or of the wrong type.
     """
-    import pyarrow
-
     present = table.column_names
     if twice := [name for number, name in enumerate(present) if name in present[:number]]:
         raise ValueError(f"{place}: the column {twice[0]} occurs more than once; keep one of them.")
@@ -150,8 +146,6 @@ def _find_problem(text: str | None, offset: Any, row: str) -> str | None:
 
 def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, pyarrow.Array]:
     """The columns of encoded audio and of paths."""
-    import pyarrow
-
     name = find_column(table, "audio")
     if name is None:
         raise ValueError(
@@ -180,8 +174,6 @@ def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, 
 
 def _absolute_paths(contents: Any, names: Any, *, folder: Path) -> pyarrow.Array:
     """The paths; those without encoded audio beside them made absolute."""
-    import pyarrow
-
     paths = [
         name if has_content or not name else str(folder / name)
         for has_content, name in zip(contents.is_valid().to_pylist(), names.to_pylist(), strict=True)
@@ -191,8 +183,6 @@ def _absolute_paths(contents: Any, names: Any, *, folder: Path) -> pyarrow.Array
 
 def _ids(table: pyarrow.Table, paths: Any, *, place: str, folder: Path, first_row: int) -> pyarrow.Array:
     """The ids; those not given are the recordings' paths without endings where that keeps them apart."""
-    import pyarrow
-
     given = [None] * len(table)
     if find_column(table, "id"):
         given = _column(table, "id", pyarrow.string(), place=place).to_pylist()
@@ -215,8 +205,6 @@ def _inside(path: str | None, folder: Path) -> str | None:
 
 def _labels(table: pyarrow.Table, key: str, *, place: str) -> pyarrow.Array:
     """Names of speakers or chapters as text: whole numbers without a fraction, NaN and nothing unknown."""
-    import pyarrow
-
     if find_column(table, key) is None:
         return pyarrow.array([UNKNOWN] * len(table), pyarrow.string())
     values = _one_array(table, str(find_column(table, key)))
@@ -239,8 +227,6 @@ def _column(table: pyarrow.Table, key: str, kind: pyarrow.DataType, *, place: st
 
 
 def _cast(values: Any, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
-    import pyarrow
-
     try:
         return values.cast(kind)
     except pyarrow.ArrowException as error:
@@ -249,8 +235,6 @@ def _cast(values: Any, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
 
 def _one_array(table: pyarrow.Table, name: str) -> Any:
     """A column as one array; what pandas calls a categorical as its values."""
-    import pyarrow
-
     if not len(table):
         return pyarrow.array([], table.field(name).type)
     values = pyarrow.concat_arrays(table.column(name).chunks)
@@ -258,6 +242,4 @@ def _one_array(table: pyarrow.Table, name: str) -> Any:
 
 
 def _is_text(kind: pyarrow.DataType) -> bool:
-    import pyarrow
-
     return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pyarrow
+import pyarrow
 
 SHOWN_NAMES = 3
 REMEDY = "move it there, or name its folder under corpus.audio_folders in config.yaml."
@@ -58,8 +56,6 @@ def confine(
 
 def _take_out(table: pyarrow.Table, away: Sequence[str | None], reason: str) -> pyarrow.Table:
     """The table without the paths in `away`, which their rows' problems name."""
-    import pyarrow
-
     audio = table.column("audio").combine_chunks()
     kept = [None if out else path for path, out in zip(audio.field("path").to_pylist(), away, strict=True)]
     told = table.column("problem").to_pylist()

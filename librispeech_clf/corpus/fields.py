@@ -16,10 +16,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pyarrow
+import pyarrow
 
 FLOAT, BOOLEAN, STRING = "float", "boolean", "string"
 Value = float | bool | str
@@ -37,8 +36,6 @@ def collect_fields(table: pyarrow.Table, names: Sequence[str]) -> pyarrow.Array:
         table: Any.
         names: The columns.
     """
-    import pyarrow
-
     kept = [name for name in names if _is_scalar(table.schema.field(name).type)]
     columns = [table.column(name).to_pylist() for name in kept]
     rows = zip(*columns, strict=True) if kept else [()] * len(table)
@@ -86,8 +83,6 @@ def read_fields(row: str | None, types: Mapping[str, str]) -> dict[str, Value | 
 
 
 def _is_scalar(kind: pyarrow.DataType) -> bool:
-    import pyarrow
-
     types = pyarrow.types
     return not (types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind))
 

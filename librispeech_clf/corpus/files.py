@@ -20,6 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow
+import pyarrow.parquet
+
 from librispeech_clf.corpus import kaldi
 from librispeech_clf.corpus.columns import to_corpus_table
 from librispeech_clf.corpus.confinement import confine
@@ -29,7 +32,6 @@ from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
     import datasets
-    import pyarrow
 
 METADATA_NAMES = (
     "metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet", "manifest.jsonl", "manifest.json"
@@ -155,9 +157,6 @@ def refuse_when_none_is_there(tables: Iterable[pyarrow.Table], place: str) -> It
 
 
 def _parquet_tables(paths: Sequence[Path], columns: Mapping[str, str] | None) -> Iterator[pyarrow.Table]:
-    import pyarrow
-    import pyarrow.parquet
-
     for path in paths:
         first_row = 0
         with _named(path), pyarrow.parquet.ParquetFile(path) as file:
@@ -182,8 +181,6 @@ def _folder_tables(metadata: Path, columns: Mapping[str, str] | None) -> Iterato
 
 
 def _read_metadata(path: Path) -> pyarrow.Table:
-    import pyarrow.parquet
-
     if path.suffix == ".parquet":
         with _named(path):
             return pyarrow.parquet.read_table(path)
@@ -193,8 +190,6 @@ def _read_metadata(path: Path) -> pyarrow.Table:
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
     """Gives what pyarrow says about a parquet file the file's name and a remedy."""
-    import pyarrow
-
     try:
         yield
     except pyarrow.ArrowException as error:

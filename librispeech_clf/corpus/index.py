@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+import pyarrow
+
 from librispeech_clf.corpus.cache import cache_folder
 from librispeech_clf.corpus.schema import dataset_features
 from librispeech_clf.whole_file import explain_full_disk
 
 if TYPE_CHECKING:
     import datasets
-    import pyarrow
 
 INDEX_VERSION = "4"
 MOST_HASHED_BYTES = 1 << 26
@@ -34,7 +36,6 @@ def open_index(origin: Path, *, state: object, tables: Iterable[pyarrow.Table]) 
         The rows, memory-mapped; in memory when no folder can be written to.
     """
     import datasets
-    import pyarrow
 
     cache = cache_folder()
     if cache is None:
@@ -64,9 +65,6 @@ def file_state(path: Path) -> tuple[object, ...]:
 
 
 def _make(path: Path, tables: Iterable[pyarrow.Table], *, prefix: str) -> None:
-    import filelock
-    import pyarrow
-
     partial = path.with_suffix(".part")
     with filelock.FileLock(path.with_name(f"{prefix}.lock")):
         if path.is_file():

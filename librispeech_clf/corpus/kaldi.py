@@ -12,14 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow
 
 from librispeech_clf.corpus.fields import write_fields
 from librispeech_clf.corpus.schema import UNKNOWN, dataset_features
 from librispeech_clf.corpus.text_tables import decode_text
-
-if TYPE_CHECKING:
-    import pyarrow
 
 RECORDINGS, TRANSCRIPTS, SPEAKERS, SEGMENTS, GENDERS = "wav.scp", "text", "utt2spk", "segments", "spk2gender"
 _IN_ARCHIVE = re.compile(r".*\.ark:\d+$")
@@ -42,8 +41,6 @@ def read_folder(folder: Path, *, bases: Sequence[Path]) -> pyarrow.Table:
         FileNotFoundError: There is no `text`.
         ValueError: There are `segments`, or a file is not UTF-8.
     """
-    import pyarrow
-
     if (folder / SEGMENTS).is_file():
         raise ValueError(
             f"{folder / SEGMENTS}: utterances that are parts of a recording are not read; cut them into files first, "

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow
+
 from librispeech_clf.corpus.files import refuse_when_none_is_there
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.schema import dataset_features
@@ -24,7 +26,6 @@ from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     import datasets
-    import pyarrow
 
 TREE_NAME = "LibriSpeech"
 ROWS_PER_BATCH = 10_000
@@ -131,8 +132,6 @@ def _make_row(utterance_id: str, text: str, *, folder: Path, problem: str | None
 
 
 def _tables(chapters: Iterable[Path]) -> Iterator[pyarrow.Table]:
-    import pyarrow
-
     schema = dataset_features().arrow_schema
     rows = itertools.chain.from_iterable(map(read_chapter, chapters))
     while batch := list(itertools.islice(rows, ROWS_PER_BATCH)):

@@ -8,11 +8,9 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pyarrow
-
+import pyarrow
 
 Row = dict[str, Any]
 PROBLEM = "\0problem"
@@ -29,8 +27,6 @@ def read_text_table(path: Path) -> pyarrow.Table:
     Raises:
         ValueError: It is not UTF-8 (or UTF-16 with its mark), has no header, or no row fits.
     """
-    import pyarrow
-
     text = decode_text(path)
     if path.suffix in (".csv", ".tsv"):
         header, rows = _parse_delimited(text, path)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from librispeech_clf.audio.reading import count_samples
 from librispeech_clf.corpus.schema import Split
@@ -28,6 +29,14 @@ from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
 from librispeech_clf.evaluation.loader import PREDICTION, Wire, read_wiring, store_as_engine
 from librispeech_clf.evaluation.plan import Task
 from librispeech_clf.evaluation.rows import KEPT_TEXTS, Row, describe_hypothesis, make_schema, start_row
+from librispeech_clf.model.inference import (
+    BATCH_SAMPLES,
+    compile_model,
+    pad_logits,
+    plan_batches,
+    predict_batch,
+)
+from librispeech_clf.model.load import load_model
 
 if TYPE_CHECKING:
     import pyarrow
@@ -123,8 +132,6 @@ class Engine:
         Yields:
             Rows, a batch at a time: first of the tasks that could not be encoded, then by falling length.
         """
-        from librispeech_clf.model.inference import BATCH_SAMPLES, plan_batches, predict_batch
-
         encoded, failed = self._encode(tasks)
         yield failed
         self._input_width = max((len(sample.inputs[self.input_name]) for _, sample in encoded), default=0)
@@ -138,8 +145,6 @@ class Engine:
 
     def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
         """Get the samples; rows of those that fail."""
-        from threadpoolctl import threadpool_limits
-
         encoded, failed = [], []
         with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
             for task in tasks:
@@ -255,8 +260,6 @@ class Engine:
 
     def _widen(self, logits: np.ndarray) -> np.ndarray:
         """Extend logits to the frames that the model makes of its whole input."""
-        from librispeech_clf.model.inference import pad_logits
-
         return pad_logits(logits, frames=self.model.count_frames(self._input_width)).astype(logits.dtype)
 
     @cached_property
@@ -304,9 +307,6 @@ def open_model(path: Path) -> Model:
     Args:
         path: the Keras file.
     """
-    from librispeech_clf.model.inference import compile_model
-    from librispeech_clf.model.load import load_model
-
     model = load_model(path)
     strides = model.configuration.conv_stride
     return Model(compile_model(model), model.configuration.count_frames, measure_frame_duration(strides))

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
+
 from librispeech_clf.whole_file import explain_disk, write_whole
 
 LOCK_NAME = ".lock"
@@ -25,8 +27,6 @@ def hold_output(out: Path) -> Iterator[None]:
         OSError: the folder cannot be made or written to.
         ValueError: another run holds it.
     """
-    import filelock
-
     folder = out / "parts"
     with explain_disk(out, size=0):
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 SPEED_PERIOD_S = 300.0
 
 
 def make_progress(console: Console) -> Progress:
     """Return the bar; its tasks have the field `audio_s`, the seconds of audio evaluated so far."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
 
     class SpeedColumn(ProgressColumn):
         def render(self, task: Any) -> Text:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S
 from librispeech_clf.text.vocabulary import LETTERS, WORD_SEPARATOR
@@ -59,8 +61,6 @@ def make_schema(wires: Sequence[Wire], loader: Any) -> pyarrow.Schema:
         wires: the registered metrics and losses.
         loader: a LeapLoader whose script has run.
     """
-    import pyarrow as pa
-
     text, number = pa.string(), pa.float64()
     timing = pa.list_(pa.struct({"text": text, "start_s": number, "end_s": number, "confidence": number}))
     fixed = {

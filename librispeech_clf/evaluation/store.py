@@ -14,13 +14,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow
+import pyarrow.parquet
+
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
 from librispeech_clf.evaluation.lock import LOCK_NAME
 from librispeech_clf.whole_file import explain_disk, write_table
 
 if TYPE_CHECKING:
-    import pyarrow
-
     from librispeech_clf.corpus.schema import Split
     from librispeech_clf.evaluation.plan import Task
 
@@ -80,8 +81,6 @@ class Store:
         Raises:
             OSError: they cannot be written.
         """
-        import pyarrow
-
         path = self.path(name)
         with explain_disk(path, size=0):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -103,8 +102,6 @@ class Store:
         Raises:
             OSError: a part was damaged or removed since it was written.
         """
-        import pyarrow
-
         table = pyarrow.concat_tables([self._read_sound(name) for name in names]).replace_schema_metadata(
             None
         )
@@ -115,8 +112,6 @@ class Store:
 
     def measure_seconds(self, names: Iterable[str]) -> float:
         """Return the seconds that evaluating the named windows took, in this run and those it goes on from."""
-        import pyarrow.parquet
-
         found = [pyarrow.parquet.read_schema(self.path(name)).metadata or {} for name in names]
         return sum(float(metadata.get(SECONDS, 0.0)) for metadata in found)
 
@@ -128,9 +123,6 @@ class Store:
 
     def _read(self, name: str) -> pyarrow.Table | None:
         """The part, every page verified by its checksum; None when it is not there or not whole."""
-        import pyarrow
-        import pyarrow.parquet
-
         path = self.path(name)
         if not path.is_file():
             return None

@@ -15,7 +15,10 @@ import tempfile
 import venv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import rich.console
+import rich.table
+import rich.text
 
 from librispeech_clf.push.engine_rehearsal import rehearse_engine
 from librispeech_clf.push.findings import Finding
@@ -23,9 +26,6 @@ from librispeech_clf.push.importer import check_model_file
 from librispeech_clf.push.manifest import Collection, Manifest, collect, read_manifest
 from librispeech_clf.push.requirements import check_requirements, check_wheels
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
-
-if TYPE_CHECKING:
-    import rich.table
 
 LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out
 RESULT_PREFIX = "rehearsal: "
@@ -212,8 +212,6 @@ def summarize(result: dict) -> list[Finding]:
 
 def report(findings: Sequence[Finding]) -> int:
     """Print the table, and what to do next; return the exit code."""
-    import rich.console
-
     console = rich.console.Console()
     console.print(make_table(findings))
     problems = [finding for finding in findings if finding.problem is not None]
@@ -227,9 +225,6 @@ def report(findings: Sequence[Finding]) -> int:
 
 def make_table(findings: Sequence[Finding]) -> rich.table.Table:
     """Lay out the findings."""
-    import rich.table
-    import rich.text
-
     table = rich.table.Table(title="Rehearsal of a push", title_justify="left")
     table.add_column("check")
     table.add_column("result")

@@ -17,9 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
 from librispeech_clf.ctc.frames import count_frames
+from librispeech_clf.model.load import load_model
 from librispeech_clf.push.findings import Finding
 
 IMPORTER = "leap-model-parser==0.1.257"
@@ -117,8 +119,6 @@ def engine_folder(version: str) -> Path:
 
 def install_importer(python: Path, folder: Path) -> Path:
     """Install the importer into a new environment, one process at a time; leave a complete one as it is."""
-    import filelock
-
     complete, interpreter = folder / "complete", folder / "bin" / "python"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
@@ -177,8 +177,6 @@ def run_importer(
 
 def local_logits(model: Path, batches: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the project's model's logits of every batch."""
-    from librispeech_clf.model.load import load_model
-
     local = load_model(model)
     return {name: np.asarray(local(batch)) for name, batch in batches.items()}
 

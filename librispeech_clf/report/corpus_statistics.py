@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import rich.box
+import rich.console
+import rich.table
 
 from librispeech_clf.audio.reading import measure_length
 from librispeech_clf.configuration import Configuration
@@ -21,9 +24,6 @@ from librispeech_clf.text.vocabulary import (
     find_unknown_letters,
     normalize_transcript,
 )
-
-if TYPE_CHECKING:
-    import rich.table
 
 SHOWN_SIGNS = 40
 
@@ -63,8 +63,6 @@ def print_statistics(configuration: Configuration) -> int:
     Returns:
         1 when recordings cannot be read or no split is there, else 0.
     """
-    import rich.console
-
     corpus, normalization = configuration.corpus, configuration.text.normalize
     statistics, missing = [], []
     for state in corpus.subsets_by_state:
@@ -122,9 +120,6 @@ def _note(split: Split, normalization: str) -> Iterator[str]:
 
 def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.table.Table:
     """One row a split."""
-    import rich.box
-    import rich.table
-
     table = rich.table.Table(title=title, box=rich.box.SIMPLE, pad_edge=False, collapse_padding=True)
     table.add_column("Split", no_wrap=True)
     for head in (

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from PIL import Image
+
 from librispeech_clf.report.payload import describe_column
 from librispeech_clf.text.plain_text import escape_unprintable
 
@@ -41,7 +43,6 @@ def save_image(figure: Figure, path: Path, *, colours: int = PALETTE_SIZE) -> No
     Its texts may be foreign: unprintable characters are shown by their code.
     """
     from matplotlib.text import Text
-    from PIL import Image
 
     for text in figure.findobj(Text):
         text.set_text(escape_unprintable(text.get_text(), keep="\n"))

@@ -6,18 +6,22 @@ files. Each `draw_*` function writes one picture and returns what it shows in a 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from librispeech_clf.analysis.clusters import find_clusters
+from librispeech_clf.analysis.latent_space import make_latent_map
 from librispeech_clf.analysis.neighbours import (
     measure_category_agreement,
     measure_numeric_agreement,
     place_vectors,
 )
 from librispeech_clf.analysis.results_table import read_categories, read_numbers
+from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.report.drawing import (
     ACCENT,
     LINE,
@@ -29,6 +33,7 @@ from librispeech_clf.report.drawing import (
 )
 from librispeech_clf.report.metric_panels import draw_metrics_against
 from librispeech_clf.report.terminal import interval
+from librispeech_clf.report.thumbnails import DECIBEL_SPAN, compute_envelope, compute_spectrogram
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,8 +123,6 @@ def draw_utterance(
     Returns:
         Duration, words and letters per second.
     """
-    from librispeech_clf.report.thumbnails import DECIBEL_SPAN, compute_envelope, compute_spectrogram
-
     duration_s = len(waveform) / sampling_rate
     figure, (above, below) = make_figure(height=3.6, nrows=2, sharex=True, height_ratios=[1, 2])
     envelope = compute_envelope(waveform) / 127 * np.abs(waveform).max()
@@ -209,9 +212,6 @@ def draw_all(
     Returns:
         What each picture shows, by its name without ending.
     """
-    from librispeech_clf.analysis.clusters import find_clusters
-    from librispeech_clf.analysis.latent_space import make_latent_map
-
     results = results.reset_index(drop=True)
     latent_map = make_latent_map(results, space="latent", seed=seed)
     vectors = place_vectors(results, "latent", seed=seed)
@@ -233,8 +233,6 @@ def draw_all(
 
 
 def _draw_recording(utterance: Utterance, sampling_rate: int, reference: str, path: Path) -> str:
-    from librispeech_clf.audio.reading import read_waveform
-
     waveform = read_waveform(utterance, sampling_rate=sampling_rate)
     return draw_utterance(
         waveform, sampling_rate=sampling_rate, utterance_id=utterance.id, reference=str(reference), path=path
@@ -294,6 +292,4 @@ def _name_rate(name: str, rate: Any) -> str:
 
 
 def _wrap(text: str, width: int) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, width))

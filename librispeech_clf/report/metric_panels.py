@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from librispeech_clf.analysis.associations import COUNTS, MEASURES, make_dashboards
 from librispeech_clf.report.drawing import ACCENT, LINE, in_own_style, make_figure, name_column, save_image
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
     """
     from matplotlib.ticker import PercentFormatter
 
-    from librispeech_clf.analysis.associations import MEASURES, make_dashboards
-
     boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
     if not boards or boards[0].kind != "numeric":
         raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
@@ -60,8 +59,6 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
 
 def name_measure(metric: str) -> str:
     """Name a metric in words, counts with what they are counted by: "word deletions per reference word"."""
-    from librispeech_clf.analysis.associations import COUNTS
-
     name = metric.replace("_", " ").replace("ctc", "CTC")
     return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
 

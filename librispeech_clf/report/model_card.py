@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.progress import track
+
+from librispeech_clf.analysis.intervals import corpus_error_rate
 from librispeech_clf.corpus.schema import Split
+from librispeech_clf.ctc.decoding import spell
+from librispeech_clf.metrics import count_characters, count_words
+from librispeech_clf.model.inference import compile_model
+from librispeech_clf.model.training.development import recognise
+from librispeech_clf.model.training.material import list_speech
 from librispeech_clf.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -54,11 +62,6 @@ def recognise_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
         its error instead of counts.
     """
     import pandas as pd
-    from rich.progress import track
-
-    from librispeech_clf.model.inference import compile_model
-    from librispeech_clf.model.training.development import recognise
-    from librispeech_clf.model.training.material import list_speech
 
     listed = list_speech(split, fits=lambda samples, labels: True)
     count_frames = model.configuration.count_frames
@@ -72,9 +75,6 @@ def recognise_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
 
 
 def _count_errors(split: Split, recording: "Recording", hypothesis: str) -> dict[str, Any]:
-    from librispeech_clf.ctc.decoding import spell
-    from librispeech_clf.metrics import count_characters, count_words
-
     utterance = split.utterance(recording.utterance_id)
     speaker, reference = split.speaker(utterance), spell(recording.labels)
     row: dict[str, Any] = {
@@ -117,8 +117,6 @@ def make_tables(results: dict[str, "pd.DataFrame"], *, voices: dict[str, str]) -
 
 def list_figures(results: "pd.DataFrame", label: str) -> tuple[str, ...]:
     """Return one row of figures: label, utterances, speakers, WER and CER with their 95 % intervals."""
-    from librispeech_clf.analysis.intervals import corpus_error_rate
-
     rates = [corpus_error_rate(results, unit=unit) for unit in ("word", "character")]
     return (
         label,
@@ -141,8 +139,6 @@ def _by_gender(results: "pd.DataFrame") -> tuple[tuple[str, ...], ...]:
 
 def _by_speaker(results: "pd.DataFrame", names: dict[str, str]) -> tuple[tuple[str, ...], ...]:
     """Return one row of figures per speaker, the best first."""
-    from librispeech_clf.analysis.intervals import corpus_error_rate
-
     groups = [(str(speaker), group) for speaker, group in results.groupby("record_speaker_id")]
     groups.sort(key=lambda pair: corpus_error_rate(pair[1]).rate or 0.0)
     return tuple(list_figures(group, names.get(speaker, speaker)) for speaker, group in groups)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from librispeech_clf.analysis.results_table import read_results
 from librispeech_clf.analysis.summary import (
     Analysis,
@@ -126,8 +128,6 @@ def write_findings(
 @contextmanager
 def show_progress(task: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
     """Show a bar; what is yielded is told how many more are finished."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(task, total=total)

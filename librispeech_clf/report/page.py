@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
+import markupsafe
+
 from librispeech_clf.report import payload as payloads
 from librispeech_clf.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
 from librispeech_clf.report.script_data import escape_json
@@ -104,8 +107,6 @@ def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, 
         payload: see `payload.build_payload`, with its `audio` entry.
         audio_blocks: one record per utterance whose audio lies inside the page.
     """
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -132,6 +133,4 @@ def hash_script(script: str) -> str:
 
 
 def _mark_safe(text: str) -> Any:
-    import markupsafe
-
     return markupsafe.Markup(text)

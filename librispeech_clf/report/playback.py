@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from librispeech_clf.audio.reading import LOWEST_RATE_HZ, AudioFile, read_file
+from librispeech_clf.report import thumbnails as pictures
 
 MOST_SAMPLES = 2**26
 """Over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
@@ -56,8 +58,6 @@ def make_playable(content: bytes) -> dict[str, Any]:
         `content`, the bytes to embed, and `picture`, see `thumbnails.draw_waveform`; `problem` in place of what
         there is not.
     """
-    from librispeech_clf.report import thumbnails as pictures
-
     try:
         recording = decode(content)
         found = content if recording.played else encode_flac(recording)
@@ -92,8 +92,6 @@ def encode_flac(recording: Recording) -> bytes:
     Raises:
         ValueError: the sampling rate is above FLAC's 655350 Hz.
     """
-    import soundfile
-
     if recording.sampling_rate > FLAC_HIGHEST_RATE_HZ:
         raise ValueError(f"FLAC cannot hold {recording.sampling_rate} Hz")
     samples = recording.samples

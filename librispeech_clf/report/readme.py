@@ -11,7 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.report.terminal import describe_finding, interval, percent, probability
+from rich.console import Console
+
+from librispeech_clf.analysis.associations import make_dashboards
+from librispeech_clf.analysis.intervals import summarize
+from librispeech_clf.report.terminal import describe_finding, interval, percent, probability, show_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,11 +88,6 @@ def _name_run(run: Mapping[str, Any]) -> str:
 
 def write_bundled(results: pd.DataFrame) -> dict[str, str]:
     """Write the figures of the bundled corpus: the terminal's table of error rates."""
-    from rich.console import Console
-
-    from librispeech_clf.analysis.intervals import summarize
-    from librispeech_clf.report.terminal import show_rates
-
     console = Console(width=WIDTH, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(show_rates(summarize(results)))
@@ -106,8 +105,6 @@ def write_test_clean(
         run: what summary.json says was evaluated.
         shown: what each picture shows, by its name without ending, see `figures.draw_all`.
     """
-    from librispeech_clf.analysis.associations import make_dashboards
-
     boards = make_dashboards(results)
     latent = [f"- {shown[name]}" for name in LATENT_PICTURES if name in shown]
     return {
@@ -122,8 +119,6 @@ def write_test_clean(
 
 def write_rates(results: pd.DataFrame) -> str:
     """Write word and character error rates of all utterances, by gender and by length, as a Markdown table."""
-    from librispeech_clf.analysis.intervals import summarize
-
     rates = summarize(results)
     rows = [["", "utterances", "words", "WER % (95 %)", "CER % (95 %)"], ["---"] * 5]
     rows.append(["all", *_rate_cells(rates["word"]["all"], rates["character"]["all"])])
@@ -232,8 +227,6 @@ def _name_verdicts(verdicts: Sequence[tuple[str, str]], tests: int) -> str:
 
 def describe_loss(results: pd.DataFrame) -> str:
     """Say whether the CTC loss goes with how much the level varies, as one test has it; else nothing."""
-    from librispeech_clf.analysis.associations import make_dashboards
-
     boards = make_dashboards(results, against=("signal_rms_std",), metrics=("ctc_loss",))
     found = find_board(boards, "ctc_loss", "signal_rms_std")
     if found is None or found.kind != "spearman":

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1400, 900
 COLOURS = 64
@@ -27,8 +29,6 @@ def photograph_page(page: Path, path: Path) -> str:
         FileNotFoundError: the page or the browser is not there.
         OSError: the browser drew nothing.
     """
-    from PIL import Image
-
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise FileNotFoundError(f"browser: needs one of {', '.join(BROWSERS)}; found none, install chromium.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.analysis.results_table import count_errors, find_scored, physical_unit, readable_name
+from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
 from librispeech_clf.report.encoding import align_texts, make_plain, read_texts
 
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ def _order(results: pd.DataFrame) -> pd.DataFrame:
 
 def name_severity(simulation: str) -> str:
     """Name the number which makes a simulation more or less severe: "ratio in dB", or just "severity"."""
-    from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
-
     parameters = SIMULATION_PARAMETERS.get(simulation.partition(":")[0], {})
     numeric = [name for name, declared in parameters.items() if declared["type"] == "float"]
     if not numeric:

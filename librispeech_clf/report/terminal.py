@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from librispeech_clf.report.simulated import name_severity
 from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
     from librispeech_clf.analysis.comparison import Comparison
     from librispeech_clf.analysis.error_kinds import ErrorKind
@@ -74,8 +77,6 @@ def _rate_cells(word: Mapping[str, Any], character: Mapping[str, Any]) -> list[s
 
 def show_worst(worst: Iterable[Worst]) -> Table:
     """Tabulate the worst utterances, texts cut short."""
-    from rich.text import Text
-
     table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
     for item in worst:
         hypothesis = plain(shorten(item.hypothesis) or "(nothing)", "dim")
@@ -91,8 +92,6 @@ def show_worst(worst: Iterable[Worst]) -> Table:
 
 def show_findings(search: Search) -> Iterator[RenderableType]:
     """List the slices to look at first, or say that nothing stands out."""
-    from rich.text import Text
-
     note = f" ({search.note})" if search.note else ""
     if not search.findings:
         yield Text(f"What to look at first: nothing stands out in {search.looked_at} slices{note}.")
@@ -155,8 +154,6 @@ def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
 
 def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]:
     """List references that may be wrong."""
-    from rich.text import Text
-
     if not suspicious:
         return
     yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
@@ -173,8 +170,6 @@ def describe_crossing(crossing: Crossing) -> str:
 
 def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
     """Say the weak clusters in words, or that there are none."""
-    from rich.text import Text
-
     clustering = analysis.clusters
     flagged = [cluster for cluster in clustering.clusters if cluster.flagged]
     count = len(clustering.clusters)
@@ -217,8 +212,6 @@ def show_comparison(comparison: Comparison) -> Table:
 
 def show_curve(curve: Curve) -> Table:
     """Tabulate the word error rate by severity."""
-    from librispeech_clf.report.simulated import name_severity
-
     severity = name_severity(curve.simulation)
     table = make_table(
         plain(f"Simulation {curve.simulation}", "italic"),
@@ -240,8 +233,6 @@ def show_curve(curve: Curve) -> Table:
 
 def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
     """List failed utterances with their reasons."""
-    from rich.text import Text
-
     if not failures:
         return
     yield Text(f"{len(failures)} failed:", style="bold red")
@@ -253,9 +244,6 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
 
 def make_table(title: str | Text, columns: Sequence[str | Text], caption: str | Text | None = None) -> Table:
     """Make an empty table: the first column and texts to the left, numbers to the right, all on one line."""
-    from rich import box
-    from rich.table import Table
-
     layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", **layout)
     for number, name in enumerate(columns):
@@ -306,6 +294,4 @@ def shorten(text: str) -> str:
 
 def plain(text: str, style: str = "") -> Text:
     """Give a foreign text to rich as it is: no markup, no emoji codes, escape sequences made visible."""
-    from rich.text import Text
-
     return Text(escape_unprintable(text), style)

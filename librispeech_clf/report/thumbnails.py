@@ -9,9 +9,10 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+from PIL import Image
 
+if TYPE_CHECKING:
     from librispeech_clf.report.playback import Recording
 
 ENVELOPE_COLUMNS = 800
@@ -32,8 +33,6 @@ def draw_waveform(recording: Recording) -> dict[str, Any]:
         frequencies below), highest_hz and the levels in dB which are black and white. A peak above 1 is
         scaled to 1 for the spectrogram.
     """
-    import numpy as np
-
     exact = recording.samples.mean(axis=1, dtype=np.float64)
     peak = float(np.abs(exact).max())
     waveform = (exact / max(1.0, peak)).astype(np.float32)
@@ -61,8 +60,6 @@ def compute_envelope(waveform: np.ndarray, *, columns: int = ENVELOPE_COLUMNS) -
     Returns:
         int8 (columns, 2), -127 to 127; zeros for silence.
     """
-    import numpy as np
-
     columns = min(columns, waveform.size)
     starts = np.arange(columns) * waveform.size // columns
     lowest, highest = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
@@ -82,8 +79,6 @@ def compute_spectrogram(waveform: np.ndarray, *, sampling_rate: int) -> tuple[np
         float32 (rows, columns) in dB, lowest frequency first, and the highest frequency in Hz (at most 8000).
         Hann windows of 25 ms, at least 10 ms apart, at most 800 columns; power averaged into 128 rows.
     """
-    import numpy as np
-
     window = max(int(WINDOW_S * sampling_rate), 2)
     count = int(np.clip(waveform.size / (0.01 * sampling_rate), 1, SPECTROGRAM_COLUMNS))
     padded = np.pad(waveform, (window // 2, window))
@@ -105,8 +100,6 @@ def scale_levels(levels: np.ndarray) -> tuple[np.ndarray, float, float]:
     Returns:
         uint8 of the same shape, and the levels in dB which became 0 and 255.
     """
-    import numpy as np
-
     low, high = map(float, np.percentile(levels, DECIBEL_SPAN))
     grey = np.clip((levels - low) / max(high - low, 1e-6), 0, 1) * 255
     return np.round(grey).astype(np.uint8), round(low, 1), round(high, 1)
@@ -114,8 +107,6 @@ def scale_levels(levels: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 def encode_jpeg(grey: np.ndarray) -> bytes:
     """Encode a grey picture, first row lowest, as JPEG bytes."""
-    from PIL import Image
-
     target = io.BytesIO()
     Image.fromarray(grey[::-1]).save(target, format="JPEG", quality=JPEG_QUALITY)
     return target.getvalue()

@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+import soundfile
+
 from librispeech_clf.synthesis.chapters import Recording
 from librispeech_clf.synthesis.engines import PACKAGES
 
@@ -18,8 +20,6 @@ PYTHON_PACKAGES = ("numpy", "scipy", "soundfile", "pyarrow")
 
 def find_versions() -> dict[str, str]:
     """Versions of all that decides the bytes: synthesizers and voices (Debian packages), Python packages."""
-    import soundfile
-
     names = [name for packages in PACKAGES.values() for name in packages.split()]
     versions = {name: _debian_version(name) for name in (*names, "festlex-cmu", "festlex-poslex")}
     versions |= {name: importlib.metadata.version(name) for name in PYTHON_PACKAGES}

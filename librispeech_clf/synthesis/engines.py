@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -109,8 +110,6 @@ def _read_wave(content: bytes) -> tuple[np.ndarray, int]:
 
 
 def _resample(samples: np.ndarray, rate: float) -> np.ndarray:
-    from fractions import Fraction
-
     from scipy.signal import resample_poly
 
     ratio = Fraction(SAMPLING_RATE / rate).limit_denominator(500)

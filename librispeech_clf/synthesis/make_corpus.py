@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from librispeech_clf.synthesis import card, chapters
 from librispeech_clf.synthesis.chapters import ReadChapter, Recording
@@ -107,9 +109,6 @@ def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
 
 def to_parquet(recordings: Sequence[Recording]) -> bytes:
     """A parquet file in the schema of openslr/librispeech_asr, as bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     numbers = {name: pa.int64() for name in ("speaker_id", "chapter_id")}
     fields = {"file": pa.string(), "audio": audio, "text": pa.string(), **numbers, "id": pa.string()}

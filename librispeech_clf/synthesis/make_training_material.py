@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from librispeech_clf.synthesis.engines import SAMPLING_RATE, synthesize
 from librispeech_clf.synthesis.grammar import make_sentence
@@ -111,9 +113,6 @@ def make_shard(
     Returns:
         Its speech in seconds.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
         columns = make_utterances(index, seed=seed, count=count, mix=mix, espeak_data=espeak_data)

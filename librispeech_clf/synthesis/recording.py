@@ -7,6 +7,7 @@ import dataclasses
 import io
 
 import numpy as np
+import soundfile
 
 from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, reverberate, white_noise
 from librispeech_clf.synthesis.engines import SAMPLING_RATE
@@ -94,8 +95,6 @@ def set_level(waveform: np.ndarray, level_dbfs: float) -> np.ndarray:
 
 def encode_flac(waveform: np.ndarray) -> bytes:
     """FLAC, 16 bit, 16 kHz, strongest compression, of float32 (N,)."""
-    import soundfile
-
     buffer = io.BytesIO()
     soundfile.write(buffer, waveform, SAMPLING_RATE, format="FLAC", subtype="PCM_16", compression_level=1.0)
     return buffer.getvalue()

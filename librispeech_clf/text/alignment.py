@@ -8,10 +8,9 @@ under what was said; of characters, jiwer's.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
-if TYPE_CHECKING:
-    import jiwer
+import jiwer
 
 Operation = Literal["equal", "substitute", "insert", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("equal", "substitute", "insert", "delete")
@@ -42,8 +41,6 @@ def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
     Returns:
         The edit operations in order, as many of each as jiwer counts; none if both texts are empty.
     """
-    import jiwer
-
     output = jiwer.process_words(reference, hypothesis)
     if output.substitutions == 0 or output.insertions + output.deletions == 0:
         return _edits(output)  # every alignment with these counts pairs the same words
@@ -60,8 +57,6 @@ def align_characters(reference: str, hypothesis: str) -> tuple[Edit, ...]:
     Returns:
         The edit operations in order; none if both texts are empty.
     """
-    import jiwer
-
     return _edits(jiwer.process_characters(reference, hypothesis))
 
 

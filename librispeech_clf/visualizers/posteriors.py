@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapImage
+from PIL import Image, ImageDraw, ImageFont
 
 from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
@@ -67,8 +68,6 @@ def magnify(values: np.ndarray, *, height: int, width: int) -> np.ndarray:
 
 def _draw_axes(canvas: np.ndarray, names: list[str], *, duration_s: float) -> np.ndarray:
     """Return the canvas with a frame, the rows' names at the left and seconds below."""
-    from PIL import Image, ImageDraw
-
     image = Image.fromarray(canvas)
     draw, font = ImageDraw.Draw(image), _font()
     right, bottom = image.width - RIGHT, HEIGHT - BOTTOM
@@ -99,7 +98,6 @@ def time_labels(duration_s: float) -> dict[float, str]:
 def _font() -> "FreeTypeFont":
     """Return matplotlib's font, the one that is there on every system."""
     from matplotlib import get_data_path
-    from PIL import ImageFont
 
     return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", _FONT_SIZE)
 

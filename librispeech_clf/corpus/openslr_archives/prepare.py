@@ -13,6 +13,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+import rich.console
+import rich.table
+import rich.text
+from rich import progress
+
 from librispeech_clf.configuration import CorpusConfiguration
 from librispeech_clf.corpus import huggingface, openslr
 from librispeech_clf.corpus.files import open_parquet
@@ -112,8 +118,6 @@ def _download_and_unpack(archive: Archive, tree: Path, work: Path, *, base_url: 
 
 def _lock(path: Path, report: Report) -> AbstractContextManager[object]:
     """The lock, held; waits for another run that holds it."""
-    import filelock
-
     lock = filelock.FileLock(path)
     try:
         return lock.acquire(timeout=0)
@@ -148,8 +152,6 @@ def _prepare_archives(root: Path, subsets: Sequence[str], *, base_url: str) -> N
 
 
 def _progress() -> rich.progress.Progress:
-    from rich import progress
-
     return progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -195,10 +197,6 @@ def _root(corpus: CorpusConfiguration) -> Path:
 
 def list_subsets(corpus: CorpusConfiguration) -> None:
     """Prints the subsets, their sizes and what is there."""
-    import rich.console
-    import rich.table
-    import rich.text
-
     title = escape_unprintable(f"LibriSpeech, source {corpus.source}, root {corpus.root}")
     table = rich.table.Table(title=rich.text.Text(title, "italic"))
     table.add_column("subset")

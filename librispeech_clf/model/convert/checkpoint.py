@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
+from safetensors.numpy import load_file
 
 from librispeech_clf.hub_errors import explain_hub_error
 from librispeech_clf.model.convert.torch_archive import read_torch_archive
@@ -172,9 +174,6 @@ def _shorten(others: Mapping[str, str], count: int = 3) -> str:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    import safetensors
-    from safetensors.numpy import load_file
-
     try:
         return load_file(path)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:

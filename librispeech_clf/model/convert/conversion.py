@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from librispeech_clf.ctc.frames import measure_frame_duration
 from librispeech_clf.model.convert.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
@@ -241,10 +244,6 @@ def convert_file(source: str, path: Path, *, drop_letters: bool) -> None:
 
 def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", path: Path) -> None:
     """Print what was converted, and how to push it."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     configuration = convert_configuration(checkpoint.configuration)
     order = "stable layer norm" if configuration.do_stable_layer_norm else "layer norm last"
     table = Table(title="Converted", show_header=False)

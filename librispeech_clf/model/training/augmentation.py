@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, reverberate, white_noise
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.model.training.settings import Augmentation, Masking
 
@@ -81,8 +82,6 @@ def _resample(waveform: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _add_echo(waveform: np.ndarray, decay_s: float, generator: np.random.Generator) -> np.ndarray:
-    from librispeech_clf.audio.acoustics import reverberate
-
     return reverberate(waveform, decay_time_s=decay_s, sampling_rate=SAMPLING_RATE_HZ, generator=generator)
 
 
@@ -97,8 +96,6 @@ def _silence_gaps(waveform: np.ndarray, settings: Augmentation, generator: np.ra
 def _add_noise(
     waveform: np.ndarray, other: np.ndarray, ratio_db: float, generator: np.random.Generator
 ) -> np.ndarray:
-    from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, white_noise
-
     kind = generator.integers(3)
     if kind == 0:
         noise = white_noise(len(waveform), generator)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
 from librispeech_clf.whole_file import explain_disk
@@ -69,8 +70,6 @@ def hold_folder(folder: Path) -> Iterator[None]:
         OSError: the folder cannot be made.
         ValueError: another run holds it.
     """
-    import filelock
-
     with explain_disk(folder, size=0):
         folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / LOCK)

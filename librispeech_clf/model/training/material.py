@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as parquet
 
 from librispeech_clf.audio.reading import measure_length, read_waveform
 from librispeech_clf.corpus.schema import Split, Utterance
@@ -240,8 +241,6 @@ def read_shard(path: Path, rows: np.ndarray) -> list[Recording]:
         path: the parquet file.
         rows: int (count,), which ones.
     """
-    import pyarrow.parquet as parquet
-
     table = parquet.read_table(path, columns=["id", "text", "samples"]).take(rows)
     return [_to_recording(row) for row in table.to_pylist()]
 
