@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from librispeech_clf.model.architecture import Wav2Vec2Configuration
@@ -13,6 +12,7 @@ from librispeech_clf.model.save import CONFIGURATION
 from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
+    import h5py
     import keras
 
 CONVERT_COMMAND = "poetry run convert-model --from facebook/wav2vec2-base-960h --to models/wav2vec.h5"
@@ -109,6 +109,7 @@ def read_model_file(path: Path) -> tuple[Wav2Vec2Configuration, dict[str, list[n
         raise ValueError(
             f"{path}: not a readable Keras model (not an HDF5 file); make it again: {CONVERT_COMMAND}"
         )
+    import h5py
 
     try:
         with h5py.File(path) as file:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import h5py
-import numpy as np
+from typing import TYPE_CHECKING
 
 from librispeech_clf.push.findings import Finding
+
+if TYPE_CHECKING:
+    import h5py
 
 LFS_POINTER = b"version https://git-lfs"
 WRITE_ANEW = "write the file anew by convert-model or train-model."
@@ -106,6 +107,8 @@ def check_model_file(path: Path, *, input_name: str = "audio") -> list[Finding]:
 
 def find_problems(path: Path, input_name: str) -> Iterator[str]:
     """Go through a model file from the outside in; stop where the rest cannot be judged."""
+    import h5py
+
     if not path.is_file():
         yield "does not exist; name the model file by --model."
         return
@@ -195,6 +198,9 @@ def is_built_in(value: Mapping) -> bool:
 
 def find_weight_problems(file: h5py.File) -> Iterator[str]:
     """Name the weights that are not finite numbers."""
+    import h5py
+    import numpy as np
+
     names: list[str] = []
     file.visit(names.append)
     for name in names:
