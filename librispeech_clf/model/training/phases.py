@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.model.architecture import COMPACT
-from librispeech_clf.model.load import load_model
 from librispeech_clf.model.training.objectives import MEL_BANDS, ctc_loss_per_letter, mel_loss
-from librispeech_clf.model.training.parts import fuse_for_training
 from librispeech_clf.model.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -58,6 +56,7 @@ def using_policy(name: str) -> Iterator[None]:
 def build_model(settings: TrainingSettings, source: Path | None) -> "keras.Model":
     """Build the model under training: the one of a file, or the compact one with random weights."""
     from librispeech_clf.model.graph import build_wav2vec2
+    from librispeech_clf.model.load import load_model
 
     if source is None:
         if settings.freeze_feature_encoder:
@@ -81,6 +80,7 @@ def build_phases(model: "keras.Model", settings: TrainingSettings, *, with_mel: 
     import keras
 
     from librispeech_clf.model.training.optimizer import MatrixMuon
+    from librispeech_clf.model.training.parts import fuse_for_training
 
     channels = model.configuration.hidden_size
     kept = (keras.Input((None,), name="kept_frames"), keras.Input((channels,), name="kept_channels"))

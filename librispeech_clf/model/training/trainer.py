@@ -15,7 +15,6 @@ import numpy as np
 
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.model.inference import Predict
-from librispeech_clf.model.save import save_model
 from librispeech_clf.model.training.augmentation import draw_masks
 from librispeech_clf.model.training.batches import Batch, Recording
 from librispeech_clf.model.training.checkpoint import read_checkpoint, write_checkpoint
@@ -205,6 +204,8 @@ class Trainer:
 
     def export(self) -> None:
         """Write the averaged weights, rounded to float16, as a compressed `.h5` into the run's folder."""
+        from librispeech_clf.model.save import save_model
+
         self._update_averaged()
         with using_policy("float32"):
             save_model(self._averaged, self.folder / MODEL, compressed=True)
