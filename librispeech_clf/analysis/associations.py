@@ -25,7 +25,7 @@ from librispeech_clf.analysis.intervals import (
     percentile_interval,
     resample_sums,
 )
-from librispeech_clf.analysis.jackknife import interval_of_figure, sum_blocks
+from librispeech_clf.analysis.jackknife import interval_of_figure, interval_of_ratio, sum_blocks
 from librispeech_clf.analysis.results_table import (
     OPERATIONS,
     UNITS,
@@ -286,10 +286,9 @@ def _interval(metric: str, sums: np.ndarray) -> tuple[float, float] | tuple[None
     """Return the 95 % interval of a metric from its sums by speaker, float64 (K, C)."""
     rate, unit = MEASURES[metric]
     if unit is None:
-        units = sums[:, 1]
-    else:
-        units = sums.sum(axis=1) if metric == "match_error_rate" else sums[:, :3].sum(axis=1)
-    above_one = metric.endswith(("word_error_rate", "character_error_rate", "insertions")) or unit is None
+        return interval_of_ratio(sums) or (None, None)
+    units = sums.sum(axis=1) if metric == "match_error_rate" else sums[:, :3].sum(axis=1)
+    above_one = metric.endswith(("word_error_rate", "character_error_rate", "insertions"))
     scale = "log" if above_one else "share"
     return interval_of_figure(sums, rate, units, scale=scale) or (None, None)
 

@@ -6,7 +6,13 @@ deterministic; `report/template/statistics.js` repeats the interval's arithmetic
 A figure without block k is r(k). Its variance is (K - 1) / K times the sum of (r(k) - r)^2, which for a ratio of
 sums is the cluster-robust variance CR3. Student's t has the effective number of blocks minus one degrees of
 freedom, 1 / sum(h^2) - 1 with h the block's share of the reference units, so that one long speaker does not
-count as many. Differences, whose signs balance, keep their level with the number of blocks minus one.
+count as many.
+
+Differences, whose signs balance, have the number of blocks minus one, unless a few blocks make up most of them:
+then t reaches large values less often than Student's. With the sizes of the changes a given and their signs at
+random, the kurtosis of their sum is 3 - 2 sum(a^4) / sum(a^2)^2; it is that of K' normal changes where
+K' = 3 sum(a^2)^2 / sum(a^4) - 2, and that many are counted: at most K, at least 1.25 times the square of the
+standardised sum, so that a clear change is judged as before.
 
 Rates are skewed to the right, so their interval is made on the log scale, its upper half stretched by
 1 + 1.5 s, with s the standard error relative to the rate: a few speakers seldom show the tail they come
@@ -15,7 +21,8 @@ from. The 1.5 was chosen by the simulation of tests/analysis/test_jackknife.py.
 Sources: jackknife variance, Efron & Stein, "The jackknife estimate of variance", 1981,
 doi:10.1214/aos/1176345462; CR3, Bell & McCaffrey, "Bias reduction in standard errors for linear regression with
 multi-stage samples", 2002; effective number of clusters, Carter, Schnepel & Steigerwald, "Asymptotic behavior
-of a t-test robust to cluster heterogeneity", 2017, doi:10.1162/REST_a_00639.
+of a t-test robust to cluster heterogeneity", 2017, doi:10.1162/REST_a_00639; signs at random with moments matched,
+Pitman, "Significance tests which may be applied to samples from any populations", 1937, doi:10.2307/2984124.
 """
 
 from __future__ import annotations
@@ -28,6 +35,8 @@ import numpy as np
 FEWEST_SPEAKERS = 5
 """Below that, speakers are few: the upper bound is not made on the log scale, where it explodes."""
 _STRETCH = 1.5
+_BEYOND = 1.25
+"""Of the squared standardised sum of changes: what the counted blocks are above it."""
 _LARGEST = 100.0
 """Of the upper bound over the rate, and so finite where one speaker has nearly all units and errors."""
 _NO_ERROR = 3.6888794541139363
@@ -113,6 +122,9 @@ def interval_of_ratio(sums: np.ndarray, *, scale: str = "log") -> tuple[float, f
         Lower and upper bound; None where there is nothing to compare: fewer than two blocks with a
         denominator.
     """
+    if scale == "linear" or (scale == "log" and sums.min() < 0 < sums[:, 0].max()):
+        tested = _test_difference(sums)
+        return None if tested is None else (tested.value - tested.half, tested.value + tested.half)
     return interval_of_figure(sums, _divide, sums[:, 1], scale=scale)
 
 
@@ -129,7 +141,7 @@ def interval_of_figure(
         sums: float64 (K, C), per block.
         figure: of summed sums, float64 (R, C) to (R,).
         units: float64 (K,), reference units of each block.
-        scale: see `interval_of_ratio`.
+        scale: see `interval_of_ratio`; "linear" has the number of blocks minus one degrees of freedom.
     """
     spread = _measure(sums, figure, units)
     if spread is None:
@@ -179,6 +191,42 @@ def _on_log_scale(
     return float(value * np.exp(-quantile * relative)), float(value * high)
 
 
+@dataclass(frozen=True)
+class _Difference:
+    """A difference, half its 95 % interval, and a t with its degrees of freedom."""
+
+    value: float
+    half: float
+    score: float
+    freedom: float
+
+
+def _test_difference(sums: np.ndarray) -> _Difference | None:
+    """Test a ratio of sums whose numerators have either sign, float64 (K, 2); None with fewer than two blocks."""
+    spread = _measure(sums, _divide, sums[:, 1])
+    if spread is None:
+        return None
+    value, error, _, count = spread
+    if error <= 1e-12 * abs(value):
+        return _Difference(value, 0.0, np.copysign(np.inf, value) if value else 0.0, count - 1)
+    score = value / error
+    reached = count * score**2 / (count - 1 + score**2)
+    counted = _count_changes(sums[sums[:, 1] > 0], reached)
+    quantile = student_quantile(counted - 1)
+    limit = counted * quantile**2 / (counted - 1 + quantile**2)
+    half = np.sqrt(limit * (count - 1) / (count - limit)) * error
+    standard = np.sqrt(reached * (counted - 1) / (counted - reached))
+    return _Difference(value, float(half), float(np.copysign(standard, score)), counted - 1)
+
+
+def _count_changes(sums: np.ndarray, reached: float) -> float:
+    """Return the number of normal changes that sums, float64 (K, 2), are worth; see the module's first lines."""
+    changes = sums[:, 0] / (sums[:, 1].sum() - sums[:, 1])
+    fourth = np.sum(changes**4)
+    worth = 3 * np.sum(changes**2) ** 2 / fourth - 2 if fourth > 0 else np.inf
+    return float(min(len(sums), max(2.0, worth, _BEYOND * reached)))
+
+
 def compare_paired(changes: np.ndarray, units: np.ndarray) -> PairedTest | None:
     """Test whether two runs over the same utterances have the same error rate.
 
@@ -191,15 +239,10 @@ def compare_paired(changes: np.ndarray, units: np.ndarray) -> PairedTest | None:
     """
     from scipy.stats import t as student
 
-    sums = np.stack([changes, units], axis=1)
-    spread = _measure(sums, _divide, units)
-    if spread is None:
+    tested = _test_difference(np.stack([changes, units], axis=1))
+    if tested is None:
         return None
-    value, error, _, count = spread
-    if error <= 1e-12 * abs(value):
-        probability = 0.5 if value == 0 else float(value < 0)
-        return PairedTest(value, value, float(value == 0), probability)
-    half = student_quantile(count - 1) * error
-    score = value / error
-    p_value, probability = 2 * student.sf(abs(score), count - 1), student.cdf(-score, count - 1)
+    value, half = tested.value, tested.half
+    p_value = 2 * student.sf(abs(tested.score), tested.freedom)
+    probability = student.cdf(-tested.score, tested.freedom)
     return PairedTest(value - half, value + half, float(p_value), float(probability))

@@ -1,5 +1,7 @@
 """Intervals and the paired test by speaker: values by hand, and coverage and level in simulations."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import t as student
@@ -59,8 +61,8 @@ def test_paired_test_keeps_its_level(speakers):
 @pytest.mark.parametrize("spread", [0.3, 0.6, 1.0])
 def test_coverage_and_level_in_2000_sets(speakers, rate, spread):
     options = {"speakers": speakers, "rate": rate, "spread": spread, "sets": 2000}
-    assert (0.91 if speakers < 8 else 0.925) <= measure_coverage(**options) <= 0.98
-    assert 0.02 <= measure_level(**options) <= 0.07
+    assert (0.91 if speakers < 8 else 0.93) <= measure_coverage(**options) <= 0.97
+    assert 0.03 <= measure_level(**options) <= 0.07
 
 
 def test_difference_of_equal_speakers_is_the_paired_t_interval():
@@ -71,6 +73,18 @@ def test_difference_of_equal_speakers_is_the_paired_t_interval():
         (changes.mean() + np.array([-half, half])) / 100, rel=1e-6
     )
     assert found.probability == pytest.approx(1 - found.p_value / 2)
+
+
+def test_changes_of_a_few_speakers_are_judged_about_as_with_signs_at_random():
+    changes, units = np.array([20.0, 15, -1, 1, 1, -1, 1, 1, -1, 1]), np.full(10, 100.0)
+    signs = np.array(list(itertools.product([-1, 1], repeat=10)))
+    exact = np.mean(np.abs(signs @ changes) >= changes.sum())
+    plain = 2 * student.sf(changes.mean() / (changes.std(ddof=1) / 10**0.5), 9)
+    found = compare_paired(changes, units)
+    assert abs(found.p_value - exact) < abs(plain - exact)
+    assert (found.p_value < 0.05) == (found.low > 0)
+    low, high = interval_of_ratio(np.stack([changes, units], axis=1), scale="linear")
+    assert (low, high) == (found.low, found.high)
 
 
 def test_same_change_everywhere_leaves_no_doubt():

@@ -1,6 +1,7 @@
 // Statistics on plain arrays: ratios of sums, jackknife over speakers, histograms, rank correlation.
 
 const FEWEST_SPEAKERS = 5;
+const BEYOND = 1.25;
 const STRETCH = 1.5;
 const LARGEST = 100;
 const NO_ERROR = 3.6888794541139363;
@@ -91,7 +92,7 @@ function findInterval(allNumerators, allDenominators, scale) {
   const mixed =
     numerators.some((numerator) => numerator < 0) && numerators.some((numerator) => numerator > 0);
   if (scale === "linear" || (scale === "log" && mixed)) {
-    const half = findStudentQuantile(count - 1) * error;
+    const half = error && findCriticalScore(numerators, denominators, value / error) * error;
     return [value - half, value + half];
   }
   if (scale === "share" && value > 0.5) {
@@ -101,6 +102,19 @@ function findInterval(allNumerators, allDenominators, scale) {
   const [low, high] = findLogInterval(Math.abs(value), error, quantile, total, count);
   if (value < 0) return [-high, -low];
   return [low, scale === "share" ? Math.min(high, 1) : high];
+}
+
+// The 95 % quantile of a difference's t, whose changes may be those of a few speakers.
+function findCriticalScore(numerators, denominators, score) {
+  const count = denominators.length;
+  const total = sum(denominators);
+  const squares = numerators.map((numerator, index) => (numerator / (total - denominators[index])) ** 2);
+  const reached = (count * score ** 2) / (count - 1 + score ** 2);
+  const worth = (3 * sum(squares) ** 2) / sum(squares.map((square) => square ** 2)) - 2;
+  const counted = Math.min(count, Math.max(2, worth, BEYOND * reached));
+  const quantile = findStudentQuantile(counted - 1);
+  const limit = (counted * quantile ** 2) / (counted - 1 + quantile ** 2);
+  return Math.sqrt((limit * (count - 1)) / (count - limit));
 }
 
 function findLogInterval(value, error, quantile, total, count) {
