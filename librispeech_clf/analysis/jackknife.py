@@ -122,7 +122,7 @@ def interval_of_ratio(sums: np.ndarray, *, scale: str = "log") -> tuple[float, f
         Lower and upper bound; None where there is nothing to compare: fewer than two blocks with a
         denominator.
     """
-    if scale == "linear" or (scale == "log" and sums.min() < 0 < sums[:, 0].max()):
+    if scale == "linear" or (scale == "log" and len(sums) and sums.min() < 0 < sums[:, 0].max()):
         tested = _test_difference(sums)
         return None if tested is None else (tested.value - tested.half, tested.value + tested.half)
     return interval_of_figure(sums, _divide, sums[:, 1], scale=scale)
