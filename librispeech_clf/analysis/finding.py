@@ -82,7 +82,7 @@ def describe_slice(rows: pd.DataFrame, candidate: Candidate, p: float) -> Findin
     inside = candidate.scores > 0
     errors, words = count_errors(rows)
     rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
-    low, high = _find_interval(rows, errors, words, inside, named=candidate.kind == "speakers")
+    low, high = _find_interval(rows, errors, words, inside, by_name=candidate.kind == "speakers")
     beyond = errors - rest * words
     ids = np.array([str(name) for name in rows["utterance_id"]], dtype=object)
     worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], ids[row]))[:EXAMPLES]
@@ -109,7 +109,7 @@ def describe_slice(rows: pd.DataFrame, candidate: Candidate, p: float) -> Findin
 
 
 def _find_interval(
-    rows: pd.DataFrame, errors: np.ndarray, words: np.ndarray, inside: np.ndarray, *, named: bool
+    rows: pd.DataFrame, errors: np.ndarray, words: np.ndarray, inside: np.ndarray, *, by_name: bool
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the 95 % interval of the effect in points, leaving out one speaker at a time.
 
@@ -117,7 +117,7 @@ def _find_interval(
     the effective number of these units on the smaller side minus one degrees of freedom.
     """
     units = find_blocks(rows, fewest=1).index
-    if named:
+    if by_name:
         units = np.where(inside, units.max() + 1 + np.arange(len(units)), units)
     names, index = np.unique(units, return_inverse=True)
     values = np.stack([errors * inside, words * inside, errors * ~inside, words * ~inside], axis=1)

@@ -35,8 +35,8 @@ import numpy as np
 FEWEST_SPEAKERS = 5
 """Below that, speakers are few: the upper bound is not made on the log scale, where it explodes."""
 _STRETCH = 1.5
-_BEYOND = 1.25
-"""Of the squared standardised sum of changes: what the counted blocks are above it."""
+_COUNT_PER_SQUARE = 1.25
+"""Least number of changes counted, over the squared standardised sum; chosen by the same simulation as `_STRETCH`."""
 _LARGEST = 100.0
 """Of the upper bound over the rate, and so finite where one speaker has nearly all units and errors."""
 _NO_ERROR = 3.6888794541139363
@@ -147,7 +147,7 @@ def interval_of_figure(
     if spread is None:
         return None
     value, error, freedom, count = spread
-    if scale == "linear" or (scale == "log" and sums.min() < 0 < sums[:, 0].max()):
+    if scale == "linear":
         half = student_quantile(count - 1) * error
         return value - half, value + half
     quantile = student_quantile(freedom)
@@ -224,7 +224,7 @@ def _count_changes(sums: np.ndarray, reached: float) -> float:
     changes = sums[:, 0] / (sums[:, 1].sum() - sums[:, 1])
     fourth = np.sum(changes**4)
     worth = 3 * np.sum(changes**2) ** 2 / fourth - 2 if fourth > 0 else np.inf
-    return float(min(len(sums), max(2.0, worth, _BEYOND * reached)))
+    return float(min(len(sums), max(2.0, worth, _COUNT_PER_SQUARE * reached)))
 
 
 def compare_paired(changes: np.ndarray, units: np.ndarray) -> PairedTest | None:

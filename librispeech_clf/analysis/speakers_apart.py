@@ -4,7 +4,8 @@ In: errors and words by speaker. Out: the worst few and a p. The logarithms of t
 normal; the mean of the worst m less the others' mean, over the others' standard deviation, is compared with
 the same of simulated speakers, whose rates spread as much and are as uncertain, for every m up to an eighth of
 the speakers; the smallest of these chances is compared with that of the simulated speakers. So the worst three
-are found even where each hides behind the other two.
+are found even where each hides behind the other two. Of the numbers with that smallest chance the one is taken whose
+figure lies farthest above the simulated ones.
 
 Source: the generalised many-outlier test in one step, after Rosner, "On the detection of many outliers",
 Technometrics 17(2), 1975; calibrated by simulation.
@@ -46,7 +47,7 @@ def find_apart(
     null, found = _measure_gaps(drawn, most), _measure_gaps(logs[None], most)
     chances = _rank_from_above(np.concatenate([found, null])) / (1 + SIMULATIONS)
     smallest = chances.min(axis=1)
-    beyond = (found[0] - null.mean(axis=0)) / null.std(axis=0)
+    beyond = (found[0] - null.mean(axis=0)) / np.maximum(null.std(axis=0), 1e-9)
     count = 1 + int(np.argmax(np.where(chances[0] == smallest[0], beyond, -np.inf)))
     p_value = np.mean(smallest <= smallest[0])
     return np.argsort(-logs, kind="stable")[:count], float(p_value)

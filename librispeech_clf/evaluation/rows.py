@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+import pyarrow
 
 from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S
@@ -13,7 +13,6 @@ from librispeech_clf.text.vocabulary import LETTERS, WORD_SEPARATOR
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow
 
     from librispeech_clf.evaluation.loader import Wire
     from librispeech_clf.evaluation.plan import Task
@@ -61,19 +60,21 @@ def make_schema(wires: Sequence[Wire], loader: Any) -> pyarrow.Schema:
         wires: the registered metrics and losses.
         loader: a LeapLoader whose script has run.
     """
-    text, number = pa.string(), pa.float64()
-    timing = pa.list_(pa.struct({"text": text, "start_s": number, "end_s": number, "confidence": number}))
+    text, number = pyarrow.string(), pyarrow.float64()
+    timing = pyarrow.list_(
+        pyarrow.struct({"text": text, "start_s": number, "end_s": number, "confidence": number})
+    )
     fixed = {
         **dict.fromkeys(("utterance_id", "split", "subset", "simulation"), text),
         "severity": number,
         **dict.fromkeys(("reference", "hypothesis", "error"), text),
     }
-    metrics = {name: pa.float32() for wire in wires for name in _list_columns(wire, loader)}
-    kinds = {"float": number, "string": text, "int": pa.int64(), "boolean": pa.bool_()}
+    metrics = {name: pyarrow.float32() for wire in wires for name in _list_columns(wire, loader)}
+    kinds = {"float": number, "string": text, "int": pyarrow.int64(), "boolean": pyarrow.bool_()}
     metadata = {name: kinds[kind.name] for name, kind in loader._metadata_name_to_type().items()}
-    spaces = dict.fromkeys(loader.get_dataset_custom_latent_space_names(), pa.list_(pa.float32()))
-    vectors = {"words": timing, "letters": timing, "latent": pa.list_(pa.float32()), **spaces}
-    return pa.schema({**fixed, **metrics, **metadata, **vectors})
+    spaces = dict.fromkeys(loader.get_dataset_custom_latent_space_names(), pyarrow.list_(pyarrow.float32()))
+    vectors = {"words": timing, "letters": timing, "latent": pyarrow.list_(pyarrow.float32()), **spaces}
+    return pyarrow.schema({**fixed, **metrics, **metadata, **vectors})
 
 
 def _list_columns(wire: Wire, loader: Any) -> list[str]:

@@ -33,3 +33,10 @@ def test_few_speakers_and_no_errors_cannot_be_told():
     assert find_apart(errors, words, blocks) is None
     errors, words, blocks = draw(0, speakers=9)
     assert find_apart(0 * errors, words, blocks) is None
+
+
+def test_speakers_of_one_rate_do_not_stand_apart():
+    words = np.full(90, 10.0)
+    with np.errstate(all="raise"):
+        speakers, p_value = find_apart(0.2 * words, words, np.repeat(np.arange(9), 10))
+    assert (len(speakers), p_value) == (1, 1.0)

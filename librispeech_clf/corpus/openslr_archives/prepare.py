@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import filelock
 import rich.console
@@ -28,9 +27,6 @@ from librispeech_clf.corpus.openslr_archives.download import download_verified
 from librispeech_clf.corpus.openslr_archives.unpack import move_into_place, unpack_archive
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
 from librispeech_clf.whole_file import DISK_FULL, explain_full_disk
-
-if TYPE_CHECKING:
-    import rich.progress
 
 WORK_NAME = ".prepare-data"
 Report = Callable[[str, int, int | None], None]
@@ -151,7 +147,7 @@ def _prepare_archives(root: Path, subsets: Sequence[str], *, base_url: str) -> N
         print_plain(f"{archive.subset}: {'ready' if done else 'already there'}, {place}")
 
 
-def _progress() -> rich.progress.Progress:
+def _progress() -> progress.Progress:
     return progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -161,14 +157,14 @@ def _progress() -> rich.progress.Progress:
     )
 
 
-def _reporter(progress: rich.progress.Progress, subset: str) -> Report:
+def _reporter(bars: progress.Progress, subset: str) -> Report:
     """Shows each stage as a bar of its own."""
-    tasks: dict[str, rich.progress.TaskID] = {}
+    tasks: dict[str, progress.TaskID] = {}
 
     def report(stage: str, done: int, total: int | None) -> None:
         if stage not in tasks:
-            tasks[stage] = progress.add_task(f"{subset}: {stage}", total=total)
-        progress.update(tasks[stage], completed=done, total=total)
+            tasks[stage] = bars.add_task(f"{subset}: {stage}", total=total)
+        bars.update(tasks[stage], completed=done, total=total)
 
     return report
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pyarrow.parquet as parquet
 
 from librispeech_clf.audio.reading import measure_length, read_waveform
@@ -216,9 +217,6 @@ def list_shards(folder: Path, *, most: int | None = None) -> Shards:
 
 def _read_lengths(shard: Path) -> np.ndarray:
     """Read how many samples each recording of a shard has, int64 (count,)."""
-    import pyarrow
-    import pyarrow.parquet as parquet
-
     try:
         with parquet.ParquetFile(shard) as file:
             lacking = [name for name in SHARD_COLUMNS if name not in file.schema_arrow.names]

@@ -1,7 +1,7 @@
 // Statistics on plain arrays: ratios of sums, jackknife over speakers, histograms, rank correlation.
 
 const FEWEST_SPEAKERS = 5;
-const BEYOND = 1.25;
+const COUNT_PER_SQUARE = 1.25;
 const STRETCH = 1.5;
 const LARGEST = 100;
 const NO_ERROR = 3.6888794541139363;
@@ -111,7 +111,7 @@ function findCriticalScore(numerators, denominators, score) {
   const squares = numerators.map((numerator, index) => (numerator / (total - denominators[index])) ** 2);
   const reached = (count * score ** 2) / (count - 1 + score ** 2);
   const worth = (3 * sum(squares) ** 2) / sum(squares.map((square) => square ** 2)) - 2;
-  const counted = Math.min(count, Math.max(2, worth, BEYOND * reached));
+  const counted = Math.min(count, Math.max(2, worth, COUNT_PER_SQUARE * reached));
   const quantile = findStudentQuantile(counted - 1);
   const limit = (counted * quantile ** 2) / (counted - 1 + quantile ** 2);
   return Math.sqrt((limit * (count - 1)) / (count - limit));
