@@ -34,6 +34,7 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
     size = archive.stat().st_size
     try:
         with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:gz") as tar:
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
             for member in tar:
                 _refuse_unsafe(member, archive)
                 _extract(tar, member, folder, archive)
@@ -46,7 +47,7 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
     try:
-        tar.extract(member, folder, filter="data")
+        tar.extract(member, folder, set_attrs=False)
     except OSError as error:
         if error.errno not in IMPOSSIBLE_PATH:
             raise
