@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from librispeech_clf.analysis.thresholds import Threshold, read_threshold
@@ -22,6 +23,7 @@ from librispeech_clf.configuration import (
     Configuration,
     load_configuration,
 )
+from librispeech_clf.evaluation.memory import begin_anew, share_arenas, take_begun_anew
 from librispeech_clf.evaluation.plan import Request, read_request
 
 SIMULATED_UTTERANCES = 24
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
     stopped = "stopped; the same command goes on where it stopped."
-    return run(parser, evaluate, arguments, when_stopped=stopped)
+    return run(parser, partial(evaluate, in_stages=arguments is None), arguments, when_stopped=stopped)
 
 
 def read_condition(text: str) -> Threshold:
@@ -75,21 +77,30 @@ def read_condition(text: str) -> Threshold:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Evaluate what is not evaluated yet, and report on everything."""
+def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
+    """Evaluate what is not evaluated yet, and report on everything.
+
+    Args:
+        options: the command line.
+        in_stages: between the two the process may begin anew, so that the analysis gets the memory, over 1 GB,
+            that TensorFlow and the model took. The new one finds everything evaluated.
+    """
+    begun_anew = take_begun_anew()
+    environment = dict(os.environ)
     configuration, request = prepare_environment(options)
     from rich.console import Console
 
     from librispeech_clf.analysis.results_table import read_results
     from librispeech_clf.analysis.terms import read_terms
     from librispeech_clf.evaluation.lock import hold_output
-    from librispeech_clf.evaluation.run import describe_run, evaluate_windows, open_run
+    from librispeech_clf.evaluation.run import collect_rows, describe_run, evaluate_windows, open_run
     from librispeech_clf.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.report.terminal import plain
     from librispeech_clf.text.vocabulary import describe_normalization
 
     if options.compare is not None:
         read_results(options.compare)
+    share_arenas()
     terms = () if options.terms is None else read_terms(options.terms)
     console = Console()
     with console.status("Opening corpus and model"):
@@ -97,16 +108,19 @@ def evaluate(options: argparse.Namespace) -> int:
             configuration, request, options.out, limit=options.limit,
             simulate=options.simulate, simulated_utterances=options.simulated_utterances,
         )  # fmt: skip
+    told_once = Console(quiet=begun_anew)
     changes = describe_normalization(opened.engine.split.texts, configuration.text.normalize)
     if changes:
-        console.print(plain(changes), soft_wrap=True)
+        told_once.print(plain(changes), soft_wrap=True)
     with hold_output(options.out):
         opened.store.remove_outdated()
-        table = evaluate_windows(opened, console)
+        if evaluate_windows(opened, told_once) and in_stages and not begun_anew:
+            begin_anew(environment)
         described = describe_run(opened) | describe_options(options)
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows)
         analysis = write_outputs(
-            table, options.out, evaluation_s=opened.store.measure_seconds(dict.fromkeys(opened.names)),
+            collect_rows(opened), options.out,
+            evaluation_s=opened.store.measure_seconds(dict.fromkeys(opened.names)),
             described=described, refused=opened.refused, compare=options.compare, terms=terms,
             audio=audio, console=console,
         )  # fmt: skip

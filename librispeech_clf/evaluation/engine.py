@@ -134,25 +134,40 @@ class Engine:
         """
         encoded, failed = self._encode(tasks)
         yield failed
-        self._input_width = max((len(sample.inputs[self.input_name]) for _, sample in encoded), default=0)
-        lengths = [count_samples(sample.inputs[self.input_name]) for _, sample in encoded]
-        for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
-            waveforms = [encoded[index][1].inputs[self.input_name][: lengths[index]] for index in batch]
+        waveforms = [sample.inputs[self.input_name] for _, sample in encoded]
+        for batch in plan_batches([len(waveform) for waveform in waveforms], batch_samples=BATCH_SAMPLES):
             logits, latent = predict_batch(
-                self.model.predict, waveforms, count_frames=self.model.count_frames
+                self.model.predict,
+                [waveforms[index] for index in batch],
+                count_frames=self.model.count_frames,
             )
             yield self._score_finite([encoded[index] for index in batch], logits, latent)
 
     def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
-        """Get the samples; rows of those that fail."""
+        """Get the samples, their audio without its padding; rows of those that fail."""
         encoded, failed = [], []
         with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
             for task in tasks:
                 try:
-                    encoded.append((task, self.loader.get_sample(_state(task), task.sample_id)))
+                    sample = self.loader.get_sample(_state(task), task.sample_id)
+                    self._cut_padding(sample)
+                    encoded.append((task, sample))
                 except Exception as error:  # whatever the entry file raises belongs to this utterance
                     failed.append(self._fail(task, error))
         return encoded, failed
+
+    def _cut_padding(self, sample: DatasetSample) -> None:
+        """Leave out the zeros after the audio, which are most of a window's memory."""
+        audio = sample.inputs[self.input_name]
+        self._input_width = len(audio)
+        sample.inputs[self.input_name] = audio[: count_samples(audio)].copy()
+
+    def _stack(self, name: str, samples: Sequence[DatasetSample]) -> np.ndarray:
+        """Stack an input or ground truth of several samples, the audio padded again."""
+        arrays = [(sample.inputs | sample.gt)[name] for sample in samples]
+        if name == self.input_name:
+            arrays = [np.pad(audio, (0, self._input_width - len(audio))) for audio in arrays]
+        return np.stack(arrays)
 
     def _score_finite(
         self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
@@ -177,7 +192,7 @@ class Engine:
         wires = self._choose_wires(tasks)
         needed = {source for wire in wires for source in wire.sources.values()}
         tensors = {
-            name: np.stack([(sample.inputs | sample.gt)[name] for _, sample in encoded])
+            name: self._stack(name, [sample for _, sample in encoded])
             for name in sorted(needed - {PREDICTION})
         }
         tensors = store_as_engine({**tensors, PREDICTION: logits})

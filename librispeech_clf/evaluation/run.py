@@ -95,7 +95,7 @@ def open_run(
     return Run(configuration, request, model_sha256, engine, store, windows, names, refused)
 
 
-def evaluate_windows(run: Run, console: Any) -> pyarrow.Table:
+def evaluate_windows(run: Run, console: Any) -> int:
     """Evaluate and store the windows that are not finished.
 
     Args:
@@ -103,7 +103,7 @@ def evaluate_windows(run: Run, console: Any) -> pyarrow.Table:
         console: rich's, for the progress.
 
     Returns:
-        The rows of all windows.
+        How many windows they were.
     """
     pairs = list(zip(run.names, run.windows, strict=True))
     waiting = [(name, window) for name, window in pairs if not run.store.has(name)]
@@ -118,6 +118,11 @@ def evaluate_windows(run: Run, console: Any) -> pyarrow.Table:
                 start = time.perf_counter()
                 rows = _evaluate_window(run.engine, window, progress, bar)
                 run.store.save(name, rows, run.engine.schema, seconds=time.perf_counter() - start)
+    return len(waiting)
+
+
+def collect_rows(run: Run) -> pyarrow.Table:
+    """Return the rows of all windows, which are finished."""
     return run.store.collect(dict.fromkeys(run.names))
 
 

@@ -85,6 +85,34 @@ def test_failures_are_named_and_the_rest_goes_on(finished):
 
 
 @NEEDS_MODEL
+def test_process_that_reports_never_had_tensorflow(corpus, request_options, tmp_path):
+    code = (
+        "import sys; from librispeech_clf.commands.evaluate import main; code = main(); "
+        "print('tensorflow' in sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *map(str, [*request_options, "--out", tmp_path])]
+    ended = [
+        subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    assert [process.returncode for process in ended] == [1, 1]
+    assert [process.stderr.split()[:1] for process in ended] == [["False"], ["False"]]
+    assert ["finished before" in process.stdout for process in ended] == [False, True]
+
+
+@pytest.mark.slow
+@NEEDS_MODEL
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
+def test_bundled_split_needs_less_than_one_and_a_half_gigabytes(tmp_path):
+    command = [sys.executable, "-m", "librispeech_clf.commands.evaluate", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_maxrss * 1024 < 1.5e9
+
+
+@NEEDS_MODEL
 def test_bad_items_of_every_kind_cost_the_others_nothing(tmp_path):
     bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 3)
     good = bundled.to_pylist()
@@ -286,7 +314,7 @@ import pyarrow
 from rich.console import Console
 from librispeech_clf.evaluation.plan import Task
 from librispeech_clf.evaluation.plan import cut_windows
-from librispeech_clf.evaluation.run import Run, evaluate_windows
+from librispeech_clf.evaluation.run import Run, collect_rows, evaluate_windows
 from librispeech_clf.evaluation.store import Store
 from librispeech_clf.whole_file import write_table
 
@@ -310,7 +338,8 @@ tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in 
 windows = cut_windows(tasks)
 names = [window[0].utterance_id for window in windows]
 run = Run(None, None, None, Engine(), Store(out, "key"), windows, names, {})
-write_table(out / "results.parquet", evaluate_windows(run, Console(quiet=True)))
+evaluate_windows(run, Console(quiet=True))
+write_table(out / "results.parquet", collect_rows(run))
 """
 
 

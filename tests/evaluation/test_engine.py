@@ -166,6 +166,13 @@ def test_pictures_get_the_logits_of_the_whole_input(monkeypatch):
     assert (seen[0][-1].argmax(), seen[0].dtype) == (vocabulary.BLANK, np.float16)
 
 
+def test_pictures_get_the_audio_with_its_padding(monkeypatch):
+    loader, seen = FakeLoader(TEXTS), []
+    monkeypatch.setitem(DRAWN, "waveform", lambda audio: seen.append(audio))
+    evaluate(make_engine(loader), TEXTS, drawn="one")
+    np.testing.assert_array_equal(seen, [loader.get_sample("test", "one").inputs["audio"]])
+
+
 def test_visualizer_that_fails_costs_its_utterance_only():
     rows = evaluate(make_engine(FakeLoader(TEXTS, undrawable="two")), TEXTS, drawn="two")
     assert rows["two"]["error"] == "waveform: cannot be drawn"

@@ -63,7 +63,7 @@ def test_same_input_gives_the_same_numbers(golden_base_model, waveforms):
 
 
 def test_batches_are_longest_first():
-    assert plan_batches(LENGTHS, batch_samples=100_000) == [[1, 4, 3], [0, 2, 5]]
+    assert plan_batches(LENGTHS, batch_samples=100_000) == [[1, 4], [3], [0, 2], [5]]
 
 
 def test_batches_hold_every_utterance_once_and_stay_in_bounds():
@@ -74,14 +74,16 @@ def test_batches_hold_every_utterance_once_and_stay_in_bounds():
         widths = {bucket_length(lengths[index]) for index in batch}
         assert len(widths) == 1
         assert len(batch) == 1 or len(batch) * widths.pop() <= 700_000
+        assert len(batch) in (1, 2, 4, 8, 16, 32)
 
 
 def test_buckets_are_few_and_waste_little():
     lengths = np.arange(16_000, 562_480, 997)
     buckets = np.array([bucket_length(n) for n in lengths])
-    assert len(set(buckets)) <= 33
+    assert len(set(buckets)) <= 22
     assert (buckets >= lengths).all()
-    assert (buckets / lengths).max() < 1.13
+    assert (buckets / lengths).max() < 1.2
+    assert (buckets / lengths).mean() < 1.1
     assert bucket_length(3) == bucket_length(16_000) == 16_000
 
 
