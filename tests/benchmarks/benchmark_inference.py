@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SAMPLING_RATE = 16_000
 LONGEST_SAMPLES = 559_280
 MEDIAN_S, MEAN_S = 5.8, 7.4
+MOST_ROWS = 32
 
 
 def make_lengths(count: int) -> list[int]:
@@ -59,7 +60,7 @@ def compare_with_torch(predict, repeats: int) -> dict[tuple[int, int], tuple[flo
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-    from librispeech_clf.model.inference import BATCH_SAMPLES, bucket_length
+    from librispeech_clf.model.inference import BATCH_SAMPLES, bucket_length, plan_batches
 
     reference = Wav2Vec2ForCTC(Wav2Vec2Config()).eval()
 
@@ -92,7 +93,8 @@ def compare_with_torch(predict, repeats: int) -> dict[tuple[int, int], tuple[flo
     print("seconds  batch  torch wall  keras wall  ratio   torch CPU  keras CPU  ratio")
     ratios = {}
     for seconds in (2, 5, 10, 20, 35):
-        for count in sorted({1, max(1, BATCH_SAMPLES // bucket_length(seconds * SAMPLING_RATE))}):
+        many = [seconds * SAMPLING_RATE] * MOST_ROWS
+        for count in sorted({1, len(plan_batches(many, batch_samples=BATCH_SAMPLES)[0])}):
             ratios[seconds, count] = compare(seconds, count)
     return ratios
 
