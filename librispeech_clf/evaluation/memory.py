@@ -33,12 +33,12 @@ def take_begun_anew() -> bool:
 def begin_anew(environment: Mapping[str, str]) -> None:
     """Replace the process by a new one with the same command line, and so free all of its memory.
 
-    Where a process cannot be replaced, nothing happens.
+    Where a process cannot be replaced, or somebody works in it interactively, nothing happens.
 
     Args:
         environment: that the process was started with.
     """
-    if os.name != "posix" or not sys.executable:
+    if os.name != "posix" or not sys.executable or hasattr(sys, "ps1"):
         return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -35,9 +35,17 @@ def test_variable_that_another_process_left_means_nothing(monkeypatch):
 
 def test_process_that_cannot_be_replaced_goes_on(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert memory.begin_anew({}) is None
+
+
+def test_process_that_somebody_works_in_is_not_replaced(monkeypatch):
+    asked = []
+    monkeypatch.setattr(os, "execve", lambda *command: asked.append(command))
     memory.begin_anew({})
-    monkeypatch.setattr(sys, "executable", "")
+    assert len(asked) == 1
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     memory.begin_anew({})
+    assert len(asked) == 1
 
 
 def test_arenas_are_shared_where_the_library_can(monkeypatch):
