@@ -14,7 +14,8 @@ MAX_COLUMNS = 2000
 WINDOW_S = 0.025
 HOP_S = 0.01
 DYNAMIC_RANGE_DB = 80.0
-# 80 dB above librosa's smallest power (1e-10), so that digital silence has the darkest colour.
+_SMALLEST_POWER = 1e-10
+# 80 dB above, so that digital silence has the darkest colour.
 _SMALLEST_REFERENCE_POWER = 1e-2
 
 
@@ -47,20 +48,21 @@ def mel_spectrogram_db(samples: np.ndarray, *, sampling_rate: int) -> np.ndarray
     Returns:
         float32 (80, columns), low frequencies first, in [-80, 0] dB.
     """
-    import librosa
+    import librosa.filters
+    import scipy.signal
 
     window = round(WINDOW_S * sampling_rate)
     transform = 2 ** math.ceil(math.log2(window))
-    edges = _edges(len(samples), sampling_rate=sampling_rate)
-    power = librosa.feature.melspectrogram(
-        y=np.pad(samples, (0, max(0, transform - len(samples)))),
-        sr=sampling_rate,
-        n_fft=transform,
-        win_length=window,
-        hop_length=_hop(len(samples), sampling_rate=sampling_rate),
-        n_mels=MEL_BANDS,
-    )[:, : len(edges) - 1]
-    decibels = librosa.power_to_db(power, ref=max(float(power.max()), _SMALLEST_REFERENCE_POWER), top_db=None)
+    hop = _hop(len(samples), sampling_rate=sampling_rate)
+    columns = len(_edges(len(samples), sampling_rate=sampling_rate)) - 1
+    # librosa's own functions equal this (tested), but compile for 13 s when they are first imported.
+    spectrum = scipy.signal.ShortTimeFFT(
+        scipy.signal.get_window("hann", window), hop, sampling_rate, mfft=transform
+    )
+    padded = np.pad(samples, (0, max(0, transform - len(samples))))
+    bands = librosa.filters.mel(sr=sampling_rate, n_fft=transform, n_mels=MEL_BANDS)
+    power = bands @ spectrum.spectrogram(padded, p0=0, p1=columns)
+    decibels = 10 * np.log10(np.maximum(power, _SMALLEST_POWER) / max(power.max(), _SMALLEST_REFERENCE_POWER))
     return np.clip(decibels, -DYNAMIC_RANGE_DB, 0).astype(np.float32)
 
 

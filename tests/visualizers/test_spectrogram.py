@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from librispeech_clf.visualizers import draw_mel_spectrogram, map_mel_spectrogram_heatmap
+from librispeech_clf.visualizers.spectrogram import mel_spectrogram_db
 
 
 def brightness(image) -> np.ndarray:
@@ -18,6 +19,20 @@ def test_sine_is_brightest_in_its_band(padded_sine, frequency: float) -> None:
     brightest = brightness(image).sum(axis=1).argmax() // 4
     centers = librosa.mel_frequencies(n_mels=82, fmin=0, fmax=8000)[1:-1]
     assert 79 - brightest == np.abs(centers - frequency).argmin()
+
+
+@pytest.mark.parametrize("samples", [300, 16_000, 400_000])
+def test_decibels_are_those_of_librosa(samples: int) -> None:
+    import librosa
+
+    audio = np.random.default_rng(0).normal(size=samples).astype(np.float32) * np.hanning(samples)
+    found = mel_spectrogram_db(audio.astype(np.float32), sampling_rate=16000)
+    power = librosa.feature.melspectrogram(
+        y=np.pad(audio.astype(np.float32), (0, max(0, 512 - samples))), sr=16000, n_fft=512, win_length=400,
+        hop_length=max(160, samples // 2000), n_mels=80,
+    )  # fmt: skip
+    expected = librosa.power_to_db(power[:, : found.shape[1]], ref=power.max(), top_db=80)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 def test_low_frequencies_are_at_the_bottom(padded_sine) -> None:
