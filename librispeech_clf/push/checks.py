@@ -125,7 +125,7 @@ def run_bundle(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / file, target)
     python = install_requirements(bundle, folder / "environment") if install else Path(sys.executable)
-    return run_rehearsal(python, bundle, entry_file=manifest.entry_file, without=root, on_platform=True)
+    return run_rehearsal(python, bundle, entry_file=manifest.entry_file, without=root)
 
 
 def install_requirements(bundle: Path, folder: Path) -> Path:
@@ -139,27 +139,27 @@ def install_requirements(bundle: Path, folder: Path) -> Path:
     return python
 
 
-def run_rehearsal(
-    python: Path, bundle: Path, *, entry_file: str, without: Path | None, on_platform: bool
-) -> dict:
-    """Run rehearsal.py of a bundle in a fresh process.
+def run_rehearsal(python: Path, bundle: Path, *, entry_file: str, without: Path) -> dict:
+    """Run rehearsal.py of a bundle in a fresh process, as on the platform.
 
     Args:
         python: The interpreter.
         bundle: Folder of the unpacked bundle.
         entry_file: The file that registers the integration.
         without: A folder to take off the interpreter's path.
-        on_platform: Whether it runs as on the platform.
 
     Returns:
         What `rehearsal.check` returns; where the process failed before, its last words as `error`.
     """
     names = [name for name in os.environ if name.startswith("LIBRISPEECH_")]
     environment = {name: value for name, value in os.environ.items() if name not in (*names, "PYTHONPATH")}
-    environment |= {"TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment["IS_TENSORLEAP_PLATFORM"] = str(on_platform).lower()
+    environment |= {
+        "TL_DISABLE_ANALYTICS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "IS_TENSORLEAP_PLATFORM": "true",
+    }
     command = [str(python), "-I", str(REHEARSAL), str(bundle), "--entry-file", entry_file]
-    command += ["--without", str(without)] if without else []
+    command += ["--without", str(without)]
     done = subprocess.run(
         command,
         env=environment,

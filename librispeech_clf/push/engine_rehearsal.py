@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +108,9 @@ def prepare_environment(python: Path | None) -> Path:
         raise ValueError(f"{found}: is no Python 3.8 to 3.10; name another by --engine-python PATH.")
     if answer[1]:
         return found
-    return install_importer(found, engine_folder(answer[0]))
-
-
-def engine_folder(version: str) -> Path:
-    """Return where the importer's environment is kept."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "librispeech_clf" / f"{IMPORTER.replace('==', '-')}-python{version}"
+    name = f"{IMPORTER.replace('==', '-')}-python{answer[0]}"
+    return install_importer(found, cache / "librispeech_clf" / name)
 
 
 def install_importer(python: Path, folder: Path) -> Path:
@@ -217,33 +213,18 @@ def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndar
         difference = float(abs(answers[name] - local[name]).max()) if same else float("inf")
         what, note = f"engine: logits, {name}", f"differ by {difference:.1e} from the local model's"
         findings.append(Finding(what, None if difference <= TOLERANCE else f"{note}; {differ}", note))
-    mask = "the graph must mask frames of padding."
-    gradient = answers["gradient"]
+    rows = zip(answers["mixed"], MIXED_SAMPLES, strict=True)
+    padding_is_blank = all(are_blank(logits[count_frames(samples) :]) for logits, samples in rows)
+    gradient, cut = answers["gradient"], "an operation cuts it; heatmaps need it."
     checks = (
-        (
-            "padding",
-            all(are_blank(frames) for frames in padded_frames(answers["mixed"])),
-            "exactly blank",
-            mask,
-        ),
-        ("silence", bool(np.isfinite(answers["silence"]).all()), "finite", "a norm divides by nothing."),
-        ("gradient, finite", bool(np.isfinite(gradient).all()), "finite", "heatmaps need it."),
-        (
-            "gradient, size",
-            bool(gradient.any()),
-            "other than zero",
-            "an operation cuts it; heatmaps need it.",
-        ),
+        ("padding", padding_is_blank, "exactly blank", "the graph must mask frames of padding."),
+        ("silence", np.isfinite(answers["silence"]).all(), "finite", "a norm divides by nothing."),
+        ("gradient, finite", np.isfinite(gradient).all(), "finite", "heatmaps need it."),
+        ("gradient, size", gradient.any(), "other than zero", cut),
     )
     for what, holds, note, reason in checks:
         findings.append(Finding(f"engine: {what}", None if holds else f"is not {note}: {reason}", note))
     return findings
-
-
-def padded_frames(logits: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the frames of each row of `mixed` that come from padding, (T', V)."""
-    for row, samples in zip(logits, MIXED_SAMPLES, strict=True):
-        yield row[count_frames(samples) :]
 
 
 def are_blank(frames: np.ndarray) -> bool:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.push.findings import Finding
+from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
     import h5py
 
-LFS_POINTER = b"version https://git-lfs"
 WRITE_ANEW = "write the file anew by convert-model or train-model."
 _KERNEL = "kernel_initializer kernel_regularizer kernel_constraint"
 _BIAS = "use_bias bias_initializer bias_regularizer bias_constraint activity_regularizer activation"
@@ -68,7 +68,7 @@ _OWN_KEYS = {
 }
 LAYER_KEYS = {name: {"name", "trainable", "dtype", *keys.split()} for name, keys in _OWN_KEYS.items()}
 """Configuration keys of each layer class that the importer knows."""
-OPERATIONS = frozenset(
+OPERATIONS = tuple(
     "__operators__.add __operators__.getitem cast clip_by_value compat.v1.gather compat.v1.pad compat.v1.shape "
     "compat.v1.transpose concat expand_dims fill identity linalg.matmul math.abs math.add math.ceil math.cumsum "
     "math.divide math.equal math.erf math.exp math.floor math.floordiv math.greater math.greater_equal math.less "
@@ -79,7 +79,7 @@ OPERATIONS = frozenset(
     "squeeze stack tile transpose unstack where zeros_like".split()
 )
 """TensorFlow operations, as TFOpLambda and SlicingOpLambda name them."""
-ACTIVATIONS = frozenset(
+ACTIVATIONS = tuple(
     "elu exponential gelu hard_sigmoid linear log_softmax relu selu sigmoid softmax softplus softsign swish "
     "tanh".split()
 )
@@ -137,7 +137,10 @@ def read_model_configuration(file: h5py.File) -> dict | str:
         configuration = json.loads(text)
         if configuration["class_name"] not in ("Functional", "Model"):
             return f"is a {configuration['class_name']!s:.60}; expected a functional model: {WRITE_ANEW}"
-        if all(isinstance(layer["config"], dict) for layer in configuration["config"]["layers"]):
+        layers = configuration["config"]["layers"]
+        if all(
+            isinstance(layer["config"], dict) and isinstance(layer["class_name"], str) for layer in layers
+        ):
             return dict(configuration["config"])
     except (ValueError, TypeError, KeyError) as error:
         return f"its model_config is no Keras configuration ({type(error).__name__}); {WRITE_ANEW}"
@@ -161,9 +164,9 @@ def find_architecture_problems(configuration: Mapping, input_name: str) -> Itera
 
 def list_ends(ends: object) -> list[str]:
     """Return the layers that a model's inputs or outputs are; Keras 3 writes a single one without its list."""
-    if not isinstance(ends, list) or not ends:
+    if not isinstance(ends, list):
         return []
-    return [str(end[0]) if isinstance(end, list) and end else str(end) for end in ends if end not in (0,)]
+    return [str(end[0]) if isinstance(end, list) and end else str(end) for end in ends if end != 0]
 
 
 def find_layer_problems(kind: str, configuration: Mapping) -> Iterator[str]:
@@ -179,16 +182,11 @@ def find_layer_problems(kind: str, configuration: Mapping) -> Iterator[str]:
         yield f"{kind} has keys that Keras 2.12 does not know: {', '.join(unknown)}; {WRITE_ANEW}"
     if "OpLambda" in kind and configuration.get("function") not in OPERATIONS:
         yield f"operation {configuration.get('function')!s:.60} is not on the list; {WRITE_ANEW}"
-    if "activation" in configuration and not is_one_of(configuration["activation"], ACTIVATIONS):
+    if "activation" in configuration and configuration["activation"] not in ACTIVATIONS:
         yield f"activation {configuration['activation']!s:.60} is none of Keras 2.12's; {WRITE_ANEW}"
     for key, value in configuration.items():
         if isinstance(value, dict) and not is_built_in(value):
             yield f"{key} holds a {value.get('class_name')!s:.60}, which is none of Keras 2.12's; {WRITE_ANEW}"
-
-
-def is_one_of(value: object, names: frozenset[str]) -> bool:
-    """Tell whether a value is one of some names."""
-    return isinstance(value, str) and value in names
 
 
 def is_built_in(value: Mapping) -> bool:

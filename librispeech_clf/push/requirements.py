@@ -21,13 +21,6 @@ PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 1
 )
 SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
 """What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
-PLATFORM_PYTHON = "3.11"
-"""leap.yaml's pythonVersion."""
-PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 17)) + (
-    "manylinux2014_aarch64",
-)
-SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
-"""What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
 
 
 def read_requirements(path: Path) -> list[str]:

@@ -20,13 +20,7 @@ from librispeech_clf.synthesis.engines import SAMPLING_RATE, synthesize
 from librispeech_clf.synthesis.grammar import make_sentence
 from librispeech_clf.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.synthesis.variants import DRAWN_VARIANTS, install_variants
-from librispeech_clf.synthesis.voices import (
-    ACCENTS,
-    FEMALE_VARIANTS,
-    MATERIAL_VARIANTS,
-    Voice,
-    load_readers,
-)
+from librispeech_clf.synthesis.voices import ACCENTS, FEMALE_VARIANTS, MALE_VARIANTS, Voice, load_readers
 
 UTTERANCES_PER_SHARD = 500
 KINDS = {"short": 0.3, "sentence": 0.52, "long": 0.18}
@@ -116,9 +110,8 @@ def make_shard(
     path = folder / f"training-{index:05d}.parquet"
     if not path.exists():
         columns = make_utterances(index, seed=seed, count=count, mix=mix, espeak_data=espeak_data)
-        table = pa.table(columns)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        pq.write_table(table, temporary, compression="zstd", compression_level=1)
+        pq.write_table(pa.table(columns), temporary, compression="zstd", compression_level=1)
         temporary.replace(path)
     lengths = pq.read_table(path, columns=["sample_count"])["sample_count"].to_numpy()
     return float(lengths.sum()) / SAMPLING_RATE
@@ -139,7 +132,7 @@ def make_utterances(
             samples = _to_recording(waveform, generator)
             columns["id"].append(f"{index}-{place:04d}")
             columns["text"].append(to_transcript(text))
-            columns["speaker_id"].append(speaker_number(voice))
+            columns["speaker_id"].append(material_voices().index(f"{voice.engine}:{voice.name}"))
             columns["samples"].append(samples.tobytes())
             columns["sample_count"].append(len(samples))
             columns["voice"].append(f"{voice.engine}:{voice.name}")
@@ -203,25 +196,16 @@ def held_out_transcripts() -> frozenset[str]:
     return frozenset(to_transcript(sentence.text) for sentence in sentences)
 
 
+@functools.lru_cache(maxsize=1)
 def material_voices() -> tuple[str, ...]:
     """All voices of the material, "engine:name"; a voice's place is its speaker id."""
-    variants = (*MATERIAL_VARIANTS, *DRAWN_VARIANTS)
+    variants = (*FEMALE_VARIANTS, *MALE_VARIANTS, *DRAWN_VARIANTS)
     espeak = [f"espeak-ng:{accent}+{variant}" for accent in ACCENTS for variant in variants]
     return (
         *espeak,
         *(f"flite:{name}" for name in FLITE_VOICES),
         *(f"festival:{name}" for name in FESTIVAL_VOICES),
     )
-
-
-@functools.lru_cache(maxsize=1)
-def _speaker_numbers() -> dict[str, int]:
-    return {name: number for number, name in enumerate(material_voices())}
-
-
-def speaker_number(voice: Voice) -> int:
-    """The speaker id of a voice."""
-    return _speaker_numbers()[f"{voice.engine}:{voice.name}"]
 
 
 def draw_voice(generator: np.random.Generator, reader_share: float = MaterialMix.reader_share) -> Voice:
@@ -267,7 +251,7 @@ def _known_voices() -> tuple[Voice, ...]:
 def _draw_espeak_voice(generator: np.random.Generator) -> Voice:
     female = generator.random() < 0.5
     drawn = generator.random() < DRAWN_SHARE
-    own = [variant for variant in MATERIAL_VARIANTS if (variant in FEMALE_VARIANTS) == female]
+    own = FEMALE_VARIANTS if female else MALE_VARIANTS
     variants = DRAWN_VARIANTS if drawn else own
     accents = generator.choice(ACCENTS, p=(0.4, 0.15, 0.08, 0.1, 0.06, 0.05, 0.05, 0.11))
     return Voice(

@@ -19,28 +19,14 @@ ACCENTS = (
 )
 """espeak-ng's English accents; "en" is British ("en-gb" silently ignores a variant)."""
 
-MATERIAL_VARIANTS = (
-    *("f1", "f2", "f3", "f4", "Andrea", "Alicia", "belinda", "linda", "grandma"),
+FEMALE_VARIANTS = ("f1", "f2", "f3", "f4", "Andrea", "Alicia", "belinda", "linda", "grandma")
+MALE_VARIANTS = (
     *("m1", "m2", "m4", "m5", "m6", "m7", "m8", "Andy", "Michael", "Mike", "Alex", "Denis", "Diogo", "Gene"),
     *("Gene2", "Henrique", "Hugo", "Lee", "Mario", "Nguyen", "Storm", "adam", "antonio", "ed", "edward"),
     *("gustave", "john", "klatt2", "klatt3", "max", "miguel", "norbert", "pablo", "paul", "quincy", "sandro"),
     *("victor", "marcelo", "Jacky"),
 )
 """espeak-ng variants of the training material: no robots, whispers and jokes, and none of the test's."""
-
-FEMALE_VARIANTS = frozenset(("f1", "f2", "f3", "f4", "Andrea", "Alicia", "belinda", "linda", "grandma"))
-
-PERSONS = {
-    "kal": "kal",
-    "kal16": "kal",
-    "kal_diphone": "kal",
-    "slt": "slt",
-    "cmu_us_slt_arctic_hts": "slt",
-    "awb": "awb",
-    "rms": "rms",
-    "ked_diphone": "ked",
-}
-"""The recorded person behind each flite and festival voice; a person belongs to one split."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,11 +48,6 @@ class Voice:
     pitch: int = 50
     pitch_range_percent: int = 100
     speed: float = 1.0
-
-    @property
-    def base(self) -> str:
-        """What makes the voice a person: espeak-ng's variant, or the recorded person."""
-        return self.name.split("+")[1] if self.engine == "espeak-ng" else PERSONS[self.name]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
