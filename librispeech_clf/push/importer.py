@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.push.findings import Finding
-from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
     import h5py
 
+LFS_POINTER = b"version https://git-lfs"
 WRITE_ANEW = "write the file anew by convert-model or train-model."
 _KERNEL = "kernel_initializer kernel_regularizer kernel_constraint"
 _BIAS = "use_bias bias_initializer bias_regularizer bias_constraint activity_regularizer activation"

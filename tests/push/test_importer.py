@@ -51,6 +51,7 @@ def test_built_in_layers_pass(check):
         (("InputLayer", {"batch_shape": [None], "optional": False}), "not know: batch_shape, optional"),
         (("TFOpLambda", {"function": "py_function"}), "operation py_function is not on the list"),
         (("SlicingOpLambda", {}), "operation None is not on the list"),
+        (("TFOpLambda", {"function": ["cast"]}), "operation ['cast'] is not on the list"),
         (("Activation", {"activation": "ours>gelu"}), "activation ours>gelu is none of"),
         (("Dense", {"activation": {"class_name": "__lambda__"}}), "none of Keras 2.12's"),
         (("Add", {"dtype": {"module": "keras", "class_name": "DTypePolicy"}}), "dtype holds a DTypePolicy"),
@@ -74,6 +75,8 @@ def test_each_kind_of_problem_is_told_once(check):
         ({"output_layers": [["a", 0, 0], ["b", 0, 0]]}, "gives 2 outputs; expected one"),
         ({"layers": [{"class_name": "Dense"}]}, "no Keras configuration"),
         ({"layers": [{"class_name": "Dense", "config": 1}]}, "a layer without class or configuration"),
+        ({"layers": [{"class_name": ["Dense"], "config": {}}]}, "a layer without class or configuration"),
+        ({"layers": [{"config": {}}]}, "no Keras configuration"),
     ],
 )
 def test_another_architecture_is_refused(check, changes, words):
