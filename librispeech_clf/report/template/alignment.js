@@ -11,28 +11,13 @@ function makeLetterAlignment(view) {
 function makeAlignment(view, title, pairs, timings, kind) {
   const list = make("div", { class: `alignment ${kind}` });
   for (const pair of pairs) list.append(makePair(view, pair, timings, kind));
-  if (!pairs.length) list.append(make("p", { class: "note" }, "Neither reference nor hypothesis has text."));
-  const key = make(
-    "span",
-    { class: "key" },
-    Object.entries(OPERATION_NAMES)
-      .slice(1)
-      .map(([operation, name]) => make("span", { class: `pair op-${name}` }, name)),
-  );
-  return make(
-    "section",
-    { class: "aligned" },
-    make("h3", {}, title, key),
-    make(
-      "p",
-      { class: "note" },
-      kind === "words"
-        ? "Reference above, hypothesis below, with its start and its confidence as bar. " +
-            "Click to listen from there, or to loop the word where Loop is on."
-        : "Spaces shown as ␣; the stronger the line below a letter, the more confident it is.",
-    ),
-    list,
-  );
+  if (!pairs.length) list.append(makeNote("Neither reference nor hypothesis has text."));
+  const note =
+    kind === "words"
+      ? "Reference above, hypothesis below, with its start and its confidence as bar. " +
+        "Click to listen from there, or to loop the word where Loop is on."
+      : "Spaces shown as ␣; the stronger the line below a letter, the more confident it is.";
+  return make("section", { class: "aligned" }, make("h3", {}, title, makeDiffLegend()), makeNote(note), list);
 }
 
 function makePair(view, pair, timings, kind) {
@@ -40,26 +25,26 @@ function makePair(view, pair, timings, kind) {
   const [start, duration, confidence] =
     at === null || !timings.length ? [-1, -1, -1] : timings.slice(3 * at, 3 * at + 3);
   const name = OPERATION_NAMES[pair.operation];
-  const spell = (text) => (text === null || text === undefined ? "∅" : text === " " ? "␣" : text);
   const times =
     start < 0
       ? ""
       : `, ${(start * TIME_UNIT).toFixed(2)} to ${((start + duration) * TIME_UNIT).toFixed(2)} s`;
   const sure =
     confidence < 0 || confidence === undefined ? "" : `, confidence ${(confidence / 1000).toFixed(3)}`;
-  const texts = `reference ${spell(pair.reference)}, hypothesis ${spell(pair.hypothesis)}`;
+  const [reference, hypothesis] = [pair.reference, pair.hypothesis].map((text) => spell(text ?? NOTHING));
+  const texts = `reference ${reference}, hypothesis ${hypothesis}`;
   const label = `${name}: ${texts}${times}${sure}`;
   const element = make(
     "button",
     { class: `pair op-${name}`, title: label, "aria-label": label, tabindex: kind === "letters" ? -1 : null },
-    make("span", { class: "reference" }, spell(pair.reference)),
+    make("span", { class: "reference" }, reference),
     make(
       "span",
       {
         class: "hypothesis",
         style: kind === "letters" && confidence >= 0 ? `--sure:${confidence / 10}%` : null,
       },
-      spell(pair.hypothesis),
+      hypothesis,
     ),
   );
   if (kind === "words") {

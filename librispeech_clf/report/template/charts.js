@@ -28,7 +28,7 @@ function toCss([red, green, blue]) {
 }
 
 // About `count` round numbers which cover low to high.
-function makeTicks(low, high, count = 5) {
+function makeTicks(low, high, count) {
   if (!(high > low)) return [low];
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -59,20 +59,28 @@ function makeChart(width, height, label) {
   });
 }
 
+function drawText(text, x, y, anchor = "middle", name = "tick") {
+  return draw("text", { x, y, "text-anchor": anchor, class: name }, text);
+}
+
+function drawStroke(x1, x2, y1, y2, name) {
+  return draw("line", { x1, x2, y1, y2, class: name });
+}
+
 function onHover(element, lines) {
   element.addEventListener("pointermove", (event) => showTooltip(event, lines));
   element.addEventListener("pointerleave", hideTooltip);
   return element;
 }
 
-function rangeOf(results, { fromZero = true } = {}) {
+function rangeOf(results) {
   const values = results
     .flatMap((result) => [result.estimate, result.low, result.high])
     .filter((value) => value !== null);
   if (!values.length) return [0, 1];
   const low = Math.min(...values);
   const high = Math.max(...values);
-  if (fromZero && low >= 0) return [0, high > 0 ? high * 1.05 : 1];
+  if (low >= 0) return [0, high > 0 ? high * 1.05 : 1];
   const margin = (high - low || Math.abs(high) || 1) * 0.08;
   return [low - margin, high + margin];
 }
@@ -96,38 +104,20 @@ function shorten(text, letters) {
 }
 
 // One line per group: dot at the estimate, whisker over the interval, number of utterances at the right.
-function drawIntervals(
-  groups,
-  figure,
-  { width, overall = null, label, labelWidth = 130, onclick = null, spare = 0 },
-) {
+function drawIntervals(groups, figure, { width, overall, labelWidth, onclick, spare }) {
   const rowHeight = 24 + Math.min(spare / Math.max(groups.length, 1), 60);
   labelWidth = Math.min(labelWidth, Math.max(...groups.map((group) => group.name.length), 1) * 7.4 + 4);
   const height = groups.length * rowHeight + 26;
-  const svg = makeChart(width, height, label ?? `${figure.label} by group`);
+  const svg = makeChart(width, height, `${figure.label} by group`);
   const [low, high] = rangeOf([...groups.map((group) => group.result), ...(overall ? [overall] : [])]);
   const right = width - 52;
   const x = scale(low, high, labelWidth + 8, right);
   for (const tick of makeTicks(low, high, Math.max(2, Math.floor((right - labelWidth) / 75)))) {
-    svg.append(draw("line", { x1: x(tick), x2: x(tick), y1: 0, y2: height - 22, class: "grid" }));
-    svg.append(
-      draw(
-        "text",
-        { x: x(tick), y: height - 6, class: "tick", "text-anchor": "middle" },
-        formatTick(tick, figure),
-      ),
-    );
+    svg.append(drawStroke(x(tick), x(tick), 0, height - 22, "grid"));
+    svg.append(drawText(formatTick(tick, figure), x(tick), height - 6));
   }
-  if (overall?.estimate !== null && overall)
-    svg.append(
-      draw("line", {
-        x1: x(overall.estimate),
-        x2: x(overall.estimate),
-        y1: 0,
-        y2: height - 22,
-        class: "overall",
-      }),
-    );
+  if (overall && overall.estimate !== null)
+    svg.append(drawStroke(x(overall.estimate), x(overall.estimate), 0, height - 22, "overall"));
   groups.forEach((group, index) =>
     svg.append(drawInterval(group, figure, { x, y: (index + 0.5) * rowHeight, labelWidth, width, onclick })),
   );
@@ -146,42 +136,26 @@ function makeClickable(name, choose) {
 function drawInterval({ name, result }, figure, { x, y, labelWidth, width, onclick }) {
   const line = draw("g", onclick ? makeClickable(name, () => onclick(name)) : {});
   line.append(draw("rect", { x: 0, y: y - 12, width, height: 24, class: "hit" }));
-  line.append(
-    draw(
-      "text",
-      { x: labelWidth, y: y + 4, "text-anchor": "end" },
-      shorten(name, Math.floor(labelWidth / 6.6)),
-    ),
-  );
-  if (result.low !== null)
-    line.append(draw("line", { x1: x(result.low), x2: x(result.high), y1: y, y2: y, class: "whisker" }));
+  line.append(drawText(shorten(name, Math.floor(labelWidth / 6.6)), labelWidth, y + 4, "end", null));
+  if (result.low !== null) line.append(drawStroke(x(result.low), x(result.high), y, y, "whisker"));
   if (result.estimate !== null)
     line.append(draw("circle", { cx: x(result.estimate), cy: y, r: 4, class: "dot" }));
-  line.append(
-    draw("text", { x: width - 2, y: y + 4, "text-anchor": "end", class: "tick" }, String(result.count)),
-  );
+  line.append(drawText(String(result.count), width - 2, y + 4, "end"));
   return onHover(line, [name, ...describeResult(figure, result)]);
 }
 
 // Ticks of a vertical scale with their lines, and the line of the whole.
 function drawScale(svg, figure, { low, high, count, y, left, right, overall }) {
   for (const tick of makeTicks(low, high, count)) {
-    svg.append(draw("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(
-      draw(
-        "text",
-        { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" },
-        formatTick(tick, figure),
-      ),
-    );
+    svg.append(drawStroke(left, right, y(tick), y(tick), "grid"));
+    svg.append(drawText(formatTick(tick, figure), left - 6, y(tick) + 4, "end"));
   }
-  if (!overall || overall.estimate === null) return;
-  const level = y(overall.estimate);
-  svg.append(draw("line", { x1: left, x2: right, y1: level, y2: level, class: "overall" }));
+  if (overall && overall.estimate !== null)
+    svg.append(drawStroke(left, right, y(overall.estimate), y(overall.estimate), "overall"));
 }
 
 // A metric against bins, with intervals above and the number of utterances below.
-function drawBins(bins, figure, { width, height = 250, overall = null, xLabel, categorical = false }) {
+function drawBins(bins, figure, { width, height, overall = null, xLabel, categorical = false }) {
   const svg = makeChart(width, height, `${figure.label} against ${xLabel}`);
   const left = 56;
   const right = width - 10;
@@ -196,10 +170,8 @@ function drawBins(bins, figure, { width, height = 250, overall = null, xLabel, c
     svg.append(drawBin(bin, figure, { x: left + (index + 0.5) * step, y, step, countTop, most })),
   );
   drawBinLabels(svg, bins, { left, step, y: countTop + 40, categorical });
-  svg.append(draw("text", { x: left - 6, y: countTop + 24, class: "tick", "text-anchor": "end" }, "count"));
-  svg.append(
-    draw("text", { x: (left + right) / 2, y: height - 3, "text-anchor": "middle", class: "axis" }, xLabel),
-  );
+  svg.append(drawText("count", left - 6, countTop + 24, "end"));
+  svg.append(drawText(xLabel, (left + right) / 2, height - 3, "middle", "axis"));
   return svg;
 }
 
@@ -207,8 +179,7 @@ function drawBin(bin, figure, { x, y, step, countTop, most }) {
   const { result } = bin;
   const group = draw("g");
   group.append(draw("rect", { x: x - step / 2, y: 0, width: step, height: countTop + 28, class: "hit" }));
-  if (result.low !== null)
-    group.append(draw("line", { x1: x, x2: x, y1: y(result.low), y2: y(result.high), class: "whisker" }));
+  if (result.low !== null) group.append(drawStroke(x, x, y(result.low), y(result.high), "whisker"));
   if (result.estimate !== null)
     group.append(draw("circle", { cx: x, cy: y(result.estimate), r: 4, class: "dot" }));
   const size = (result.count / most) * 24;
@@ -232,38 +203,30 @@ function drawBinLabels(svg, bins, { left, step, y, categorical }) {
   const widest = Math.max(...places.map(([, text]) => Math.min(text.length, 14) * 6.4), 1) + 8;
   const every = Math.max(1, Math.ceil(widest / step));
   places.forEach(([x, text], index) => {
-    if (index % every === 0)
-      svg.append(draw("text", { x, y, class: "tick", "text-anchor": "middle" }, shorten(text, 14)));
+    if (index % every === 0) svg.append(drawText(shorten(text, 14), x, y));
   });
 }
 
 function makeEdgeLabels(bins, left, step) {
-  const labels = bins.map((bin, index) => [left + index * step, formatTick(Number(bin.low.toPrecision(3)))]);
-  if (bins.length)
-    labels.push([left + bins.length * step, formatTick(Number(bins[bins.length - 1].high.toPrecision(3)))]);
-  return labels;
+  const edges = bins.length ? [...bins.map((bin) => bin.low), bins[bins.length - 1].high] : [];
+  return edges.map((edge, index) => [left + index * step, formatTick(Number(edge.toPrecision(3)))]);
 }
 
-function drawHistogram(edges, counts, { width, height = 180, label, format = formatTick, chosen = null }) {
+function drawHistogram(edges, counts, { width, height, label, format }) {
   const svg = makeChart(width, height, label);
   const left = 40;
   const bottom = height - 36;
   const most = Math.max(...counts, 1);
   const y = scale(0, most, bottom, 6);
   const step = (width - left - 12) / counts.length;
-  for (const tick of makeTicks(0, most, 3)) {
-    svg.append(draw("line", { x1: left, x2: width - 12, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(
-      draw("text", { x: left - 6, y: y(tick) + 4, class: "tick", "text-anchor": "end" }, String(tick)),
-    );
-  }
+  drawScale(svg, null, { low: 0, high: most, count: 3, y, left, right: width - 12 });
   counts.forEach((count, index) => {
     const bar = draw("rect", {
       x: left + index * step + 0.5,
       y: y(count),
       width: Math.max(step - 1, 1),
       height: bottom - y(count),
-      class: chosen?.(index) ? "bar chosen" : "bar",
+      class: "bar",
     });
     svg.append(
       onHover(bar, [`${format(edges[index])} to ${format(edges[index + 1])}`, `${count} utterances`]),
@@ -271,23 +234,14 @@ function drawHistogram(edges, counts, { width, height = 180, label, format = for
   });
   const every = Math.ceil(edges.length / Math.max(2, Math.floor(width / 70)));
   edges.forEach((edge, index) => {
-    if (index % every === 0)
-      svg.append(
-        draw(
-          "text",
-          { x: left + index * step, y: bottom + 15, class: "tick", "text-anchor": "middle" },
-          format(edge),
-        ),
-      );
+    if (index % every === 0) svg.append(drawText(format(edge), left + index * step, bottom + 15));
   });
-  svg.append(
-    draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, label),
-  );
+  svg.append(drawText(label, (left + width) / 2, height - 4, "middle", "axis"));
   return svg;
 }
 
 // Lines with intervals over a numeric axis: [{name, points: [{x, estimate, low, high}]}].
-function drawLines(lines, figure, { width, height = 300, xLabel, overall = null }) {
+function drawLines(lines, figure, { width, height, xLabel, overall }) {
   const svg = makeChart(width, height, `${figure.label} against ${xLabel}`);
   const points = lines.flatMap((line) => line.points);
   const [low, high] = rangeOf([...points, ...(overall ? [overall] : [])]);
@@ -296,19 +250,12 @@ function drawLines(lines, figure, { width, height = 300, xLabel, overall = null 
   const x = scale(Math.min(...horizontal), Math.max(...horizontal), left + 14, width - 24);
   const y = scale(low, high, bottom, 10);
   drawScale(svg, figure, { low, high, count: 5, y, left, right: width - 10, overall });
-  for (const tick of thinOut(
-    [...new Set(horizontal)].sort((one, other) => one - other),
-    x,
-  ))
-    svg.append(
-      draw("text", { x: x(tick), y: bottom + 18, class: "tick", "text-anchor": "middle" }, formatTick(tick)),
-    );
+  const ticks = [...new Set(horizontal)].sort((one, other) => one - other);
+  for (const tick of thinOut(ticks, x)) svg.append(drawText(formatTick(tick), x(tick), bottom + 18));
   lines.forEach((line, index) =>
     svg.append(drawLine(line, figure, { x, y, colour: `var(${CATEGORY_COLOURS[index % 8]})` })),
   );
-  svg.append(
-    draw("text", { x: (left + width) / 2, y: height - 4, class: "axis", "text-anchor": "middle" }, xLabel),
-  );
+  svg.append(drawText(xLabel, (left + width) / 2, height - 4, "middle", "axis"));
   return svg;
 }
 
@@ -329,16 +276,14 @@ function drawLine({ name, points }, figure, { x, y, colour }) {
     }),
   );
   for (const point of known) {
-    if (point.low !== null && point.low !== undefined)
-      group.append(
-        draw("line", { x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high), class: "line" }),
-      );
+    const hasInterval = point.low !== null && point.low !== undefined;
+    if (hasInterval) group.append(drawStroke(x(point.x), x(point.x), y(point.low), y(point.high), "line"));
     const dot = draw("circle", { cx: x(point.x), cy: y(point.estimate), r: 4.5 });
     group.append(
       onHover(dot, [
         name,
         `${formatTick(point.x)}: ${formatFigure(figure, point.estimate)}`,
-        point.low === null || point.low === undefined ? "" : `95 % interval ${formatInterval(figure, point)}`,
+        hasInterval ? `95 % interval ${formatInterval(figure, point)}` : "",
       ]),
     );
   }

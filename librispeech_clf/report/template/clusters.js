@@ -22,15 +22,11 @@ function showClusters(panel) {
 function makeClusterCard(cluster) {
   const rows = cluster.rows.filter((row) => row >= 0);
   const verdict = cluster.flagged ? "weak" : cluster.untested ? "not tested" : "not significant";
-  const card = make(
+  return make(
     "article",
     { class: `card cluster${cluster.flagged ? " flagged" : ""}` },
     make("h2", {}, `Cluster ${cluster.number}`, make("span", { class: "badge" }, verdict)),
-    make(
-      "p",
-      { class: "finding" },
-      `${cluster.sentence[0]?.toUpperCase() ?? ""}${cluster.sentence.slice(1)}.`,
-    ),
+    make("p", { class: "finding" }, `${capitalize(cluster.sentence)}.`),
     makeClusterFacts(cluster),
     makeShownRate(rows),
     makeClusterMetadata(cluster),
@@ -53,16 +49,13 @@ function makeClusterCard(cluster) {
         : null,
     ),
   );
-  return card;
 }
 
 function makeClusterFacts(cluster) {
   const { rate, rest } = cluster;
-  const interval = (of) =>
-    of.low === null ? "" : ` (${formatShare(of.low).replace(" %", "")} – ${formatShare(of.high)})`;
   const facts = [
-    ["word error rate", formatShare(rate.rate) + interval(rate)],
-    ["all others", formatShare(rest.rate) + interval(rest)],
+    ["word error rate", formatRange(rate, rate.rate)],
+    ["all others", formatRange(rest, rest.rate)],
     ["corrected p-value", cluster.untested ?? formatProbability(cluster.p_corrected)],
     [
       "speakers",
@@ -72,11 +65,7 @@ function makeClusterFacts(cluster) {
         : String(cluster.speakers),
     ],
   ];
-  return make(
-    "dl",
-    { class: "facts" },
-    facts.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
-  );
+  return makeFacts(facts);
 }
 
 function makeShownRate(rows) {
@@ -84,9 +73,7 @@ function makeShownRate(rows) {
   const members = rows.filter((row) => shown.has(row));
   if (members.length === rows.length || !figures.length) return null;
   const result = estimateRatio(members, figures[0], speakerOf);
-  return make(
-    "p",
-    { class: "note" },
+  return makeNote(
     `With the filters: ${members.length} utterances, ${formatFigure(figures[0], result.estimate)} ` +
       `(${formatInterval(figures[0], result)})`,
   );

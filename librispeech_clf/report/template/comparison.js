@@ -39,21 +39,11 @@ function showComparison(panel) {
   panel.append(changes);
   const render = () => {
     const paired = pairedFigures();
-    const results = Object.values(paired).map((figure) => [
-      figure,
-      estimateRatio(state.rows, figure, speakerOf),
-    ]);
-    const rows = results.map(([figure, result]) => [
-      figure.label,
-      formatFigure(figure, result.estimate),
-      formatInterval(figure, result),
-    ]);
-    const changed = [...state.rows]
-      .map((row) => [
-        row,
-        otherErrors(row) === null || wordErrors(row) === null ? 0 : wordErrors(row) - otherErrors(row),
-      ])
-      .filter(([, change]) => change);
+    const rows = Object.values(paired).map((figure) => {
+      const result = estimateRatio(state.rows, figure, speakerOf);
+      return [figure.label, formatFigure(figure, result.estimate), formatInterval(figure, result)];
+    });
+    const changed = [...state.rows].map((row) => [row, paired.difference.numerator(row) ?? 0]);
     board.replaceChildren(
       makePanel(
         "Word error rate of both runs",
@@ -62,16 +52,11 @@ function showComparison(panel) {
       ),
       ...makeTests(),
     );
-    changes.replaceChildren();
-    addChanges(
-      changes,
-      "Worse in this run",
-      changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]),
-    );
-    addChanges(
-      changes,
-      "Better in this run",
-      changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]),
+    const worse = changed.filter(([, change]) => change > 0).sort((left, right) => right[1] - left[1]);
+    const better = changed.filter(([, change]) => change < 0).sort((left, right) => left[1] - right[1]);
+    changes.replaceChildren(
+      makeChanges("Worse in this run", worse),
+      makeChanges("Better in this run", better),
     );
   };
   render();
@@ -92,15 +77,10 @@ function addPairedMaps(panel) {
   if (!first) return () => {};
   const second = otherMaps.find((map) => map.key === first.key);
   const boards = make("div", { class: "maps" });
-  panel.append(
-    make(
-      "section",
-      { class: "card paired" },
-      make("h2", {}, "Latent maps of both runs"),
-      make("p", { class: "note" }, "Coloured by word error rate, 0 % to 50 %; the selection is shared."),
-      boards,
-    ),
-  );
+  const note = "Coloured by word error rate, 0 % to 50 %; the selection is shared.";
+  const card = makePanel("Latent maps of both runs", note, boards);
+  card.classList.add("paired");
+  panel.append(card);
   const views = [
     [{ ...second, name: runNames[0] }, otherErrors],
     [{ ...first, name: runNames[1] }, wordErrors],
@@ -137,28 +117,21 @@ function makeTests() {
       return makePanel(
         `Tests by ${name}, over all utterances`,
         "This run minus the old one. Not changed by the filters.",
-        make(
-          "dl",
-          { class: "facts" },
-          facts.map(([fact, value]) => [make("dt", {}, fact), make("dd", {}, value)]),
-        ),
+        makeFacts(facts),
       );
     });
 }
 
-function addChanges(board, title, changes) {
+function makeChanges(title, changes) {
   const facts = [
     ["errors, old run", (row) => String(otherErrors(row))],
     ["this run", (row) => String(wordErrors(row))],
   ];
   const both = (row) => [
-    make("div", { class: "of-run" }, make("span", {}, "old"), makeOtherDiff(row)),
+    make("div", { class: "of-run" }, make("span", {}, "old"), makeDiff(row, alignWords(row, payload.other))),
     make("div", { class: "of-run" }, make("span", {}, "this"), makeDiff(row)),
   ];
-  const list = makeUtteranceList(
-    changes.map(([row]) => row),
-    facts,
-    { body: both },
-  );
-  board.append(fill(makePanel(`${title}: ${changes.length}`, null, list), { class: "card wide" }, []));
+  const rows = changes.map(([row]) => row);
+  const list = makeUtteranceList(rows, facts, { body: both });
+  return makeWidePanel(`${title}: ${changes.length}`, null, list);
 }

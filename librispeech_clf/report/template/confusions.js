@@ -5,8 +5,15 @@ let alignedRows = null;
 
 // Alignments of all rows, read once.
 function readAlignments() {
-  alignedRows ??= { words: Array.from(allRows, alignWords), letters: Array.from(allRows, alignLetters) };
+  alignedRows ??= {
+    words: Array.from(allRows, (row) => alignWords(row)),
+    letters: Array.from(allRows, (row) => alignLetters(row)),
+  };
   return alignedRows;
+}
+
+function addOne(counts, key) {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 function countConfusions(rows, aligned) {
@@ -17,14 +24,13 @@ function countConfusions(rows, aligned) {
     seen: new Map(),
     wrong: new Map(),
   };
-  const add = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
   for (const row of rows) {
     for (const { operation, reference, hypothesis } of aligned[row]) {
-      if (reference !== null) add(counts.seen, reference);
-      if (operation === "s") add(counts.substituted, `${reference}\u0000${hypothesis}`);
-      if (operation === "d") add(counts.deleted, reference);
-      if (operation === "i") add(counts.inserted, hypothesis);
-      if (operation === "s" || operation === "d") add(counts.wrong, reference);
+      if (reference !== null) addOne(counts.seen, reference);
+      if (operation === "s") addOne(counts.substituted, `${reference}\u0000${hypothesis}`);
+      if (operation === "d") addOne(counts.deleted, reference);
+      if (operation === "i") addOne(counts.inserted, hypothesis);
+      if (operation === "s" || operation === "d") addOne(counts.wrong, reference);
     }
   }
   return counts;
@@ -42,7 +48,7 @@ function showConfusions(panel) {
     const aligned = readAlignments();
     const words = countConfusions(state.rows, aligned.words);
     const letters = countConfusions(state.rows, aligned.letters);
-    panel.replaceChildren(make("p", { class: "note" }, note));
+    panel.replaceChildren(makeNote(note));
     const first = new Lanes(panel);
     first.append(...makeLists("Words", words, aligned.words));
     first.finish();
@@ -82,39 +88,23 @@ function makeLists(title, counts, aligned) {
       String(count),
     ];
   });
-  const single = (map, operation, side, verb) =>
-    byCount(map).map(([text, count]) => () => {
-      const test = (pair) => pair.operation === operation && pair[side] === text;
+  const single = (verb, side) => {
+    const rows = byCount(counts[verb]).map(([text, count]) => () => {
+      const test = (pair) => OPERATION_NAMES[pair.operation] === verb && pair[side] === text;
       return [link(spell(text), test, `${spell(text)} ${verb}`), String(count)];
     });
+    return makeListCard(`${title} ${verb}`, total(counts[verb]), side, rows);
+  };
   return [
-    makeListCard(
-      `${title} substituted`,
-      total(counts.substituted),
-      ["reference → hypothesis", "times"],
-      pairs,
-    ),
-    makeListCard(
-      `${title} deleted`,
-      total(counts.deleted),
-      ["reference", "times"],
-      single(counts.deleted, "d", "reference", "deleted"),
-    ),
-    makeListCard(
-      `${title} inserted`,
-      total(counts.inserted),
-      ["hypothesis", "times"],
-      single(counts.inserted, "i", "hypothesis", "inserted"),
-    ),
+    makeListCard(`${title} substituted`, total(counts.substituted), "reference → hypothesis", pairs),
+    single("deleted", "reference"),
+    single("inserted", "hypothesis"),
   ];
 }
 
-function makeListCard(title, total, headings, rows) {
-  const card = makePanel(
-    title,
-    `${total} in all`,
-    makeGrowingTable(headings, rows, { numeric: [1], limit: LISTED }),
-  );
+function makeListCard(title, total, heading, rows) {
+  const table = makeGrowingTable([heading, "times"], rows, { numeric: [1], limit: LISTED });
+  const card = makePanel(title, `${total} in all`, table);
   card.classList.add("list");
   card.grow = card.lastChild.grow ?? null;
   return card;
@@ -128,11 +118,10 @@ function addLetterMatrix(panel, counts, aligned) {
   const note =
     `Rows: reference; columns: hypothesis; ${NOTHING} is nothing, ␣ a space. ` +
     "Correct letters are left out. Click a cell to see its utterances.";
-  const card = fill(makePanel("Letter confusions", note), { class: "card wide matrix" }, []);
+  const card = makeWidePanel("Letter confusions", note);
+  card.classList.add("matrix");
   panel.append(card);
-  card.append(
-    pairs.length ? drawMatrix(pairs, chartWidth(card), aligned) : make("p", { class: "note" }, "None."),
-  );
+  card.append(pairs.length ? drawMatrix(pairs, chartWidth(card), aligned) : makeNote("None."));
 }
 
 function drawMatrix(pairs, width, aligned) {
@@ -146,8 +135,8 @@ function drawMatrix(pairs, width, aligned) {
   letters.forEach((letter, index) => {
     const middle = edge + (index + 0.5) * size;
     svg.append(
-      draw("text", { x: edge - 6, y: middle + 4, "text-anchor": "end", class: "letter" }, spell(letter)),
-      draw("text", { x: middle, y: edge - 8, "text-anchor": "middle", class: "letter" }, spell(letter)),
+      drawText(spell(letter), edge - 6, middle + 4, "end", "letter"),
+      drawText(spell(letter), middle, edge - 8, "middle", "letter"),
     );
   });
   svg.append(
@@ -192,8 +181,7 @@ let spokenCounts = null;
 function countSpoken() {
   if (spokenCounts) return spokenCounts;
   spokenCounts = new Map();
-  for (const text of payload.references)
-    for (const word of splitWords(text)) spokenCounts.set(word, (spokenCounts.get(word) ?? 0) + 1);
+  for (const text of payload.references) for (const word of splitWords(text)) addOne(spokenCounts, word);
   return spokenCounts;
 }
 
@@ -203,13 +191,11 @@ function nameFrequency(word) {
 }
 
 function addWordGroups(board, aligned) {
-  const lengths = (word) => Math.min(Array.from(word).length, 14);
-  const nameLength = (length) => (length === 14 ? "14+" : String(length));
   addWordCard(board, aligned, {
     title: "Words wrong by their length",
     xLabel: "letters of the word",
-    groupOf: lengths,
-    nameOf: nameLength,
+    groupOf: (word) => Math.min(Array.from(word).length, 14),
+    nameOf: (length) => (length === 14 ? "14+" : String(length)),
   });
   const nameBin = (bin) => {
     const [low, high] = FREQUENCIES[bin];

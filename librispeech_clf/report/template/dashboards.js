@@ -24,14 +24,8 @@ function showDashboards(panel) {
     explorer.replaceChildren(makeDashboardTools(render));
     const chart = make("div", {});
     explorer.append(chart);
-    chart.append(
-      ...drawAgainst(
-        columns.get(dashboardState.column),
-        Math.max(300, explorer.clientWidth - 32),
-        300,
-        dashboardState.bins,
-      ),
-    );
+    const width = Math.max(300, explorer.clientWidth - 32);
+    chart.append(...drawAgainst(columns.get(dashboardState.column), width, 300, dashboardState.bins));
     rest.replaceChildren();
     const board = new Lanes(rest);
     for (const column of standardColumns()) addStandardCard(board, column, render);
@@ -101,7 +95,7 @@ function drawAgainst(column, width, height, count) {
         : `${all.length} groups.`;
     return [
       drawBins(groups, figure, { width, height, overall, xLabel: describe(column), categorical: true }),
-      make("p", { class: "note" }, note),
+      makeNote(note),
     ];
   }
   const bins = estimateBins(
@@ -113,7 +107,7 @@ function drawAgainst(column, width, height, count) {
   );
   return [
     drawBins(bins, figure, { width, height, overall, xLabel: describe(column) }),
-    make("p", { class: "note" }, describeCorrelation(column, figure)),
+    makeNote(describeCorrelation(column, figure)),
   ];
 }
 
@@ -146,11 +140,7 @@ function addStandardCard(board, column, render) {
     },
     "Enlarge",
   );
-  const card = make(
-    "section",
-    { class: "card" },
-    make("h2", {}, `${figure.short} against ${column.label}`, choose),
-  );
+  const card = makePanel([`${figure.short} against ${column.label}`, choose]);
   board.append(card);
   addChart(card, (width, spare) => make("div", {}, drawAgainst(column, width, 220 + spare, 6)));
 }
@@ -174,20 +164,14 @@ function addCorrelations(board) {
       formatProbability(p),
     ];
   });
-  board.append(
-    fill(
-      makePanel(
-        "Associations over all utterances",
-        "Not changed by the filters. Tested with a speaker's utterances as dependent; p-values corrected " +
-          "for the number of tests.",
-        makeTable(["metric", "metadata", "kind", "value", "95 % interval", "corrected p"], cells, {
-          numeric: [3, 4, 5],
-        }),
-      ),
-      { class: "card wide associations" },
-      [],
-    ),
-  );
+  const note =
+    "Not changed by the filters. Tested with a speaker's utterances as dependent; p-values corrected " +
+    "for the number of tests.";
+  const headings = ["metric", "metadata", "kind", "value", "95 % interval", "corrected p"];
+  const table = makeTable(headings, cells, { numeric: [3, 4, 5] });
+  const card = makeWidePanel("Associations over all utterances", note, table);
+  card.classList.add("associations");
+  board.append(card);
 }
 
 function nameColumn(key) {

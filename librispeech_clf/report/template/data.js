@@ -13,9 +13,10 @@ function addTextColumn(key, label, values) {
   columns.set(key, { key, label, kind: "text", group: "text", unit: "", values });
 }
 
-function numberAt(key, row) {
-  const column = columns.get(key);
-  return column ? column.values[row] : null;
+// Adds to the list of a key.
+function addTo(lists, key, value) {
+  if (!lists.has(key)) lists.set(key, []);
+  lists.get(key).push(value);
 }
 
 // A cell as number, text, or null where missing.
@@ -23,6 +24,17 @@ function valueAt(column, row) {
   const value = column.values[row];
   if (column.kind === "category") return value < 0 ? null : column.levels[value];
   return value === "" ? null : value;
+}
+
+function capitalize(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+// How often each level of a categorical column occurs.
+function countLevels(column) {
+  const counts = column.levels.map(() => 0);
+  for (const code of column.values) if (code >= 0) counts[code] += 1;
+  return counts;
 }
 
 function describe(column) {
@@ -59,71 +71,27 @@ const wordErrors = addUp(["word_substitutions", "word_deletions", "word_insertio
 const referenceWords = addUp(["word_hits", "word_substitutions", "word_deletions"]);
 const characterErrors = addUp(["character_substitutions", "character_deletions", "character_insertions"]);
 const referenceCharacters = addUp(["character_hits", "character_substitutions", "character_deletions"]);
+const alignedWords = addUp(["word_hits", "word_substitutions", "word_deletions", "word_insertions"]);
 const isScored = (row) => (wordErrors(row) === null ? null : 1);
+const isWrong = (row) => (wordErrors(row) === null ? null : Number(wordErrors(row) > 0));
 
 // Every figure is a sum over a sum; a mean is a sum over the number of utterances which have a value.
 const figures = [
-  {
-    key: "word_error_rate",
-    label: "Word error rate",
-    short: "WER",
-    numerator: wordErrors,
-    denominator: referenceWords,
-    percent: true,
-  },
-  {
-    key: "character_error_rate",
-    label: "Character error rate",
-    short: "CER",
-    numerator: characterErrors,
-    denominator: referenceCharacters,
-    percent: true,
-  },
-  {
-    key: "sentence_error_rate",
-    label: "Sentence error rate",
-    short: "SER",
-    percent: true,
-    scale: "share",
-    denominator: isScored,
-    numerator: (row) => (wordErrors(row) === null ? null : Number(wordErrors(row) > 0)),
-  },
+  makeRate("word_error_rate", "WER", wordErrors, referenceWords),
+  makeRate("character_error_rate", "CER", characterErrors, referenceCharacters),
+  makeRate("sentence_error_rate", "SER", isWrong, isScored, "share"),
   makeMean("ctc_loss", "CTC loss", "loss"),
   makeMean("confidence", "Confidence", "confidence"),
-  {
-    key: "match_error_rate",
-    label: "Match error rate",
-    short: "MER",
-    numerator: wordErrors,
-    percent: true,
-    scale: "share",
-    denominator: addUp(["word_hits", "word_substitutions", "word_deletions", "word_insertions"]),
-  },
-  {
-    key: "word_substitution_rate",
-    label: "Word substitution rate",
-    short: "substitutions",
-    numerator: addUp(["word_substitutions"]),
-    denominator: referenceWords,
-    percent: true,
-  },
-  {
-    key: "word_deletion_rate",
-    label: "Word deletion rate",
-    short: "deletions",
-    numerator: addUp(["word_deletions"]),
-    denominator: referenceWords,
-    percent: true,
-  },
-  {
-    key: "word_insertion_rate",
-    label: "Word insertion rate",
-    short: "insertions",
-    numerator: addUp(["word_insertions"]),
-    denominator: referenceWords,
-    percent: true,
-  },
+  makeRate("match_error_rate", "MER", wordErrors, alignedWords, "share"),
+  makeRate("word_substitution_rate", "substitutions", addUp(["word_substitutions"]), referenceWords),
+  makeRate("word_deletion_rate", "deletions", addUp(["word_deletions"]), referenceWords),
+  makeRate("word_insertion_rate", "insertions", addUp(["word_insertions"]), referenceWords),
 ].filter((figure) => figure.numerator && payload.count && figure.denominator(firstScored()) !== null);
+
+function makeRate(key, short, numerator, denominator, scale = "log") {
+  const label = capitalize(key.replaceAll("_", " "));
+  return { key, label, short, numerator, denominator, scale, percent: true };
+}
 
 function makeMean(key, label, short) {
   const column = columns.get(key);
@@ -186,11 +154,6 @@ function formatInterval(figure, result) {
   return `${formatFigure(figure, result.low).replace(" %", "")} ${join} ${formatFigure(figure, result.high)}`;
 }
 
-function formatSeconds(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
-}
-
 function formatProbability(value) {
   if (value === null || value === undefined) return "–";
   return value < 0.001 ? "< 0.001" : value.toFixed(3);
@@ -220,11 +183,12 @@ function splitWords(text) {
   return text.split(/\s+/).filter((word) => word);
 }
 
-function alignWords(row) {
+// The words of a reference over those heard: by this run, by the other one, or of a simulation at a place.
+function alignWords(row, heard = payload, place = row) {
   return readAlignment(
-    payload.word_operations[row],
+    heard.word_operations[place],
     splitWords(payload.references[row]),
-    splitWords(payload.hypotheses[row]),
+    splitWords(heard.hypotheses[place]),
   );
 }
 

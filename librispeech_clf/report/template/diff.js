@@ -38,19 +38,6 @@ function makeWrong({ operation, reference, hypothesis }) {
   );
 }
 
-// The second run's hypothesis against the same reference.
-function makeOtherDiff(row) {
-  return makeDiff(row, alignOther(row));
-}
-
-function alignOther(row) {
-  return readAlignment(
-    payload.other.word_operations[row],
-    splitWords(payload.references[row]),
-    splitWords(payload.other.hypotheses[row]),
-  );
-}
-
 function makeDiffLegend() {
   const names = Object.values(OPERATION_NAMES).slice(1);
   return make(

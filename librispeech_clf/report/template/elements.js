@@ -22,22 +22,11 @@ function fill(element, attributes, children) {
 
 function makeSelect(label, options, chosen, onchange) {
   const select = make("select", { "aria-label": label, onchange: () => onchange(select.value) });
-  for (const option of options) {
-    if (option.options) {
-      select.append(
-        make(
-          "optgroup",
-          { label: option.label },
-          option.options.map((inner) => makeOption(inner, chosen)),
-        ),
-      );
-    } else select.append(makeOption(option, chosen));
-  }
-  return select;
-}
-
-function makeOption({ value, label }, chosen) {
-  return make("option", { value, selected: value === chosen }, label);
+  const makeOption = ({ value, label, options: inner }) =>
+    inner
+      ? make("optgroup", { label }, inner.map(makeOption))
+      : make("option", { value, selected: value === chosen }, label);
+  return fill(select, {}, options.map(makeOption));
 }
 
 const GROUP_NAMES = {
@@ -49,7 +38,7 @@ const GROUP_NAMES = {
   corpus: "Own columns",
 };
 
-function columnOptions(accept) {
+function columnOptions(accept = () => true) {
   return Object.entries(GROUP_NAMES)
     .map(([group, label]) => ({
       label,
@@ -68,46 +57,45 @@ function labelled(text, control) {
   return make("label", { class: "labelled" }, make("span", {}, text), control);
 }
 
+function makeNote(text) {
+  return make("p", { class: "note" }, text);
+}
+
 function makePanel(title, note, ...children) {
+  return make("section", { class: "card" }, make("h2", {}, title), note ? makeNote(note) : null, children);
+}
+
+function makeWidePanel(title, note, ...children) {
+  const card = makePanel(title, note, ...children);
+  card.classList.add("wide");
+  return card;
+}
+
+// Names and values as a list in two columns.
+function makeFacts(facts) {
   return make(
-    "section",
-    { class: "card" },
-    make("h2", {}, title),
-    note ? make("p", { class: "note" }, note) : null,
-    children,
+    "dl",
+    { class: "facts" },
+    facts.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
   );
 }
 
 function makeTable(headings, rows, { numeric = [] } = {}) {
-  const cellClass = (index) => (numeric.includes(index) ? "number" : null);
-  return make(
-    "div",
-    { class: "scroll" },
+  const makeLine = (tag, attributes, cells) =>
     make(
-      "table",
+      "tr",
       {},
-      make(
-        "thead",
-        {},
-        make(
-          "tr",
-          {},
-          headings.map((heading, index) => make("th", { scope: "col", class: cellClass(index) }, heading)),
-        ),
+      cells.map((cell, index) =>
+        make(tag, { ...attributes, class: numeric.includes(index) ? "number" : null }, cell),
       ),
-      make(
-        "tbody",
-        {},
-        rows.map((cells) =>
-          make(
-            "tr",
-            {},
-            cells.map((cell, index) => make("td", { class: cellClass(index) }, cell)),
-          ),
-        ),
-      ),
-    ),
+    );
+  const head = make("thead", {}, makeLine("th", { scope: "col" }, headings));
+  const body = make(
+    "tbody",
+    {},
+    rows.map((cells) => makeLine("td", {}, cells)),
   );
+  return make("div", { class: "scroll" }, make("table", {}, head, body));
 }
 
 function utteranceButton(row, text = payload.ids[row]) {
@@ -137,28 +125,20 @@ function download(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
+function makeMore(left, onclick) {
+  return make("button", { class: "more", onclick }, `Show more, ${left} are left`);
+}
+
 const TABLE_ROW_HEIGHT = 28;
 
 // A table of the first rows, each made when it is shown, and a button for more.
 function makeGrowingTable(headings, rows, { numeric = [], limit }) {
-  if (!rows.length) return make("p", { class: "note" }, "None.");
+  if (!rows.length) return makeNote("None.");
   const frame = make("div", {});
   const show = (end) => {
-    frame.replaceChildren(
-      makeTable(
-        headings,
-        rows.slice(0, end).map((makeCells) => makeCells()),
-        { numeric },
-      ),
-    );
-    if (rows.length > end)
-      frame.append(
-        make(
-          "button",
-          { class: "more", onclick: () => show(end + 5 * limit) },
-          `Show more, ${rows.length - end} are left`,
-        ),
-      );
+    const shown = rows.slice(0, end).map((makeCells) => makeCells());
+    frame.replaceChildren(makeTable(headings, shown, { numeric }));
+    if (rows.length > end) frame.append(makeMore(rows.length - end, () => show(end + 5 * limit)));
   };
   frame.grow = (spare) => show(limit + Math.floor(spare / TABLE_ROW_HEIGHT));
   show(limit);

@@ -84,7 +84,7 @@ function showCounts(search, errors) {
 }
 
 function makeAdder() {
-  const options = [{ value: "", label: "Add a filter…" }, ...columnOptions(() => true)];
+  const options = [{ value: "", label: "Add a filter…" }, ...columnOptions()];
   const adder = makeSelect("Add a filter by column", options, "", (key) => {
     if (!key) return;
     addCard(columns.get(key)).querySelector("input")?.focus();
@@ -187,8 +187,7 @@ function drawSpark(counts) {
 }
 
 function makeChoices(column) {
-  const counts = new Array(column.levels.length).fill(0);
-  for (const code of column.values) if (code >= 0) counts[code] += 1;
+  const counts = countLevels(column);
   const chosen = new Set(state.filters.get(column.key)?.levels ?? []);
   const list = make("div", { class: "choices" });
   column.levels.forEach((level, code) => {

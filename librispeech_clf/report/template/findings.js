@@ -10,14 +10,9 @@ function addFindings(board) {
     ? `${scope}; chance that any of these is false ${formatShare(findings.alpha)}. ` +
       "Over all utterances, not changed by the filters."
     : `Nothing stands out: ${scope}.`;
-  const card = makePanel(
-    "What to look at first",
-    told,
-    findings.note ? make("p", { class: "note" }, findings.note) : null,
-  );
+  const note = findings.note ? makeNote(findings.note) : null;
+  const card = makeWidePanel("What to look at first", told, note, findings.findings.map(makeFinding));
   card.id = "findings";
-  card.classList.add("wide");
-  card.append(...findings.findings.map(makeFinding));
   board.prepend(card);
 }
 
@@ -38,14 +33,10 @@ function makeFinding(finding, index) {
         show();
       },
     },
-    make("span", { class: "finding-name" }, `${finding.name[0].toUpperCase()}${finding.name.slice(1)}`),
+    make("span", { class: "finding-name" }, capitalize(finding.name)),
     make("span", { class: "effect" }, describeEffect(finding)),
   );
-  const keep = make(
-    "button",
-    { class: "quiet", onclick: () => showRows(rows, finding.name) },
-    "Show the utterances",
-  );
+  const keep = makeRowsButton(rows, finding.name);
   return make("div", { class: "finding" }, toggle, makeFindingFacts(finding), keep, body);
 }
 
@@ -73,14 +64,12 @@ function makeFindingBody(finding, rows) {
     ["errors", (row) => String(wordErrors(row))],
     ["words", (row) => String(referenceWords(row))],
   ];
-  return [
-    make(
-      "p",
-      { class: "note" },
-      `The ${examples.length} with the most errors beyond the others' rate, of ${rows.length}:`,
-    ),
-    makeUtteranceList(examples, facts),
-  ];
+  const note = `The ${examples.length} with the most errors beyond the others' rate, of ${rows.length}:`;
+  return [makeNote(note), makeUtteranceList(examples, facts)];
+}
+
+function makeRowsButton(rows, label) {
+  return make("button", { class: "quiet", onclick: () => showRows(rows, label) }, "Show the utterances");
 }
 
 // The utterances in the table, and nothing else.

@@ -47,7 +47,7 @@ function addTerms(board) {
   const headings = ["term", "spoken", "recognised", "added", "recall (95 %)"];
   const table = makeGrowingTable(headings, rows, { numeric: [1, 2, 3, 4], limit: LISTED_TERMS + 1 });
   const note = "Over all utterances. Added: heard where the reference does not have it.";
-  board.append(fill(makePanel("Recall of terms", note, table), { class: "card wide" }, []));
+  board.append(makeWidePanel("Recall of terms", note, table));
 }
 
 function addSuspicious(board) {
@@ -58,18 +58,13 @@ function addSuspicious(board) {
   if (!found.size) return;
   const rows = [...found.keys()];
   const facts = [["", (row) => found.get(row).reasons.join(", ")]];
-  const card = makePanel(
+  const card = makeWidePanel(
     `References that may be wrong: ${found.size}`,
     "To be heard before the model is blamed, the most suspicious first; over all utterances.",
     makeUtteranceList(rows, facts, { limit: LISTED_SUSPICIOUS }),
-    make(
-      "button",
-      { class: "quiet", onclick: () => showRows(rows, "References that may be wrong") },
-      "Show the utterances",
-    ),
+    makeRowsButton(rows, "References that may be wrong"),
   );
   card.id = "suspicious";
-  card.classList.add("wide");
   board.append(card);
 }
 

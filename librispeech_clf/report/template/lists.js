@@ -6,38 +6,31 @@ const LANE_GAP = 14;
 // Utterances with a play button, facts in the head line, reference over hypothesis below; `limit` at first.
 function makeUtteranceList(rows, facts, { limit = 25, body = makeDiff } = {}) {
   const list = make("div", { class: "ulist" });
+  const makeLine = (row) => {
+    const told = facts.map(([name, of]) => make("span", {}, `${name} `, make("b", {}, of(row))));
+    return makeListed(row, told, body(row));
+  };
   const show = (end) => {
-    list.replaceChildren(...rows.slice(0, end).map((row) => makeListed(row, facts, body)));
-    if (rows.length > end)
-      list.append(
-        make(
-          "button",
-          { class: "more", onclick: () => show(end + 4 * limit) },
-          `Show more, ${rows.length - end} are left`,
-        ),
-      );
+    list.replaceChildren(...rows.slice(0, end).map(makeLine));
+    if (rows.length > end) list.append(makeMore(rows.length - end, () => show(end + 4 * limit)));
   };
   show(limit);
-  return rows.length ? list : make("p", { class: "note" }, "None.");
+  return rows.length ? list : makeNote("None.");
 }
 
-function makeListed(row, facts, body) {
-  const told = facts.map(([name, of]) => make("span", {}, `${name} `, make("b", {}, of(row))));
+function makeListed(row, told, body, play = makePlayButton(row)) {
   return make(
     "div",
     { class: "urow" },
-    make("div", { class: "play-cell" }, makePlayButton(row)),
-    make("div", { class: "text" }, make("div", { class: "row-head" }, utteranceButton(row), told), body(row)),
+    make("div", { class: "play-cell" }, play),
+    make("div", { class: "text" }, make("div", { class: "row-head" }, utteranceButton(row), told), body),
   );
 }
 
 // Cards side by side in lanes, each into the shortest; wide ones below; the last of each lane fills it up.
 class Lanes {
   constructor(panel) {
-    const count = Math.max(
-      1,
-      Math.floor((panel.clientWidth - 2 * LANE_GAP + LANE_GAP) / (LANE_WIDTH + LANE_GAP)),
-    );
+    const count = Math.max(1, Math.floor((panel.clientWidth - LANE_GAP) / (LANE_WIDTH + LANE_GAP)));
     this.lanes = Array.from({ length: count }, () => make("div", { class: "lane" }));
     this.row = make("div", { class: "lanes" }, this.lanes);
     this.element = make("div", { class: "board masonry" }, this.row);

@@ -66,10 +66,6 @@ function buildHeader() {
   document.getElementById("filters-switch").addEventListener("click", () => toggleFilters());
 }
 
-function openFilters() {
-  toggleFilters(true);
-}
-
 function toggleFilters(open = !document.body.classList.contains("has-filters")) {
   document.body.classList.toggle("has-filters", open);
   document.getElementById("filters-switch").setAttribute("aria-expanded", String(open));
@@ -93,16 +89,15 @@ function listenToKeys() {
       return;
     if (event.key === "/") {
       event.preventDefault();
-      openFilters();
+      toggleFilters(true);
       document.getElementById("search").focus();
     }
     if (event.key === " " && state.open !== null && !event.target.closest(ACTED_BY_SPACE)) {
       event.preventDefault();
       toggleAudio();
     }
-    if (state.open !== null && event.key === "l") document.getElementById("loop")?.click();
-    if (state.open !== null && event.key === "n") document.getElementById("next").click();
-    if (state.open !== null && event.key === "p") document.getElementById("previous").click();
+    const button = { l: "loop", n: "next", p: "previous" }[event.key];
+    if (state.open !== null && button) document.getElementById(button)?.click();
   });
 }
 
@@ -121,7 +116,7 @@ function showEmptiness() {
   }
   element.replaceChildren(
     make("h2", {}, "No utterance passes the filters"),
-    make("p", { class: "note" }, describeFilters().join(" · ")),
+    makeNote(describeFilters().join(" · ")),
     make("button", { onclick: resetFilters }, "Clear all filters"),
   );
 }

@@ -5,6 +5,7 @@ const latentMaps = readMaps(payload.analysis.latent_maps);
 const otherMaps = readMaps(payload.analysis.other_latent_maps);
 const mapState = { colour: null, views: [] };
 const MISSING_COLOUR = "--faint";
+const WHOLE_MAP = { factor: 1, x: 0.5, y: 0.5 };
 
 function readMaps(section) {
   return Object.entries(section ?? {})
@@ -21,7 +22,7 @@ function readMaps(section) {
 function showMap(panel) {
   mapState.colour ??= columns.has("word_error_rate") ? "word_error_rate" : payload.columns[0]?.key;
   const colours = columnOptions((column) => column.kind !== "text");
-  const legend = make("div", { class: "map-legend" });
+  const legend = make("div");
   const list = make("div", { class: "card", id: "map-list" });
   const redraw = () => {
     const colour = makeColours(columns.get(mapState.colour));
@@ -84,9 +85,7 @@ function makeColours(column) {
 }
 
 function makeCategoryColours(column, faint) {
-  const counts = new Map(column.levels.map((level, code) => [code, 0]));
-  for (const code of column.values) if (code >= 0) counts.set(code, counts.get(code) + 1);
-  const frequent = [...counts]
+  const frequent = [...countLevels(column).entries()]
     .sort((left, right) => right[1] - left[1])
     .slice(0, 8)
     .map(([code]) => code)
@@ -100,7 +99,7 @@ function makeCategoryColours(column, faint) {
 class MapView {
   constructor(map, parent) {
     this.map = map;
-    this.zoom = { factor: 1, x: 0.5, y: 0.5 };
+    this.zoom = WHOLE_MAP;
     this.lasso = null;
     this.places = new Float64Array(payload.count * 2).fill(NaN);
     this.canvas = make("canvas", {
@@ -118,18 +117,10 @@ class MapView {
   measure() {
     const horizontal = this.map.points.map((point) => point[0]);
     const vertical = this.map.points.map((point) => point[1]);
-    const bounds = [
-      Math.min(...horizontal),
-      Math.max(...horizontal),
-      Math.min(...vertical),
-      Math.max(...vertical),
-    ];
+    const x = scale(Math.min(...horizontal), Math.max(...horizontal), 0, 1);
+    const y = scale(Math.min(...vertical), Math.max(...vertical), 1, 0);
     this.map.rows.forEach((row, index) => {
-      if (row < 0) return;
-      this.places[2 * row] =
-        bounds[1] > bounds[0] ? (horizontal[index] - bounds[0]) / (bounds[1] - bounds[0]) : 0.5;
-      this.places[2 * row + 1] =
-        bounds[3] > bounds[2] ? (bounds[3] - vertical[index]) / (bounds[3] - bounds[2]) : 0.5;
+      if (row >= 0) this.places.set([x(horizontal[index]), y(vertical[index])], 2 * row);
     });
   }
 
@@ -161,38 +152,30 @@ class MapView {
     const shown = new Set(state.rows);
     const radius = payload.count > 1500 ? 2.6 : payload.count > 400 ? 3.4 : 4.2;
     context.fillStyle = style("--hidden-point");
-    for (const row of allRows) if (!shown.has(row)) this.dot(context, row, radius * 0.7);
+    for (const row of allRows) if (!shown.has(row)) this.circle(context, row, radius * 0.7).fill();
     context.globalAlpha = 0.9;
     for (const row of state.rows) {
       context.fillStyle = this.colourOf(row);
-      this.dot(context, row, radius);
+      this.circle(context, row, radius).fill();
     }
     context.globalAlpha = 1;
   }
 
-  dot(context, row, radius) {
+  // Begins a circle around a row; one that is not on the map gives an empty path.
+  circle(context, row, radius) {
     const [x, y] = this.locate(row);
-    if (Number.isNaN(x)) return;
     context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.fill();
+    if (!Number.isNaN(x)) context.arc(x, y, radius, 0, 2 * Math.PI);
+    return context;
   }
 
   paintMarks(context) {
     context.strokeStyle = style("--ink");
     context.lineWidth = 1.3;
-    for (const row of state.selected) this.ring(context, row, 5.5);
+    for (const row of state.selected) this.circle(context, row, 5.5).stroke();
     context.strokeStyle = style("--accent");
     context.lineWidth = 3;
-    if (state.open !== null) this.ring(context, state.open, 8);
-  }
-
-  ring(context, row, radius) {
-    const [x, y] = this.locate(row);
-    if (Number.isNaN(x)) return;
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.stroke();
+    if (state.open !== null) this.circle(context, state.open, 8).stroke();
   }
 
   paintLasso(context) {
@@ -225,7 +208,7 @@ class MapView {
     canvas.addEventListener("pointerleave", hideTooltip);
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("dblclick", () => {
-      this.zoom = { factor: 1, x: 0.5, y: 0.5 };
+      this.zoom = WHOLE_MAP;
       this.paint();
     });
     canvas.addEventListener("keydown", (event) => this.key(event));
@@ -262,13 +245,17 @@ class MapView {
 
   wheel(event) {
     event.preventDefault();
-    const before = this.zoom.factor;
+    const { factor: before, x, y } = this.zoom;
     const factor = Math.min(40, Math.max(1, before * Math.exp(-event.deltaY * 0.0015)));
-    const aim = [event.offsetX / this.width - 0.5, event.offsetY / this.height - 0.5];
-    this.zoom.x += aim[0] / before - aim[0] / factor;
-    this.zoom.y += aim[1] / before - aim[1] / factor;
-    this.zoom.factor = factor;
-    if (factor === 1) this.zoom = { factor: 1, x: 0.5, y: 0.5 };
+    const move = (from, aim) => from + aim / before - aim / factor;
+    this.zoom =
+      factor === 1
+        ? WHOLE_MAP
+        : {
+            factor,
+            x: move(x, event.offsetX / this.width - 0.5),
+            y: move(y, event.offsetY / this.height - 0.5),
+          };
     this.paint();
   }
 
@@ -321,10 +308,8 @@ function describeRow(row) {
 function showSelected(list) {
   const rows = [...state.selected].sort((left, right) => (wordErrors(right) ?? 0) - (wordErrors(left) ?? 0));
   if (!rows.length) {
-    list.replaceChildren(
-      make("h2", {}, "Selection"),
-      make("p", { class: "note" }, "Nothing is selected. Drag around points of a map to list them here."),
-    );
+    const note = "Nothing is selected. Drag around points of a map to list them here.";
+    list.replaceChildren(make("h2", {}, "Selection"), makeNote(note));
     return;
   }
   const figure = figures[0];
@@ -334,7 +319,7 @@ function showSelected(list) {
     : "";
   list.replaceChildren(
     make("h2", {}, `Selection: ${rows.length} ${rows.length === 1 ? "utterance" : "utterances"}`),
-    make("p", { class: "note" }, text),
+    makeNote(text),
     make(
       "div",
       { class: "buttons" },

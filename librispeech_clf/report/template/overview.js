@@ -47,15 +47,9 @@ function makeSizeTile() {
     ? new Set([...state.rows].map((row) => speakerColumn.values[row]).filter((code) => code >= 0)).size
     : 0;
   const words = sum(state.rows.map((row) => referenceWords(row) ?? 0));
-  const seconds = durationColumn
-    ? sum(Float64Array.from(state.rows, (row) => durationColumn.values[row] ?? 0))
-    : null;
-  const length =
-    seconds === null
-      ? ""
-      : seconds >= 5400
-        ? ` · ${(seconds / 3600).toFixed(1)} h`
-        : ` · ${(seconds / 60).toFixed(1)} min`;
+  const seconds = sum(Float64Array.from(state.rows, (row) => durationColumn?.values[row] ?? 0));
+  const told = seconds >= 5400 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 60).toFixed(1)} min`;
+  const length = durationColumn ? ` · ${told}` : "";
   return make(
     "div",
     { class: "tile" },
@@ -69,9 +63,7 @@ function groupRows(rows, column) {
   const groups = new Map();
   for (const row of rows) {
     const value = valueAt(column, row);
-    if (value === null) continue;
-    if (!groups.has(value)) groups.set(value, []);
-    groups.get(value).push(row);
+    if (value !== null) addTo(groups, value, row);
   }
   return [...groups].sort((left, right) => column.levels.indexOf(left[0]) - column.levels.indexOf(right[0]));
 }
@@ -105,7 +97,7 @@ function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
 function showOverview(panel) {
   const render = () => {
     panel.replaceChildren();
-    if (!figures.length) panel.append(make("p", { class: "note" }, "No utterance was scored."));
+    if (!figures.length) panel.append(makeNote("No utterance was scored."));
     const board = new Lanes(panel);
     if (figures.length)
       for (const add of [
@@ -134,9 +126,16 @@ function chartWidth(card) {
   return Math.max(260, card.clientWidth - 32);
 }
 
-function addGroupCards(board) {
-  const figure = figures[0];
+// A chart of the first figure by group, the whole dashed.
+function addIntervals(card, groups, onclick) {
+  const [figure] = figures;
   const overall = headline.get(figure.key);
+  addChart(card, (width, spare) =>
+    drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150, onclick }),
+  );
+}
+
+function addGroupCards(board) {
   const grouped = [genderColumn, findColumn("subset"), columns.get("split")].filter(
     (column, index, all) =>
       column &&
@@ -147,10 +146,7 @@ function addGroupCards(board) {
   for (const column of grouped) {
     const card = makePanel(`Word error rate by ${column.label}`, "Dashed: all shown. Right: utterances.");
     board.append(card);
-    const groups = estimateGroups(state.rows, column, figure);
-    addChart(card, (width, spare) =>
-      drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150 }),
-    );
+    addIntervals(card, estimateGroups(state.rows, column, figures[0]));
   }
 }
 
@@ -159,11 +155,7 @@ function addLengthCard(board) {
   if (!column) return;
   const card = makePanel("Word error rate by length", "Groups of about the same number of utterances.");
   board.append(card);
-  const groups = estimateBins(state.rows, column, figures[0], 5);
-  const overall = headline.get(figures[0].key);
-  addChart(card, (width, spare) =>
-    drawIntervals(groups, figures[0], { width, spare, overall, labelWidth: 150 }),
-  );
+  addIntervals(card, estimateBins(state.rows, column, figures[0], 5));
 }
 
 function addKindsCard(board) {
@@ -177,7 +169,7 @@ function addKindsCard(board) {
     const length = sum(Float64Array.from(state.rows, (row) => total(row) ?? 0));
     const counts = ["substitutions", "deletions", "insertions"].map((kind) => [
       kind,
-      sum(Float64Array.from(state.rows, (row) => numberAt(`${unit}_${kind}`, row) ?? 0)),
+      sum(Float64Array.from(state.rows, (row) => columns.get(`${unit}_${kind}`)?.values[row] ?? 0)),
     ]);
     const errors = Math.max(1, sum(counts.map(([, count]) => count)));
     body.push(
@@ -239,11 +231,7 @@ function addSpreadCard(board) {
 
 function addSpeakersCard(board, render) {
   if (!speakerColumn) return;
-  const figure = figures[0];
-  const groups = groupRows(state.rows, speakerColumn).map(([name, rows]) => ({
-    name,
-    result: estimateRatio(rows, figure, speakerOf),
-  }));
+  const groups = estimateGroups(state.rows, speakerColumn, figures[0]);
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
   const card = makePanel(
     "Speakers, highest word error rate first",
@@ -257,10 +245,7 @@ function addSpeakersCard(board, render) {
     rebuildCard(speakerColumn);
     applyFilters();
   };
-  const overall = headline.get(figure.key);
-  addChart(card, (width, spare) =>
-    drawIntervals(shown, figure, { width, spare, overall, labelWidth: 150, onclick: choose }),
-  );
+  addIntervals(card, shown, choose);
   if (groups.length <= SHOWN_SPEAKERS) return;
   const toggle = () => {
     overviewState.allSpeakers = !overviewState.allSpeakers;
@@ -291,26 +276,13 @@ function addWorstCard(board) {
     ],
     { limit: SHOWN_WORST },
   );
-  board.append(
-    fill(makePanel("Most errors", "Reference over hypothesis.", list), { class: "card wide" }, []),
-  );
+  board.append(makeWidePanel("Most errors", "Reference over hypothesis.", list));
 }
 
 function addFailures(board) {
   const failed = [...state.rows].filter((row) => payload.errors[row]);
   if (!failed.length) return;
-  board.append(
-    fill(
-      makePanel(
-        `Not evaluated: ${failed.length}`,
-        "These utterances are in no figure.",
-        makeTable(
-          ["utterance", "reason"],
-          failed.slice(0, 50).map((row) => [utteranceButton(row), payload.errors[row]]),
-        ),
-      ),
-      { class: "card wide" },
-      [],
-    ),
-  );
+  const rows = failed.slice(0, 50).map((row) => [utteranceButton(row), payload.errors[row]]);
+  const table = makeTable(["utterance", "reason"], rows);
+  board.append(makeWidePanel(`Not evaluated: ${failed.length}`, "These utterances are in no figure.", table));
 }

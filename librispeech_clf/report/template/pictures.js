@@ -27,7 +27,7 @@ function makePictures(view, picture) {
   image.src = `data:image/jpeg;base64,${picture.spectrogram}`;
   for (const token of view.tokens) if (token.kind === "words") view.words.append(makeWordBox(view, token));
   const stage = make("div", { class: "stage" }, plot, makeFrequencies(picture), makeSeconds(picture));
-  return [stage, make("p", { class: "note" }, describePicture(picture))];
+  return [stage, makeNote(describePicture(picture))];
 }
 
 function describePicture(picture) {

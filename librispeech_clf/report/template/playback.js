@@ -5,8 +5,7 @@ const LOOP_MARGIN_S = 0.08;
 const playback = { rate: 1, isLooping: false };
 
 function showPlayer(view, block) {
-  if (!block)
-    return view.player.replaceChildren(make("p", { class: "note" }, "No audio is stored with this report."));
+  if (!block) return view.player.replaceChildren(makeNote("No audio is stored with this report."));
   const children = [];
   if (block.data || block.address) children.push(makeAudio(view, block), makePlayerTools(view));
   if (block.problem) children.push(make("p", { class: "failure" }, block.problem));

@@ -25,10 +25,7 @@ function estimateCurve(simulation) {
   };
   const groups = new Map();
   simulation.row.forEach((row, place) => {
-    if (!shown.has(row)) return;
-    const severity = simulation.severity[place];
-    if (!groups.has(severity)) groups.set(severity, []);
-    groups.get(severity).push(place);
+    if (shown.has(row)) addTo(groups, simulation.severity[place], place);
   });
   return [...groups].map(([severity, places]) => ({
     x: severity,
@@ -41,11 +38,8 @@ function estimateCurve(simulation) {
 function estimateRecordings(simulation) {
   if (simulation.points) return null;
   const simulated = new Set(simulation.row);
-  const result = estimateRatio(
-    state.rows.filter((row) => simulated.has(row)),
-    figures[0],
-    speakerOf,
-  );
+  const rows = state.rows.filter((row) => simulated.has(row));
+  const result = estimateRatio(rows, figures[0], speakerOf);
   return result.estimate === null ? null : result;
 }
 
@@ -54,7 +48,7 @@ function showRobustness(panel) {
     ? "Of the shown utterances that were simulated. Dashed: their recordings as they are."
     : "Over all utterances, not changed by the filters.";
   const render = () => {
-    panel.replaceChildren(make("p", { class: "note" }, note));
+    panel.replaceChildren(makeNote(note));
     const board = new Lanes(panel);
     for (const simulation of robustness) {
       const points = estimateCurve(simulation);
@@ -65,7 +59,7 @@ function showRobustness(panel) {
         overall && `${overall.count} recordings as they are: ${formatFigure(figures[0], overall.estimate)}`,
       );
       board.append(card);
-      if (!points.length) card.append(make("p", { class: "note" }, "No shown utterance was simulated."));
+      if (!points.length) card.append(makeNote("No shown utterance was simulated."));
       else
         addChart(card, (width, spare) =>
           drawLines([{ name, points }], figures[0], {
@@ -119,12 +113,11 @@ function makeListening(render) {
         { class: "ulist" },
         places.map((place) => makeSimulated(simulation, place)),
       )
-    : make("p", { class: "note" }, "No shown utterance was simulated.");
-  return fill(
-    makePanel("Simulated utterances", "Most errors first, reference over what the model heard.", tools, list),
-    { class: "card wide listening" },
-    [],
-  );
+    : makeNote("No shown utterance was simulated.");
+  const note = "Most errors first, reference over what the model heard.";
+  const card = makeWidePanel("Simulated utterances", note, tools, list);
+  card.classList.add("listening");
+  return card;
 }
 
 function nameSimulation({ simulation }) {
@@ -135,43 +128,18 @@ function makeSimulated(simulation, place) {
   const row = simulation.row[place];
   const severity = `${simulation.severity_name} ${formatTick(simulation.severity[place])}`;
   const condition = `${nameSimulation(simulation)}, ${severity}`;
-  const operations = simulation.word_operations[place];
-  const pairs = readAlignment(
-    operations,
-    splitWords(payload.references[row]),
-    splitWords(simulation.hypotheses[place]),
-  );
+  const pairs = alignWords(row, simulation, place);
   const facts = [condition, `errors ${simulation.errors[place]}, as it is ${wordErrors(row) ?? "–"}`];
-  return make(
-    "div",
-    { class: "urow" },
-    make(
-      "div",
-      { class: "play-cell" },
-      makePlayButton(simulation.audio + place, `${payload.ids[row]}, ${condition}`),
-    ),
-    make(
-      "div",
-      { class: "text" },
-      make(
-        "div",
-        { class: "row-head" },
-        utteranceButton(row),
-        facts.map((fact) => make("span", {}, fact)),
-      ),
-      makeDiff(row, pairs),
-    ),
-  );
+  const told = facts.map((fact) => make("span", {}, fact));
+  const play = makePlayButton(simulation.audio + place, `${payload.ids[row]}, ${condition}`);
+  return makeListed(row, told, makeDiff(row, pairs), play);
 }
 
 // The simulated recordings of one utterance, for its panel.
 function listSimulated(row) {
-  const lists = payload.simulated.map((simulation) =>
-    simulation.row
-      .map((of, place) => (of === row ? makeSimulated(simulation, place) : null))
-      .filter((line) => line),
+  const lines = payload.simulated.flatMap((simulation) =>
+    simulation.row.flatMap((of, place) => (of === row ? [makeSimulated(simulation, place)] : [])),
   );
-  const lines = lists.flat();
   return lines.length
     ? make("details", { class: "simulated" }, make("summary", {}, `Simulated: ${lines.length}`), lines)
     : null;

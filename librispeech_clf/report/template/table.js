@@ -102,12 +102,7 @@ function makeTableTools(view) {
     },
     sort.descending ? "↓" : "↑",
   );
-  const byKey = makeSelect(
-    "Sort by",
-    columnOptions(() => true),
-    sort.key,
-    (key) => sortBy(key, view),
-  );
+  const byKey = makeSelect("Sort by", columnOptions(), sort.key, (key) => sortBy(key, view));
   byKey.id = "sort-key";
   return [
     labelled("Sort by", byKey),

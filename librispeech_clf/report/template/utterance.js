@@ -18,7 +18,7 @@ function showUtterance() {
   if (row === null) return leaveUtterance(focused);
   const player = make("div", { class: "player" });
   const pictures = make("div", { class: "pictures" });
-  const view = { row, tokens: [], boxes: [], player, pictures, loop: null };
+  const view = { row, tokens: [], player, pictures, loop: null };
   shownView = view;
   utteranceElement.replaceChildren();
   fill(utteranceElement, {}, [
@@ -72,82 +72,39 @@ function makeUtteranceHead(row) {
     const next = order[order.indexOf(row) + offset];
     if (next !== undefined) openUtterance(next);
   };
-  const widen = make(
-    "button",
-    {
-      class: "quiet",
-      "aria-label": "Wider or narrower",
-      title: "Wider or narrower",
-      onclick: () => {
-        document.body.classList.toggle("wide-utterance");
-      },
-    },
-    "⇔",
-  );
+  const widen = () => document.body.classList.toggle("wide-utterance");
+  const makeTool = (sign, name, title, onclick, id) =>
+    make("button", { class: "quiet", "aria-label": name, title, id, onclick }, sign);
   return make(
     "header",
     {},
     make("h2", { tabindex: -1 }, payload.ids[row]),
-    make(
-      "button",
-      {
-        class: "quiet",
-        "aria-label": "Previous utterance",
-        title: "Previous (key p)",
-        id: "previous",
-        onclick: step(-1),
-      },
-      "←",
-    ),
-    make(
-      "button",
-      { class: "quiet", "aria-label": "Next utterance", title: "Next (key n)", id: "next", onclick: step(1) },
-      "→",
-    ),
-    widen,
-    make(
-      "button",
-      {
-        class: "quiet",
-        "aria-label": "Close",
-        title: "Close (Escape)",
-        id: "close",
-        onclick: () => openUtterance(null),
-      },
-      "×",
-    ),
+    makeTool("←", "Previous utterance", "Previous (key p)", step(-1), "previous"),
+    makeTool("→", "Next utterance", "Next (key n)", step(1), "next"),
+    makeTool("⇔", "Wider or narrower", "Wider or narrower", widen, null),
+    makeTool("×", "Close", "Close (Escape)", () => openUtterance(null), "close"),
   );
 }
 
 function makeVerdict(row) {
   if (payload.errors[row]) return make("p", { class: "failure" }, `Not evaluated: ${payload.errors[row]}`);
-  const parts = figures
+  const rates = figures
     .slice(0, 5)
     .filter((figure) => figure.key !== "sentence_error_rate")
-    .map((figure) => {
-      const result = estimateRatio([row], figure, speakerOf);
-      return make("span", {}, `${figure.short} `, make("strong", {}, formatFigure(figure, result.estimate)));
-    });
-  const extra = [genderColumn, speakerColumn, durationColumn]
+    .map((figure) => [figure.short, formatFigure(figure, estimateRatio([row], figure, speakerOf).estimate)]);
+  const facts = [genderColumn, speakerColumn, durationColumn]
     .filter((column) => column)
-    .map((column) =>
-      make(
-        "span",
-        {},
-        `${column.label} `,
-        make("strong", {}, formatCell(column, row) + (column.unit ? ` ${column.unit}` : "")),
-      ),
-    );
-  return make("p", { class: "verdict" }, parts, extra);
+    .map((column) => [column.label, formatCell(column, row) + (column.unit ? ` ${column.unit}` : "")]);
+  return make(
+    "p",
+    { class: "verdict" },
+    [...rates, ...facts].map(([name, value]) => make("span", {}, `${name} `, make("strong", {}, value))),
+  );
 }
 
 function makeOtherHypothesis(row) {
   if (!payload.other?.present[row]) return null;
-  const pairs = readAlignment(
-    payload.other.word_operations[row],
-    splitWords(payload.references[row]),
-    splitWords(payload.other.hypotheses[row]),
-  );
+  const pairs = alignWords(row, payload.other);
   const list = make(
     "div",
     { class: "alignment words" },
@@ -164,11 +121,7 @@ function makeMetadata(row) {
       "details",
       { open: ["metric", "record", "corpus"].includes(group) },
       make("summary", {}, title),
-      make(
-        "dl",
-        {},
-        own.map((column) => [make("dt", {}, describe(column)), make("dd", {}, formatCell(column, row))]),
-      ),
+      makeFacts(own.map((column) => [describe(column), formatCell(column, row)])),
     );
   });
   return make("section", { class: "metadata" }, make("h3", {}, "Metrics and metadata"), groups);

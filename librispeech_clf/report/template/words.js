@@ -18,8 +18,7 @@ function listWords(counts) {
   const heard = new Map();
   for (const [key, count] of counts.substituted) {
     const [reference, hypothesis] = key.split("\u0000");
-    if (!heard.has(reference)) heard.set(reference, []);
-    heard.get(reference).push([hypothesis, count]);
+    addTo(heard, reference, [hypothesis, count]);
   }
   const words = new Set([...counts.seen.keys(), ...counts.inserted.keys()]);
   return [...words].map((word) => {
@@ -66,13 +65,13 @@ function makeWordTable(counts, aligned) {
   });
   render();
   const note = "Wrong: substituted or deleted. Choose a word to see its utterances.";
-  const card = makePanel(
+  const card = makeWidePanel(
     "Words",
     note,
     make("div", { class: "toolbar" }, labelled("Search", search), count),
     body,
   );
-  card.classList.add("wide", "words-card");
+  card.classList.add("words-card");
   return card;
 }
 
