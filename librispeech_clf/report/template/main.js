@@ -124,6 +124,7 @@ function showEmptiness() {
 let resizing = null;
 
 function redraw() {
+  if (isEmpty()) return;
   const restore = rememberFocus();
   holdPlace(() => reactions.resize?.());
   restore?.();
