@@ -1,5 +1,6 @@
 """Refuse a model whose answers could not be read, when it is opened and not utterance by utterance."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,13 +30,12 @@ def check_model(model: "keras.Model", path: Path) -> None:
             f"{path}: a model must write the {len(LETTERS)} letters of librispeech_clf.text.vocabulary. Received: "
             f"{letters}; convert the checkpoint again, which puts its head in order: poetry run convert-model"
         )
-    bad = [variable.path for variable in model.weights if not _is_finite(variable.value.numpy())]
-    if bad:
-        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        raise ValueError(
-            f"{path}: weights hold NaN or infinity: {', '.join(bad[:_SHOWN])}{more}; train or convert it again."
-        )
+    if bad := name_not_finite((variable.path, variable.value.numpy()) for variable in model.weights):
+        raise ValueError(f"{path}: weights hold NaN or infinity: {bad}; train or convert it again.")
 
 
-def _is_finite(values: np.ndarray) -> bool:
-    return not values.size or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+def name_not_finite(weights: Iterable[tuple[str, np.ndarray]]) -> str:
+    """Return the first names of weights that hold NaN or infinity, and how many more do; empty without any."""
+    bad = [name for name, x in weights if x.size and not (np.isfinite(x.min()) and np.isfinite(x.max()))]
+    more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    return ", ".join(bad[:_SHOWN]) + more

@@ -294,7 +294,7 @@ class SpacedDense(MatrixDense):
         return _apply_dense(self, features, self.activation)[:, :, : self.dense.units]
 
 
-def _apply_dense(dense, features, activation=keras.activations.linear):
+def _apply_dense(dense, features, activation: Callable):
     """Apply the weights of a `Dense` as one product."""
     import tensorflow as tf
 

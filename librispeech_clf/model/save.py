@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CONFIGURATION = "wav2vec2_configuration"
 """Attribute of the file that holds `Wav2Vec2Configuration` as JSON."""
-_UNKNOWN_TO_KERAS_2_12 = {"InputLayer": ("optional",)}
 
 
 def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) -> None:
@@ -77,8 +76,8 @@ def _describe(model: "keras.Model", file: "h5py.File") -> None:
     """Add our configuration to a file, and take out what Keras 2.12 does not know."""
     stored = json.loads(file.attrs["model_config"])
     for layer in stored["config"]["layers"]:
-        for key in _UNKNOWN_TO_KERAS_2_12.get(layer["class_name"], ()):
-            layer["config"].pop(key, None)
+        if layer["class_name"] == "InputLayer":
+            layer["config"].pop("optional", None)
     file.attrs["model_config"] = json.dumps(stored)
     file.attrs[CONFIGURATION] = json.dumps(asdict(model.configuration))
 

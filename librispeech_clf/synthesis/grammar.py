@@ -10,30 +10,9 @@ from importlib import resources
 
 import numpy as np
 
-from librispeech_clf.synthesis.word_lists import load_word_lists
+from librispeech_clf.synthesis.word_lists import load_word_lists, read_own_lists
 
 FORMS = ("base", "third", "past", "participle", "gerund")
-PLURALS = {
-    "man": "men",
-    "woman": "women",
-    "child": "children",
-    "wife": "wives",
-    "wolf": "wolves",
-    "leaf": "leaves",
-    "knife": "knives",
-    "life": "lives",
-    "shelf": "shelves",
-    "loaf": "loaves",
-    "thief": "thieves",
-    "mouse": "mice",
-    "foot": "feet",
-    "tooth": "teeth",
-    "goose": "geese",
-    "sheep": "sheep",
-    "fish": "fish",
-    "half": "halves",
-    "calf": "calves",
-}
 Rules = Mapping[str, tuple[tuple[str, ...], np.ndarray]]
 
 
@@ -121,6 +100,11 @@ def _irregular() -> Mapping[str, tuple[str, ...]]:
     return {row[0]: tuple(row[:5]) for row in rows}
 
 
+@functools.lru_cache(maxsize=1)
+def _irregular_plurals() -> Mapping[str, str]:
+    return dict(pair.split("/") for pair in read_own_lists()["irregular_plural"])
+
+
 def inflect(verb: str, form: str) -> str:
     """A form of a verb; a second word ("tell me") stays as it is.
 
@@ -136,8 +120,8 @@ def inflect(verb: str, form: str) -> str:
 def pluralize(word: str) -> str:
     """The regular plural of a noun (also a verb's third person), and a few irregular ones."""
     head, _, last = word.rpartition(" ")
-    if last in PLURALS:
-        plural = PLURALS[last]
+    if last in _irregular_plurals():
+        plural = _irregular_plurals()[last]
     elif re.search(r"(s|x|z|ch|sh)$", last):
         plural = last + "es"
     elif re.search(r"[^aeiou]y$", last):

@@ -99,15 +99,12 @@ def _join_groups(name: str) -> str:
     return re.sub(rf"^({re.escape(_POSITIONAL)})\.\d+\.", r"\1.", name)
 
 
-def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> int:
+def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> None:
     """Fill a model with a checkpoint's weights; nothing is assigned unless everything fits.
 
     Args:
         model: as `build_wav2vec2` makes it from the checkpoint's configuration.
         tensors: float32 weights by Hugging Face's name, the CTC head's rows in this project's order.
-
-    Returns:
-        How many variables were assigned (all of them).
 
     Raises:
         ValueError: lists variables without a tensor, tensors without a variable, and shapes that differ.
@@ -119,7 +116,8 @@ def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> 
     missing = sorted({_join_groups(name) for name in sources.values() if name not in tensors})
     unused = sorted(set(tensors) - set(sources.values()) - _UNNEEDED_TENSORS)
     present = [variable for variable in model.weights if sources[variable.path] in tensors]
-    values = [_to_keras_layout(tensors[sources[variable.path]]) for variable in present]
+    # torch's (out, in) and (out, in, k) are Keras' (in, out) and (k, in, out)
+    values = [tensors[sources[variable.path]].T for variable in present]
     misfits = [
         f"{sources[variable.path]} has {value.T.shape}, the model needs {_flat_shape(variable)[::-1]}"
         for variable, value in zip(present, values, strict=True)
@@ -131,7 +129,6 @@ def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> 
         )
     for variable, value in zip(present, values, strict=True):
         variable.assign(value.reshape(variable.shape))
-    return len(present)
 
 
 def name_tensor(path: str) -> str:
@@ -179,11 +176,6 @@ def _name_module(layer: str) -> str:
         "output": "feed_forward.output_dense",
     }
     return f"wav2vec2.encoder.layers.{index}.{modules[part]}"
-
-
-def _to_keras_layout(tensor: np.ndarray) -> np.ndarray:
-    """Reverse the axes: torch's (out, in) and (out, in, k) are Keras' (in, out) and (k, in, out)."""
-    return tensor.T
 
 
 def _flat_shape(variable) -> tuple[int, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from librispeech_clf.model.architecture import Wav2Vec2Configuration
+from librispeech_clf.model.check_model import name_not_finite
 
 _HEAD = "lm_head.weight"
 _LAYER = re.compile(r"wav2vec2\.encoder\.layers\.(\d+)\.")
-_SHOWN = 3
 
 
 def strip_prefix(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -91,12 +91,8 @@ def check_finite(tensors: Mapping[str, np.ndarray]) -> None:
     Raises:
         ValueError: names the tensors that hold NaN or infinity.
     """
-    bad = [
-        name for name, x in tensors.items() if x.size and not (np.isfinite(x.min()) and np.isfinite(x.max()))
-    ]
-    if bad:
-        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    if bad := name_not_finite(tensors.items()):
         raise ValueError(
-            f"The weights hold NaN or infinity: {', '.join(bad[:_SHOWN])}{more}. The training diverged, or the file "
-            "is damaged; use another checkpoint."
+            f"The weights hold NaN or infinity: {bad}. The training diverged, or the file is damaged; use another "
+            "checkpoint."
         )

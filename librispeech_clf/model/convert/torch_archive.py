@@ -10,7 +10,6 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,11 +35,6 @@ _MALFORMED = (
 
 class _RefusedError(Exception):
     """The archive is intact, and holds something that is no dense tensor of numbers."""
-
-
-@dataclass(frozen=True)
-class _StorageType:
-    name: str
 
 
 def read_torch_archive(path: Path) -> dict[str, np.ndarray]:
@@ -82,22 +76,18 @@ def _read_state(archive: zipfile.ZipFile) -> Any:
     if len(pickles) != 1:
         raise pickle.UnpicklingError("it has no data.pkl")
     prefix = pickles[0].removesuffix("data.pkl")
-    order = ">" if _read_byte_order(archive, f"{prefix}byteorder") == b"big" else "<"
+    byte_order = f"{prefix}byteorder"
+    big = byte_order in archive.namelist() and archive.read(byte_order).strip() == b"big"
     with archive.open(pickles[0]) as file:
-        return _TensorUnpickler(file, archive, prefix, order).load()
-
-
-def _read_byte_order(archive: zipfile.ZipFile, name: str) -> bytes:
-    return archive.read(name).strip() if name in archive.namelist() else b"little"
+        return _TensorUnpickler(file, archive, prefix, ">" if big else "<").load()
 
 
 class _TensorUnpickler(pickle.Unpickler):
     """Takes dictionaries, tensors and numbers; every other class is refused by name."""
 
-    def __init__(self, file: Any, archive: zipfile.ZipFile, prefix: str, order: str) -> None:
+    def __init__(self, file: Any, archive: zipfile.ZipFile, prefix: str, order: Literal["<", ">"]) -> None:
         super().__init__(file)
-        self._archive, self._prefix = archive, prefix
-        self._order: Literal["<", ">"] = ">" if order == ">" else "<"
+        self._archive, self._prefix, self._order = archive, prefix, order
         self._storages: dict[str, np.ndarray] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -109,7 +99,7 @@ class _TensorUnpickler(pickle.Unpickler):
         if (module, name) in known:
             return known[module, name]
         if module in ("torch", "torch.storage") and name.endswith("Storage"):
-            return _StorageType(name)
+            return name
         kind = "a sparse tensor" if "sparse" in name else f"{module}.{name}"
         raise _RefusedError(
             f"holds {kind}, not only dense tensors of numbers; save the model's state_dict alone, or as "
@@ -118,17 +108,15 @@ class _TensorUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> np.ndarray:
         _, kind, key, _, count = pid
-        if kind.name not in _STORAGES:
-            raise _RefusedError(
-                f"holds a tensor of {kind.name}; weights must be real numbers of 16 to 64 bits."
-            )
+        if kind not in _STORAGES:
+            raise _RefusedError(f"holds a tensor of {kind}; weights must be real numbers of 16 to 64 bits.")
         if key not in self._storages:
-            dtype = _STORAGES[kind.name].newbyteorder(self._order)
+            dtype = _STORAGES[kind].newbyteorder(self._order)
             entry = self._archive.getinfo(f"{self._prefix}data/{key}")
             if entry.file_size < count * dtype.itemsize:
                 raise pickle.UnpicklingError(f"storage {key} is cut off")
             numbers = np.frombuffer(self._archive.read(entry), dtype, count)
-            self._storages[key] = _widen_bfloat16(numbers) if kind.name == "BFloat16Storage" else numbers
+            self._storages[key] = _widen_bfloat16(numbers) if kind == "BFloat16Storage" else numbers
         return self._storages[key]
 
 

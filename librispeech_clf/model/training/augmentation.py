@@ -32,7 +32,10 @@ def augment(
         coefficient = np.float32(generator.uniform(-settings.tilt, settings.tilt))
         waveform = np.concatenate([waveform[:1], waveform[1:] + coefficient * waveform[:-1]])
     if generator.random() < settings.echo_probability:
-        waveform = _add_echo(waveform, generator.uniform(*settings.echo_decay_s), generator)
+        decay_s = generator.uniform(*settings.echo_decay_s)
+        waveform = reverberate(
+            waveform, decay_time_s=decay_s, sampling_rate=SAMPLING_RATE_HZ, generator=generator
+        )
     waveform = _silence_gaps(waveform, settings, generator)
     if generator.random() < settings.noise_probability:
         waveform = _add_noise(waveform, other, generator.uniform(*settings.noise_ratio_db), generator)
@@ -79,10 +82,6 @@ def _resample(waveform: np.ndarray, factor: float) -> np.ndarray:
     left = positions.astype(np.int32)
     share = (positions - left).astype(np.float32)
     return waveform[left] * (1 - share) + waveform[left + 1] * share
-
-
-def _add_echo(waveform: np.ndarray, decay_s: float, generator: np.random.Generator) -> np.ndarray:
-    return reverberate(waveform, decay_time_s=decay_s, sampling_rate=SAMPLING_RATE_HZ, generator=generator)
 
 
 def _silence_gaps(waveform: np.ndarray, settings: Augmentation, generator: np.random.Generator) -> np.ndarray:

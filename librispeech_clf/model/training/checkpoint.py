@@ -11,7 +11,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from librispeech_clf.whole_file import explain_disk
+from librispeech_clf.whole_file import explain_disk, remove_leftovers
 
 CHECKPOINT = "checkpoint.npz"
 LOCK = ".lock"
@@ -31,6 +31,7 @@ def write_checkpoint(folder: Path, arrays: Sequence[np.ndarray], record: dict[st
     """
     path = folder / CHECKPOINT
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove_leftovers(folder, f".{path.name}.", ".tmp")
     named = {f"array_{index}": array for index, array in enumerate(arrays)}
     with explain_disk(path, size=sum(array.nbytes for array in arrays)):
         try:

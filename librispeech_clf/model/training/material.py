@@ -9,7 +9,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -266,13 +266,12 @@ def hold_out(material: Material, count: int) -> tuple[Material, list[Recording]]
         kept = len(lengths) - min(count, int(len(lengths) * MOST_HELD_OUT))
         held = read_shard(material.shards.paths[-1], np.arange(kept, len(lengths)))
         shards = Shards(material.shards.paths, (*material.shards.lengths[:-1], lengths[:kept]))
-        return Material(material.speech, shards, material.share, material.fits), held
+        return replace(material, shards=shards), held
     recordings = material.speech.recordings
     held = spread(recordings, min(count, int(len(recordings) * MOST_HELD_OUT)))
     names = {recording.utterance_id for recording in held}
     others = tuple(recording for recording in recordings if recording.utterance_id not in names)
-    speech = Speech(others, material.speech.left_out)
-    return Material(speech, material.shards, material.share, material.fits), held
+    return replace(material, speech=replace(material.speech, recordings=others)), held
 
 
 def spread(recordings: Sequence[Recording], count: int) -> list[Recording]:

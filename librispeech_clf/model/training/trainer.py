@@ -213,14 +213,16 @@ class Trainer:
 
     def write_record(self) -> None:
         """Write what the model card tells of the training beside the model, whole: origin, state and log."""
-        record = {**self.origin, "state": asdict(self.state), "log": self.log}
         path = (self.folder / MODEL).with_suffix(".training.json")
-        write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+        write_whole(path, (json.dumps(self._describe(), indent=1) + "\n").encode())
+
+    def _describe(self) -> dict[str, Any]:
+        return {**self.origin, "state": asdict(self.state), "log": self.log}
 
     def save(self) -> None:
         """Write the checkpoint, and the log for people to read, each whole or not at all."""
         arrays = [*(np.asarray(variable.numpy()) for variable in self._variables()), *self.average]
-        write_checkpoint(self.folder, arrays, {**self.origin, "state": asdict(self.state), "log": self.log})
+        write_checkpoint(self.folder, arrays, self._describe())
         lines = "".join(json.dumps(entry) + "\n" for entry in self.log)
         write_whole(self.folder / LOG, lines.encode())
 
@@ -238,13 +240,13 @@ class Trainer:
                     f"{self.folder}: its checkpoint is of another run, {name}: {record.get(name)}; received "
                     f"{self.origin[name]}. {remedy}"
                 )
-        targets = [*self._variables(), *self.average]
+        variables = self._variables()
+        targets = [*variables, *self.average]
         if [array.shape for array in arrays] != [tuple(target.shape) for target in targets]:
             raise ValueError(
                 f"{self.folder}: its checkpoint is of another model or optimizer: it holds {len(arrays)} arrays, this "
                 f"one has {len(targets)} or other shapes. Give another --out, or the version that wrote it."
             )
-        variables = self._variables()
         for variable, array in zip(variables, arrays, strict=False):
             variable.assign(array)
         self.average = arrays[len(variables) :]
