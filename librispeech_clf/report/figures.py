@@ -158,24 +158,12 @@ def draw_weak_cluster(
     points = place_points(results, latent_map)
     inside = results["utterance_id"].isin(cluster.utterance_ids).to_numpy()
     figure, axes = make_figure()
-    axes.scatter(
-        points[~inside, 0],
-        points[~inside, 1],
-        s=0.9 * choose_size(points),
-        color="#a9b4bf",
-        linewidths=0,
-        label=_name_rate("others", cluster.rest),
-    )
-    axes.scatter(
-        points[inside, 0],
-        points[inside, 1],
-        s=choose_size(points),
-        color=WEAK,
-        linewidths=0,
-        label=_name_rate("cluster", cluster.rate),
-    )
+    size = choose_size(points)
+    others, own = _name_rate("others", cluster.rest), _name_rate("cluster", cluster.rate)
+    _scatter(axes, points[~inside], size=0.9 * size, color="#a9b4bf", label=others)
+    _scatter(axes, points[inside], size=size, color=WEAK, label=own)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.02))
-    _finish_map(axes, _wrap(cluster.sentence, 88))
+    _finish_map(axes, textwrap.fill(cluster.sentence, 88))
     save_image(figure, path)
     tested = cluster.untested or f"corrected p = {cluster.p_corrected:.2g}"
     verdict = "significantly worse" if cluster.flagged else "not significantly worse"
@@ -244,18 +232,14 @@ def choose_size(points: np.ndarray) -> float:
     return float(np.clip(16 * 500 / max(len(points), 1), 7, 16))
 
 
+def _scatter(axes: Axes, points: np.ndarray, *, size: float, **look: Any) -> Any:
+    return axes.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, **look)
+
+
 def _scatter_numbers(figure: Figure, axes: Axes, points: np.ndarray, numbers: np.ndarray, name: str) -> None:
     low, high = np.nanpercentile(numbers, [2, 98])
-    drawn = axes.scatter(
-        points[:, 0],
-        points[:, 1],
-        c=numbers,
-        s=choose_size(points),
-        cmap=_make_ramp(),
-        vmin=low,
-        vmax=high,
-        linewidths=0,
-    )
+    look = {"c": numbers, "cmap": _make_ramp(), "vmin": low, "vmax": high}
+    drawn = _scatter(axes, points, size=choose_size(points), **look)
     figure.colorbar(drawn, ax=axes, label=name, shrink=0.8).outline.set_visible(False)
 
 
@@ -264,14 +248,8 @@ def _scatter_categories(axes: Axes, points: np.ndarray, categories: np.ndarray) 
     for number, level in enumerate(levels):
         chosen = points[categories == level]
         colour = CATEGORY_COLOURS[number % len(CATEGORY_COLOURS)]
-        axes.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
-            s=choose_size(points),
-            color=colour,
-            linewidths=0,
-            label=f"{level} ({len(chosen)})",
-        )
+        label = f"{level} ({len(chosen)})"
+        _scatter(axes, chosen, size=choose_size(points), color=colour, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
@@ -289,7 +267,3 @@ def _make_ramp() -> Any:
 def _name_rate(name: str, rate: Any) -> str:
     ends = "" if rate.low is None else f" ({interval({'low': rate.low, 'high': rate.high})})"
     return f"{name}: word error rate {100 * (rate.rate or 0):.1f} %{ends}"
-
-
-def _wrap(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-import markupsafe
+from markupsafe import Markup
 
 from librispeech_clf.report import payload as payloads
 from librispeech_clf.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
@@ -113,11 +113,11 @@ def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, 
     script = join_scripts()
     return environment.get_template("index.html.jinja").render(
         title=payload["title"],
-        style=_mark_safe((TEMPLATE / "page.css").read_text(encoding="utf-8")),
-        script=_mark_safe(script),
+        style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
         script_hash=hash_script(script),
-        data=_mark_safe(escape_json(payload)),
-        audio_blocks=[_mark_safe(escape_json(block)) for block in audio_blocks],
+        data=Markup(escape_json(payload)),
+        audio_blocks=[Markup(escape_json(block)) for block in audio_blocks],
     )
 
 
@@ -130,7 +130,3 @@ def join_scripts() -> str:
 def hash_script(script: str) -> str:
     """Give the content security policy's name of an inline script: the base64 SHA-256 of its text."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-
-
-def _mark_safe(text: str) -> Any:
-    return markupsafe.Markup(text)

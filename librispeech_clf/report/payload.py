@@ -136,13 +136,13 @@ def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> di
     sections = {key: make_plain(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
     chosen = {key: sections[key] for key in WHOLE_SECTIONS if key in sections}
     if "dashboards" in sections:
+        kept = ("metric", "against", "association")
         boards = [board for board in sections["dashboards"] if board["association"]]
-        chosen["dashboards"] = [
-            {key: board[key] for key in ("metric", "against", "association")} for board in boards
-        ]
+        chosen["dashboards"] = [{key: board[key] for key in kept} for board in boards]
     if "comparison" in sections:
-        kept = ("names", "word", "character", "unchanged")
-        chosen["comparison"] = {key: sections["comparison"].get(key) for key in kept}
+        chosen["comparison"] = {
+            key: sections["comparison"].get(key) for key in ("names", "word", "character")
+        }
     return {key: _replace_ids(value, rows) for key, value in chosen.items()}
 
 
@@ -170,7 +170,7 @@ def build_payload(
     references, hypotheses = read_texts(results["reference"]), read_texts(results["hypothesis"])
     word_operations, letter_operations = align_texts(references, hypotheses)
     failures = read_texts(results["error"]) if "error" in results.columns else [""] * len(results)
-    ids = list_ids(results)
+    ids = [str(value) for value in results["utterance_id"]]
     payload = {
         "title": title,
         "description": {str(key): str(value) for key, value in (description or {}).items()},
@@ -189,11 +189,6 @@ def build_payload(
         "analysis": build_analysis(ids, analysis),
     }
     return {key: escape_texts(value) for key, value in payload.items()}
-
-
-def list_ids(results: pd.DataFrame) -> list[str]:
-    """List the utterance ids of the page's rows, as the corpus has them."""
-    return [str(value) for value in split_simulated(results)[0]["utterance_id"]]
 
 
 def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:

@@ -150,7 +150,6 @@ def test_analysis_keeps_tests_only_of_dashboards_and_comparison():
         "names": ["a", "b"],
         "word": {"difference": 0.1},
         "character": None,
-        "unchanged": None,
     }
 
 
