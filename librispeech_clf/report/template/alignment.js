@@ -1,13 +1,5 @@
 // Words and letters of one utterance, reference above hypothesis, with times and confidence.
 
-function makeWordAlignment(view) {
-  return makeAlignment(view, "Words", alignWords(view.row), payload.word_timings[view.row], "words");
-}
-
-function makeLetterAlignment(view) {
-  return makeAlignment(view, "Letters", alignLetters(view.row), payload.letter_timings[view.row], "letters");
-}
-
 function makeAlignment(view, title, pairs, timings, kind) {
   const list = make("div", { class: `alignment ${kind}` });
   for (const pair of pairs) list.append(makePair(view, pair, timings, kind));

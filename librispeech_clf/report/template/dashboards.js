@@ -43,10 +43,11 @@ function makeDashboardTools(render) {
       dashboardState[key] = convert(value);
       render();
     };
+  const options = figures.map(({ key, label }) => ({ value: key, label }));
   return make(
     "div",
     { class: "toolbar" },
-    labelled("Metric", makeSelect("Metric", figureOptions(), dashboardState.figure, change("figure"))),
+    labelled("Metric", makeSelect("Metric", options, dashboardState.figure, change("figure"))),
     labelled(
       "against",
       makeSelect(

@@ -49,10 +49,6 @@ function columnOptions(accept = () => true) {
     .filter((group) => group.options.length);
 }
 
-function figureOptions() {
-  return figures.map((figure) => ({ value: figure.key, label: figure.label }));
-}
-
 function labelled(text, control) {
   return make("label", { class: "labelled" }, make("span", {}, text), control);
 }

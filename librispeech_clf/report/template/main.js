@@ -153,18 +153,12 @@ function listenToSize() {
   new ResizeObserver(react).observe(panelElement);
   const bar = document.getElementById("bar");
   const header = document.querySelector(".top");
-  const measureTop = () =>
-    document.documentElement.style.setProperty(
-      "--top",
-      `${Math.max(0, header.getBoundingClientRect().bottom)}px`,
-    );
+  const setHeight = (name, pixels) => document.documentElement.style.setProperty(name, `${pixels}px`);
+  const measureTop = () => setHeight("--top", Math.max(0, header.getBoundingClientRect().bottom));
   addEventListener("scroll", measureTop, { passive: true });
   new ResizeObserver(measureTop).observe(header);
   const measure = () =>
-    document.documentElement.style.setProperty(
-      "--bar",
-      getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight}px` : "0px",
-    );
+    setHeight("--bar", getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0);
   new ResizeObserver(measure).observe(bar);
 }
 

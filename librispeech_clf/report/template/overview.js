@@ -161,7 +161,6 @@ function addLengthCard(board) {
 function addKindsCard(board) {
   const card = makePanel("Kinds of errors", "Counts, and as a share of the reference's words or letters.");
   board.append(card);
-  const body = [];
   for (const [unit, total] of [
     ["word", referenceWords],
     ["character", referenceCharacters],
@@ -172,7 +171,7 @@ function addKindsCard(board) {
       sum(Float64Array.from(state.rows, (row) => columns.get(`${unit}_${kind}`)?.values[row] ?? 0)),
     ]);
     const errors = Math.max(1, sum(counts.map(([, count]) => count)));
-    body.push(
+    card.append(
       make(
         "div",
         { class: "kinds" },
@@ -203,7 +202,6 @@ function addKindsCard(board) {
       ),
     );
   }
-  card.append(...body);
 }
 
 function addSpreadCard(board) {
