@@ -142,13 +142,9 @@ def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
     table = make_table("Recall of terms", ["term", "N", "recognised", "added", "recall % (95 %)"])
     for item in terms[: SHOWN_TERMS + 1]:
         ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
-        cells = [
-            str(item.occurrences),
-            str(item.recognised),
-            str(item.added),
-            f"{percent(item.recall)} ({ends})",
-        ]
-        table.add_row(plain("all terms" if item.term is None else item.term), *cells)
+        counts = [str(count) for count in (item.occurrences, item.recognised, item.added)]
+        name = plain("all terms" if item.term is None else item.term)
+        table.add_row(name, *counts, f"{percent(item.recall)} ({ends})")
     yield table
 
 
@@ -200,13 +196,10 @@ def show_comparison(comparison: Comparison) -> Table:
     for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
         if rates is not None:
             ends = {"low": rates.low, "high": rates.high}
-            both = [
-                percent(rates.first.rate),
-                percent(rates.second.rate),
-                percent(rates.difference, sign=True),
-            ]
+            both = [percent(rates.first.rate), percent(rates.second.rate)]
+            change = percent(rates.difference, sign=True)
             chances = [probability(rates.p_value), chance(rates.probability_of_improvement)]
-            table.add_row(unit, *both, interval(ends), *chances)
+            table.add_row(unit, *both, change, interval(ends), *chances)
     return table
 
 
@@ -220,14 +213,8 @@ def show_curve(curve: Curve) -> Table:
     for point in curve.points:
         change = "" if point.change is None else percent(point.change.difference, sign=True)
         ends = {"low": point.word.low, "high": point.word.high}
-        cells = [
-            f"{point.severity:g}",
-            str(point.word.utterances),
-            percent(point.word.rate),
-            interval(ends),
-            change,
-        ]
-        table.add_row(*cells)
+        count, rate = str(point.word.utterances), percent(point.word.rate)
+        table.add_row(f"{point.severity:g}", count, rate, interval(ends), change)
     return table
 
 
