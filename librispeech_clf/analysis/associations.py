@@ -181,9 +181,7 @@ def make_dashboards(
     *,
     against: Sequence[str] = AGAINST,
     metrics: Sequence[str] = tuple(METRICS),
-    bins: int = BINS,
     with_bars: bool = True,
-    seed: int = 0,
     replicates: int = REPLICATES,
 ) -> tuple[Dashboard, ...]:
     """Set each metric that the table holds against each metadata column that it holds.
@@ -192,9 +190,7 @@ def make_dashboards(
         results: the results table.
         against: metadata columns; those that the table lacks or that are null throughout are skipped.
         metrics: of `MEASURES`; the correction takes in all that are tested, so figures of another choice differ.
-        bins: the largest number of bins of a numeric column.
         with_bars: whether the dashboards are to be drawn; without, they hold their associations only.
-        seed: of the bootstrap.
         replicates: bootstrap replicates.
 
     Returns:
@@ -202,13 +198,11 @@ def make_dashboards(
     """
     scored = find_scored(results)
     dashboards = [
-        _make_dashboard(
-            scored, metric, column, bins=bins, with_bars=with_bars, seed=seed, replicates=replicates
-        )
+        _make_dashboard(scored, metric, column, sums, with_bars=with_bars, replicates=replicates)
         for column in against
         if column in scored.columns and scored[column].notna().any()
         for metric in metrics
-        if metric_sums(scored, metric) is not None
+        if (sums := metric_sums(scored, metric)) is not None
     ]
     p_values = [board.association.p_value if board.association else None for board in dashboards]
     return tuple(
@@ -234,32 +228,27 @@ def metric_sums(scored: pd.DataFrame, metric: str) -> np.ndarray | None:
     return np.nan_to_num(values) if values.any() else None
 
 
-def _require_sums(scored: pd.DataFrame, metric: str) -> np.ndarray:
-    sums = metric_sums(scored, metric)
-    return np.zeros((len(scored), 4)) if sums is None else sums
-
-
 def _make_dashboard(
-    scored: pd.DataFrame, metric: str, column: str, *, bins: int, with_bars: bool, **options
+    scored: pd.DataFrame, metric: str, column: str, sums: np.ndarray, *, with_bars: bool, replicates: int
 ) -> Dashboard:
     numbers = None if column == "record_speaker_id" else read_numbers(scored[column])
     name, unit = readable_name(column), physical_unit(column)
     if numbers is not None:
-        bars = _make_bins(scored, metric, numbers, bins) if with_bars else ()
-        association = _correlate(scored, metric, numbers, **options)
+        bars = _make_bins(scored, metric, sums, numbers) if with_bars else ()
+        association = _correlate(scored, metric, sums, numbers, replicates)
         return Dashboard(metric, column, name, unit, "numeric", bars, association)
     groups = _read_groups(scored, column)
     names = sorted({group for group in groups if group is not None})
     shown = names if with_bars else ()
-    bars = tuple(_make_bar(scored, metric, groups == group, group) for group in shown)
+    bars = tuple(_make_bar(scored, metric, sums, groups == group, group) for group in shown)
     association = _compare_groups(scored, metric, groups, names)
     return Dashboard(metric, column, name, None, "categorical", bars, association)
 
 
-def _make_bins(scored: pd.DataFrame, metric: str, numbers: np.ndarray, count: int) -> tuple[Bar, ...]:
-    cut = bin_by_quantiles(numbers, count=count)
+def _make_bins(scored: pd.DataFrame, metric: str, sums: np.ndarray, numbers: np.ndarray) -> tuple[Bar, ...]:
+    cut = bin_by_quantiles(numbers, count=BINS)
     return tuple(
-        replace(_make_bar(scored, metric, cut.index == number, label), low=low, high=high)
+        replace(_make_bar(scored, metric, sums, cut.index == number, label), low=low, high=high)
         for number, (label, low, high) in enumerate(zip(cut.labels, cut.lows, cut.highs, strict=True))
     )
 
@@ -271,9 +260,8 @@ def _read_groups(scored: pd.DataFrame, column: str) -> np.ndarray:
     return np.full(len(scored), None, dtype=object) if categories is None else categories
 
 
-def _make_bar(scored: pd.DataFrame, metric: str, inside: np.ndarray, label: str) -> Bar:
-    rows = scored[inside]
-    sums = _require_sums(scored, metric)[inside]
+def _make_bar(scored: pd.DataFrame, metric: str, sums: np.ndarray, inside: np.ndarray, label: str) -> Bar:
+    rows, sums = scored[inside], sums[inside]
     rate = MEASURES[metric][0]
     blocks = find_blocks(rows, fewest=1)
     low, high = _interval(metric, sum_blocks(sums, blocks.index, blocks.count))
@@ -293,17 +281,12 @@ def _interval(metric: str, sums: np.ndarray) -> tuple[float, float] | tuple[None
     return interval_of_figure(sums, rate, units, scale=scale) or (None, None)
 
 
-def _utterance_values(scored: pd.DataFrame, metric: str) -> np.ndarray:
-    """Return the metric of each utterance, float64 (N,), NaN where it is unknown."""
-    return MEASURES[metric][0](_require_sums(scored, metric))
-
-
 def _correlate(
-    scored: pd.DataFrame, metric: str, numbers: np.ndarray, *, seed: int, replicates: int
+    scored: pd.DataFrame, metric: str, sums: np.ndarray, numbers: np.ndarray, replicates: int
 ) -> Association | None:
     from scipy.stats import spearmanr
 
-    values = _utterance_values(scored, metric)
+    values = MEASURES[metric][0](sums)
     present = np.isfinite(values) & np.isfinite(numbers)
     values, numbers = values[present], numbers[present]
     if len(values) < 3 or np.ptp(values) == 0 or np.ptp(numbers) == 0:
@@ -312,12 +295,12 @@ def _correlate(
     rho, blocks = float(test.statistic), find_blocks(scored[present])
     low, high, p_value = None, None, float(test.pvalue)
     if blocks.resampled == "speakers":
-        low, high, p_value = _resample_correlation(numbers, values, rho, blocks, seed, replicates)
+        low, high, p_value = _resample_correlation(numbers, values, rho, blocks, replicates)
     return Association("spearman", rho, low, high, len(values), p_value, None, ())
 
 
 def _resample_correlation(
-    numbers: np.ndarray, values: np.ndarray, rho: float, blocks: Blocks, seed: int, replicates: int
+    numbers: np.ndarray, values: np.ndarray, rho: float, blocks: Blocks, replicates: int
 ) -> tuple[float | None, float | None, float]:
     """Return the interval of a rank correlation and its p-value (Fisher's z over its bootstrap deviation)."""
     from scipy.stats import rankdata
@@ -326,7 +309,7 @@ def _resample_correlation(
     x, y = rankdata(numbers), rankdata(values)
     x, y = x - x.mean(), y - y.mean()
     moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
-    n, sx, sy, sxx, syy, sxy = resample_sums(moments, blocks, seed=seed, replicates=replicates).T
+    n, sx, sy, sxx, syy, sxy = resample_sums(moments, blocks, replicates=replicates).T
     spread = (n * sxx - sx**2) * (n * syy - sy**2)
     drawn = divide(n * sxy - sx * sy, np.sqrt(np.maximum(spread, 0)))
     drawn = drawn[np.isfinite(drawn)]

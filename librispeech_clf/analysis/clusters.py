@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -105,13 +105,12 @@ class Clustering:
     note: str | None
 
 
-def find_clusters(results: pd.DataFrame, *, seed: int = 0, alpha: float = ALPHA) -> Clustering:
+def find_clusters(results: pd.DataFrame, *, seed: int = 0) -> Clustering:
     """Cluster the latent space and flag the clusters with a higher word error rate.
 
     Args:
         results: the results table with the column `latent`.
         seed: of PCA, k-means and silhouettes.
-        alpha: family-wise error rate of flagging, in (0, 1).
 
     Returns:
         The clusters, highest word error rate first. Flagged ones carry the metadata that set them apart.
@@ -124,12 +123,12 @@ def find_clusters(results: pd.DataFrame, *, seed: int = 0, alpha: float = ALPHA)
     labels, silhouettes, note = choose_clusters(
         vectors, speakers=blocks.speakers, smallest=smallest, seed=seed
     )
-    tested = _test_clusters(clustered, labels, smallest=smallest, alpha=alpha, seed=seed)
+    tested = _test_clusters(clustered, labels, smallest)
     return Clustering(
         clusters=tuple(replace(cluster, number=number) for number, cluster in enumerate(tested, 1)),
         criterion=_describe_criterion(smallest),
         silhouettes=silhouettes,
-        alpha=alpha,
+        alpha=ALPHA,
         tested_by="speakers" if blocks.resampled == "speakers" else "utterances",
         smallest=smallest,
         utterances=len(rows),
@@ -199,22 +198,24 @@ def _score(reduced: np.ndarray, labels: np.ndarray, seed: int) -> float:
         return float(silhouette_score(reduced, labels, sample_size=sample, random_state=seed))
 
 
-def _test_clusters(
-    clustered: pd.DataFrame, labels: np.ndarray, *, smallest: int, alpha: float, seed: int
-) -> list[Cluster]:
+def _test_clusters(clustered: pd.DataFrame, labels: np.ndarray, smallest: int) -> list[Cluster]:
     """Rate and test each cluster, correct for the number tested, describe those flagged; worst first."""
     groups = [labels == label for label in np.unique(labels)]
     tests = [_test_cluster(clustered, inside, smallest) for inside in groups]
     corrected = correct_holm([p for p, _ in tests])
     clusters = []
     for inside, (p_value, untested), p_corrected in zip(groups, tests, corrected, strict=True):
-        flagged = p_corrected is not None and p_corrected < alpha
-        cluster = _rate_cluster(clustered, inside, seed)
-        cluster = replace(
-            cluster, p_value=p_value, p_corrected=p_corrected, flagged=flagged, untested=untested
+        flagged = p_corrected is not None and p_corrected < ALPHA
+        cluster = _rate_cluster(
+            clustered,
+            inside,
+            p_value=p_value,
+            p_corrected=p_corrected,
+            flagged=flagged,
+            untested=untested,
+            metadata=correlate_metadata(clustered, inside) if flagged else (),
         )
-        metadata = correlate_metadata(clustered, inside) if flagged else ()
-        clusters.append(replace(cluster, metadata=metadata, sentence=_write_sentence(cluster, metadata)))
+        clusters.append(replace(cluster, sentence=_write_sentence(cluster)))
     return sorted(clusters, key=lambda cluster: -(cluster.rate.rate or 0.0))
 
 
@@ -226,9 +227,8 @@ def _test_cluster(
         return None, "all utterances are in one cluster"
     if inside.sum() < smallest:
         return None, f"{inside.sum()} utterances, fewer than {smallest}"
-    errors, units = count_errors(clustered)
     blocks = find_blocks(clustered)
-    tested = compare_rates(errors, units, inside, blocks.index)
+    tested = compare_rates(*count_errors(clustered), inside, blocks.index)
     if tested is None:
         return None, "no reference words to compare"
     if tested.effective_blocks < FEWEST_EFFECTIVE_BLOCKS:
@@ -239,7 +239,7 @@ def _test_cluster(
     return tested.p_greater, None
 
 
-def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, seed: int) -> Cluster:
+def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, **tested: Any) -> Cluster:
     rate = corpus_error_rate(clustered[inside])
     rest = corpus_error_rate(clustered[~inside])
     counted = Counter(speaker for speaker in list_speakers(clustered[inside]) if speaker is not None)
@@ -253,12 +253,8 @@ def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, seed: int) -> Clu
         speakers=len(counted),
         largest_speaker=largest,
         largest_speaker_share=most / int(inside.sum()) if inside.any() else 0.0,
-        p_value=None,
-        p_corrected=None,
-        flagged=False,
-        untested=None,
-        metadata=(),
         sentence="",
+        **tested,
     )
 
 
@@ -266,11 +262,11 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.1f} %"
 
 
-def _write_sentence(cluster: Cluster, metadata: tuple[MetadataCorrelation, ...]) -> str:
+def _write_sentence(cluster: Cluster) -> str:
     against = f" against {_percent(cluster.rest.rate)}" if cluster.rest.rate is not None else ""
     count = cluster.rate.utterances
     sizes = f"{count} utterance{'s' * (count != 1)}"
-    named = ", ".join(item.phrase for item in metadata if item.named)
+    named = ", ".join(item.phrase for item in cluster.metadata if item.named)
     finding = f"word error rate {_percent(cluster.rate.rate or 0.0)}{against}, {sizes}"
     if cluster.flagged:
         return f"{finding}: {named or 'no metadata sets it apart'}"

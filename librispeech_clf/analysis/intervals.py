@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REPLICATES = 2000
 CONFIDENCE = 0.95
+LENGTHS = 4
 _WEIGHTS_AT_ONCE = 4_000_000
 
 
@@ -230,23 +231,22 @@ def error_rates_by(
     return {name: corpus_error_rate(results[labels == name], unit=unit) for name in names}
 
 
-def bin_by_length(results: pd.DataFrame, *, count: int = 4) -> tuple[str, Bins]:
+def bin_by_length(results: pd.DataFrame) -> tuple[str, Bins]:
     """Bin the rows by length: by duration where the table has it, by reference words otherwise.
 
     Args:
         results: the results table.
-        count: the largest number of bins.
 
     Returns:
         What is binned ("duration in s" or "reference words"), and the bins.
     """
     durations = read_numbers(results["signal_duration_s"]) if "signal_duration_s" in results.columns else None
     if durations is not None:
-        return "duration in s", bin_by_quantiles(durations, count=count)
+        return "duration in s", bin_by_quantiles(durations, count=LENGTHS)
     scored = find_scored(results)
     words = dict(zip(scored.get("utterance_id", ()), count_errors(scored)[1], strict=True))
     lengths = np.array([words.get(name, np.nan) for name in results.get("utterance_id", ())], np.float64)
-    return "reference words", bin_by_quantiles(lengths, count=count)
+    return "reference words", bin_by_quantiles(lengths, count=LENGTHS)
 
 
 def summarize(results: pd.DataFrame) -> dict:

@@ -55,19 +55,18 @@ class LatentMap:
     left_out: int
 
 
-def make_latent_maps(results: pd.DataFrame, *, seed: int = 0) -> dict[str, LatentMap]:
+def make_latent_maps(results: pd.DataFrame) -> dict[str, LatentMap]:
     """Return a map per latent space that the table holds vectors of.
 
     Args:
         results: the results table.
-        seed: of PCA and t-SNE.
 
     Returns:
         Maps by column name: "latent" and "acoustic_statistics"; a space without vectors has an empty map.
     """
     # t-SNE lets other threads run. The limit is for the whole process, so it is set around both maps.
     with threadpool_limits(limits=1), ThreadPoolExecutor() as pool:
-        made = pool.map(lambda space: make_latent_map(results, space=space, seed=seed), LATENT_SPACES)
+        made = pool.map(lambda space: make_latent_map(results, space=space), LATENT_SPACES)
         return dict(zip(LATENT_SPACES, made, strict=True))
 
 

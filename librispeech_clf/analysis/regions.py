@@ -29,13 +29,12 @@ MOST_FOR_TREE = 5_000
 """A tree takes time and memory with the square of the utterances; of more, only dense regions are found."""
 
 
-def find_regions(scored: pd.DataFrame, *, smallest: int, seed: int = 0) -> list[np.ndarray]:
+def find_regions(scored: pd.DataFrame, *, smallest: int) -> list[np.ndarray]:
     """Find the regions of the latent space.
 
     Args:
         scored: the utterances; without the column `latent` there are no regions.
         smallest: fewest utterances of a region.
-        seed: of the PCA and the subsamples.
 
     Returns:
         bool (N,) each, no two alike.
@@ -43,12 +42,12 @@ def find_regions(scored: pd.DataFrame, *, smallest: int, seed: int = 0) -> list[
     vectors, rows = read_vectors(scored, "latent")
     if len(rows) < 2 * smallest:
         return []
-    reduced, _ = reduce_vectors(vectors, seed=seed, most_components=COMPONENTS)
+    reduced, _ = reduce_vectors(vectors, most_components=COMPONENTS)
     if reduced.shape[1] == 0:
         return []
     found = _find_dense(reduced, smallest)
     if len(reduced) <= MOST_FOR_TREE:
-        found = np.concatenate([found, _find_stable(reduced, smallest, seed)])
+        found = np.concatenate([found, _find_stable(reduced, smallest)])
     regions = np.zeros((len(found), len(scored)), bool)
     regions[:, rows] = found
     return list({region.tobytes(): region for region in regions}.values())
@@ -68,9 +67,9 @@ def _find_dense(reduced: np.ndarray, smallest: int) -> np.ndarray:
     return np.array(found, bool).reshape(len(found), len(reduced))
 
 
-def _find_stable(reduced: np.ndarray, smallest: int, seed: int) -> np.ndarray:
+def _find_stable(reduced: np.ndarray, smallest: int) -> np.ndarray:
     """Return the branches of Ward's tree that subsamples' trees have, too, bool (C, K)."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     branches = _list_branches(reduced, smallest)
     similarity = np.zeros(len(branches))
     for _ in range(SUBSAMPLES):

@@ -92,13 +92,11 @@ class _Tested:
     significant: np.ndarray
 
 
-def find_slices(results: pd.DataFrame, *, alpha: float = ALPHA, seed: int = 0) -> Search:
+def find_slices(results: pd.DataFrame) -> Search:
     """Search for the slices where the model errs more than elsewhere.
 
     Args:
         results: the results table; failed utterances and those without words are left out.
-        alpha: chance of any finding where there is none, in (0, 1).
-        seed: of clusters and permutations.
 
     Returns:
         At most 11 findings; none with fewer than 5 known speakers.
@@ -109,35 +107,35 @@ def find_slices(results: pd.DataFrame, *, alpha: float = ALPHA, seed: int = 0) -
         scored = scored.sort_values("utterance_id").reset_index(drop=True)
     found = find_blocks(scored)
     if found.resampled != "speakers":
-        return Search((), 0, alpha, f"fewer than {FEWEST_SPEAKERS} speakers are known: no search for slices")
-    table = _sort_by_speaker(scored, found.index, seed)
+        return Search((), 0, ALPHA, f"fewer than {FEWEST_SPEAKERS} speakers are known: no search for slices")
+    table = _sort_by_speaker(scored, found.index)
     candidates, note = list_candidates(table.rows, table.speakers)
     if not table.errors.any() or not candidates:
-        return Search((), len(candidates), alpha, note or "no errors, or no slice of enough utterances")
-    tested = _test(table, candidates, alpha, seed)
+        return Search((), len(candidates), ALPHA, note or "no errors, or no slice of enough utterances")
+    tested = _test(table, candidates)
     findings = [
         describe_slice(table.rows, candidates[number], p) for number, p in _choose(table, candidates, tested)
     ]
-    findings += _find_speakers(table, findings, alpha, seed)
+    findings += _find_speakers(table)
     findings = [finding for finding in findings if finding.low is None or finding.low > 0]
     findings.sort(key=lambda finding: -finding.avoidable_errors)
-    return Search(tuple(findings), len(candidates), alpha, note)
+    return Search(tuple(findings), len(candidates), ALPHA, note)
 
 
-def _sort_by_speaker(scored: pd.DataFrame, speakers: np.ndarray, seed: int) -> _Table:
-    blocks = merge_blocks(speakers, seed=seed)
+def _sort_by_speaker(scored: pd.DataFrame, speakers: np.ndarray) -> _Table:
+    blocks = merge_blocks(speakers)
     order = np.argsort(blocks, kind="stable")
     rows = scored.iloc[order].reset_index(drop=True)
     return _Table(rows, *count_errors(rows), speakers[order], blocks[order])
 
 
-def _test(table: _Table, candidates: Sequence[Candidate], alpha: float, seed: int) -> _Tested:
+def _test(table: _Table, candidates: Sequence[Candidate]) -> _Tested:
     scores = np.stack([candidate.scores for candidate in candidates], axis=1)
     pairs = np.array([candidate.kind == "pair" for candidate in candidates])
-    t, p = correct_by_largest(table.errors, table.words, table.blocks, scores, pairs.astype(int), seed=seed)
+    t, p = correct_by_largest(table.errors, table.words, table.blocks, scores, pairs.astype(int))
     shares = np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"])
     corrected = np.minimum(1.0, p / shares)
-    return _Tested(t, corrected, corrected < alpha)
+    return _Tested(t, corrected, corrected < ALPHA)
 
 
 def _choose(table: _Table, candidates: Sequence[Candidate], tested: _Tested) -> list[tuple[int, float]]:
@@ -208,13 +206,13 @@ def _prefer_part(
     return best if tested.significant[best] else number
 
 
-def _find_speakers(table: _Table, findings: Sequence[Finding], alpha: float, seed: int) -> list[Finding]:
-    """Describe the speakers who stand apart, unless a finding holds them all."""
+def _find_speakers(table: _Table) -> list[Finding]:
+    """Describe the speakers who stand apart, if there are any."""
     names = list_speakers(table.rows)
     known = np.array([name is not None for name in names])
     _, blocks = np.unique(table.speakers[known], return_inverse=True)
-    apart = find_apart(table.errors[known], table.words[known], blocks, seed=seed)
-    if apart is None or apart[1] / SHARES_OF_ALPHA["speakers"] >= alpha:
+    apart = find_apart(table.errors[known], table.words[known], blocks)
+    if apart is None or apart[1] / SHARES_OF_ALPHA["speakers"] >= ALPHA:
         return []
     order = [names[int(np.flatnonzero(known)[np.argmax(blocks == block)])] for block in apart[0]]
     name = f"speaker{'s' * (len(order) > 1)} {', '.join(str(speaker) for speaker in order)}"

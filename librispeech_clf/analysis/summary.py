@@ -150,7 +150,7 @@ def select_recordings(results: pd.DataFrame) -> pd.DataFrame:
     return results[results["simulation"].isna()].reset_index(drop=True)
 
 
-def find_worst(recordings: pd.DataFrame, *, count: int = WORST) -> tuple[Worst, ...]:
+def find_worst(recordings: pd.DataFrame) -> tuple[Worst, ...]:
     """Return the utterances with the highest word error rate; of equal ones those with more errors first."""
     scored = find_scored(recordings)
     errors, words = (values.astype(int).tolist() for values in count_errors(scored))
@@ -158,7 +158,7 @@ def find_worst(recordings: pd.DataFrame, *, count: int = WORST) -> tuple[Worst, 
     rows = zip(errors, words, *texts, strict=True)
     worst = [Worst(name, error, word, *pair) for error, word, name, *pair in rows if error]
     worst.sort(key=lambda item: (-item.errors / max(item.words, 1), -item.errors, item.utterance_id))
-    return tuple(worst[:count])
+    return tuple(worst[:WORST])
 
 
 def list_failures(results: pd.DataFrame) -> dict[str, str]:
@@ -177,17 +177,14 @@ def summarise(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         analysis: of the run.
         run: what was evaluated, as name and value.
     """
-    statistics = {
-        "clusters": analysis.clusters,
-        "robustness": analysis.robustness,
-        "comparison": analysis.comparison,
-    }
     return {
         "run": dict(run),
         **analysis.rates,
         "worst": make_plain(analysis.worst),
         "failures": analysis.failures,
-        **{name: make_plain(value) for name, value in statistics.items()},
+        "clusters": make_plain(analysis.clusters),
+        "robustness": make_plain(analysis.robustness),
+        "comparison": make_plain(analysis.comparison),
     }
 
 

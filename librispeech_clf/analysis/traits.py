@@ -140,12 +140,11 @@ def _correlate_categories(column: str, values: np.ndarray, inside: np.ndarray) -
     within, without = Counter(values[present & inside]), Counter(values[present & ~inside])
     if len(set(within) | set(without)) < 2 or not within or not without:
         return []
-    items = [
+    return [
         _correlate_category(column, value, within, without)
         for value in sorted(within)
         if within[value] >= 3 and within[value] / within.total() > without[value] / without.total()
     ]
-    return items
 
 
 def _correlate_category(column: str, value: str, within: Counter, without: Counter) -> MetadataCorrelation:
