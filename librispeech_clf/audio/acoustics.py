@@ -12,6 +12,8 @@ TEMPO_WINDOW = 400
 """Samples; 25 ms at 16 kHz. Longer windows smear consonants."""
 PACKET_S = 0.020
 """Speech in one packet, the usual frame of voice over IP (RFC 3551, section 4.2)."""
+DIRECT_TO_REVERBERANT_DB = 3.0
+"""Energy of the direct path over that of the echo."""
 
 
 def white_noise(count: int, generator: np.random.Generator) -> np.ndarray:
@@ -76,11 +78,7 @@ def mix_at_signal_to_noise_ratio(waveform: np.ndarray, noise: np.ndarray, ratio_
 
 
 def room_impulse_response(
-    *,
-    decay_time_s: float,
-    sampling_rate: int,
-    generator: np.random.Generator,
-    direct_to_reverberant_db: float = 3.0,
+    *, decay_time_s: float, sampling_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
     """Impulse response of the simplest room: the direct path, then exponentially decaying Gaussian noise.
 
@@ -90,24 +88,18 @@ def room_impulse_response(
         decay_time_s: Time in which the echo falls by 60 dB (T60), s; above 0.
         sampling_rate: Hz.
         generator: Source of randomness.
-        direct_to_reverberant_db: Energy of the direct path over that of the echo, dB.
 
     Returns:
         float32 (1 + decay_time_s * sampling_rate,); sample 0 is the direct path and is 1.
     """
     times = np.arange(1, 1 + round(decay_time_s * sampling_rate)) / sampling_rate
     echo = generator.standard_normal(times.size) * 10 ** (-3 * times / decay_time_s)
-    echo *= np.sqrt(10 ** (-direct_to_reverberant_db / 10) / max(np.sum(echo**2), np.finfo(float).tiny))
+    echo *= np.sqrt(10 ** (-DIRECT_TO_REVERBERANT_DB / 10) / max(np.sum(echo**2), np.finfo(float).tiny))
     return np.concatenate([[1.0], echo]).astype(np.float32)
 
 
 def reverberate(
-    waveform: np.ndarray,
-    *,
-    decay_time_s: float,
-    sampling_rate: int,
-    generator: np.random.Generator,
-    direct_to_reverberant_db: float = 3.0,
+    waveform: np.ndarray, *, decay_time_s: float, sampling_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
     """Put speech into a room; length, timing of the direct path, and level (root mean square) stay.
 
@@ -116,7 +108,6 @@ def reverberate(
         decay_time_s: T60, s; 0 returns the waveform.
         sampling_rate: Hz.
         generator: Source of randomness.
-        direct_to_reverberant_db: See `room_impulse_response`.
 
     Returns:
         float32 (N,).
@@ -126,10 +117,7 @@ def reverberate(
     if round(decay_time_s * sampling_rate) < 1 or waveform.size == 0:
         return waveform.astype(np.float32)
     response = room_impulse_response(
-        decay_time_s=decay_time_s,
-        sampling_rate=sampling_rate,
-        generator=generator,
-        direct_to_reverberant_db=direct_to_reverberant_db,
+        decay_time_s=decay_time_s, sampling_rate=sampling_rate, generator=generator
     )
     echoed = oaconvolve(waveform, response)[: waveform.size]
     level = np.sqrt(np.mean(np.square(echoed, dtype=np.float64)))

@@ -97,26 +97,25 @@ def open_parquet(
 
 
 def open_audio_folder(
-    metadata: Path, *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
+    metadata: Path, *, audio_folders: Sequence[Path], columns: Mapping[str, str] | None
 ) -> datasets.Dataset:
     """Opens a folder of audio files by its metadata file, memory-mapped, audio as paths.
 
     Args:
         metadata: The metadata file.
-        audio_folders: Where its recordings may lie; its own folder where none is given.
+        audio_folders: Where its recordings may lie; at least one.
         columns: As for `columns.to_corpus_table`.
 
     Raises:
         FileNotFoundError: No recording is there.
         ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
     """
-    folders = tuple(audio_folders) or (metadata.parent,)
-    state = file_state(metadata), folders, columns or None
-    tables = confine(_folder_tables(metadata, columns), folders=folders, place=str(metadata))
+    state = file_state(metadata), tuple(audio_folders), columns or None
+    tables = confine(_folder_tables(metadata, columns), folders=audio_folders, place=str(metadata))
     return open_index(metadata, state=state, tables=refuse_when_none_is_there(tables, str(metadata)))
 
 
-def open_kaldi_folder(folder: Path, *, audio_folders: Sequence[Path] = ()) -> datasets.Dataset:
+def open_kaldi_folder(folder: Path, *, audio_folders: Sequence[Path]) -> datasets.Dataset:
     """Opens a Kaldi folder, memory-mapped, audio as paths.
 
     Args:
@@ -127,9 +126,9 @@ def open_kaldi_folder(folder: Path, *, audio_folders: Sequence[Path] = ()) -> da
         FileNotFoundError: There is no `text`, or no recording is there.
         ValueError: The folder has `segments`, or every recording lies elsewhere.
     """
-    folders = tuple(audio_folders) or (folder,)
-    tables = confine([kaldi.read_folder(folder, bases=folders)], folders=folders, place=str(folder))
-    state = [file_state(path) for path in kaldi.list_files(folder)], folders
+    table = kaldi.read_folder(folder, bases=audio_folders)
+    tables = confine([table], folders=audio_folders, place=str(folder))
+    state = [file_state(path) for path in kaldi.list_files(folder)], tuple(audio_folders)
     return open_index(folder, state=state, tables=refuse_when_none_is_there(tables, str(folder)))
 
 

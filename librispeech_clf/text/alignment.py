@@ -80,13 +80,7 @@ def _edits(output: "jiwer.WordOutput | jiwer.CharacterOutput") -> tuple[Edit, ..
 @lru_cache(maxsize=100_000)
 def count_letters(word: str, other: str) -> int:
     """Return the letters that turn one word into another: their edit distance."""
-    row = list(range(len(other) + 1))
-    for count, letter in enumerate(word, 1):
-        diagonal, row[0] = row[0], count
-        for column, found in enumerate(other, 1):
-            cost = min(diagonal + (letter != found), row[column] + 1, row[column - 1] + 1)
-            diagonal, row[column] = row[column], cost
-    return row[-1]
+    return _measure_distances(word, other)[-1][-1]
 
 
 def _pair_by_letters(reference: Sequence[str], hypothesis: Sequence[str], hits: int) -> tuple[Edit, ...]:

@@ -72,7 +72,7 @@ def test_mix_refuses_other_lengths():
 @pytest.mark.parametrize("decay_time_s", [0.2, 0.5, 1.2])
 def test_schroeder_decay_gives_the_decay_time(decay_time_s, generator):
     response = acoustics.room_impulse_response(
-        decay_time_s=decay_time_s, sampling_rate=RATE, generator=generator, direct_to_reverberant_db=3
+        decay_time_s=decay_time_s, sampling_rate=RATE, generator=generator
     )
     assert response[0] == 1
     echo = response[1:].astype(np.float64)
