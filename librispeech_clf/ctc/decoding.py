@@ -18,31 +18,14 @@ _FORCED_THRESHOLD = 5e3
 
 
 @dataclass(frozen=True)
-class LetterTiming:
-    """A letter of the greedy path.
+class Timing:
+    """A letter or a word of the greedy path.
 
     Attributes:
-        text: the letter; `|` separates words.
-        start_s: start of its first frame, s.
-        end_s: end of its last frame, s.
-        confidence: geometric mean of its probability over its frames, [0, 1].
-    """
-
-    text: str
-    start_s: float
-    end_s: float
-    confidence: float
-
-
-@dataclass(frozen=True)
-class WordTiming:
-    """A word of the greedy path.
-
-    Attributes:
-        text: the word.
-        start_s: start of its first letter, s. CTC letters are short peaks, so a word's span is a lower bound.
-        end_s: end of its last letter, s.
-        confidence: geometric mean of its letters' confidences, [0, 1].
+        text: the letter, of which `|` separates words, or the word.
+        start_s: start of its (first letter's) first frame, s.
+        end_s: end of its (last letter's) last frame, s. CTC letters are short peaks, so a word's span is a lower bound.
+        confidence: geometric mean of a letter's probability over its frames, of a word's letters' confidences, [0, 1].
     """
 
     text: str
@@ -145,7 +128,7 @@ def greedy_confidence(logits: np.ndarray) -> float:
     return float(np.take_along_axis(frames, path[:, None], axis=1).sum() / max(emitted, 1))
 
 
-def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[LetterTiming, ...]:
+def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Timing, ...]:
     """Letters of the greedy path with times and confidences, word separators included.
 
     Args:
@@ -157,7 +140,7 @@ def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Lett
     """
     frames = log_probabilities(logits)
     return tuple(
-        LetterTiming(
+        Timing(
             text=LETTERS[label],
             start_s=start * frame_duration_s,
             end_s=stop * frame_duration_s,
@@ -168,7 +151,7 @@ def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Lett
     )
 
 
-def greedy_words(logits: np.ndarray, *, frame_duration_s: float) -> tuple[WordTiming, ...]:
+def greedy_words(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Timing, ...]:
     """Words of the greedy path with times and confidences; their texts joined by spaces are `greedy_text`.
 
     Args:
@@ -178,8 +161,8 @@ def greedy_words(logits: np.ndarray, *, frame_duration_s: float) -> tuple[WordTi
     Returns:
         The words in order; none for zero frames and where the blank wins in every frame.
     """
-    words: list[WordTiming] = []
-    letters: list[LetterTiming] = []
+    words: list[Timing] = []
+    letters: list[Timing] = []
     separator = LETTERS[WORD_SEPARATOR]
     for letter in (*greedy_letters(logits, frame_duration_s=frame_duration_s), None):
         if letter is not None and letter.text != separator:
@@ -204,8 +187,8 @@ def _runs(path: np.ndarray) -> list[tuple[int, int, int]]:
     return [(int(path[start]), int(start), int(stop)) for start, stop in zip(starts, stops, strict=False)]
 
 
-def _join_letters(letters: list[LetterTiming]) -> WordTiming:
-    return WordTiming(
+def _join_letters(letters: list[Timing]) -> Timing:
+    return Timing(
         text="".join(letter.text for letter in letters),
         start_s=letters[0].start_s,
         end_s=letters[-1].end_s,

@@ -50,9 +50,6 @@ def _mask(edits: Sequence[Edit]) -> LeapTextMask:
 
 
 def _token(edit: Edit) -> str:
-    tokens = (edit.reference, edit.hypothesis) if edit.operation == "substitute" else (_present(edit),)
-    return "→".join("␣" if token == " " else str(token) for token in tokens)
-
-
-def _present(edit: Edit) -> str | None:
-    return edit.hypothesis if edit.reference is None else edit.reference
+    tokens = [token for token in (edit.reference, edit.hypothesis) if token is not None]
+    shown = tokens if edit.operation == "substitute" else tokens[:1]
+    return "→".join("␣" if token == " " else token for token in shown)
