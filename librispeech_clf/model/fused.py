@@ -30,8 +30,8 @@ from librispeech_clf.model.parts import Keras3Parts
 SMALLEST_FUSED = 2**21
 """Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
 earn back."""
-MOST_SCORES = 2**23
-"""Attention scores from which heads are taken one by one: 34 MB."""
+MOST_SCORES = 2**22
+"""Attention scores from which heads are taken one by one: 17 MB."""
 
 SLOW_STEP, SPARE_COLUMNS = 1024, 16
 """Numbers from one row to the next at whose multiples all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in

@@ -97,11 +97,11 @@ def plan_batches(lengths: Sequence[int], *, batch_samples: int) -> list[list[int
 
 
 def bucket_length(samples: int) -> int:
-    """Return the smallest length of the geometric series that holds `samples` samples."""
+    """Return the smallest length of the geometric series, or `BATCH_SAMPLES`, that holds `samples` samples."""
     length = float(SHORTEST_BUCKET)
     while round(length) < samples:
         length *= BUCKET_RATIO
-    return round(length)
+    return min(round(length), BATCH_SAMPLES) if samples <= BATCH_SAMPLES else round(length)
 
 
 def pad_logits(logits: np.ndarray, *, frames: int) -> np.ndarray:

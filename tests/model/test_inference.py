@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from librispeech_clf.model.inference import (
+    BATCH_SAMPLES,
     bucket_length,
     compile_model,
     pad_logits,
@@ -85,6 +86,8 @@ def test_buckets_are_few_and_waste_little():
     assert (buckets / lengths).max() < 1.2
     assert (buckets / lengths).mean() < 1.1
     assert bucket_length(3) == bucket_length(16_000) == 16_000
+    assert bucket_length(512_001) == bucket_length(BATCH_SAMPLES) == BATCH_SAMPLES
+    assert bucket_length(BATCH_SAMPLES + 1) > BATCH_SAMPLES
 
 
 def test_pad_logits_is_what_the_model_gives_for_padded_audio(golden_base_model, golden_base):
