@@ -93,8 +93,7 @@ def build_column(key: str, series: pd.Series) -> dict[str, Any]:
     encoded = encode_levels(series.tolist())
     if len(encoded["levels"]) <= MAX_LEVELS or key.endswith("_id"):
         return described | {"kind": "category"} | encoded
-    values = ["" if is_null(value) else str(value) for value in series.tolist()]
-    return described | {"kind": "text", "values": values}
+    return described | {"kind": "text", "values": read_texts(series)}
 
 
 def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
