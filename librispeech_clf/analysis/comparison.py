@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.analysis.intervals import ErrorRate, corpus_error_rate, find_blocks
+from librispeech_clf.analysis.intervals import (
+    ErrorRate,
+    corpus_error_rate,
+    find_blocks,
+)
 from librispeech_clf.analysis.jackknife import compare_paired, sum_blocks
 from librispeech_clf.analysis.results_table import OPERATIONS, UNITS, count_errors, find_scored, is_null
 
@@ -43,7 +47,7 @@ class UnitComparison:
 
     first: ErrorRate
     second: ErrorRate
-    difference: float
+    difference: float | None
     low: float | None
     high: float | None
     p_value: float | None
@@ -140,9 +144,10 @@ def compare_runs(
     _check_references(left, right, names)
     units = {unit: _compare_unit(left, right, unit) for unit in UNITS}
     better, worse, unchanged = _list_changes(left, right)
-    return Comparison(
-        names, units["word"], units["character"], better, worse, unchanged, only[0], only[1], SOURCES
-    )
+    word = units["word"]
+    if word is None:  # `find_scored` kept rows with word counts only
+        raise ValueError(f"{names[0]} and {names[1]}: the tables hold no word counts.")
+    return Comparison(names, word, units["character"], better, worse, unchanged, only[0], only[1], SOURCES)
 
 
 def _index(run: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -182,7 +187,7 @@ def _compare_unit(left: pd.DataFrame, right: pd.DataFrame, unit: str) -> UnitCom
     tested = compare_paired(*sums.T)
     low, high, p_value, improved = (None,) * 4 if tested is None else astuple(tested)
     changes = {name: int(right[f"{unit}_{name}"].sum() - left[f"{unit}_{name}"].sum()) for name in OPERATIONS}
-    difference = second.rate - first.rate
+    difference = None if first.rate is None or second.rate is None else second.rate - first.rate
     return UnitComparison(
         first, second, difference, low, high, p_value, improved, blocks.resampled, blocks.note, changes
     )
