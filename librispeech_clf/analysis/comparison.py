@@ -16,11 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.analysis.intervals import (
-    ErrorRate,
-    corpus_error_rate,
-    find_blocks,
-)
+from librispeech_clf.analysis.intervals import ErrorRate, corpus_error_rate, find_blocks
 from librispeech_clf.analysis.jackknife import compare_paired, sum_blocks
 from librispeech_clf.analysis.results_table import OPERATIONS, UNITS, count_errors, find_scored, is_null
 

@@ -100,9 +100,9 @@ def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
 
     if options.compare is not None:
         read_results(options.compare)
-    share_arenas()
     terms = () if options.terms is None else read_terms(options.terms)
     console = Console()
+    share_arenas()
     with console.status("Opening corpus and model"):
         opened = open_run(
             configuration, request, options.out, limit=options.limit,

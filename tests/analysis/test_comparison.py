@@ -37,6 +37,13 @@ def test_difference_and_changes_by_hand():
     assert found.character is None
 
 
+def test_references_without_words_are_compared_by_their_insertions():
+    first, second = (run_of([0, 0], words=0).assign(word_insertions=count) for count in (1.0, 3.0))
+    found = compare_runs(first, second).word
+    assert (found.first.rate, found.second.rate, found.difference) == (2, 6, 4)
+    assert found.changes["insertions"] == 4
+
+
 def test_test_is_a_paired_t_of_the_speakers():
     changes = np.random.default_rng(0).integers(-2, 3, 500)
     found = compare_runs(run_of(np.full(500, 5)), run_of(5 + changes)).word

@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 import threading
 from functools import partial
 from types import SimpleNamespace
@@ -12,7 +15,7 @@ from made_up_speech import TINY, make_equal_texts, write_speech
 
 from librispeech_clf.commands.train_model import open_speech
 from librispeech_clf.model.training import course
-from librispeech_clf.model.training.checkpoint import read_checkpoint
+from librispeech_clf.model.training.checkpoint import read_checkpoint, write_checkpoint
 from librispeech_clf.model.training.course import train
 from librispeech_clf.model.training.material import Material, Shards, list_speech
 from librispeech_clf.model.training.objectives import fits, native_ctc_loss
@@ -159,6 +162,18 @@ def test_a_gradient_that_is_not_finite_changes_nothing(tmp_path, material, tiny_
     assert (trainer.state.skipped, trainer.state.loss_count, trainer.state.step) == (1, 0, 1)
     with pytest.raises(ValueError, match="2 batches in a row"):
         trainer.step(broken)
+
+
+def test_what_a_killed_training_left_unfinished_is_removed(tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left, alive = (tmp_path / f".checkpoint.npz.{pid}.tmp" for pid in (killed.pid, os.getppid()))
+    left.touch()
+    alive.touch()
+    write_checkpoint(tmp_path, [np.arange(3)], {"step": 1})
+    assert (left.exists(), alive.exists()) == (False, True)
+    arrays, record = read_checkpoint(tmp_path)
+    assert ([array.tolist() for array in arrays], record) == ([[0, 1, 2]], {"step": 1})
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, tiny_model):
