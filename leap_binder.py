@@ -39,12 +39,7 @@ from code_loader.inner_leap_binder.leapbinder_decorators import (
 from librispeech_clf import metrics, visualizers
 from librispeech_clf.audio import reading as audio_reading
 from librispeech_clf.audio import simulations
-from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.ctc import loss as ctc
-from librispeech_clf.ctc.frames import infer_frame_duration
-from librispeech_clf.metadata import readability, record, signal, text
-from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of
-from librispeech_clf.opened import (
+from librispeech_clf.context import (
     configuration,
     configured_splits,
     corpus_field_types,
@@ -53,6 +48,11 @@ from librispeech_clf.opened import (
     read_waveform,
     split_of,
 )
+from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.ctc import loss as ctc
+from librispeech_clf.ctc.frames import infer_frame_duration
+from librispeech_clf.metadata import readability, record, signal, text
+from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of
 from librispeech_clf.text import vocabulary
 
 
@@ -106,7 +106,7 @@ def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse
 @tensorleap_load_model([PredictionTypeHandler("letters", list(vocabulary.LETTERS), channel_dim=-1)])
 def load_model():
     """Load the Keras model that config.yaml names."""
-    from librispeech_clf.model.load import load_model as load
+    from librispeech_clf.local.model.load import load_model as load
 
     return load(configuration().model.path)
 

@@ -17,11 +17,11 @@ os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import leap_binder
-from librispeech_clf.push.checks import read_result
+from librispeech_clf.local.push.checks import read_result
 from librispeech_clf.text import vocabulary
 
 PROJECT_ROOT = Path(__file__).resolve().parent
-REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "push" / "rehearsal.py"
+REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
 STATES = ("training", "validation", "test")
 METADATA = ("signal_metadata", "text_metadata", "readability_metadata", "record_metadata", "corpus_metadata")
 ZERO_FOR_PERFECT = (

@@ -6,6 +6,9 @@ import socket
 
 import pytest
 
+from tests.helpers import results
+from tests.helpers.browser import browser  # noqa: F401
+
 os.environ["TL_DISABLE_ANALYTICS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -32,3 +35,21 @@ def offline(request, monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_locally)
+
+
+@pytest.fixture(scope="session", name="make_results")
+def make_results_fixture():
+    """Give the maker of results tables."""
+    return results.make_results
+
+
+@pytest.fixture(scope="session", name="make_analysis")
+def make_analysis_fixture():
+    """Give the maker of analysis sections."""
+    return results.make_analysis
+
+
+@pytest.fixture(scope="session", name="make_audio")
+def make_audio_fixture():
+    """Give the maker of WAV files."""
+    return results.make_audio

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from librispeech_clf.hub_errors import explain_hub_error
-from librispeech_clf.model.convert.checkpoint import find_checkpoint
+from librispeech_clf.local.model.convert.checkpoint import find_checkpoint
 
 
 def refuse(status):

@@ -92,7 +92,7 @@ def test_textstat_that_takes_its_dictionary_elsewhere_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("missing", ["_should_use_adamw", "_muon_update_step", "update_step"])
 def test_keras_whose_muon_is_built_otherwise_is_refused(missing):
-    from librispeech_clf.model.training.optimizer import MatrixMuon, require_methods
+    from librispeech_clf.development.training.optimizer import MatrixMuon, require_methods
 
     names = {"_should_use_adamw", "_muon_update_step", "update_step"} - {missing}
     with pytest.raises(ImportError, match=f"optimizers.Muon has no {missing}; MatrixMuon must be adapted"):
@@ -106,8 +106,8 @@ def engine():
     from code_loader.contract.datasetclasses import DatasetIntegrationSetup
     from code_loader.inner_leap_binder import global_leap_binder
 
-    from librispeech_clf.evaluation.engine import Engine
-    from librispeech_clf.evaluation.loader import open_loader
+    from librispeech_clf.local.evaluation.engine import Engine
+    from librispeech_clf.local.evaluation.loader import open_loader
 
     registered = global_leap_binder.setup_container, global_leap_binder.mapping_connections
     global_leap_binder.setup_container = DatasetIntegrationSetup()
@@ -126,7 +126,7 @@ def test_code_loader_gives_the_corpus(engine):
 def test_code_loader_reads_simulated_utterances_until_they_are_forgotten(engine):
     from code_loader.contract.enums import DataStateEnum
 
-    from librispeech_clf.evaluation.plan import Task
+    from librispeech_clf.local.evaluation.plan import Task
 
     (name,) = engine.simulate("clipping", {"share": 0.4}, count=1, seed=0)
     original = engine.loader.get_sample(DataStateEnum.test, name.rpartition("+")[0])

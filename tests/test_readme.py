@@ -19,13 +19,15 @@ import yaml
 import leap_binder
 from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configuration
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.report.corpus_statistics import describe_split, statistics_table
-from librispeech_clf.report.readme import MARKED, write_bundled
+from librispeech_clf.development.documents.readme import MARKED, write_bundled
+from librispeech_clf.local.report.corpus_statistics import describe_split, statistics_table
 
 README = (PROJECT_ROOT / "README.md").read_text()
+PACKAGE_README = (PROJECT_ROOT / "librispeech_clf" / "README.md").read_text()
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
 PROSE = MARKED.sub("", README)
-COMMANDS = sorted(set(re.findall(r"poetry run ([a-z-]+)", README)))
+COMMANDS = sorted(set(re.findall(r"poetry run ([a-z-]+)", README + PACKAGE_README)))
+DEVELOPMENT = "librispeech_clf.development.documents.make_images"
 SEED_SECTIONS = (
     "Push to Tensorleap", "Latent space", "Weak clusters", "Dashboard", "Method", "Testing", "What it is made of"
 )  # fmt: skip
@@ -49,7 +51,7 @@ def read_blocks(language: str) -> list[str]:
 
 def read_help(command: str) -> str:
     """Read what a command says to --help."""
-    module, function = PROJECT["scripts"][command].split(":")
+    module, _, function = PROJECT["scripts"].get(command, f"{command}:main").partition(":")
     said = io.StringIO()
     with (
         contextlib.redirect_stdout(said),
@@ -68,7 +70,7 @@ def list_options(command: str) -> set[str]:
 
 def test_commands_exist():
     assert set(COMMANDS) <= set(PROJECT["scripts"])
-    assert {"evaluate", "test", "check-push", "prepare-data", "make-images"} <= set(COMMANDS)
+    assert {"evaluate", "test", "check-push", "prepare-data"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("test", "benchmark")])
@@ -80,7 +82,7 @@ def test_options_exist(command):
 
 def test_options_of_prose_belong_to_evaluate_or_check_push():
     said = read_help("evaluate") + read_help("check-push") + read_help("convert-model")
-    known = said + read_help("prepare-data") + read_help("make-images") + read_help("evaluate-model")
+    known = said + read_help("prepare-data") + read_help(DEVELOPMENT)
     for option in set(re.findall(r"`(--[a-z-]+)", PROSE)):
         assert option in known, option
 
@@ -109,16 +111,17 @@ def test_links_to_sections_lead_somewhere():
 
 def test_paths_exist():
     for path in re.findall(
-        r"`((?:librispeech_clf|models|tests|\.ci)/[\w./-]+|\w+\.(?:yaml|toml|txt|py))`", README
+        r"`((?:librispeech_clf|models|tests|\.ci)/[\w./-]+|[\w/]+\.(?:yaml|toml|txt|py))`",
+        README + PACKAGE_README,
     ):
         if path not in ("config.yaml", "models/base-960h.h5"):
             assert (PROJECT_ROOT / path).exists() or (PROJECT_ROOT / "librispeech_clf" / path).exists(), path
 
 
 def test_every_folder_of_the_package_is_told_of():
-    layout = list_sections()["Layout"]
-    folders = {path.parent.name for path in (PROJECT_ROOT / "librispeech_clf").glob("*/__init__.py")}
-    assert {name for name in folders if f"`{name}`" not in layout and f"/{name}`" not in layout} == set()
+    folders = {path.parent.name for path in (PROJECT_ROOT / "librispeech_clf").glob("**/__init__.py")}
+    told = set(re.findall(r"(\w+)`", PACKAGE_README))
+    assert folders - {"librispeech_clf", "openslr_archives"} <= told
 
 
 def test_every_section_of_the_hub_example_has_its_place():
@@ -196,7 +199,7 @@ def test_figures_are_written_by_the_command():
     assert all(text.strip() for text in figures.values())
     assert not re.search(r"significan\w+|corrected p", PROSE.split("## Method")[0])
     for section in ("bundled", "test-clean"):
-        assert f"--section {section}" in README
+        assert f"--section {section}" in README + PACKAGE_README
 
 
 def read_card(data: str) -> tuple[str, ...] | None:
@@ -229,11 +232,11 @@ def test_tables_are_those_of_the_models_card(data, name, row):
 
 @pytest.mark.slow
 def test_the_bundled_table_is_that_of_an_evaluation(tmp_path):
-    from librispeech_clf.commands.make_images import read_recordings
+    from librispeech_clf.development.documents.make_images import read_recordings
 
     # A process of its own, as leap_binder registers once, and the environment may name another corpus.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIBRISPEECH_")}
-    command = [sys.executable, "-m", "librispeech_clf.commands.evaluate", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--out", str(tmp_path)]
     done = subprocess.run(
         command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
     )

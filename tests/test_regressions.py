@@ -3,7 +3,7 @@
 import numpy as np
 
 from librispeech_clf import metrics
-from librispeech_clf.push.checks import read_result
+from librispeech_clf.local.push.checks import read_result
 from librispeech_clf.text import vocabulary
 
 

@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from librispeech_clf.whole_file import LFS_POINTER
+from librispeech_clf.atomic_write import LFS_POINTER
 
 UNKNOWN_SIZE = 0x7FFF_0000
 """Sizes from here on are placeholders: writers that cannot go back use 2**31 - 1, 2**32 - 1 or a little less."""

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 import pyarrow
 import pyarrow.parquet
 
+from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.corpus import kaldi
 from librispeech_clf.corpus.columns import to_corpus_table
 from librispeech_clf.corpus.confinement import confine
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.text_tables import read_text_table
-from librispeech_clf.whole_file import LFS_POINTER
 
 if TYPE_CHECKING:
     import datasets

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import filelock
 import pyarrow
 
+from librispeech_clf.atomic_write import explain_full_disk
 from librispeech_clf.corpus.cache import cache_folder
 from librispeech_clf.corpus.schema import dataset_features
-from librispeech_clf.whole_file import explain_full_disk
 
 if TYPE_CHECKING:
     import datasets

@@ -4,12 +4,12 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from made_utterances import dataset_from_utterances
 
 from librispeech_clf.audio import simulations
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.audio.simulated_split import encode_flac
 from librispeech_clf.corpus.schema import Speaker, Split, Utterance
+from tests.helpers.made_utterances import dataset_from_utterances
 
 RATE = 16_000
 ARGUMENTS = {

@@ -75,7 +75,7 @@ def measure_functions() -> list[Row]:
     from librispeech_clf import metrics, visualizers
     from librispeech_clf.audio import reading as audio
     from librispeech_clf.ctc import loss as ctc_loss
-    from librispeech_clf.model.inference import pad_logits
+    from librispeech_clf.local.model.inference import pad_logits
     from librispeech_clf.text import vocabulary
 
     utterance, text = make_utterance(make_waveform(SECONDS)), f"{TRANSCRIPT} {TRANSCRIPT}"
@@ -219,7 +219,7 @@ def measure_evaluation(*, model: Path | None = None, limit: int | None = None) -
         limit: utterances.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "librispeech_clf.commands.evaluate", "--out", folder]
+        command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--out", folder]
         command += ["--model", str(model)] if model else []
         command += ["--limit", str(limit)] if limit else []
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

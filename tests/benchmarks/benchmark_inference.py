@@ -60,7 +60,7 @@ def compare_with_torch(predict, repeats: int) -> dict[tuple[int, int], tuple[flo
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-    from librispeech_clf.model.inference import BATCH_SAMPLES, bucket_length, plan_batches
+    from librispeech_clf.local.model.inference import BATCH_SAMPLES, bucket_length, plan_batches
 
     reference = Wav2Vec2ForCTC(Wav2Vec2Config()).eval()
 
@@ -105,7 +105,7 @@ def compare_with_padding(model, predict_one, count: int, repeats: int) -> tuple[
     Returns:
         How many times as fast the first is, in CPU seconds and by the clock.
     """
-    from librispeech_clf.model.inference import BATCH_SAMPLES, plan_batches, predict_batch
+    from librispeech_clf.local.model.inference import BATCH_SAMPLES, plan_batches, predict_batch
 
     lengths = make_lengths(count)
     waveforms = [make_audio(samples) for samples in lengths]
@@ -132,9 +132,9 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    from librispeech_clf.model.architecture import BASE
-    from librispeech_clf.model.graph import build_wav2vec2
-    from librispeech_clf.model.inference import compile_model
+    from librispeech_clf.local.model.architecture import BASE
+    from librispeech_clf.local.model.graph import build_wav2vec2
+    from librispeech_clf.local.model.inference import compile_model
 
     model = build_wav2vec2(BASE)
     predict_one = compile_model(model)

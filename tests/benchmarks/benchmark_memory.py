@@ -21,18 +21,17 @@ LONG_UTTERANCES = 3
 
 def save_base_model(path: Path) -> None:
     """Write the base architecture with random weights."""
-    from librispeech_clf.model.architecture import BASE
-    from librispeech_clf.model.graph import build_wav2vec2
+    from librispeech_clf.local.model.architecture import BASE
+    from librispeech_clf.local.model.graph import build_wav2vec2
 
     build_wav2vec2(BASE).save(path)
 
 
 def write_corpus(path: Path, *, utterances: int) -> None:
     """Write a parquet file of noise with transcripts."""
-    from made_utterances import dataset_from_utterances
-
     from librispeech_clf.audio.simulated_split import encode_flac
     from librispeech_clf.corpus.schema import Utterance
+    from tests.helpers.made_utterances import dataset_from_utterances
 
     generator = np.random.default_rng(0)
     rows = []
@@ -56,7 +55,7 @@ def measure(folder: Path, model: Path, *, utterances: int) -> tuple[float, float
     command = [
         sys.executable,
         "-m",
-        "librispeech_clf.commands.evaluate",
+        "librispeech_clf.local.commands.evaluate",
         "--source",
         "files",
         "--root",

@@ -35,9 +35,9 @@ def measure_inference() -> list[Row]:
     """Length-sorted batches against padding to 35 s; against torch where it is installed: CPU seconds and clock."""
     import benchmark_inference
 
-    from librispeech_clf.model.architecture import BASE
-    from librispeech_clf.model.graph import build_wav2vec2
-    from librispeech_clf.model.inference import compile_model
+    from librispeech_clf.local.model.architecture import BASE
+    from librispeech_clf.local.model.graph import build_wav2vec2
+    from librispeech_clf.local.model.inference import compile_model
 
     model = build_wav2vec2(BASE)
     predict_one = compile_model(model)
@@ -96,7 +96,7 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from librispeech_clf.model.quiet import hold_back_standard_error
+    from librispeech_clf.local.model.quiet import hold_back_standard_error
 
     parser = argparse.ArgumentParser(prog="benchmark", description=__doc__.split("\n")[0])
     parser.add_argument(

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.push.checks import read_result
+from librispeech_clf.local.push.checks import read_result
 
 RATE = 16_000
 
@@ -24,9 +24,9 @@ def random_model(tmp_path_factory):
     """The file of a model of random weights and 0.02 s frames."""
     import keras
 
-    from librispeech_clf.model.architecture import Wav2Vec2Configuration
-    from librispeech_clf.model.graph import build_wav2vec2
-    from librispeech_clf.model.save import save_model
+    from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
+    from librispeech_clf.local.model.graph import build_wav2vec2
+    from librispeech_clf.local.model.save import save_model
 
     keras.utils.set_random_seed(0)
     sizes = {"conv_dim": (8,) * 7, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -42,7 +42,7 @@ def evaluate(random_model, tmp_path):
 
     def run(*arguments):
         out = tmp_path / "out"
-        command = [sys.executable, "-m", "librispeech_clf.commands.evaluate", "--model", random_model]
+        command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--model", random_model]
         settings = {**os.environ, "COLUMNS": "100", "HF_HOME": str(tmp_path / "cache")}
         process = subprocess.run(
             [*map(str, command), "--root", str(tmp_path), "--out", str(out), *arguments],
@@ -212,7 +212,7 @@ def test_platform_sees_the_same_columns_and_types_in_every_split(tmp_path):
         "LIBRISPEECH_ROOT": str(tmp_path),
         "HF_HOME": str(tmp_path / "cache"),
     }
-    rehearsal = PROJECT_ROOT / "librispeech_clf" / "push" / "rehearsal.py"
+    rehearsal = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
     process = subprocess.run(
         [sys.executable, str(rehearsal), str(PROJECT_ROOT)],
         env={**os.environ, **settings}, capture_output=True, text=True, check=True,

@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from made_utterances import dataset_from_utterances
 
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.corpus import cache as cache_module
 from librispeech_clf.corpus import load
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import COLUMNS, Split, Utterance
+from tests.helpers.made_utterances import dataset_from_utterances
 
 
 @pytest.fixture

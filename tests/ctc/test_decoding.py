@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from beam_search import beam_search
 
 from librispeech_clf.ctc.decoding import (
     greedy_confidence,
@@ -17,6 +16,7 @@ from librispeech_clf.ctc.decoding import (
     valid_frames,
 )
 from librispeech_clf.text.vocabulary import BLANK, LETTERS
+from tests.helpers.beam_search import beam_search
 
 LETTER_IDS = {"_": BLANK} | {letter: index for index, letter in enumerate(LETTERS)}
 

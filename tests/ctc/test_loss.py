@@ -7,11 +7,11 @@ import time
 
 import numpy as np
 import pytest
-from beam_search import beam_search
 
 from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.ctc.loss import LARGEST_LOSS, ctc_loss
 from librispeech_clf.text.vocabulary import BLANK
+from tests.helpers.beam_search import beam_search
 
 
 def brute_force(logits: np.ndarray, labels: tuple[int, ...]) -> float:

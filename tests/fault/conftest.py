@@ -15,17 +15,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from bad_checkpoints import write_checkpoint
-from bad_recordings import encode, make_sound
-from bad_servers import SUBSET, BadServer, Server, md5, pack
-from forked import Forked
-from trials import Trial, answer_slowly, make_archive
 
 from librispeech_clf.configuration import PROJECT_ROOT
+from tests.helpers.bad_checkpoints import write_checkpoint
+from tests.helpers.bad_recordings import encode, make_sound
+from tests.helpers.bad_servers import SUBSET, BadServer, Server, md5, pack
+from tests.helpers.forked import Forked
+from tests.helpers.trials import Trial, answer_slowly, make_archive
 
 MOST_BYTES = 4 << 30
 HEADINGS = ("tried", "survived", "lost")
-MODULE = "librispeech_clf.commands.evaluate"
+MODULE = "librispeech_clf.local.commands.evaluate"
 outcomes: dict[str, Counter[str]] = {}
 
 
@@ -70,9 +70,9 @@ def tiny_model(tmp_path_factory) -> Path:
     """A model file of random weights, which says something for every sound."""
     import keras
 
-    from librispeech_clf.model.architecture import Wav2Vec2Configuration
-    from librispeech_clf.model.graph import build_wav2vec2
-    from librispeech_clf.model.save import save_model
+    from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
+    from librispeech_clf.local.model.graph import build_wav2vec2
+    from librispeech_clf.local.model.save import save_model
 
     keras.utils.set_random_seed(22)
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}

@@ -4,11 +4,11 @@ import re
 import shutil
 
 import pytest
-from bad_checkpoints import CONVERTS, list_bad_checkpoints, list_bad_models, write_checkpoint
-from bad_recordings import encode, make_sound
 
-from librispeech_clf.commands import convert_model
-from librispeech_clf.model.load import load_model
+from librispeech_clf.local.commands import convert_model
+from librispeech_clf.local.model.load import load_model
+from tests.helpers.bad_checkpoints import CONVERTS, list_bad_checkpoints, list_bad_models, write_checkpoint
+from tests.helpers.bad_recordings import encode, make_sound
 
 pytestmark = pytest.mark.fault
 

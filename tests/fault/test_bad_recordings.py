@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from bad_recordings import FORMATS, SAME, list_bad_recordings, write_recordings
+
+from tests.helpers.bad_recordings import FORMATS, SAME, list_bad_recordings, write_recordings
 
 pytestmark = pytest.mark.fault
 MEASURES = ["hypothesis", "word_error_rate", "signal_duration_s", "text_word_count"]

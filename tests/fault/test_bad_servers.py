@@ -4,11 +4,11 @@ import re
 import threading
 
 import pytest
-from bad_servers import SUBSET, WHOLE, Server, list_bad_servers, make_members, md5, pack
 
-from librispeech_clf.commands import prepare_data
 from librispeech_clf.corpus.openslr_archives import archives, download
 from librispeech_clf.corpus.openslr_archives.archives import Archive
+from librispeech_clf.local.commands import prepare_data
+from tests.helpers.bad_servers import SUBSET, WHOLE, Server, list_bad_servers, make_members, md5, pack
 
 pytestmark = pytest.mark.fault
 MEMBERS = make_members()

@@ -8,10 +8,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
-from bad_recordings import encode, make_sound
-from bad_tables import BAD_TEXTS, list_bad_tables
 
-from librispeech_clf.commands import describe_corpus
 from librispeech_clf.configuration import (
     NORMALIZE_VARIABLE,
     ROOT_VARIABLE,
@@ -20,6 +17,9 @@ from librispeech_clf.configuration import (
     load_configuration,
 )
 from librispeech_clf.corpus.load import load_split
+from librispeech_clf.local.commands import describe_corpus
+from tests.helpers.bad_recordings import encode, make_sound
+from tests.helpers.bad_tables import BAD_TEXTS, list_bad_tables
 
 pytestmark = pytest.mark.fault
 SOUND = encode(make_sound(0.1), "wav")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trials import assert_equal_runs, assert_no_half_files, assert_whole_or_absent
 
-from librispeech_clf.model.load import load_model
+from librispeech_clf.local.model.load import load_model
+from tests.helpers.trials import assert_equal_runs, assert_no_half_files, assert_whole_or_absent
 
 pytestmark = pytest.mark.fault
 SHARES = (0.001, 0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)

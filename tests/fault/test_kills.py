@@ -1,10 +1,10 @@
 """Kills at random moments: what was whole stays whole, and the next run ends as one that was never killed."""
 
 import pytest
-from bad_servers import SUBSET
-from trials import assert_equal_runs, assert_no_half_files, assert_whole_or_absent
 
-from librispeech_clf.model.load import load_model
+from librispeech_clf.local.model.load import load_model
+from tests.helpers.bad_servers import SUBSET
+from tests.helpers.trials import assert_equal_runs, assert_no_half_files, assert_whole_or_absent
 
 pytestmark = pytest.mark.fault
 KILLS = 50

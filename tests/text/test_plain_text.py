@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from librispeech_clf.analysis.summary import Worst, render_json
-from librispeech_clf.report.terminal import show_failures, show_worst
+from librispeech_clf.local.analysis.summary import Worst, render_json
+from librispeech_clf.local.report.terminal import show_failures, show_worst
 from librispeech_clf.text.plain_text import escape_texts, escape_unprintable, print_plain
 
 HOSTILE = [
@@ -83,7 +83,7 @@ def test_terminal_shows_ids_and_texts_as_they_are(text):
 def test_page_shows_texts_escaped_and_asks_for_audio_by_the_true_id(tmp_path, text, shown):
     import pandas as pd
 
-    from librispeech_clf.report.page import write_page
+    from librispeech_clf.local.report.page import write_page
 
     columns = {"utterance_id": [text], "error": [text], "reference": ["A"], "hypothesis": [""]}
     results = pd.DataFrame({**columns, "record_reader_name": [text]})
@@ -98,7 +98,7 @@ def test_page_shows_texts_escaped_and_asks_for_audio_by_the_true_id(tmp_path, te
 
 @pytest.mark.parametrize("name", ["[/x]", "[bold]", "a\x1b[2J", ":smile:", "$x^{"])
 def test_commands_survive_any_path(tmp_path, capsys, name):
-    from librispeech_clf.commands.prepare_data import main
+    from librispeech_clf.local.commands.prepare_data import main
 
     assert main(["--list", "--root", str(tmp_path / name)]) == 0
     assert "\x1b[2J" not in capsys.readouterr().out

@@ -18,6 +18,7 @@ import rich.table
 import rich.text
 from rich import progress
 
+from librispeech_clf.atomic_write import DISK_FULL, explain_full_disk
 from librispeech_clf.configuration import CorpusConfiguration
 from librispeech_clf.corpus import huggingface, openslr
 from librispeech_clf.corpus.files import open_parquet
@@ -26,7 +27,6 @@ from librispeech_clf.corpus.openslr_archives.archives import Archive
 from librispeech_clf.corpus.openslr_archives.download import download_verified
 from librispeech_clf.corpus.openslr_archives.unpack import move_into_place, unpack_archive
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
-from librispeech_clf.whole_file import DISK_FULL, explain_full_disk
 
 WORK_NAME = ".prepare-data"
 Report = Callable[[str, int, int | None], None]

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from librispeech_clf.commands.prepare_data import main
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.corpus import openslr
 from librispeech_clf.corpus.openslr_archives import archives, download, prepare
 from librispeech_clf.corpus.openslr_archives.archives import Archive
+from librispeech_clf.local.commands.prepare_data import main
 
 TRANSCRIPTS = {f"{speaker}-1-{number:04}": "SOME WORDS" for speaker in (12, 60) for number in range(12)}
 
 # Runs the command on a test archive; optionally slows the unpacking down.
 DRIVER = """
 import sys, tarfile, time
-from librispeech_clf.commands.prepare_data import main
+from librispeech_clf.local.commands.prepare_data import main
 from librispeech_clf.corpus.openslr_archives import archives, download
 size, md5, pause_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 archives.ARCHIVES["test-clean"] = archives.Archive("test-clean", size, md5, 24, 0.1)

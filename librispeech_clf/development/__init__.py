@@ -1,0 +1,1 @@
+"""How the bundled model, the bundled corpus and the pictures were made; no user needs it."""

@@ -1,0 +1,1 @@
+"""The README's figures, tables and pictures, made from a finished evaluation."""

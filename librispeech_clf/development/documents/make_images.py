@@ -1,0 +1,106 @@
+"""The command `make-images`: pictures of a finished evaluation, and the README's figures of them.
+
+`--section` writes what README.md tells of the bundled corpus or of test-clean, so that its figures are those of the
+run; without it only the pictures are drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
+from librispeech_clf.corpus.load import load_split
+from librispeech_clf.development.documents import readme
+from librispeech_clf.local.analysis.results_table import read_results
+from librispeech_clf.local.analysis.summary import select_recordings
+from librispeech_clf.local.commands.door import add_corpus_options, make_parser, run
+from librispeech_clf.text.plain_text import print_plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        0; 2 when there is no such evaluation, or it is not the one that the section tells of.
+    """
+    parser = make_parser("make-images", "Draw pictures of a finished evaluation, as in the README.")
+    add_corpus_options(parser)
+    add = parser.add_argument
+    add("--report", type=Path, default=Path("report"), help="folder of the evaluation")
+    add("--images", type=Path, default=Path("images"), help="folder of the PNG files")
+    add(
+        "--section", choices=(readme.BUNDLED, readme.TEST_CLEAN),
+        help="write the README's figures of the bundled corpus or of test-clean, too (default: pictures only)",
+    )  # fmt: skip
+    add("--readme", type=Path, default=PROJECT_ROOT / "README.md", help="Markdown file with the section")
+    return run(parser, make, arguments)
+
+
+def make(options: argparse.Namespace) -> None:
+    """Draw, and write the section where one is asked for."""
+    results, evaluated = read_recordings(options.report), read_run(options.report)
+    if options.section is not None:
+        readme.require_whole(evaluated, options.section)
+    shown = draw(results, options)
+    if options.section is not None:
+        write_section(options, results, run=evaluated, shown=shown)
+    print_plain("\n".join(f"{name}.png: {text}" for name, text in shown.items()))
+
+
+def read_recordings(folder: Path) -> pd.DataFrame:
+    """Read a finished evaluation's rows, without simulated ones.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+    """
+    return select_recordings(read_results(folder)).reset_index(drop=True)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read what was evaluated from summary.json; nothing where there is none."""
+    path = folder / "summary.json"
+    return json.loads(path.read_text())["run"] if path.is_file() else {}
+
+
+def draw(results: pd.DataFrame, options: argparse.Namespace) -> dict[str, str]:
+    """Draw the pictures that a section, or none, needs; return what each shows."""
+    if options.section == readme.BUNDLED:
+        from librispeech_clf.development.documents.screenshot import photograph_page
+
+        return {"report": photograph_page(options.report / "index.html", options.images / "report.png")}
+    from librispeech_clf.development.documents.figures import draw_all
+
+    configuration = load_configuration().with_corpus(source=options.source, root=options.root)
+    subsets = list(dict.fromkeys(results["subset"]))
+    split = load_split(configuration.with_corpus(subsets_by_state={"test": subsets}).corpus, "test")
+    rate = configuration.audio.sampling_rate
+    return draw_all(results, options.images, find_utterance=split.utterance, sampling_rate=rate)
+
+
+def write_section(
+    options: argparse.Namespace, results: pd.DataFrame, *, run: dict[str, Any], shown: dict[str, str]
+) -> None:
+    """Write a section's figures into the README.
+
+    Raises:
+        ValueError: the README has no place for them.
+    """
+    if options.section == readme.BUNDLED:
+        figures = readme.write_bundled(results)
+    else:
+        figures = readme.write_test_clean(results, run=run, shown=shown)
+    text = readme.replace_figures(options.readme.read_text(), figures)
+    write_whole(options.readme, text.encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

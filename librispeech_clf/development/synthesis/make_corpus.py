@@ -1,0 +1,154 @@
+"""The bundled corpus, made from its sentences, its table of readers and a seed.
+
+In: this package's texts and tables, the installed synthesizers. Out: the files of corpus/bundled.
+"""
+
+import argparse
+import filecmp
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.development.synthesis import card, chapters
+from librispeech_clf.development.synthesis.chapters import ReadChapter, Recording
+from librispeech_clf.development.synthesis.engines import require_tools, synthesize
+from librispeech_clf.development.synthesis.recording import draw_conditions, encode_flac, record
+from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
+from librispeech_clf.development.synthesis.voices import load_readers
+from librispeech_clf.local.commands.door import make_parser, run
+
+BUNDLED = Path(__file__).parents[2] / "corpus" / "bundled"
+SPLITS = ("training", "validation", "test")
+SEED = 24
+MAX_BYTES = 25_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code, 1 when `--check` finds a difference."""
+    parser = make_parser(
+        "make_corpus",
+        "Make the bundled corpus again: its sentences, spoken by speech synthesizers and recorded.",
+    )
+    add = parser.add_argument
+    add("--out", type=Path, default=BUNDLED, help="folder of the files")
+    add("--seed", type=int, default=SEED, help="deals the chapters and draws the conditions")
+    add("--check", action="store_true", help="make it elsewhere and compare with the folder's files")
+    return run(parser, _make_or_check, arguments)
+
+
+def _make_or_check(options: argparse.Namespace) -> int:
+    require_tools()
+    report_versions()
+    if options.check:
+        return check_corpus(options.out, seed=options.seed)
+    make_corpus(options.out, seed=options.seed)
+    return 0
+
+
+def report_versions() -> None:
+    """Print which tools differ from those the bundled corpus was made with."""
+    path = BUNDLED / "CARD.md"
+    recorded = card.read_versions(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for line in card.describe_differences(recorded, card.find_versions()):
+        print(f"Warning: {line}; the files may differ from the bundled ones.")
+
+
+def check_corpus(folder: Path, *, seed: int) -> int:
+    """Make the corpus in a temporary folder and compare byte by byte.
+
+    Returns:
+        0 when all files are the same, 1 otherwise.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        make_corpus(Path(temporary), seed=seed)
+        names = sorted(path.name for path in Path(temporary).iterdir())
+        same, _, _ = filecmp.cmpfiles(folder, temporary, names, shallow=False)
+    for name in names:
+        print(f"{name}: {'same bytes' if name in same else 'differs'}")
+    return int(same != names)
+
+
+def make_corpus(folder: Path, *, seed: int) -> None:
+    """Make all files of the bundled corpus; each is replaced whole.
+
+    Args:
+        folder: Where they go; made when missing.
+        seed: Deals the chapters and draws the recording conditions.
+
+    Raises:
+        ValueError: The files are too large for the package.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    readers = load_readers()
+    recordings: list[Recording] = []
+    for number, split in enumerate(SPLITS):
+        generator = np.random.default_rng([seed, number])
+        dealt = chapters.deal_chapters(split, load_sentences(split), readers, generator)
+        made = [recording for chapter in dealt for recording in record_chapter(chapter, seed=seed)]
+        write_whole(folder / f"{split}.parquet", to_parquet(made))
+        print(f"{split}: {len(made)} utterances, {sum(r.minutes for r in made):.1f} min", flush=True)
+        recordings += made
+    tables = {
+        "SPEAKERS.TXT": chapters.speakers_table(recordings, readers),
+        "CHAPTERS.TXT": chapters.chapters_table(recordings),
+        "BOOKS.TXT": chapters.books_table(recordings),
+        "CONDITIONS.TXT": chapters.conditions_table(recordings),
+        "CARD.md": card.write_card(recordings, card.find_versions()),
+    }
+    for name, text in tables.items():
+        write_whole(folder / name, text.encode())
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    print(f"{folder}: {size / 1e6:.1f} MB")
+    if size > MAX_BYTES:
+        raise ValueError(f"{folder}: {size} bytes, the limit is {MAX_BYTES}; shorten the texts.")
+
+
+def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
+    """Speak and record a chapter's sentences; depends on the chapter and the seed alone."""
+    recordings = []
+    spoken = synthesize([sentence.text for sentence in chapter.sentences], chapter.reader.voice)
+    for number, (sentence, speech) in enumerate(zip(chapter.sentences, spoken, strict=True)):
+        generator = np.random.default_rng([seed, chapter.id, number])
+        conditions = draw_conditions(chapter.split, generator)
+        waveform = record(speech, conditions, generator)
+        recording = Recording(
+            id=f"{chapter.reader.id}-{chapter.id}-{number:04d}",
+            chapter=chapter,
+            transcript=to_transcript(sentence.text),
+            conditions=conditions,
+            sample_count=waveform.size,
+            flac=encode_flac(waveform),
+        )
+        recordings.append(recording)
+    return recordings
+
+
+def to_parquet(recordings: Sequence[Recording]) -> bytes:
+    """A parquet file in the schema of openslr/librispeech_asr, as bytes."""
+    audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    numbers = {name: pa.int64() for name in ("speaker_id", "chapter_id")}
+    fields = {"file": pa.string(), "audio": audio, "text": pa.string(), **numbers, "id": pa.string()}
+    rows = [
+        {
+            "file": f"{recording.id}.flac",
+            "audio": {"bytes": recording.flac, "path": f"{recording.id}.flac"},
+            "text": recording.transcript,
+            "speaker_id": recording.chapter.reader.id,
+            "chapter_id": recording.chapter.id,
+            "id": recording.id,
+        }
+        for recording in recordings
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""How a bundled utterance was recorded: room, noise, level; and its FLAC.
+
+In: clean speech. Out: the recording, float32 (N,), and its FLAC bytes.
+"""
+
+import dataclasses
+import io
+
+import numpy as np
+import soundfile
+
+from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, reverberate, white_noise
+from librispeech_clf.development.synthesis.engines import SAMPLING_RATE
+
+DISTURBED_SHARE = 0.2
+RATIOS_DB = {"training": (5.0, 25.0), "test": (8.0, 25.0)}
+"""Range of signal-to-noise ratios by split; validation is clean. Most of the test's lie above 15 dB."""
+DECAY_TIMES_S = (0.2, 0.6)
+FLOOR_DBFS = -78.0
+"""Level of the recorder's own noise, which every recording has."""
+LEVELS_DBFS = (-32.0, -22.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Conditions of one recording.
+
+    Attributes:
+        noise: "none", "white" or "pink".
+        ratio_db: Signal-to-noise ratio over the whole recording; None without noise.
+        decay_time_s: T60 of the room, 0 without echo.
+        level_dbfs: Root mean square of the recording.
+    """
+
+    noise: str
+    ratio_db: float | None
+    decay_time_s: float
+    level_dbfs: float
+
+
+def draw_conditions(split: str, generator: np.random.Generator) -> Conditions:
+    """Draw conditions: a fifth of the training and test recordings has echo, noise or both."""
+    level = round(float(generator.uniform(*LEVELS_DBFS)), 1)
+    disturbed = generator.random() < DISTURBED_SHARE
+    kind, noise = generator.choice(["echo", "noise", "both"]), str(generator.choice(["white", "pink"]))
+    decay = round(float(generator.uniform(*DECAY_TIMES_S)), 2)
+    low, high = RATIOS_DB.get(split, (0.0, 0.0))
+    if split == "test" and generator.random() < 0.8:
+        low = 15.0
+    ratio = round(float(generator.uniform(low, high)), 1)
+    if not disturbed or split not in RATIOS_DB:
+        return Conditions(noise="none", ratio_db=None, decay_time_s=0.0, level_dbfs=level)
+    if kind == "echo":
+        return Conditions(noise="none", ratio_db=None, decay_time_s=decay, level_dbfs=level)
+    decay = decay if kind == "both" else 0.0
+    return Conditions(noise=noise, ratio_db=ratio, decay_time_s=decay, level_dbfs=level)
+
+
+def record(speech: np.ndarray, conditions: Conditions, generator: np.random.Generator) -> np.ndarray:
+    """Record clean speech: silence around it, room, noise, level, and the recorder's noise floor.
+
+    Args:
+        speech: float32 (N,), clean.
+        conditions: What to add.
+        generator: Source of randomness.
+
+    Returns:
+        float32 (N + silence,) in [-1, 1].
+    """
+    before, after = (generator.uniform(0.15, 0.45, size=2) * SAMPLING_RATE).astype(int)
+    waveform = np.pad(speech, (before, after))
+    waveform = reverberate(
+        waveform,
+        decay_time_s=conditions.decay_time_s,
+        sampling_rate=SAMPLING_RATE,
+        generator=generator,
+    )
+    if conditions.ratio_db is not None:
+        make = white_noise if conditions.noise == "white" else pink_noise
+        noise = make(waveform.size, generator)
+        waveform = mix_at_signal_to_noise_ratio(waveform, noise, conditions.ratio_db)
+    waveform = set_level(waveform, conditions.level_dbfs)
+    floor = 10 ** (FLOOR_DBFS / 20) * white_noise(waveform.size, generator)
+    return np.clip(waveform + floor, -1, 1).astype(np.float32)
+
+
+def set_level(waveform: np.ndarray, level_dbfs: float) -> np.ndarray:
+    """Scale float32 (N,) to a root mean square of level_dbfs; lower where its peak would pass 0.98."""
+    level = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))
+    peak = float(np.abs(waveform).max())
+    if peak == 0:
+        return waveform
+    return (waveform * min(10 ** (level_dbfs / 20) / level, 0.98 / peak)).astype(np.float32)
+
+
+def encode_flac(waveform: np.ndarray) -> bytes:
+    """FLAC, 16 bit, 16 kHz, strongest compression, of float32 (N,)."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, SAMPLING_RATE, format="FLAC", subtype="PCM_16", compression_level=1.0)
+    return buffer.getvalue()

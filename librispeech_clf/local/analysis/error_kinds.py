@@ -1,0 +1,149 @@
+"""Kinds of word errors: near misses, joined and split words, other substitutions, deletions, insertions.
+
+In: the results table. Out: an `ErrorKind` each; together they count every word error once. The recall of a list of
+terms is in `terms`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.local.analysis.intervals import find_blocks, rate_interval
+from librispeech_clf.local.analysis.results_table import is_null
+from librispeech_clf.text.alignment import Edit, align_words, count_letters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = {
+    "near miss": "another word, of which one letter differs",
+    "joined words": "two or three words written as one, up to one letter",
+    "split word": "one word written as two or three, up to one letter",
+    "substitution": "another word",
+    "deletion": "a word left out",
+    "insertion": "a word too many",
+}
+MOST_JOINED = 3
+FEWEST_LETTERS = 4
+"""Of a joined or split word; of shorter ones, one letter makes too many alike."""
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """A kind of word errors.
+
+    Attributes:
+        name: a key of `KINDS`.
+        meaning: in words.
+        errors: how many word errors are of this kind.
+        share: of all word errors, in [0, 1]; None without errors.
+        low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
+        high: upper bound.
+        examples: the most frequent ones, reference and hypothesis, with how often.
+    """
+
+    name: str
+    meaning: str
+    errors: int
+    share: float | None
+    low: float | None
+    high: float | None
+    examples: tuple[tuple[str, str, int], ...]
+
+
+def find_error_kinds(results: pd.DataFrame) -> tuple[ErrorKind, ...]:
+    """Count the kinds of word errors.
+
+    Args:
+        results: the results table; rows without reference or hypothesis are left out.
+
+    Returns:
+        All kinds, those without errors, too; none without texts.
+    """
+    rows, texts = list_texts(results)
+    if not texts:
+        return ()
+    found = [list(classify_errors(align_words(*pair))) for pair in texts]
+    counts = {
+        name: np.array([sum(n for kind, n, *_ in own if kind == name) for own in found]) for name in KINDS
+    }
+    totals = np.sum(list(counts.values()), axis=0)
+    blocks = find_blocks(rows, fewest=1)
+    kinds = []
+    for name, meaning in KINDS.items():
+        pairs = Counter(
+            (expected, received) for own in found for kind, _, expected, received in own if kind == name
+        )
+        listed = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+        values = np.stack([counts[name], totals], axis=1).astype(np.float64)
+        low, high = rate_interval(values, blocks, scale="share") if totals.any() else (None, None)
+        share = float(counts[name].sum() / totals.sum()) if totals.any() else None
+        examples = tuple((*pair, count) for pair, count in listed)
+        kinds.append(ErrorKind(name, meaning, int(counts[name].sum()), share, low, high, examples))
+    return tuple(kinds)
+
+
+def list_texts(results: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Return the rows with reference and hypothesis that did not fail, and these texts."""
+    if not {"reference", "hypothesis"} <= set(results.columns):
+        return results.iloc[:0], []
+    failed = results["error"].notna() if "error" in results.columns else np.zeros(len(results), bool)
+    pairs = zip(results["reference"], results["hypothesis"], failed, strict=True)
+    kept = np.array([not (is_null(a) or is_null(b) or bad) for a, b, bad in pairs], bool)
+    rows = results[kept].reset_index(drop=True)
+    return rows, list(zip(rows["reference"], rows["hypothesis"], strict=True))
+
+
+def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]]:
+    """Yield each error's kind, the number of word errors it counts for, and its reference and hypothesis.
+
+    Args:
+        edits: an alignment of words.
+    """
+    start = 0
+    while start < len(edits):
+        end = start
+        while end < len(edits) and edits[end].operation != "equal":
+            end += 1
+        yield from _classify_run(list(edits[start:end]))
+        start = end + 1
+
+
+def _classify_run(run: list[Edit]) -> Iterator[tuple[str, int, str, str]]:
+    """Classify neighbouring errors: joined and split words first, then one by one."""
+    for start, end in _list_stretches(len(run)):
+        stretch = run[start:end]
+        expected = [edit.reference for edit in stretch if edit.reference is not None]
+        received = [edit.hypothesis for edit in stretch if edit.hypothesis is not None]
+        if 1 in (len(expected), len(received)) and _are_joined("".join(expected), "".join(received)):
+            yield from _classify_run(run[:start])
+            kind = "split word" if len(expected) == 1 else "joined words"
+            yield kind, len(stretch), " ".join(expected), " ".join(received)
+            yield from _classify_run(run[end:])
+            return
+    for edit in run:
+        yield _classify(edit), 1, edit.reference or "", edit.hypothesis or ""
+
+
+def _list_stretches(count: int) -> Iterator[tuple[int, int]]:
+    for size in range(2, MOST_JOINED + 1):
+        for start in range(count - size + 1):
+            yield start, start + size
+
+
+def _are_joined(expected: str, received: str) -> bool:
+    return min(len(expected), len(received)) >= FEWEST_LETTERS and count_letters(expected, received) <= 1
+
+
+def _classify(edit: Edit) -> str:
+    if edit.reference is None:
+        return "insertion"
+    if edit.hypothesis is None:
+        return "deletion"
+    return "near miss" if count_letters(edit.reference, edit.hypothesis) == 1 else "substitution"

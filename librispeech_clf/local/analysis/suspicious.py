@@ -1,0 +1,110 @@
+"""References that may be wrong: to be heard before a model is blamed for them.
+
+In: the results table. Out: utterances with reasons, the most suspicious first. Two signs: the transcript is far less
+likely to the model than what it heard itself, compared with the other utterances; or it has too many or too few
+letters for its recording.
+
+The excess is the transcript's CTC loss less that of the greedy path (its log-probability, from `confidence`), a
+letter of the transcript; a wrong transcript has a large one even from a model that is certain. A value is far out
+when it lies beyond a quartile by three times the distance of the quartiles, as in Tukey, "Exploratory Data Analysis",
+1977.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.local.analysis.error_kinds import list_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_UTTERANCES = 20
+FAR_OUT = 3.0
+"""Times the distance between the quartiles, beyond a quartile."""
+LEAST_EXCESS = 2.0
+"""Nats a letter: the transcript is 7 times less likely for each letter. Below it a model's own errors abound."""
+MOST_LISTED = 50
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """An utterance whose reference may be wrong.
+
+    Attributes:
+        utterance_id: which.
+        reasons: in words.
+        score: the largest distance beyond a quartile, in distances between the quartiles; above 3.
+        excess: the transcript's CTC loss less the greedy path's, a letter, in nats; None if unknown.
+        letters_per_second: of the transcript, spaces included; None if unknown.
+        reference: the transcript.
+        hypothesis: what the model heard.
+    """
+
+    utterance_id: str
+    reasons: tuple[str, ...]
+    score: float
+    excess: float | None
+    letters_per_second: float | None
+    reference: str
+    hypothesis: str
+
+
+def find_suspicious(results: pd.DataFrame) -> tuple[Suspicion, ...]:
+    """List the references that may be wrong, the most suspicious first, at most 50.
+
+    Args:
+        results: the results table; without `ctc_loss` and `confidence`, or `signal_duration_s`, that sign is not
+            looked for; none in fewer than 20 utterances.
+    """
+    rows, texts = list_texts(results)
+    if len(rows) < FEWEST_UTTERANCES:
+        return ()
+    letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
+    excess = measure_excess(rows, texts)
+    pace = letters / _read(rows, "signal_duration_s")
+    unlikely = np.where(excess >= LEAST_EXCESS, measure_distance(excess), -np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = {
+            "the model finds it far less likely than what it heard": unlikely,
+            "many letters for so short a recording": measure_distance(np.log(pace)),
+            "few letters for so long a recording": measure_distance(-np.log(pace)),
+        }
+    found = []
+    for row, (reference, hypothesis) in enumerate(texts):
+        reasons = [(score[row], name) for name, score in beyond.items() if score[row] > FAR_OUT]
+        if reasons and reference != hypothesis:
+            named = tuple(name for _, name in sorted(reasons, reverse=True))
+            values = (_known(excess[row]), _known(pace[row]))
+            name = str(rows["utterance_id"].iloc[row])
+            found.append(Suspicion(name, named, float(max(reasons)[0]), *values, reference, hypothesis))
+    return tuple(sorted(found, key=lambda item: (-item.score, item.utterance_id))[:MOST_LISTED])
+
+
+def measure_excess(rows: pd.DataFrame, texts: list[tuple[str, str]]) -> np.ndarray:
+    """Return the transcript's CTC loss less that of the greedy path, a letter; float64 (N,), NaN where unknown."""
+    emitted = np.array([max(len(hypothesis), 1) for _, hypothesis in texts], np.float64)
+    letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
+    return (_read(rows, "ctc_loss") + _read(rows, "confidence") * emitted) / letters
+
+
+def measure_distance(values: np.ndarray) -> np.ndarray:
+    """Return how far values lie above the upper quartile, in distances between the quartiles; -inf where unknown."""
+    known = np.isfinite(values)
+    if known.sum() < FEWEST_UTTERANCES:
+        return np.full(len(values), -np.inf)
+    low, high = np.quantile(values[known], [0.25, 0.75])
+    return np.where(known, (values - high) / max(high - low, 1e-9), -np.inf)
+
+
+def _read(rows: pd.DataFrame, column: str) -> np.ndarray:
+    if column not in rows.columns:
+        return np.full(len(rows), np.nan)
+    return rows[column].to_numpy(np.float64, na_value=np.nan)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

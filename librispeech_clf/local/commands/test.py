@@ -1,0 +1,35 @@
+"""The command `test`: pytest over the project."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.local.commands.door import make_parser, run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return pytest's exit code, 2 without pytest."""
+    parser = make_parser(
+        "test", "Run leap_test.py and tests/, all but the slow ones; further arguments go to pytest: "
+        "tests/metadata, -k NAME, -m slow.", usage="test [-h] [--version] [ARGUMENT ...]",
+    )  # fmt: skip
+    return run(parser, test, arguments, passes_on=True)
+
+
+def test(options: argparse.Namespace) -> int:
+    """Run pytest."""
+    if importlib.util.find_spec("pytest") is None:
+        raise ImportError("the tests need pytest: pip install -e '.[test]'.")
+    command = [sys.executable, "-m", "pytest", *options.others]
+    environment = {**os.environ, "TL_DISABLE_ANALYTICS": "1"}
+    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Read a wav2vec 2.0 checkpoint in Hugging Face's folder format, local or from the hub, without PyTorch.
+
+Format: `config.json`, `vocab.json`, what describes preprocessing and tokenizer (optional: `_DESCRIPTIONS`) and the
+tensors: `model.safetensors`, or `pytorch_model.bin`, or shards of either that an index names.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+from safetensors.numpy import load_file
+
+from librispeech_clf.hub_errors import explain_hub_error
+from librispeech_clf.local.model.convert.torch_archive import read_torch_archive
+
+_DESCRIPTIONS = {
+    "config.json": "configuration",
+    "vocab.json": "vocabulary",
+    "preprocessor_config.json": "preprocessing",
+    "processor_config.json": "processor",
+    "tokenizer_config.json": "tokenizer",
+    "special_tokens_map.json": "special_tokens",
+    "added_tokens.json": "added_tokens",
+}
+_NEEDED = ("config.json", "vocab.json")
+_SAFETENSORS = ["model*.safetensors", "model.safetensors.index.json"]
+_TORCH = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as its folder holds it.
+
+    Attributes:
+        configuration: `config.json`.
+        vocabulary: `vocab.json`: row of the CTC head by letter.
+        tensors: float32 weights by Hugging Face's name.
+        preprocessing: `preprocessor_config.json`, empty when there is none, as the following ones.
+        processor: `processor_config.json`; transformers 5 keeps the preprocessing in it.
+        tokenizer: `tokenizer_config.json`.
+        special_tokens: `special_tokens_map.json`.
+        added_tokens: `added_tokens.json`.
+    """
+
+    configuration: Mapping[str, Any]
+    vocabulary: Mapping[str, int]
+    tensors: Mapping[str, np.ndarray]
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    processor: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    special_tokens: Mapping[str, Any] = field(default_factory=dict)
+    added_tokens: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_checkpoint(source: str) -> Path:
+    """Return the folder of a checkpoint; a hub name is downloaded to Hugging Face's cache first.
+
+    Args:
+        source: a local folder, or a hub name such as "facebook/wav2vec2-base-960h".
+
+    Raises:
+        FileNotFoundError: there is no such folder, and the hub does not give it.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        return folder
+    if not _HUB_NAME.fullmatch(source):
+        raise FileNotFoundError(f"{source}: no such folder, and not a hub name (owner/name).")
+    import huggingface_hub
+
+    try:
+        downloaded = Path(
+            huggingface_hub.snapshot_download(source, allow_patterns=[*_DESCRIPTIONS, *_SAFETENSORS])
+        )
+        if not list(downloaded.glob("model*.safetensors")):
+            downloaded = Path(huggingface_hub.snapshot_download(source, allow_patterns=_TORCH))
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            explain_hub_error(error, name=source, kind="model")
+            or f"{source}: no such folder, and the hub did not give it ({type(error).__name__}). Without "
+            "internet, download the repository elsewhere and pass its folder: --from FOLDER."
+        ) from error
+    return downloaded
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read every file of a checkpoint folder that matters.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file cannot be read.
+    """
+    descriptions = {
+        attribute: _read_json(folder / name)
+        for name, attribute in _DESCRIPTIONS.items()
+        if name in _NEEDED or (folder / name).is_file()
+    }
+    return Checkpoint(tensors=_read_tensors(folder), **descriptions)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: missing; --from takes a folder that transformers wrote (model and processor)."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); copy the file again.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: must hold one JSON object. Received: {type(content).__name__}")
+    return content
+
+
+def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
+    for whole in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / whole).is_file():
+            return _read_file(folder / whole)
+        index = folder / f"{whole}.index.json"
+        if index.is_file():
+            return {
+                name: tensor
+                for shard in _list_shards(index)
+                for name, tensor in _read_file(folder / shard).items()
+            }
+    raise FileNotFoundError(
+        f"{folder}: holds no weights; expected model.safetensors or pytorch_model.bin, whole or in shards."
+    )
+
+
+def _list_shards(index: Path) -> list[str]:
+    """Return the shards that an index names, which lie beside it."""
+    shards = _read_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise ValueError(
+            f"{index}: weight_map must give each tensor's file. Received: {shards!r}; copy the file again."
+        )
+    names = list(shards.values())
+    if foreign := [name for name in names if not isinstance(name, str) or Path(name).name != name]:
+        raise ValueError(
+            f"{index}: weight_map must name files of its own folder. Received: {foreign[0]!r}; copy the file again."
+        )
+    for name in names:
+        if not (index.parent / name).is_file():
+            raise FileNotFoundError(
+                f"{index.parent / name}: missing, though {index.name} lists it; copy it too."
+            )
+    return sorted(set(names))
+
+
+def _read_file(path: Path) -> dict[str, np.ndarray]:
+    """Return a file's tensors as float32."""
+    tensors = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch_archive(path)
+    others = {name: x.dtype.name for name, x in tensors.items() if x.dtype.name not in _FLOATS}
+    if others:
+        raise ValueError(
+            f"{path}: weights must be {', '.join(_FLOATS)}; use a checkpoint that is not quantised. "
+            f"Received: {_shorten(others)}"
+        )
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which is refused by name
+        return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}
+
+
+def _shorten(others: Mapping[str, str], count: int = 3) -> str:
+    shown = ", ".join(f"{name} {kind}" for name, kind in list(others.items())[:count])
+    return shown + (f" and {len(others) - count} more" if len(others) > count else "")
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return load_file(path)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged or not safetensors ({error}); copy the file again.") from error

@@ -1,0 +1,224 @@
+"""What the graph of `graph.py` is made of: built-in layers and plain operations, of one Keras or the other.
+
+`Keras3Parts` builds for local use, `Keras2Parts` for the model file: Tensorleap's engine opens it with Keras 2.12, and
+knows neither Keras 3 nor layers of ours. `fused.py` has faster sets of the same parts.
+
+Legend of shapes: B batch, N samples, T frames, C channels, H heads, D width of a head. A mask is float32 (B, T), 1 at
+valid frames and 0 at padded ones.
+"""
+
+from typing import Any
+
+import keras
+
+from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
+
+PADDING_PENALTY = 3e4
+"""Taken from the attention score of a padded key: its weight becomes exactly 0, also in float16."""
+
+
+class Keras3Parts:
+    """Parts of Keras 3; what a subclass replaces computes the same."""
+
+    layers: Any = keras.layers
+    keras: Any = keras
+    matmul = staticmethod(keras.ops.matmul)
+    maximum = staticmethod(keras.ops.maximum)
+    square = staticmethod(keras.ops.square)
+    rsqrt = staticmethod(keras.ops.rsqrt)
+    where = staticmethod(keras.ops.where)
+    less = staticmethod(keras.ops.less)
+    not_equal = staticmethod(keras.ops.not_equal)
+    cast = staticmethod(keras.ops.cast)
+    ones_like = staticmethod(keras.ops.ones_like)
+    transpose = staticmethod(keras.ops.transpose)
+    floor_divide = staticmethod(keras.ops.floor_divide)
+
+    def sum(self, x, axis: int):
+        """Sum over an axis, which stays with length 1."""
+        return keras.ops.sum(x, axis=axis, keepdims=True)
+
+    def cumulate(self, x):
+        """Return running sums over the second axis."""
+        return keras.ops.cumsum(x, axis=1)
+
+    def largest(self, x):
+        """Return the largest element of each row: (B, N) -> (B, 1)."""
+        return keras.ops.max(x, axis=1, keepdims=True)
+
+    def concatenate(self, parts):
+        """Join tensors on the last axis."""
+        return keras.ops.concatenate(parts, axis=-1)
+
+    def layer(self, kind: str, name: str, **options):
+        """Return a built-in layer.
+
+        Args:
+            kind: class name, such as "Dense".
+            name: address of its weights.
+            options: arguments of the class.
+        """
+        return getattr(self.layers, kind)(name=name, **options)
+
+    def count_samples(self, audio):
+        """Return how many samples of each row are real: up to the last non-zero one; float32 (B, N) -> (B, 1).
+
+        A position is a sum of ones, exact in float32 up to 2**24, so that one graph serves every length.
+        """
+        positions = self.cumulate(self.ones_like(audio))
+        return self.largest(self.where(self.not_equal(audio, 0.0), positions, 0.0))
+
+    def mask_frames(self, samples, features, kernels, strides):
+        """Return which frames of convolutions come from real samples only.
+
+        Args:
+            samples: as `count_samples` returns them.
+            features: (B, T, C), whose frames are meant.
+            kernels: kernel size of each convolution up to there.
+            strides: its stride.
+
+        Returns:
+            A mask (B, T).
+        """
+        frames = samples
+        for kernel, stride in zip(kernels, strides, strict=True):
+            frames = self.floor_divide(frames - float(kernel), float(stride)) + 1.0
+        ones = self.ones_like(self.cast(features[:, :, 0], "float32"))
+        return self.cast(self.less(self.cumulate(ones) - 1.0, frames), "float32")
+
+    def gelu(self, x, name: str):
+        """Exact GELU: both Keras' "gelu" has approximate=False."""
+        return self.layer("Activation", name, activation="gelu")(x)
+
+    def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
+        """A dense layer, with exact GELU behind it where asked for."""
+        return self.layer("Dense", name, units=units, activation="gelu" if gelu else "linear", **options)(x)
+
+    def layer_norm(self, x, epsilon: float, name: str):
+        """Layer norm over the last axis."""
+        return self.layer("LayerNormalization", name, epsilon=epsilon)(x)
+
+    def convolution(self, x, channels: int, kernel: int, stride: int, bias: bool, name: str, **options):
+        """A strided convolution without padding: (B, N, C) -> (B, T, channels)."""
+        layer = self.layer(
+            "Conv1D", name, filters=channels, kernel_size=kernel, strides=stride, use_bias=bias, **options
+        )
+        return layer(x)
+
+    def normalized_convolution(self, x, samples, configuration: Wav2Vec2Configuration, name: str):
+        """The first convolution with group norm over time, one channel a group, over valid frames only.
+
+        Without padding the norm is `torch.nn.GroupNorm(C, C)`; a row without a valid frame gives finite values. Its
+        gamma and beta are a depthwise convolution of width 1. In float32 under any policy.
+        """
+        kernel, stride = configuration.conv_kernel[0], configuration.conv_stride[0]
+        x = self.convolution(
+            x,
+            configuration.conv_dim[0],
+            kernel,
+            stride,
+            configuration.conv_bias,
+            f"{name}_convolution",
+            dtype="float32",
+        )
+        valid = self.mask_frames(samples, x, (kernel,), (stride,))[:, None, :]
+        count = self.maximum(self.sum(valid, 2), 1.0)
+        centred = x - self.matmul(valid, x) / count
+        variance = self.matmul(valid, self.square(centred)) / count
+        normed = centred * self.rsqrt(variance + configuration.layer_norm_eps)
+        return self.scale(normed, f"{name}_norm")
+
+    def scale(self, x, name: str):
+        """Multiply each channel by a weight and add another: (B, T, C) -> (B, T, C), float32."""
+        return self.layer("DepthwiseConv1D", name, kernel_size=1, dtype="float32")(x)
+
+    def keep_features(self, hidden):
+        """Projected features as they are; training puts some of them out: (B, T, C) -> (B, T, C)."""
+        return hidden
+
+    def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
+        """A grouped convolution over time that keeps T, as one plain convolution a group: (B, T, C) -> (B, T, C).
+
+        TensorFlow runs a grouped convolution on the CPU through XLA, compiled anew for every length; 16 plain ones are
+        2 to 8 times as fast forwards and over 70 times backwards (measured at C=256 and C=768). Zero-padded by
+        kernel // 2 on the left, and on the right so that T is kept: transformers' `Wav2Vec2PositionalConvEmbedding`.
+        """
+        width = channels // groups
+        left = kernel // 2
+        padded = self.layer("ZeroPadding1D", f"{name}_padding", padding=(left, kernel - 1 - left))(x)
+        parts = [
+            self.convolution(
+                padded[:, :, group * width : (group + 1) * width], width, kernel, 1, True, f"{name}_{group}"
+            )
+            for group in range(groups)
+        ]
+        return self.concatenate(parts) if groups > 1 else parts[0]
+
+    def attention(self, x, mask, heads: int, name: str):
+        """Self-attention that leaves out padded keys: (B, T, C) -> (B, T, C).
+
+        The penalty of a padded key is one more element of the key, against a 1 in every query: the product adds it, and
+        no mask of T x T elements is made (a quarter of the time at T=1747). No attention dropout.
+        """
+        channels = x.shape[-1]
+        depth = channels // heads
+
+        def project(part: str):
+            rows = self.dense(x, channels, f"{name}_{part}")
+            split = self.layer("Reshape", f"{name}_{part}_heads", target_shape=(-1, heads, depth))(rows)
+            return self.layer("Permute", f"{name}_{part}_by_head", dims=(2, 1, 3))(split)
+
+        query, key, value = project("query") * depth**-0.5, project("key"), project("value")
+        ones = self.ones_like(query[:, :, :, :1])
+        penalty = self.cast((mask - 1.0) * PADDING_PENALTY, key.dtype)[:, None, :, None]
+        query, key = self.concatenate([query, ones]), self.concatenate([key, ones * penalty])
+        attended = self.attend(query, key, value, name)
+        frames = self.layer("Permute", f"{name}_by_frame", dims=(2, 1, 3))(attended)
+        joined = self.layer("Reshape", f"{name}_joined", target_shape=(-1, channels))(frames)
+        return self.dense(joined, channels, f"{name}_output")
+
+    def attend(self, query, key, value, name: str):
+        """Attention of all heads: query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
+        scores = self.matmul(query, self.transpose(key, (0, 1, 3, 2)))
+        return self.matmul(self.layer("Softmax", f"{name}_softmax")(scores), value)
+
+    def mark(self, x, name: str):
+        """Give a tensor a name: a layer that does nothing, in float32."""
+        return self.layer("Activation", name, activation="linear", dtype="float32")(x)
+
+
+def load_keras_2_parts() -> Keras3Parts:
+    """Return the parts of Keras 2 (tf-keras): what a model file is written with."""
+    import tensorflow as tf
+    import tf_keras
+
+    class Keras2Parts(Keras3Parts):
+        """Parts of tf-keras: its layers, and operations of TensorFlow."""
+
+        layers, keras = tf_keras.layers, tf_keras
+        matmul, maximum, square = staticmethod(tf.matmul), staticmethod(tf.maximum), staticmethod(tf.square)
+        rsqrt, where, less = staticmethod(tf.math.rsqrt), staticmethod(tf.where), staticmethod(tf.less)
+        not_equal, cast, ones_like = (
+            staticmethod(tf.not_equal),
+            staticmethod(tf.cast),
+            staticmethod(tf.ones_like),
+        )
+        transpose = staticmethod(tf.transpose)
+
+        @staticmethod
+        def floor_divide(x, y):
+            return tf.floor(x / y)
+
+        def sum(self, x, axis: int):
+            return tf.reduce_sum(x, axis=axis, keepdims=True)
+
+        def cumulate(self, x):
+            return tf.cumsum(x, axis=1)
+
+        def largest(self, x):
+            return tf.reduce_max(x, axis=1, keepdims=True)
+
+        def concatenate(self, parts):
+            return tf.concat(parts, axis=-1)
+
+    return Keras2Parts()

@@ -1,0 +1,111 @@
+"""Write a model file for Tensorleap's engine and for `load.load_model`, whole or not at all.
+
+The engine opens models with Keras 2.12: the file holds the graph of `graph.py`, built with tf-keras of built-in
+layers and TensorFlow operations, and nothing in its configuration that Keras 2.12 does not know.
+"""
+
+import io
+import json
+import logging
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from librispeech_clf.atomic_write import explain_disk, write_whole
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+CONFIGURATION = "wav2vec2_configuration"
+"""Attribute of the file that holds `Wav2Vec2Configuration` as JSON."""
+
+
+def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) -> None:
+    """Write a model file whole or not at all; it is made in memory.
+
+    Args:
+        model: as `build_wav2vec2` or `load_model` returns it.
+        path: ends in `.h5`; its folder is made.
+        compressed: by `compress_h5`.
+
+    Raises:
+        ValueError: another suffix.
+        OSError: the file cannot be written; the message says why, and what to do.
+    """
+    import h5py
+
+    check_suffix(path)
+    with explain_disk(path, size=0):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        _save_keras_2(model, file)
+        _describe(model, file)
+    write_whole(path, (compress_h5(content) if compressed else content).getbuffer())
+
+
+def _save_keras_2(model: "keras.Model", file: "h5py.File") -> None:
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
+        logger.setLevel(logging.ERROR)  # it warns that no metrics are compiled, which no file here holds
+        try:
+            build_engine_model(model).save(file, include_optimizer=False, save_format="h5")
+        finally:
+            logger.setLevel(level)
+
+
+def build_engine_model(model: "keras.Model"):
+    """Return the same graph with the same weights as a model of tf-keras."""
+    from librispeech_clf.local.model.graph import connect
+    from librispeech_clf.local.model.parts import load_keras_2_parts
+
+    parts = load_keras_2_parts()
+    graph = connect(model.configuration, parts)
+    built = parts.keras.Model(graph.audio, graph.logits, name=model.name)
+    for layer in built.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    return built
+
+
+def _describe(model: "keras.Model", file: "h5py.File") -> None:
+    """Add our configuration to a file, and take out what Keras 2.12 does not know."""
+    stored = json.loads(file.attrs["model_config"])
+    for layer in stored["config"]["layers"]:
+        if layer["class_name"] == "InputLayer":
+            layer["config"].pop("optional", None)
+    file.attrs["model_config"] = json.dumps(stored)
+    file.attrs[CONFIGURATION] = json.dumps(asdict(model.configuration))
+
+
+def check_suffix(path: Path) -> None:
+    """Raise ValueError unless the suffix is `.h5`."""
+    if path.suffix != ".h5":
+        raise ValueError(f"{path}: a model file must end in .h5.")
+
+
+def compress_h5(plain: io.BytesIO) -> io.BytesIO:
+    """Return an `.h5` once more, with HDF5's own gzip filter; nothing is lost, and what reads the one reads the other.
+
+    Random float32 weights hardly shrink; those that were rounded to float16 take little more than half.
+    """
+    import h5py
+
+    smaller = io.BytesIO()
+    with h5py.File(plain) as source, h5py.File(smaller, "w") as target:
+        target.attrs.update(source.attrs)
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                filters = {"compression": "gzip", "shuffle": True} if item.shape else {}
+                target.create_dataset(name, data=item[()], **filters)
+            else:
+                target.require_group(name)
+            target[name].attrs.update(item.attrs)
+
+        source.visititems(copy)
+    return smaller

@@ -1,0 +1,228 @@
+"""Turn a results table and its analysis into the compact JSON which the page reads.
+
+In: the results table (one row per utterance) and optional analysis sections. Out: plain dictionaries and
+lists without NaN, columnar, as `encoding` writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from librispeech_clf.local.analysis.results_table import (
+    METADATA_GROUPS,
+    is_null,
+    physical_unit,
+    readable_name,
+)
+from librispeech_clf.local.report.encoding import (
+    align_texts,
+    encode_timings,
+    make_plain,
+    read_texts,
+    round_number,
+)
+from librispeech_clf.local.report.simulated import build_simulated, split_simulated
+from librispeech_clf.text.plain_text import escape_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_COLUMNS = ("utterance_id", "reference", "hypothesis", "error")
+NESTED_COLUMNS = ("words", "letters", "latent", "acoustic_statistics")
+METRICS = (
+    "word_error_rate",
+    "match_error_rate",
+    "word_information_lost",
+    "word_information_preserved",
+    "word_hits",
+    "word_substitutions",
+    "word_deletions",
+    "word_insertions",
+    "character_error_rate",
+    "character_hits",
+    "character_substitutions",
+    "character_deletions",
+    "character_insertions",
+    "confidence",
+    "ctc_loss",
+)
+WHOLE_SECTIONS = (
+    "search",
+    "error_kinds",
+    "terms",
+    "suspicious",
+    "clusters",
+    "latent_maps",
+    "other_latent_maps",
+    "robustness",
+    "speed",
+)
+MAX_LEVELS = 400
+
+
+def describe_column(key: str) -> dict[str, str]:
+    """Give the group, the label in words and the unit of a column, read from its key alone."""
+    if key in METRICS:
+        return {
+            "key": key,
+            "group": "metric",
+            "label": key.replace("_", " ").replace("ctc", "CTC"),
+            "unit": "",
+        }
+    group = key.partition("_")[0]
+    return {
+        "key": key,
+        "group": group if group in METADATA_GROUPS else "record",
+        "label": readable_name(key).replace("dale chall", "Dale-Chall"),
+        "unit": physical_unit(key) or "",
+    }
+
+
+def encode_levels(values: Sequence[Any]) -> dict[str, Any]:
+    """Encode a categorical column as sorted levels and one code per row (-1 where missing)."""
+    texts = [None if is_null(value) else str(value) for value in values]
+    levels = sorted({text for text in texts if text is not None}, key=_natural_order)
+    codes = {level: code for code, level in enumerate(levels)}
+    return {"levels": levels, "values": [-1 if text is None else codes[text] for text in texts]}
+
+
+def build_column(key: str, series: pd.Series) -> dict[str, Any]:
+    """Build one column: description, `kind` (number, category or text) and values.
+
+    Args:
+        key: name of the column in the results table.
+        series: its values; text of more than 400 different values is free text, unless the key ends in `_id`.
+    """
+    import pandas as pd
+
+    described = describe_column(key)
+    is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+    if is_number and not key.endswith("_id"):
+        return described | {"kind": "number", "values": [round_number(value) for value in series.tolist()]}
+    encoded = encode_levels(series.tolist())
+    if len(encoded["levels"]) <= MAX_LEVELS or key.endswith("_id"):
+        return described | {"kind": "category"} | encoded
+    return described | {"kind": "text", "values": read_texts(series)}
+
+
+def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
+    """Build every scalar column of the results table, metrics first, empty columns left out."""
+    keys = [key for key in results.columns if key not in TEXT_COLUMNS + NESTED_COLUMNS]
+    keys = [key for key in keys if results[key].notna().any()]
+    ordered = [key for key in METRICS if key in keys] + [key for key in keys if key not in METRICS]
+    return [build_column(key, results[key]) for key in ordered]
+
+
+def build_comparison(results: pd.DataFrame, other: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Build the second run's hypotheses and error counts in the row order of the first run."""
+    if other is None:
+        return None
+    keys = [key for key in METRICS if key in other.columns]
+    joined = other.drop_duplicates("utterance_id").set_index("utterance_id").reindex(results["utterance_id"])
+    present = [bool(value) for value in joined["hypothesis"].notna()]
+    references, hypotheses = read_texts(results["reference"]), read_texts(joined["hypothesis"])
+    metrics = {key: [round_number(value) for value in joined[key].tolist()] for key in keys}
+    return {
+        "hypotheses": hypotheses,
+        "present": present,
+        "word_operations": _blank_failures(
+            align_texts(references, hypotheses)[0], ["" if was else "x" for was in present]
+        ),
+        "metrics": metrics,
+    }
+
+
+def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids.
+
+    Args:
+        ids: utterance ids in the order of the rows.
+        analysis: sections by name; absent, None and other sections are left out.
+    """
+    rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
+    shown = (*WHOLE_SECTIONS, "dashboards", "comparison")
+    sections = {key: make_plain(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
+    chosen = {key: sections[key] for key in WHOLE_SECTIONS if key in sections}
+    if "dashboards" in sections:
+        kept = ("metric", "against", "association")
+        boards = [board for board in sections["dashboards"] if board["association"]]
+        chosen["dashboards"] = [{key: board[key] for key in kept} for board in boards]
+    if "comparison" in sections:
+        chosen["comparison"] = {
+            key: sections["comparison"].get(key) for key in ("names", "word", "character")
+        }
+    return {key: _replace_ids(value, rows) for key, value in chosen.items()}
+
+
+def build_payload(
+    results: pd.DataFrame,
+    *,
+    analysis: Mapping[str, Any] | None = None,
+    other: pd.DataFrame | None = None,
+    title: str = "Speech recognition report",
+    description: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Build everything the page needs except the audio; texts with what is not printable escaped.
+
+    Args:
+        results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness
+            charts.
+        analysis: optional sections (`clusters`, `latent_maps`, `other_latent_maps`, `dashboards`,
+            `comparison`, `robustness`): records, arrays or tables; absent and None ones are left out.
+        other: results of a second run over the same utterances, for the comparison.
+        title: heading of the page.
+        description: what the run was, as name and value (model, split, source).
+    """
+    simulated = build_simulated(results)
+    results, _ = split_simulated(results)
+    references, hypotheses = read_texts(results["reference"]), read_texts(results["hypothesis"])
+    word_operations, letter_operations = align_texts(references, hypotheses)
+    failures = read_texts(results["error"]) if "error" in results.columns else [""] * len(results)
+    ids = [str(value) for value in results["utterance_id"]]
+    payload = {
+        "title": title,
+        "description": {str(key): str(value) for key, value in (description or {}).items()},
+        "count": len(results),
+        "ids": ids,
+        "references": references,
+        "hypotheses": hypotheses,
+        "errors": failures,
+        "columns": build_columns(results),
+        "word_operations": _blank_failures(word_operations, failures),
+        "letter_operations": _blank_failures(letter_operations, failures),
+        "word_timings": _timings(results, "words", [text.split() for text in hypotheses]),
+        "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
+        "other": build_comparison(results, None if other is None else split_simulated(other)[0]),
+        "simulated": simulated,
+        "analysis": build_analysis(ids, analysis),
+    }
+    return {key: escape_texts(value) for key, value in payload.items()}
+
+
+def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
+    if isinstance(value, list):
+        return [_replace_ids(item, rows) for item in value]
+    if not isinstance(value, dict):
+        return value
+    replaced = {key: _replace_ids(item, rows) for key, item in value.items() if key != "utterance_ids"}
+    if "utterance_ids" in value:
+        replaced["rows"] = [rows.get(utterance_id, -1) for utterance_id in value["utterance_ids"]]
+    return replaced
+
+
+def _timings(results: pd.DataFrame, column: str, tokens: list[list[str]]) -> list[list[int]]:
+    if column not in results.columns:
+        return [[] for _ in tokens]
+    lists = [None if is_null(value) else value for value in results[column].tolist()]
+    return [encode_timings(of_row, timings) for of_row, timings in zip(tokens, lists, strict=True)]
+
+
+def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:
+    return ["" if failure else of_row for of_row, failure in zip(operations, failures, strict=True)]
+
+
+def _natural_order(text: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

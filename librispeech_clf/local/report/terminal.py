@@ -1,0 +1,284 @@
+"""Show an analysis on the terminal: tables of error rates, the worst utterances, weak clusters.
+
+In: an `Analysis`. Out: what rich can print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from librispeech_clf.local.report.simulated import name_severity
+from librispeech_clf.text.plain_text import escape_unprintable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from librispeech_clf.local.analysis.comparison import Comparison
+    from librispeech_clf.local.analysis.error_kinds import ErrorKind
+    from librispeech_clf.local.analysis.finding import Finding
+    from librispeech_clf.local.analysis.robustness import Curve
+    from librispeech_clf.local.analysis.slices import Search
+    from librispeech_clf.local.analysis.summary import Analysis, Worst
+    from librispeech_clf.local.analysis.suspicious import Suspicion
+    from librispeech_clf.local.analysis.terms import TermRecall
+    from librispeech_clf.local.analysis.thresholds import Crossing
+
+SHOWN_LETTERS = 120
+WIDEST_NAME = 40
+SHOWN_FAILURES = 20
+SHOWN_TERMS = 10
+SHOWN_SUSPICIOUS = 5
+GROUPS = ("split", "subset", "gender", "length")
+
+
+def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
+    """Yield what the terminal shows of a run, in its order."""
+    yield show_rates(analysis.rates)
+    if analysis.worst:
+        yield show_worst(analysis.worst)
+    yield from show_findings(analysis.search)
+    yield from show_error_kinds(analysis.error_kinds)
+    yield from show_terms(analysis.terms)
+    yield from show_suspicious(analysis.suspicious)
+    yield from show_clusters(analysis)
+    if analysis.comparison is not None:
+        yield show_comparison(analysis.comparison)
+    for curve in analysis.robustness:
+        yield show_curve(curve)
+    yield from show_failures(analysis.failures)
+
+
+def show_rates(rates: Mapping[str, Any]) -> Table:
+    """Tabulate corpus word and character error rates of all utterances and by group."""
+    caption = f"N utterances; summed errors over summed words; {name_unit(rates['word']['all'])}."
+    table = make_table("Error rates", ["", "N", "words", "WER % (95 %)", "CER % (95 %)"], caption)
+    table.add_row("all", *_rate_cells(rates["word"]["all"], rates["character"]["all"]))
+    for group in GROUPS:
+        names = rates["word"][group]
+        if len(names) < (1 if group == "split" else 2):
+            continue
+        table.add_section()
+        title = rates["length"] if group == "length" else group
+        for name in names:
+            cells = _rate_cells(rates["word"][group][name], rates["character"][group][name])
+            table.add_row(plain(f"{title}: {name}"), *cells)
+    return table
+
+
+def _rate_cells(word: Mapping[str, Any], character: Mapping[str, Any]) -> list[str]:
+    rates = [f"{percent(rate['rate'])} ({interval(rate).replace(' to ', '-')})" for rate in (word, character)]
+    return [str(word["utterances"]), str(word["units"]), *rates]
+
+
+def show_worst(worst: Iterable[Worst]) -> Table:
+    """Tabulate the worst utterances, texts cut short."""
+    table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
+    for item in worst:
+        hypothesis = plain(shorten(item.hypothesis) or "(nothing)", "dim")
+        texts = Text("\n").join([plain(shorten(item.reference)), hypothesis])
+        name = plain(item.utterance_id)
+        table.add_row(name, f"{item.errors} / {item.words}", texts)
+        table.columns[0].min_width = min(max(table.columns[0].min_width or 0, len(name)), WIDEST_NAME)
+    table.columns[0].max_width = WIDEST_NAME
+    table.columns[1].min_width = len("errors / words")
+    table.columns[2].ratio, table.expand = 1, True  # the texts are cut to what the names leave
+    return table
+
+
+def show_findings(search: Search) -> Iterator[RenderableType]:
+    """List the slices to look at first, or say that nothing stands out."""
+    note = f" ({search.note})" if search.note else ""
+    if not search.findings:
+        yield Text(f"What to look at first: nothing stands out in {search.looked_at} slices{note}.")
+        return
+    yield Text(f"What to look at first (p < {search.alpha:g} over all {search.looked_at} slices{note}):")
+    for number, finding in enumerate(search.findings, 1):
+        first, *others = describe_finding(finding)
+        yield plain(f"  {number}  {first}")
+        yield from (plain(f"     {line}", "dim") for line in others)
+    yield Text("")
+
+
+def describe_finding(finding: Finding) -> list[str]:
+    """Write a finding in up to four lines: what and how much, where exactly, what else differs, examples."""
+    speakers = f"{finding.speakers} speaker{'s' * (finding.speakers != 1)}"
+    ends = "" if finding.low is None else f" ({finding.low:+.1f} to {finding.high:+.1f})"
+    rates = f"WER {percent(finding.error_rate)} against {percent(finding.rest_error_rate)} %"
+    lines = [
+        f"{finding.name}: {finding.utterances} utterances of {speakers}, {rates}, "
+        f"{finding.effect_points:+.1f} points{ends}, p {probability(finding.p)}",
+        finding.where if finding.where != finding.name else "",
+        f"also: {', '.join(finding.also_differs)}" if finding.also_differs else "",
+        f"for example {', '.join(finding.examples)}",
+    ]
+    return [line for line in lines if line]
+
+
+def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
+    """Tabulate the kinds of word errors with their most frequent examples."""
+    if not any(kind.errors for kind in kinds):
+        return
+    table = make_table("Kinds of word errors", ["", "errors", "share % (95 %)", "reference over hypothesis"])
+    for kind in kinds:
+        if kind.errors:
+            ends = interval({"low": kind.low, "high": kind.high}).replace(" to ", "-")
+            pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
+            share = f"{percent(kind.share)} ({ends})"
+            table.add_row(kind.name, str(kind.errors), share, plain(", ".join(pairs)))
+    for column, width in zip(table.columns, (13, 6, 18), strict=False):
+        column.min_width = width
+    yield table
+
+
+def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
+    """Tabulate the recall of all terms and of those recognised least."""
+    if not terms:
+        return
+    table = make_table("Recall of terms", ["term", "N", "recognised", "added", "recall % (95 %)"])
+    for item in terms[: SHOWN_TERMS + 1]:
+        ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
+        counts = [str(count) for count in (item.occurrences, item.recognised, item.added)]
+        name = plain("all terms" if item.term is None else item.term)
+        table.add_row(name, *counts, f"{percent(item.recall)} ({ends})")
+    yield table
+
+
+def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]:
+    """List references that may be wrong."""
+    if not suspicious:
+        return
+    yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
+    for item in suspicious[:SHOWN_SUSPICIOUS]:
+        yield plain(f"  {item.utterance_id}: {', '.join(item.reasons)}")
+    yield Text("")
+
+
+def describe_crossing(crossing: Crossing) -> str:
+    """Say whether a threshold was crossed, and by what."""
+    verdict = "crossed" if crossing.holds else "not crossed"
+    return f"Threshold {crossing.condition}: {verdict}, it is {crossing.value:.4g}."
+
+
+def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
+    """Say the weak clusters in words, or that there are none."""
+    clustering = analysis.clusters
+    flagged = [cluster for cluster in clustering.clusters if cluster.flagged]
+    count = len(clustering.clusters)
+    if not flagged:
+        reason = f" ({clustering.note})" if clustering.note else ""
+        yield Text(
+            f"Weak clusters: none of {count} clusters of the latent space is worse than the rest{reason}.\n"
+        )
+        return
+    yield Text(
+        f"Weak clusters ({len(flagged)} of {count} clusters of the latent space, p < {clustering.alpha:g}):"
+    )
+    for cluster in flagged:
+        yield plain(f"  {cluster.number}  {cluster.sentence}")
+    yield Text("")
+
+
+def show_comparison(comparison: Comparison) -> Table:
+    """Tabulate an old run and this one over the utterances that both scored."""
+    names: list[str | Text] = ["", "old", "this run", "change", "95 %", "p", "P(better)"]
+    old, new = (shorten(name) for name in comparison.names)
+    caption = (
+        f"old: {old}; this run: {new}. Change in points, below zero: improvement; "
+        f"{name_unit({'resampled': comparison.word.resampled, 'note': comparison.word.note})}. "
+        f"{len(comparison.better)} utterances better, {len(comparison.worse)} worse."
+    )
+    table = make_table("Comparison", names, plain(caption, "italic dim"))
+    for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
+        if rates is not None:
+            ends = {"low": rates.low, "high": rates.high}
+            both = [percent(rates.first.rate), percent(rates.second.rate)]
+            change = percent(rates.difference, sign=True)
+            chances = [probability(rates.p_value), chance(rates.probability_of_improvement)]
+            table.add_row(unit, *both, change, interval(ends), *chances)
+    return table
+
+
+def show_curve(curve: Curve) -> Table:
+    """Tabulate the word error rate by severity."""
+    severity = name_severity(curve.simulation)
+    table = make_table(
+        plain(f"Simulation {curve.simulation}", "italic"),
+        [severity, "utterances", "WER %", "95 %", "against recordings"],
+    )
+    for point in curve.points:
+        change = "" if point.change is None else percent(point.change.difference, sign=True)
+        ends = {"low": point.word.low, "high": point.word.high}
+        count, rate = str(point.word.utterances), percent(point.word.rate)
+        table.add_row(f"{point.severity:g}", count, rate, interval(ends), change)
+    return table
+
+
+def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
+    """List failed utterances with their reasons."""
+    if not failures:
+        return
+    yield Text(f"{len(failures)} failed:", style="bold red")
+    for name, reason in list(failures.items())[:SHOWN_FAILURES]:
+        yield plain(f"  {name}: {reason.removeprefix(f'{name}: ')}")
+    if len(failures) > SHOWN_FAILURES:
+        yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
+
+
+def make_table(title: str | Text, columns: Sequence[str | Text], caption: str | Text | None = None) -> Table:
+    """Make an empty table: the first column and texts to the left, numbers to the right, all on one line."""
+    layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", **layout)
+    for number, name in enumerate(columns):
+        is_text = number == 0 or "hypothesis" in str(name)
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
+    return table
+
+
+def percent(value: float | None, *, sign: bool = False) -> str:
+    """Write a rate in percent with two digits behind the point."""
+    return "-" if value is None else f"{100 * value:{'+' if sign else ''}.2f}"
+
+
+def interval(rate: Mapping[str, Any]) -> str:
+    """Write an interval in percent."""
+    if rate["low"] is None:
+        return "-"
+    ends = (100 * rate["low"], 100 * rate["high"])
+    return " to ".join(
+        f"{end:.1f}" if end < 99.95 else f"{end:.0f}" if end < 999.5 else ">999" for end in ends
+    )
+
+
+def name_unit(rate: Mapping[str, Any]) -> str:
+    """Say what the unit of the intervals is, and what they lack."""
+    unit = {"speakers": "intervals by speaker", "utterances": "intervals by utterance"}
+    return ", ".join(part for part in (unit.get(rate["resampled"]), rate["note"]) if part)
+
+
+def probability(value: float | None) -> str:
+    """Write a p-value."""
+    if value is None:
+        return "-"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def chance(value: float | None) -> str:
+    """Write a probability in percent."""
+    if value is None:
+        return "-"
+    return "< 0.1 %" if value < 0.001 else "> 99.9 %" if value > 0.999 else f"{100 * value:.1f} %"
+
+
+def shorten(text: str) -> str:
+    """Cut a text to what fits into a line."""
+    return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 1]}…"
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Give a foreign text to rich as it is: no markup, no emoji codes, escape sequences made visible."""
+    return Text(escape_unprintable(text), style)

@@ -1,0 +1,167 @@
+"""The README's images: figures known in advance, small files, the same bytes twice."""
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
+from librispeech_clf.corpus.schema import Utterance
+from librispeech_clf.development.documents import drawing, metric_panels
+from librispeech_clf.development.documents import figures as images
+from librispeech_clf.development.documents.neighbours import place_vectors
+from librispeech_clf.local.analysis.clusters import Cluster, Clustering
+from librispeech_clf.local.analysis.intervals import ErrorRate
+from librispeech_clf.local.analysis.latent_space import LatentMap
+from librispeech_clf.text.plain_text import escape_unprintable
+
+
+@pytest.fixture(scope="module")
+def results(make_results):
+    """Results whose latent vectors follow the number of words and the gender."""
+    results = make_results(80, speakers=8)
+    genders = (results["record_gender"] == "F").astype(float)
+    columns = (results["text_word_count"].astype(float), *[genders] * 4)
+    results["signal_spectral_flatness_min"] = np.linspace(0, 0.1, len(results))
+    results["latent"] = [list(vector) for vector in zip(*columns, strict=True)]
+    return results
+
+
+@pytest.fixture(scope="module")
+def latent_map(results):
+    """A map whose x follows the number of words and whose y the gender."""
+    ids = tuple(results["utterance_id"][:-1])
+    genders = (results["record_gender"][:-1] == "F").astype(float) * 100
+    points = tuple(zip(results["text_word_count"][:-1].astype(float), genders, strict=True))
+    return LatentMap("latent", ids, points, "PCA", None, 2, 1.0, 1)
+
+
+def assert_small_image(path) -> None:
+    assert path.stat().st_size < 120_000
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 3
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "\u202ereversed", "$\\frac{1}", "half $ and \udc80"])
+def test_foreign_texts_are_drawn_as_text(tmp_path, text):
+    with matplotlib.rc_context(drawing.STYLE):
+        figure, axes = drawing.make_figure()
+        axes.set(title=text, xlabel=text)
+        axes.scatter([0, 1], [0, 1], label=text)
+        axes.legend()
+        drawing.save_image(figure, tmp_path / "foreign.png")
+    shown = [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_legend().get_texts()[0].get_text()]
+    assert shown == [escape_unprintable(text)] * 3 and shown[0].isprintable()
+    assert (tmp_path / "foreign.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("text_word_count", "word count: rank correlation with the mean of the 15 nearest neighbours 0.9"),
+        ("record_gender", "gender: 100% of the 15 nearest neighbours share it"),
+    ],
+)
+def test_latent_map(results, latent_map, tmp_path, column, expected):
+    paths = tmp_path / "a.png", tmp_path / "b.png"
+    vectors = place_vectors(results, "latent")
+    texts = [images.draw_latent_map(results, latent_map, vectors, column=column, path=path) for path in paths]
+    assert texts[0].startswith(expected)
+    assert_small_image(paths[0])
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_missing_column_is_named(results, latent_map, tmp_path):
+    vectors = place_vectors(results, "latent")
+    with pytest.raises(ValueError, match="text_nothing: the results hold no such column"):
+        images.draw_latent_map(results, latent_map, vectors, column="text_nothing", path=tmp_path / "x.png")
+    with pytest.raises(ValueError, match="record_gender: the results hold no such numbers"):
+        metric_panels.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
+
+
+def test_utterance(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 35 * 16000).astype(np.float32)
+    text = images.draw_utterance(
+        noise, sampling_rate=16000, utterance_id="1-2-3", reference="A WORD", path=tmp_path / "u.png"
+    )
+    assert text == "1-2-3: 35.00 s, 2 words, 0.2 letters per second"
+    assert_small_image(tmp_path / "u.png")
+
+
+def make_clustering(ids: tuple[str, ...], *, flagged: bool) -> Clustering:
+    """Make a clustering of one cluster."""
+    rate = ErrorRate(0.4, 0.3, 0.5, 40, 100, len(ids), 5, "speakers", None)
+    cluster = Cluster(
+        0, ids, rate, rate, 0.2, 5, "103", 0.5, 0.001, 0.002, flagged, None, (), "word error rate 0.40"
+    )
+    return Clustering((cluster,), "k-means", {}, 0.01, "speakers", 8, 80, 0, None)
+
+
+@pytest.mark.parametrize(("flagged", "verdict"), [(True, "significantly"), (False, "not significantly")])
+def test_weak_cluster(results, latent_map, tmp_path, flagged, verdict):
+    clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=flagged)
+    text = images.draw_weak_cluster(results, latent_map, clustering, path=tmp_path / "w.png")
+    assert text == f"word error rate 0.40 ({verdict} worse, corrected p = 0.002)"
+    assert_small_image(tmp_path / "w.png")
+
+
+def test_every_metric_against_dale_chall(results, tmp_path):
+    text = metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    registered = [*WORD_DIRECTIONS, *CHARACTER_DIRECTIONS, "confidence", "ctc_loss"]
+    assert len(registered) == 15
+    for metric in registered:
+        assert f"{metric_panels.name_measure(metric)} " in text
+    assert_small_image(tmp_path / "m.png")
+
+
+def test_matplotlibs_own_settings_stay(results, tmp_path):
+    before = dict(matplotlib.rcParams)
+    metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_panel_is_empty(results, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(metric_panels, "save_image", lambda figure, path: figures.append(figure))
+    metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    panels = [axes for axes in figures[0].axes if axes.get_visible()]
+    assert len(panels) == 15
+    for axes in panels:
+        low, high = axes.get_ylim()
+        heights = axes.lines[0].get_ydata()
+        assert low < high
+        assert all(low <= height <= high for height in heights)
+
+
+def test_extremes_have_a_reference(results):
+    silent = results.copy()
+    shortest = silent["signal_duration_s"].idxmin()
+    silent.loc[shortest, "reference"] = ""
+    longest, short = images.choose_extremes(silent)
+    assert longest == results["signal_duration_s"].idxmax()
+    assert short != shortest
+
+
+def test_all_images_from_a_finished_evaluation(results, latent_map, make_audio, tmp_path, monkeypatch):
+    clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=True)
+    analysis = "librispeech_clf.local.analysis"
+    monkeypatch.setattr(f"{analysis}.latent_space.make_latent_map", lambda *_, **__: latent_map)
+    monkeypatch.setattr(f"{analysis}.clusters.find_clusters", lambda *_, **__: clustering)
+
+    def find_utterance(utterance_id):
+        return Utterance(utterance_id, "", 1, 1, make_audio(), None)
+
+    shown = images.draw_all(results, tmp_path, find_utterance=find_utterance, sampling_rate=16000)
+    assert sorted(shown) == sorted(path.stem for path in tmp_path.iterdir())
+    assert len(shown) == 8
+
+
+def test_limits_hold_zero_values_and_most_of_the_intervals():
+    middle, low, high = np.array([[0.2, 0.4], [0.1, 0.3], [0.3, 0.6]])
+    assert metric_panels.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
+    assert metric_panels.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
+    assert metric_panels.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
+    assert metric_panels.choose_limits(middle - 0.3, low - 0.3, high - 0.3) == pytest.approx((-0.21, 0.2625))
+    assert metric_panels.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
+    assert metric_panels.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)

@@ -1,0 +1,1 @@
+"""What several test modules share: made-up inputs, stand-ins, and references to compare with."""

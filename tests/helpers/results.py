@@ -1,0 +1,154 @@
+"""Synthetic results tables, analysis sections and audio for tests of what reads them."""
+
+import io
+import wave
+
+import jiwer
+import numpy as np
+import pandas as pd
+
+WORDS = "THE RIVER RAN QUIETLY UNDER AN OLD STONE BRIDGE WHILE MANY CHILDREN WATCHED IT'S LIGHT".split()
+
+
+def corrupt(words: list[str], rate: float, generator: np.random.Generator) -> list[str]:
+    """Substitute, delete or insert words, each with a third of the rate."""
+    heard = []
+    for word in words:
+        draw = generator.random()
+        if draw < rate / 3:
+            heard.append(word[:-1] + "X")
+        elif draw < 2 * rate / 3:
+            continue
+        else:
+            heard.append(word)
+        if generator.random() < rate / 3:
+            heard.append("UH")
+    return heard
+
+
+def time_tokens(tokens: list[str], duration_s: float, generator: np.random.Generator) -> list[dict]:
+    """Spread tokens evenly over the duration, with random confidence."""
+    step = duration_s / max(len(tokens), 1)
+    return [
+        {
+            "text": token,
+            "start_s": i * step,
+            "end_s": (i + 0.8) * step,
+            "confidence": float(generator.random()),
+        }
+        for i, token in enumerate(tokens)
+    ]
+
+
+def make_row(index: int, speakers: int, generator: np.random.Generator) -> dict:
+    """Make one utterance; speaker 3 is recognised badly."""
+    speaker = int(generator.integers(speakers))
+    words = [str(word) for word in generator.choice(WORDS, int(generator.integers(4, 25)))]
+    heard = corrupt(words, 0.5 if speaker == 3 else 0.12, generator)
+    reference, hypothesis = " ".join(words), " ".join(heard)
+    duration_s = len(words) * 0.35 + float(generator.random())
+    vector = generator.normal(size=8) + 4 * (speaker == 3)
+    return {
+        "utterance_id": f"{speaker + 100}-7-{index:04d}",
+        "split": "test",
+        "subset": "test-clean" if speaker % 2 else "test-other",
+        "reference": reference,
+        "hypothesis": hypothesis,
+        "error": None,
+        **count_errors(reference, hypothesis),
+        "confidence": float(generator.random()),
+        "ctc_loss": float(generator.gamma(2.0, 5.0)),
+        "signal_duration_s": duration_s,
+        "signal_signal_to_noise_ratio_db": float(generator.normal(25, 6)),
+        "signal_words_per_second": len(words) / duration_s,
+        "text_word_count": len(words),
+        "readability_dale_chall_score": float(generator.normal(8, 2)) if index % 9 else None,
+        "record_speaker_id": str(speaker + 100),
+        "record_gender": "FM"[speaker % 2],
+        "record_reader_name": f"Reader {speaker}",
+        "words": time_tokens(heard, duration_s, generator),
+        "letters": time_tokens(list(hypothesis), duration_s, generator),
+        "latent": vector.astype(np.float32).tolist(),
+        "acoustic_statistics": generator.normal(size=4).astype(np.float32).tolist(),
+    }
+
+
+def count_errors(reference: str, hypothesis: str) -> dict:
+    """Count errors with jiwer, in the columns of the results table."""
+    counts = {}
+    for unit, output in (
+        ("word", jiwer.process_words(reference, hypothesis)),
+        ("character", jiwer.process_characters(reference, hypothesis)),
+    ):
+        errors = output.substitutions + output.deletions + output.insertions
+        counts[f"{unit}_error_rate"] = errors / (output.hits + output.substitutions + output.deletions)
+        for kind in ("hits", "substitutions", "deletions", "insertions"):
+            counts[f"{unit}_{kind}"] = getattr(output, kind)
+    return counts
+
+
+def make_results(count: int = 60, speakers: int = 8, seed: int = 0) -> pd.DataFrame:
+    """Make a results table; the last row failed."""
+    generator = np.random.default_rng(seed)
+    rows = [make_row(index, speakers, generator) for index in range(count)]
+    failed = dict.fromkeys(rows[-1]) | {
+        key: rows[-1][key] for key in ("utterance_id", "split", "subset", "reference", "record_speaker_id")
+    }
+    return pd.DataFrame([*rows[:-1], failed | {"error": "audio is empty"}])
+
+
+def make_audio(duration_s: float = 1.0, frequency_hz: float = 440.0, amplitude: float = 0.01) -> bytes:
+    """Make a quiet sine as a 16 kHz WAV file."""
+    time = np.arange(int(16000 * duration_s)) / 16000
+    samples = (amplitude * np.sin(2 * np.pi * frequency_hz * time) * 32767).astype("<i2")
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(samples.tobytes())
+    return target.getvalue()
+
+
+def make_analysis(results: pd.DataFrame) -> dict:
+    """Make hand-written analysis sections in the shapes of `librispeech_clf.local.analysis`."""
+    ids = tuple(results["utterance_id"])
+    generator = np.random.default_rng(1)
+    weak = tuple(results.loc[results["record_speaker_id"] == "103", "utterance_id"])
+    rest = tuple(name for name in ids if name not in set(weak))
+    rates = [{"rate": 0.41, "low": 0.3, "high": 0.5}, {"rate": 0.17, "low": 0.1, "high": 0.2}]
+    named = {
+        "column": "record_gender", "name": "gender", "kind": "categorical", "value": "M",
+        "effect": 0.6, "inside": 1.0, "outside": 0.4, "unit": None, "p_corrected": 0.0001,
+        "named": True, "phrase": "gender M",
+    }  # fmt: skip
+    clusters = [
+        make_cluster(1, weak, rates, flagged=True, metadata=[named]),
+        make_cluster(2, rest, rates[::-1], flagged=False, metadata=[]),
+    ]
+    maps = {
+        space: {
+            "space": space,
+            "utterance_ids": ids,
+            "points": generator.normal(size=(len(ids), 2)),
+            "method": "PCA",
+        }
+        for space in ("latent", "acoustic_statistics")
+    }
+    return {
+        "clusters": {"clusters": clusters, "criterion": "k-means", "alpha": 0.01, "tested_by": "speakers"},
+        "latent_maps": maps,
+    }
+
+
+def make_cluster(
+    number: int, ids: tuple[str, ...], rates: list[dict], *, flagged: bool, metadata: list
+) -> dict:
+    """Make one cluster record."""
+    against = f"{100 * rates[0]['rate']:.1f} % against {100 * rates[1]['rate']:.1f} %"
+    return {
+        "number": number, "utterance_ids": ids, "rate": rates[0], "rest": rates[1], "speakers": 1,
+        "largest_speaker": "103", "largest_speaker_share": 1.0, "p_corrected": 0.002, "flagged": flagged,
+        "untested": None, "metadata": metadata,
+        "sentence": f"word error rate {against}, {len(ids)} utterances: gender M",
+    }  # fmt: skip

@@ -1,0 +1,99 @@
+"""Runs that are stopped and run again, and what must hold of the files that they write."""
+
+import json
+import random
+import shutil
+import threading
+
+import pyarrow.parquet
+
+from tests.helpers.bad_servers import SUBSET, answer_well
+
+
+class Trial:
+    """A run that is killed again and again.
+
+    Attributes:
+        seconds: that a whole run takes.
+        folder: what it writes to; another one after each run that came to its end.
+    """
+
+    def __init__(self, forked, folder, request, settings, seed):
+        """Run it once to its end, in the folder "whole"."""
+        self.forked, self.base, self.request, self.settings = forked, folder, request, settings
+        self.random, self.number, self.folder = random.Random(seed), 0, folder / "whole"
+        code, log, self.seconds = self.finish()
+        assert code == 0, log
+        self.whole, self.folder = self.folder, folder / "0"
+
+    def finish(self):
+        return self.forked.run(*self.request(self.folder), **self.settings)
+
+    def kill(self):
+        """Kill the run at a moment of its whole length; where it was faster, begin anew."""
+        while not self.forked.kill_after(
+            self.random.uniform(0, self.seconds), *self.request(self.folder), **self.settings
+        ):
+            self.begin_anew()
+
+    def begin_anew(self):
+        self.number += 1
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = self.base / str(self.number)
+
+
+def make_archive():
+    folder = f"LibriSpeech/{SUBSET}/1"
+    content = random.Random(3).randbytes
+    files = {
+        f"{folder}/{number // 10}/1-{number // 10}-{number:04}.flac": content(2000) for number in range(60)
+    }
+    return {"LibriSpeech/SPEAKERS.TXT": b";\n", **files}
+
+
+def answer_slowly(asked):
+    answered = answer_well(asked)
+    for start in range(0, len(answered), 6000):
+        yield answered[start : start + 6000]
+        threading.Event().wait(0.02)
+
+
+def read_without_speed(path):
+    """A run's figures without its seconds, in which equal runs differ."""
+    return {key: value for key, value in json.loads(path.read_text()).items() if key != "speed"}
+
+
+def assert_no_half_files(out, whole):
+    """Every file under its name is whole."""
+    if (out / "results.parquet").exists():
+        assert (out / "results.parquet").read_bytes() == (whole / "results.parquet").read_bytes()
+    for name in ("summary.json", "findings.json"):
+        if (out / name).exists():
+            assert read_without_speed(out / name) == read_without_speed(whole / name), name
+    if (out / "index.html").exists():
+        assert (out / "index.html").read_text().rstrip().endswith("</html>")
+    for part in (out / "parts").rglob("*.parquet") if out.exists() else ():
+        if not part.name.startswith("."):
+            assert len(pyarrow.parquet.read_table(part, page_checksum_verification=True)) == 2
+
+
+def assert_equal_runs(out, whole):
+    assert_no_half_files(out, whole)
+    names = ("results.parquet", "summary.json", "findings.json", "index.html")
+    assert [name for name in names if not (out / name).exists()] == []
+    assert json.loads((out / "summary.json").read_text())["utterances"] == 12
+    left = {path.name for path in out.rglob("*") if path.is_file()} - {".lock"}
+    assert not [name for name in left if name.startswith(".") or name.endswith(".tmp")]
+
+
+def assert_whole_or_absent(root, members):
+    tree = root / "LibriSpeech"
+    if (tree / SUBSET).exists():
+        found = {
+            f"LibriSpeech/{path.relative_to(tree)}": path.read_bytes()
+            for path in tree.rglob("*")
+            if path.is_file()
+        }
+        assert found == members
+        return True
+    return False

@@ -1,0 +1,158 @@
+"""The list of what to look at first: planted weaknesses are found and named, and none where there is none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from librispeech_clf.local.analysis import slices
+from librispeech_clf.local.analysis.candidates import Candidate, Condition
+from librispeech_clf.local.analysis.finding import describe_slice
+from librispeech_clf.local.analysis.results_table import count_errors
+from librispeech_clf.local.analysis.slices import ALPHA, find_slices
+from tests.helpers.planted import (
+    BUNDLED_MODEL,
+    GOOD_MODEL,
+    choose_weakness,
+    plant,
+    simulate_corpus,
+    with_errors,
+)
+
+
+def measure_overlap(search, table, inside):
+    """The largest share of common utterances that a finding has with a planted weakness."""
+    planted = set(table["utterance_id"][inside])
+    found = [set(finding.utterance_ids) for finding in search.findings]
+    return max((len(own & planted) / len(own | planted) for own in found), default=0.0)
+
+
+@pytest.fixture(scope="module")
+def gap():
+    """A corpus with a gap between genders, and the search's result."""
+    table = simulate_corpus(3, utterances=20)
+    table = plant(table, choose_weakness(table, "gender", 3), times=3)
+    return table, find_slices(table)
+
+
+def test_a_gap_between_genders_is_one_finding_with_its_figures(gap):
+    table, search = gap
+    (finding,) = search.findings
+    inside = (table["record_gender"] == "F").to_numpy()
+    errors, words = count_errors(table)
+    assert (finding.name, finding.where, finding.kind) == ("women", "gender F", "category")
+    assert finding.utterances == inside.sum() == len(finding.utterance_ids)
+    assert finding.speakers == 20
+    assert finding.error_rate == errors[inside].sum() / words[inside].sum()
+    assert finding.rest_error_rate == errors[~inside].sum() / words[~inside].sum()
+    assert finding.effect_points == pytest.approx(100 * (finding.error_rate - finding.rest_error_rate))
+    assert finding.low < finding.effect_points < finding.high
+    assert finding.avoidable_errors == pytest.approx(
+        errors[inside].sum() - finding.rest_error_rate * words[inside].sum()
+    )
+    assert 0 < finding.p < ALPHA
+
+
+def test_examples_have_the_most_errors_beyond_the_rest(gap):
+    table, search = gap
+    finding = search.findings[0]
+    errors, words = count_errors(table)
+    beyond = dict(zip(table["utterance_id"], errors - finding.rest_error_rate * words, strict=True))
+    assert len(finding.examples) == 5
+    lowest = min(beyond[name] for name in finding.examples)
+    others = set(finding.utterance_ids) - set(finding.examples)
+    assert lowest >= max(beyond[name] for name in others)
+
+
+def test_the_order_of_rows_does_not_matter(gap):
+    table, search = gap
+    assert find_slices(table.sample(frac=1, random_state=0)) == search
+
+
+def test_a_corpus_without_weakness_has_no_finding():
+    search = find_slices(simulate_corpus(5, speakers=16, utterances=25))
+    assert search.findings == ()
+    assert search.looked_at > 200
+
+
+def test_synonyms_are_one_finding():
+    table = simulate_corpus(4, speakers=24, utterances=30)
+    quiet = (table["signal_level_dbfs"] < table["signal_level_dbfs"].quantile(0.25)).to_numpy()
+    table = plant(table, quiet, times=3)
+    search = find_slices(table)
+    assert [finding.name for finding in search.findings] == ["quiet recordings"]
+    assert "signal_rms_mean" in search.findings[0].conditions[0].alike
+
+
+def test_few_speakers_and_no_errors_are_told():
+    few = find_slices(simulate_corpus(0, speakers=4, utterances=40))
+    assert few.findings == ()
+    assert few.note == "fewer than 5 speakers are known: no search for slices"
+    table = simulate_corpus(0, speakers=8, utterances=25)
+    perfect = find_slices(with_errors(table, np.zeros(len(table), int)))
+    assert (perfect.findings, perfect.note) == ((), "no errors, or no slice of enough utterances")
+    assert find_slices(table.iloc[:0]).findings == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gender", "quiet and noisy", "speakers", "pair"])
+def test_planted_weaknesses_are_found_nine_times_of_ten(kind):
+    found = 0
+    for seed in range(10):
+        corpus = simulate_corpus(seed, model=BUNDLED_MODEL)
+        inside = choose_weakness(corpus, kind, seed)
+        search = find_slices(plant(corpus, inside))
+        found += measure_overlap(search, corpus, inside) >= 0.5
+    assert found >= 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [GOOD_MODEL, BUNDLED_MODEL])
+def test_at_most_one_of_twenty_corpora_without_weakness_has_a_finding(model):
+    found = [find_slices(simulate_corpus(seed, model=model)).findings for seed in range(100, 120)]
+    assert sum(map(bool, found)) <= 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_speakers_found_by_name_have_an_interval_above_0(seed):
+    corpus = simulate_corpus(seed, utterances=30, model=BUNDLED_MODEL)
+    inside = choose_weakness(corpus, "speakers", seed)
+    (found,) = find_slices(plant(corpus, inside)).findings
+    assert found.kind == "speakers"
+    assert set(found.utterance_ids) == set(corpus["utterance_id"][inside])
+    assert 0 < found.low < found.effect_points < found.high
+
+
+def test_what_is_worse_only_within_speakers_is_no_finding():
+    corpus = simulate_corpus(0, utterances=30, model=BUNDLED_MODEL)
+    speaker = corpus["record_speaker_id"].astype(int).to_numpy() % 2 == 0
+    generator = np.random.default_rng(0)
+    noisy = generator.random(len(corpus)) < np.where(speaker, 0.6, 0.1)
+    words = corpus["text_word_count"].to_numpy()
+    rates = np.where(speaker, 0.2, 0.45) + 0.15 * noisy
+    table = with_errors(
+        corpus.assign(record_place=np.where(noisy, "street", "room")), generator.binomial(words, rates)
+    )
+    inside = noisy.astype(np.float32)
+    condition = Condition("record_place", "street", "place street")
+    own = describe_slice(table, Candidate("category", (condition,), inside), 0.001)
+    assert own.low < 0 < own.high
+    assert all("street" not in finding.name for finding in find_slices(table).findings)
+
+
+def test_a_slice_is_named_once_however_many_candidates_lead_to_it():
+    generator = np.random.default_rng(0)
+    count = 600
+    first, second = generator.random((2, count)).astype(np.float32)
+    end = Condition("signal_level_dbfs", "loud voices", "level from -20 dBFS", at_least=-20.0)
+    trend = Condition("signal_level_dbfs", "loud voices", "a rising level")
+    candidates = [
+        Candidate("trend", (trend,), first),
+        Candidate("trend", (trend,), second),
+        Candidate("number", (end,), (first > 0.9).astype(np.float32)),
+    ]
+    words = np.full(count, 10.0)
+    errors = 3 * first + 3 * second + generator.random(count)
+    blocks = np.repeat(np.arange(6), count // 6)
+    table = slices._Table(pd.DataFrame(), errors, words, blocks, blocks)
+    tested = slices._Tested(np.full(3, 5.0), np.full(3, 0.001), np.full(3, True))
+    assert [number for number, _ in slices._choose(table, candidates, tested)] == [2]

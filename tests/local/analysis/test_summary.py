@@ -1,0 +1,143 @@
+"""Summary and terminal: figures agree with jiwer, texts stay texts, the same rows give the same bytes."""
+
+import json
+
+import jiwer
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from librispeech_clf.local.analysis.summary import (
+    analyse,
+    find_worst,
+    make_plain,
+    render_json,
+    select_recordings,
+    summarise,
+)
+from librispeech_clf.local.report import terminal
+
+TEXTS = [
+    ("THE CAT SAT ON THE MAT", "THE CAT SAT ON MAT"),
+    ("IT RAINED", "IT RAINED ALL DAY LONG"),
+    ("NOTHING WAS SAID", ""),
+    ("ALL WENT WELL", "ALL WENT WELL"),
+    ("[bold]A MAN[/bold]", "A [red]MAN"),
+    ("GOOD MORNING", "GOOD MOURNING"),
+]
+
+
+def make_results(texts=TEXTS) -> pd.DataFrame:
+    rows = []
+    for number, (reference, hypothesis) in enumerate(texts):
+        row = {"utterance_id": f"u-{number}", "split": "test", "subset": "part", "error": None}
+        row |= {"simulation": None, "severity": None, "reference": reference, "hypothesis": hypothesis}
+        for unit, count in (("word", jiwer.process_words), ("character", jiwer.process_characters)):
+            output = count(reference, hypothesis)
+            for operation in ("hits", "substitutions", "deletions", "insertions"):
+                row[f"{unit}_{operation}"] = float(getattr(output, operation))
+        row |= {"record_speaker_id": str(number % 5), "record_gender": "FM"[number % 2]}
+        row |= {"signal_duration_s": 1.0 + number, "latent": np.arange(4.0) + number}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def show(analysis, width: int = 100) -> str:
+    console = Console(width=width, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    for part in terminal.show_analysis(analysis):
+        console.print(part)
+    return console.export_text()
+
+
+def test_rates_agree_with_jiwer_to_the_last_digit():
+    results = make_results()
+    summary = summarise(analyse(results), {})
+    references, hypotheses = map(list, zip(*TEXTS, strict=True))
+    assert summary["word"]["all"]["rate"] == jiwer.wer(references, hypotheses)
+    assert summary["character"]["all"]["rate"] == jiwer.cer(references, hypotheses)
+    women = [pair for number, pair in enumerate(TEXTS) if number % 2 == 0]
+    assert summary["word"]["gender"]["F"]["rate"] == jiwer.wer(*map(list, zip(*women, strict=True)))
+
+
+def test_same_rows_give_the_same_bytes():
+    results = make_results()
+    texts = [render_json(summarise(analyse(results), {"model": "wav2vec.h5"})) for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert json.loads(texts[0])["run"] == {"model": "wav2vec.h5"}
+
+
+def test_worst_come_by_rate_and_without_correct_ones():
+    worst = find_worst(make_results())
+    assert [item.utterance_id for item in worst][:3] == ["u-1", "u-2", "u-4"]
+    assert (worst[0].errors, worst[0].words) == (3, 2)
+    assert "u-3" not in {item.utterance_id for item in worst}
+
+
+def test_failed_rows_are_listed_with_their_conditions():
+    results = make_results()
+    failed = {
+        "utterance_id": "u-9",
+        "split": "test",
+        "error": "u-9: cut off",
+        "reference": "",
+        "hypothesis": "",
+    }
+    noisy = failed | {"utterance_id": "u-8", "error": "too long", "simulation": "tempo", "severity": 0.7}
+    results = pd.concat([results, pd.DataFrame([failed, noisy])], ignore_index=True)
+    analysis = analyse(results, refused={"tempo (rate 0.7)": "no utterance fits"})
+    assert analysis.failures == {
+        "u-9": "u-9: cut off",
+        "u-8 (tempo, 0.7)": "too long",
+        "tempo (rate 0.7)": "no utterance fits",
+    }
+    assert len(select_recordings(results)) == 7
+    assert "3 failed" in show(analysis) and "u-9: cut off" in show(analysis)
+
+
+def test_terminal_shows_rates_groups_and_texts_as_they_are():
+    text = show(analyse(make_results()))
+    errors = jiwer.wer(*map(list, zip(*TEXTS, strict=True)))
+    assert f"{100 * errors:.2f}" in text
+    for part in ("split: test", "gender: F", "duration in s:", "[bold]A MAN[/bold]", "(nothing)", "none of"):
+        assert part in text
+
+
+def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole():
+    results = make_results([("A LONG SENTENCE " * 9, "A SHORT TENTS " * 9), *TEXTS])
+    results["utterance_id"] = [f"1089-134686-{number:04d}" for number in range(len(results))]
+    text = show(analyse(results), width=80)
+    lines = text[text.index("Worst") : text.index("Weak clusters")].splitlines()
+    cut = [line.rstrip() for line in lines if "LONG SENT" in line or "SHORT TENTS" in line]
+    assert len(cut) == 2 and all(line.endswith("…") and len(line) == 79 for line in cut)
+    assert "1089-134686-0000  " in cut[0]
+
+
+def test_comparison_is_shown():
+    first = make_results()
+    second = make_results([(reference, reference) for reference, _ in TEXTS])
+    text = show(analyse(first, other=second, names=("old", "new")))
+    assert "0 utterances better, 5 worse" in " ".join(text.split())
+    assert "> 99.9 %" not in text
+    comparison = text[text.index("Comparison") :]
+    assert max(len(line.rstrip()) for line in comparison.splitlines()) <= 80
+
+
+def test_no_utterance_at_all_is_shown():
+    analysis = analyse(make_results().iloc[:0])
+    assert "Error rates" in show(analysis)
+    assert json.loads(render_json(summarise(analysis, {})))["utterances"] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [(float("nan"), None), (1 / 3, 0.3333333333), ((1, {"a": float("inf")}), [1, {"a": None}])],
+)
+def test_numbers_become_plain(value, plain):
+    assert make_plain(value) == plain
+
+
+def test_what_is_analysed_is_told():
+    told = []
+    analyse(make_results(), tell=told.append)
+    assert told[0] == "error rates" and "latent maps" in told

@@ -1,0 +1,375 @@
+"""The command: failures, resuming, equal bytes, agreement with jiwer; on a part of the bundled corpus."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+import pytest
+import soundfile
+
+from librispeech_clf.configuration import MODEL_VARIABLE, PACKAGE_FOLDER, PROJECT_ROOT, load_configuration
+from librispeech_clf.local.evaluation.lock import hold_output
+
+REAL_CORPUS = PROJECT_ROOT.parent / "shared" / "librispeech"
+MODEL = Path(os.environ.get(MODEL_VARIABLE, load_configuration(environment={}).model.path))
+NEEDS_MODEL = pytest.mark.skipif(not MODEL.is_file(), reason=f"{MODEL} is not there")
+CUT_OFF, FOREIGN = "damaged-0", "foreign-0"
+
+
+def evaluate(*arguments, **environment) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", *map(str, arguments)]
+    settings = {**os.environ, "COLUMNS": "100", **environment}
+    return subprocess.run(
+        command, cwd=PROJECT_ROOT, env=settings, capture_output=True, text=True, check=False
+    )
+
+
+def encode_wav(samples, rate) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """A folder with the subset `spoken`: a damaged recording, a foreign transcript, three that are fine."""
+    folder = tmp_path_factory.mktemp("corpus")
+    bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet")
+    rows = bundled.slice(0, 5).to_pylist()
+    rows[0] |= {"id": CUT_OFF, "audio": {**rows[0]["audio"], "bytes": rows[0]["audio"]["bytes"][:3000]}}
+    rows[1] |= {"id": FOREIGN, "text": "ROOM 12"}
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_pylist(rows, schema=bundled.schema), folder / "spoken.parquet"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def request_options(corpus) -> list:
+    return ["--source", "files", "--root", corpus, "--split", "spoken", "--model", MODEL]
+
+
+@pytest.fixture(scope="module")
+def finished(request_options, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    out = tmp_path_factory.mktemp("run")
+    simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
+    return out, evaluate(*request_options, *simulate, "--out", out)
+
+
+def read_summary(out: Path) -> tuple[dict, dict]:
+    """Read summary.json: what depends on the rows alone, and how fast the run was."""
+    summary = json.loads((out / "summary.json").read_text())
+    return summary, summary.pop("speed")
+
+
+@NEEDS_MODEL
+def test_failures_are_named_and_the_rest_goes_on(finished):
+    out, process = finished
+    assert process.returncode == 1, process.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    assert "cut off" in summary["failures"][CUT_OFF] or "decoded" in summary["failures"][CUT_OFF]
+    assert FOREIGN in summary["failures"][FOREIGN]
+    assert (summary["utterances"], summary["failed"]) == (5, 2)
+    assert CUT_OFF in process.stdout and FOREIGN in process.stdout
+
+
+@NEEDS_MODEL
+def test_process_that_reports_never_had_tensorflow(corpus, request_options, tmp_path):
+    code = (
+        "import sys; from librispeech_clf.local.commands.evaluate import main; code = main(); "
+        "print('tensorflow' in sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *map(str, [*request_options, "--out", tmp_path])]
+    ended = [
+        subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    assert [process.returncode for process in ended] == [1, 1]
+    assert [process.stderr.split()[:1] for process in ended] == [["False"], ["False"]]
+    assert ["finished before" in process.stdout for process in ended] == [False, True]
+
+
+@pytest.mark.slow
+@NEEDS_MODEL
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
+def test_bundled_split_needs_less_than_one_and_a_half_gigabytes(tmp_path):
+    command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_maxrss * 1024 < 1.5e9
+
+
+@NEEDS_MODEL
+def test_bad_items_of_every_kind_cost_the_others_nothing(tmp_path):
+    bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 3)
+    good = bundled.to_pylist()
+    samples, rate = soundfile.read(io.BytesIO(good[0]["audio"]["bytes"]), dtype="float32")
+    wav, spoilt = encode_wav(samples, rate), samples.copy()
+    spoilt[5] = float("nan")
+    bad = {
+        "junk": (b"junk", "A", "cannot be decoded"),
+        "nothing": (b"", "A", "it has no bytes"),
+        "half": (wav[: len(wav) // 2], "A", "cut off"),
+        "nan": (encode_wav(spoilt, rate), "A", "NaN or infinity"),
+        "pointer": (b"version https://git-lfs.github.com/spec/v1", "A", "git lfs pull"),
+        "long": (encode_wav(np.tile(samples, 40)[: 36 * rate], rate), "A", "audio.max_samples"),
+        "digits": (wav, "ROOM 12", "Spell numbers out"),
+    }
+    rows = [{**good[0], "id": name, "audio": {"bytes": audio, "path": None}, "text": text}
+            for name, (audio, text, _) in bad.items()]  # fmt: skip
+    table = pyarrow.Table.from_pylist([*rows, *good], schema=bundled.schema)
+    pyarrow.parquet.write_table(table, tmp_path / "mixed.parquet")
+    process = evaluate("--source", "files", "--root", tmp_path, "--split", "mixed", "--out", tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert process.returncode == 1, process.stderr
+    assert (summary["utterances"], summary["failed"]) == (10, 7)
+    for name, (_, _, reason) in bad.items():
+        assert reason in summary["failures"][name] and name in summary["failures"][name]
+    assert (tmp_path / "out" / "index.html").is_file()
+    assert "Warning" not in process.stderr and "0x" not in process.stdout
+
+
+@NEEDS_MODEL
+def test_single_recording_is_evaluated_and_misfit_simulation_is_named(tmp_path):
+    bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 1)
+    pyarrow.parquet.write_table(bundled, tmp_path / "one.parquet")
+    options = ["--source", "files", "--root", tmp_path, "--split", "one", "--out", tmp_path / "out"]
+    process = evaluate(*options, "--simulate", "additive_noise:babble", "--simulate", "clipping")
+    assert process.returncode == 1, process.stderr  # a simulation was asked for and not made
+    assert "babble needs other utterances" in " ".join(process.stdout.split())
+    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert set(results["simulation"].dropna()) == {"clipping"}
+    assert results["error"].isna().all()
+
+
+@NEEDS_MODEL
+def test_terminal_holds_the_tables_and_no_noise(finished):
+    _, process = finished
+    for text in (
+        "Error rates",
+        "WER %",
+        "Worst utterances",
+        "Weak clusters",
+        "Simulation clipping",
+        "Report:",
+    ):
+        assert text in process.stdout
+    assert process.stderr == ""
+
+
+@NEEDS_MODEL
+def test_numbers_agree_with_jiwer_to_the_last_digit(finished):
+    out, _ = finished
+    results = pd.read_parquet(out / "results.parquet")
+    scored = results[results["error"].isna() & results["simulation"].isna()]
+    references, hypotheses = scored["reference"].tolist(), scored["hypothesis"].tolist()
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["word"]["all"]["rate"] == jiwer.wer(references, hypotheses)
+    assert summary["character"]["all"]["rate"] == jiwer.cer(references, hypotheses)
+    for row in scored.itertuples():
+        words = jiwer.process_words(row.reference, row.hypothesis)
+        assert row.word_error_rate == pytest.approx(words.wer, rel=1e-7)
+        counts = (row.word_hits, row.word_substitutions, row.word_deletions, row.word_insertions)
+        assert counts == (words.hits, words.substitutions, words.deletions, words.insertions)
+
+
+@NEEDS_MODEL
+def test_results_hold_every_column_and_come_in_order(finished):
+    out, _ = finished
+    results = pd.read_parquet(out / "results.parquet")
+    recordings = results[results["simulation"].isna()]
+    assert recordings["utterance_id"].is_monotonic_increasing and len(recordings) == 5
+    assert set(recordings["split"]) == {"spoken"}
+    fine = recordings[recordings["error"].isna()].iloc[0]
+    for column in ("ctc_loss", "confidence", "signal_duration_s", "text_word_count", "record_speaker_id"):
+        assert pd.notna(fine[column]), column
+    assert " ".join(word["text"] for word in fine["words"]) == fine["hypothesis"]
+    assert len(fine["latent"]) > 8 and len(fine["acoustic_statistics"]) == 60
+    failed = recordings[recordings["utterance_id"] == FOREIGN].iloc[0]
+    assert failed["reference"] == "ROOM 12" and pd.isna(failed["word_hits"])
+
+
+@NEEDS_MODEL
+def test_simulations_come_as_rows_with_severities(finished):
+    out, _ = finished
+    results = pd.read_parquet(out / "results.parquet")
+    simulated = results[results["simulation"] == "clipping"]
+    assert sorted(set(simulated["severity"])) == pytest.approx([0.02, 0.115, 0.21, 0.305, 0.4])
+    assert Counter(simulated["utterance_id"]).total() == 25
+    points = json.loads((out / "summary.json").read_text())["robustness"][0]["points"]
+    assert [point["word"]["utterances"] for point in points] == [3] * 5
+
+
+@NEEDS_MODEL
+def test_page_is_written(finished):
+    out, _ = finished
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert FOREIGN in page and "clipping" in page
+
+
+@NEEDS_MODEL
+def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_options):
+    out, _ = finished
+    before, rows = read_summary(out), (out / "results.parquet").read_bytes()
+    simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
+    process = evaluate(*request_options, *simulate, "--out", out)
+    assert "30 of 30 utterances were finished before." in process.stdout
+    (summary, speed), (summary_before, speed_before) = read_summary(out), before
+    assert (summary, (out / "results.parquet").read_bytes()) == (summary_before, rows)
+    assert speed["evaluation"] == speed_before["evaluation"]  # of the run that this one went on from
+    assert speed["audio_s"] > 0 and {"analysis", "page"} < speed.keys()
+
+
+@pytest.mark.slow
+@NEEDS_MODEL
+def test_thresholds_end_with_3_and_figures_stand_in_findings_json(finished, request_options, tmp_path):
+    out, _ = finished
+    terms = tmp_path / "terms.txt"
+    terms.write_text("one\nwater\n")
+    options = [*request_options, "--simulate", "clipping", "--simulated-utterances", "5", "--out", out]
+    process = evaluate(*options, "--terms", terms, "--fail-if", "wer < 9", "--fail-if", "failed > 7")
+    assert process.returncode == 3, process.stderr
+    assert "Threshold wer < 9: crossed" in process.stdout
+    assert "Threshold failed > 7: not crossed, it is 2." in process.stdout
+    found, summary = (json.loads((out / f"{name}.json").read_text()) for name in ("findings", "summary"))
+    assert [item["holds"] for item in found["thresholds"]] == [True, False]
+    assert found["word"] == summary["word"]
+    errors = summary["word"]["all"]["errors"]
+    assert sum(kind["errors"] for kind in found["error_kinds"]) == errors
+    assert {item["term"] for item in found["terms"]} == {None, "ONE", "WATER"}
+    assert found["findings"] == [] and "speakers are known" in found["note"]
+    process = evaluate(*options, "--fail-if", "wer of gender: X > 0.5")
+    assert process.returncode == 2
+    assert "no group of utterances has this name" in process.stderr
+
+
+@NEEDS_MODEL
+def test_run_elsewhere_writes_the_same_summary_and_compares(finished, request_options, tmp_path):
+    simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
+    assert evaluate(*request_options, *simulate, "--out", tmp_path).returncode == 1
+    assert read_summary(tmp_path)[0] == read_summary(finished[0])[0]
+    process = evaluate(*request_options, *simulate, "--out", tmp_path, "--compare", finished[0])
+    assert "Comparison" in process.stdout and "0 utterances better" in process.stdout
+
+
+@pytest.mark.slow
+@NEEDS_MODEL
+@pytest.mark.skipif(not REAL_CORPUS.is_dir(), reason=f"{REAL_CORPUS} is not there")
+def test_real_utterances_of_librispeech(tmp_path):
+    request = ["--source", "openslr", "--root", REAL_CORPUS, "--split", "test-clean"]
+    process = evaluate(*request, "--model", MODEL, "--out", tmp_path)
+    assert process.returncode == 0, process.stderr
+    results = pd.read_parquet(tmp_path / "results.parquet")
+    assert len(results) == 4 and set(results["record_speaker_id"]) == {"1089"}
+    assert set(results["split"]) == {"test"} and set(results["subset"]) == {"test-clean"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fail-if", "wer is high"], "a threshold is a figure, a comparison and a number"),
+        (["--terms", "missing.txt"], "--terms needs a text file with one term a line"),
+        (["--model", "none.h5"], "none.h5: no model file"),
+        (["--source", "files", "--root", "/nowhere"], "the subset test is not there"),
+        (["--compare", "/nowhere"], "name the folder of a finished evaluation"),
+    ],
+)
+def test_wrong_request_says_what_to_do(arguments, message, tmp_path):
+    model = tmp_path / "model.h5"
+    model.write_bytes(b"not read")
+    process = evaluate("--model", model, *arguments, "--out", tmp_path / "out")
+    assert process.returncode == 2
+    assert message in process.stderr and "Traceback" not in process.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@NEEDS_MODEL
+def test_output_folder_in_use_or_closed_is_told_before_the_first_window(request_options, tmp_path):
+    (tmp_path / "file").write_text("")
+    with hold_output(tmp_path / "used"):
+        for name, message in (("used", "another evaluation is writing there"), ("file", "cannot be written")):
+            process = evaluate(*request_options, "--out", tmp_path / name)
+            assert process.returncode == 2
+            assert message in process.stderr and len(process.stderr.splitlines()) == 1
+        assert [path.name for path in (tmp_path / "used").iterdir()] == ["parts"]
+
+
+INTERRUPTED_RUN = """
+import sys, time
+from pathlib import Path
+import pyarrow
+from rich.console import Console
+from librispeech_clf.local.evaluation.plan import Task
+from librispeech_clf.local.evaluation.plan import cut_windows
+from librispeech_clf.local.evaluation.run import Run, collect_rows, evaluate_windows
+from librispeech_clf.local.evaluation.store import Store
+from librispeech_clf.atomic_write import write_table
+
+out, log = Path(sys.argv[1]), Path(sys.argv[2])
+
+class Engine:
+    schema = pyarrow.schema({"utterance_id": pyarrow.string(), "simulation": pyarrow.string(),
+                             "severity": pyarrow.float64(), "ctc_loss": pyarrow.float64()})
+
+    def evaluate(self, tasks):
+        for task in tasks:
+            with log.open("a") as file:
+                file.write(task.utterance_id + "\\n")
+            time.sleep(0.004)
+            yield [{"utterance_id": task.utterance_id, "ctc_loss": float(len(task.utterance_id))}]
+
+    def forget_simulated(self, tasks):
+        pass
+
+tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
+windows = cut_windows(tasks)
+names = [window[0].utterance_id for window in windows]
+run = Run(None, None, None, Engine(), Store(out, "key"), windows, names, {})
+evaluate_windows(run, Console(quiet=True))
+write_table(out / "results.parquet", collect_rows(run))
+"""
+
+
+def run_until(lines: int | None, out: Path, log: Path) -> None:
+    """Run to the end, or kill the process when it has computed so many utterances."""
+    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED_RUN, str(out), str(log)], cwd=PROJECT_ROOT)
+    while process.poll() is None:
+        if lines is not None and log.exists() and len(log.read_text().splitlines()) >= lines:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return
+        time.sleep(0.002)
+    assert lines is None and process.returncode == 0
+
+
+def list_finished(out: Path) -> set[str]:
+    parts = (out / "parts" / "key").glob("*.parquet")
+    return {row["utterance_id"] for part in parts for row in pyarrow.parquet.read_table(part).to_pylist()}
+
+
+def test_killed_run_goes_on_without_computing_what_is_finished(tmp_path):
+    whole, broken, log = tmp_path / "whole", tmp_path / "broken", tmp_path / "log"
+    run_until(None, whole, tmp_path / "other_log")
+    for lines in (40, 90, 97):
+        run_until(lines, broken, log)
+        finished, computed = list_finished(broken), len(log.read_text().splitlines())
+        assert len(finished) >= 32 * (lines // 64)
+        run_until(computed + 5, broken, log)
+        again = log.read_text().splitlines()[computed:]
+        assert again and not finished & set(again)
+    run_until(None, broken, log)
+    assert (broken / "results.parquet").read_bytes() == (whole / "results.parquet").read_bytes()
+    assert {"u-000", "u-199"} <= list_finished(broken)

@@ -1,0 +1,216 @@
+"""Parts appear whole, and are used only for what they were computed from."""
+
+import errno
+import os
+from dataclasses import replace
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from librispeech_clf.corpus.schema import Split, Utterance
+from librispeech_clf.local.evaluation import store as stores
+from librispeech_clf.local.evaluation.plan import Task
+from librispeech_clf.local.evaluation.store import Store, hash_file, identify_run, identify_window, list_code
+from tests.helpers.made_utterances import dataset_from_utterances
+
+SCHEMA = pyarrow.schema(
+    {"utterance_id": pyarrow.string(), "simulation": pyarrow.string(), "severity": pyarrow.float64()}
+)
+
+
+def row(name, simulation=None, severity=None):
+    return {"utterance_id": name, "simulation": simulation, "severity": severity}
+
+
+def make_split(*utterances: Utterance) -> Split:
+    dataset = dataset_from_utterances(utterances)
+    counts = {"part": len(utterances)}
+    return Split("test", dataset=dataset, row_counts=counts, speakers={}, chapters={}, books={})
+
+
+UTTERANCE = Utterance("1-2-3", "A TEXT", 1, 2, b"RIFF", "1-2-3.wav")
+TASKS = (Task("1-2-3", "1-2-3", "test", "part"),)
+
+
+def test_rows_come_back_by_id_with_simulations_last(tmp_path):
+    store = Store(tmp_path, "key")
+    store.save("first", [row("b"), row("c", "tempo", 0.5)], SCHEMA)
+    store.save("second", [row("a", "tempo", 0.7), row("a"), row("a", "tempo", 0.5)], SCHEMA)
+    collected = store.collect(["first", "second"]).to_pylist()
+    assert collected == [
+        row("a"),
+        row("b"),
+        row("a", "tempo", 0.5),
+        row("c", "tempo", 0.5),
+        row("a", "tempo", 0.7),
+    ]
+
+
+def test_part_that_does_not_fit_the_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
+    def fill_disk(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = Store(tmp_path, "key")
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    with pytest.raises(
+        OSError, match=r"first.parquet: the disk is full: \d\.\d kB are needed, .*B are free; free space"
+    ):
+        store.save("first", [row("a")], SCHEMA)
+    assert not store.has("first") and list(store.folder.iterdir()) == []
+
+
+def cut(content, share):
+    return content[: int(len(content) * share)]
+
+
+def flip(content, place):
+    position = int(len(content) * place)
+    return content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"PAR1",
+        lambda content: b"foreign text",
+        lambda content: bytes(len(content)),
+        *(lambda content, share=share: cut(content, share) for share in (0.1, 0.5, 0.9, 0.999)),
+        *(lambda content, place=place: flip(content, place) for place in (0.02, 0.05, 0.1, 0.15)),
+    ],
+)
+def test_damaged_part_is_evaluated_anew(tmp_path, damage):
+    store = Store(tmp_path, "key")
+    store.save("first", [row(f"u-{number}") for number in range(200)], SCHEMA)
+    store.path("first").write_bytes(damage(store.path("first").read_bytes()))
+    assert not store.has("first")
+    with pytest.raises(OSError, match=r"first.parquet: was damaged or removed .* run the command again"):
+        store.collect(["first"])
+    store.save("first", [row("b")], SCHEMA)
+    assert store.collect(["first"]).to_pylist() == [row("b")]
+
+
+def test_part_of_another_window_run_or_table_is_foreign(tmp_path):
+    store, other = Store(tmp_path, "key"), Store(tmp_path, "other")
+    for foreign in (store, other):
+        foreign.save("second", [row("a")], SCHEMA)
+        store.path("first").write_bytes(foreign.path("second").read_bytes())
+        assert not store.has("first")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), store.path("first"))
+    assert not store.has("first")
+
+
+def test_folder_in_the_place_of_a_part_gives_way(tmp_path):
+    store = Store(tmp_path, "key")
+    (store.path("first") / "inside").mkdir(parents=True)
+    assert not store.has("first")
+    store.save("first", [row("a")], SCHEMA)
+    assert store.has("first")
+
+
+def test_part_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    done = []
+    fsync, replace_file = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda opened: done.append("fsync") or fsync(opened))
+    monkeypatch.setattr(os, "replace", lambda *names: done.append("replace") or replace_file(*names))
+    Store(tmp_path, "key").save("first", [row("a")], SCHEMA)
+    assert done == ["fsync", "replace", "fsync"]
+
+
+def test_two_keys_in_one_folder_keep_their_parts(tmp_path):
+    stores_of_runs = [Store(tmp_path, "one"), Store(tmp_path, "two")]
+    for name in ("first", "second"):
+        for store in stores_of_runs:
+            store.save(name, [row(name)], SCHEMA)
+    assert [len(store.collect(["first", "second"])) for store in stores_of_runs] == [2, 2]
+
+
+def test_parts_of_another_key_are_neither_used_nor_kept(tmp_path):
+    Store(tmp_path, "old").save("first", [row("a")], SCHEMA)
+    store = Store(tmp_path, "new")
+    assert not store.has("first")
+    store.remove_outdated()
+    store.save("second", [row("b")], SCHEMA)
+    assert [folder.name for folder in (tmp_path / "parts").iterdir()] == ["new"]
+
+
+def test_seconds_of_windows_are_kept_and_summed(tmp_path):
+    store = Store(tmp_path, "key")
+    store.save("first", [row("a")], SCHEMA, seconds=1.5)
+    store.save("second", [row("b")], SCHEMA, seconds=2.25)
+    assert Store(tmp_path, "key").measure_seconds(["first", "second"]) == 3.75
+    assert store.collect(["first"]).schema.metadata is None
+
+
+def test_key_depends_on_model_settings_and_code(tmp_path, monkeypatch):
+    model, package = tmp_path / "model.h5", tmp_path / "package"
+    model.write_bytes(b"one")
+    (package / "local" / "report").mkdir(parents=True)
+    (package / "metrics.py").write_text("a = 1\n")
+    (tmp_path / "leap_binder.py").write_text("b = 1\n")
+    monkeypatch.setattr(stores, "PACKAGE_FOLDER", package)
+    monkeypatch.setattr(stores, "PROJECT_ROOT", tmp_path)
+    keys = [identify_run(hash_file(model), "settings")]
+    model.write_bytes(b"two")
+    keys.append(identify_run(hash_file(model), "settings"))
+    keys.append(identify_run(hash_file(model), "others"))
+    (package / "metrics.py").write_text("a = 2\n")
+    keys.append(identify_run(hash_file(model), "others"))
+    (tmp_path / "leap_binder.py").write_text("b = 2\n")
+    keys.append(identify_run(hash_file(model), "others"))
+    assert len(set(keys)) == 5
+    (package / "local" / "report" / "page.py").write_text("looks = 'other'\n")
+    assert identify_run(hash_file(model), "others") == keys[-1]
+
+
+def test_code_holds_the_entry_file_and_what_it_calls():
+    names = {path.name for path in list_code()}
+    assert {"leap_binder.py", "loss.py", "signal.py", "config.yaml", "engine.py", "parts.py"} <= names
+    assert not {"page.py", "make_corpus.py", "SPEAKERS.TXT"} & names
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(UTTERANCE, text="ANOTHER TEXT"),
+        replace(UTTERANCE, audio_bytes=b"RIFX"),
+        replace(UTTERANCE, speaker_id=7),
+    ],
+)
+def test_window_depends_on_its_utterances(changed):
+    assert identify_window(TASKS, make_split(UTTERANCE)) == identify_window(TASKS, make_split(UTTERANCE))
+    assert identify_window(TASKS, make_split(UTTERANCE)) != identify_window(TASKS, make_split(changed))
+
+
+def test_window_depends_on_audio_files(tmp_path):
+    path = tmp_path / "1-2-3.wav"
+    split = make_split(replace(UTTERANCE, audio_bytes=None, audio_path=str(path)))
+    names = [identify_window(TASKS, split)]
+    for content in (b"one", b"longer"):
+        path.write_bytes(content)
+        names.append(identify_window(TASKS, split))
+    assert len(set(names)) == 3
+
+
+def test_audio_changed_in_place_with_its_time_kept_is_noticed(tmp_path):
+    path = tmp_path / "1-2-3.wav"
+    path.write_bytes(b"one")
+    split = make_split(replace(UTTERANCE, audio_bytes=None, audio_path=str(path)))
+    name, state = identify_window(TASKS, split), path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert identify_window(TASKS, split) != name
+    path.write_bytes(b"one")
+    assert identify_window(TASKS, split) == name
+
+
+def test_window_depends_on_the_conditions():
+    noisy = (replace(TASKS[0], simulation="tempo", severity=0.7),)
+    split = make_split(UTTERANCE)
+    assert identify_window(TASKS, split) != identify_window(noisy, split)
+
+
+def test_window_of_an_unknown_utterance_has_a_name():
+    task = Task("none", "none", "test", "part")
+    assert len(identify_window((task,), make_split(UTTERANCE))) == 20

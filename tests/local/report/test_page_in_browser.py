@@ -1,0 +1,581 @@
+"""The page in headless Chromium: sections, filters, figures, selection, export, playing, markup, speed."""
+
+import csv
+import io
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from librispeech_clf.local.analysis import intervals
+from librispeech_clf.local.report.page import write_page
+
+pytestmark = pytest.mark.browser
+
+SECTIONS = [
+    "overview",
+    "map",
+    "utterances",
+    "clusters",
+    "dashboards",
+    "confusions",
+    "robustness",
+    "comparison",
+]
+HOSTILE = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>\'"&amp;'
+
+
+@pytest.fixture(scope="module")
+def results(make_results):
+    return make_results(120, speakers=10)
+
+
+def simulate(results, severity: float):
+    """Make rows of a simulation with one word more wrong per utterance."""
+    ids = [f"{name}+additive_noise-{severity}" for name in results["utterance_id"]]
+    worse = results["word_insertions"] + 1
+    return results.assign(
+        utterance_id=ids, simulation="additive_noise", severity=severity, word_insertions=worse
+    )
+
+
+@pytest.fixture(scope="module")
+def report(results, make_results, make_analysis, make_audio, tmp_path_factory):
+    """Write a page with every section."""
+    noisy = [simulate(results, severity) for severity in (20.0, 10.0)]
+    analysis = make_analysis(results)
+    analysis["other_latent_maps"] = analysis["latent_maps"]
+    other = results.assign(word_insertions=results["word_insertions"] + 1)
+    audio = make_audio(duration_s=2.0)
+    path = tmp_path_factory.mktemp("report") / "index.html"
+    table = pd.concat([results, *noisy], ignore_index=True)
+    return write_page(path, table, analysis=analysis, audio=lambda _: audio, other=other, title="Test")
+
+
+@pytest.fixture
+def opened(browser, report):
+    """Open the page afresh."""
+    browser.open(report)
+    return browser
+
+
+def show(browser, section: str) -> None:
+    """Open a section by its tab."""
+    browser.run(f"document.getElementById('tab-{section}').click()")
+
+
+def read_figure(browser, key: str) -> tuple[float | None, ...]:
+    """Read a headline figure and its interval at full precision; None where the page has no number."""
+    data = browser.run(f"return {{...document.querySelector('[data-figure={key}]').dataset}}")
+    return tuple(float(data[part]) if data[part] else None for part in ("value", "low", "high"))
+
+
+def word_error_rate(rows) -> float:
+    errors = rows[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
+    return errors / rows[["word_substitutions", "word_deletions", "word_hits"]].sum().sum()
+
+
+def set_input(browser, selector: str, value: str) -> None:
+    """Type a value into an input."""
+    browser.run(
+        "const input = document.querySelector(arguments[0]); input.value = arguments[1];"
+        "input.dispatchEvent(new Event('input', {bubbles: true}))",
+        selector,
+        value,
+    )
+
+
+def wait_for_count(browser, count: int) -> None:
+    """Wait until the page shows this number of utterances."""
+    browser.wait(f"return document.getElementById('count').textContent.startsWith('{count} of')")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_renders_without_console_errors(opened, section, theme):
+    opened.run(f"document.documentElement.dataset.theme = '{theme}'")
+    show(opened, section)
+    assert opened.run("return document.getElementById('panel').textContent.length") > 60
+    assert opened.run(f"return document.getElementById('tab-{section}').ariaSelected") == "true"
+    assert "undefined" not in opened.run("return document.body.innerText")
+    assert "[object" not in opened.run("return document.body.innerText")
+    assert opened.problems() == []
+
+
+def test_headline_agrees_with_the_table(opened, results):
+    value, low, high = read_figure(opened, "word_error_rate")
+    assert value == pytest.approx(word_error_rate(results), rel=1e-12)
+    assert low < value < high
+    sentences = results["word_error_rate"].dropna()
+    assert read_figure(opened, "sentence_error_rate")[0] == pytest.approx((sentences > 0).mean(), rel=1e-12)
+    assert read_figure(opened, "ctc_loss")[0] == pytest.approx(results["ctc_loss"].mean(), rel=1e-4)
+
+
+def test_interval_is_that_of_terminal_and_summary(opened, results):
+    rate = intervals.corpus_error_rate(results)
+    _, low, high = read_figure(opened, "word_error_rate")
+    assert [low, high] == pytest.approx([rate.low, rate.high], rel=1e-12)
+
+
+def test_filters_recompute_figures_and_charts(opened, results):
+    charts = opened.run("return document.querySelector('#panel .board').innerHTML")
+    opened.run("document.querySelector('fieldset[data-key=record_gender] input').click()")
+    chosen = results[results["record_gender"] == "F"]
+    wait_for_count(opened, len(chosen))
+    value, low, high = read_figure(opened, "word_error_rate")
+    assert value == pytest.approx(word_error_rate(chosen), rel=1e-12)
+    assert low < value < high
+    assert opened.run("return document.querySelector('#panel .board').innerHTML") != charts
+    set_input(opened, "fieldset[data-key=signal_duration_s] input", "4.5")
+    chosen = chosen[chosen["signal_duration_s"] >= 4.5]
+    wait_for_count(opened, len(chosen))
+    assert read_figure(opened, "word_error_rate")[0] == pytest.approx(word_error_rate(chosen), rel=1e-12)
+    opened.run("document.getElementById('clear-filters').click()")
+    wait_for_count(opened, len(results))
+    assert read_figure(opened, "word_error_rate")[0] == pytest.approx(word_error_rate(results), rel=1e-12)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_bears_an_empty_filter(opened, section):
+    show(opened, section)
+    set_input(opened, "#search", "no such words")
+    wait_for_count(opened, 0)
+    assert opened.problems() == []
+
+
+def test_search_errors_only_and_added_filter(opened, results):
+    opened.run("document.getElementById('errors-only').click()")
+    wait_for_count(opened, int((results["word_error_rate"] != 0).sum()))
+    set_input(opened, "#search", "bridge")
+    texts = results["reference"] + " " + results["hypothesis"].fillna("")
+    found = results[(results["word_error_rate"] != 0) & texts.str.contains("BRIDGE")]
+    wait_for_count(opened, len(found))
+    opened.run(
+        "const adder = document.getElementById('add-filter'); adder.value = 'record_speaker_id';"
+        "adder.dispatchEvent(new Event('change'));"
+        "[...document.querySelectorAll('fieldset[data-key=record_speaker_id] label')]"
+        ".find((label) => label.textContent.startsWith('103')).querySelector('input').click()"
+    )
+    wait_for_count(opened, int((found["record_speaker_id"] == "103").sum()))
+
+
+def test_table_sorts_and_keeps_few_elements(opened, results):
+    show(opened, "utterances")
+    opened.run("document.querySelector('.thead [data-key=ctc_loss]').click()")
+    assert opened.run("return document.querySelector('[aria-sort=descending]').textContent") == "loss ↓"
+    highest = results.sort_values("ctc_loss", ascending=False)["utterance_id"].iloc[0]
+    first = "return document.querySelector('.trow .id').textContent"
+    assert opened.run(first) == highest
+    opened.run("document.querySelector('.thead [data-key=ctc_loss]').click()")
+    assert opened.run(first) == results.sort_values("ctc_loss")["utterance_id"].iloc[0]
+    failed = results["utterance_id"].iloc[-1]
+    last = f"return [...document.querySelectorAll('.trow .id')].at(-1).textContent === '{failed}'"
+    assert not opened.run(last)
+    opened.run("window.scrollTo(0, document.body.scrollHeight)")
+    opened.wait(last)
+    opened.wait("return document.querySelectorAll('.trow').length < 110")
+
+
+def test_table_by_keyboard(opened):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    show(opened, "utterances")
+    table = opened.driver.find_element(By.ID, "table")
+    third = opened.run("return document.querySelectorAll('.trow .id')[2].textContent")
+    table.send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ENTER)
+    heading = "return document.querySelector('#utterance h2').textContent"
+    assert opened.run(heading) == third
+    table.send_keys("n")
+    assert opened.run(heading) != third
+    table.send_keys("p")
+    assert opened.run(heading) == third
+    table.send_keys(Keys.ESCAPE)
+    assert opened.run("return document.getElementById('utterance').hidden")
+
+
+def test_tabs_by_keyboard(opened):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    opened.driver.find_element(By.ID, "tab-overview").send_keys(Keys.ARROW_RIGHT)
+    assert opened.run("return document.activeElement.id") == "tab-map"
+    assert opened.run("return document.querySelectorAll('#panel canvas').length") == 2
+
+
+def test_lasso_lists_and_keeps_utterances(opened, results):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.by import By
+
+    show(opened, "map")
+    canvas = opened.driver.find_element(By.CSS_SELECTOR, "#panel canvas")
+    width, height = canvas.size["width"] / 2 - 4, canvas.size["height"] / 2 - 4
+    actions = ActionChains(opened.driver, duration=20).move_to_element_with_offset(canvas, -width, -height)
+    actions.click_and_hold()
+    for x, y in ((2 * width, 0), (0, 2 * height), (-2 * width, 0)):
+        actions.move_by_offset(int(x), int(y))
+    actions.release().perform()
+    assert (
+        opened.run("return document.querySelector('#map-list h2').textContent") == "Selection: 120 utterances"
+    )
+    canvas.send_keys("")
+    opened.run("document.querySelector('#map-list button.link').click()")
+    assert not opened.run("return document.getElementById('utterance').hidden")
+    assert opened.problems() == []
+
+
+def test_click_on_the_map_selects_and_the_selection_filters(opened, make_analysis, results):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.by import By
+
+    show(opened, "map")
+    points = np.asarray(make_analysis(results)["latent_maps"]["latent"]["points"])
+    row = int(points[:, 0].argmax())
+    canvas = opened.driver.find_element(By.CSS_SELECTOR, "#panel canvas")
+    share = (points[row, 1] - points[:, 1].min()) / np.ptp(points[:, 1])
+    down = (0.5 - share) * (canvas.size["height"] - 28)
+    right = canvas.size["width"] / 2 - 15
+    ActionChains(opened.driver).move_to_element_with_offset(canvas, int(right), round(down)).click().perform()
+    expected = results["utterance_id"].iloc[row]
+    assert opened.run("return document.querySelector('#utterance h2').textContent") == expected
+    opened.run("document.getElementById('keep-selection').click()")
+    wait_for_count(opened, 1)
+
+
+def test_cluster_card_keeps_its_utterances(opened, results):
+    show(opened, "clusters")
+    assert "Word error rate 41.0 % against 17.0 %" in opened.run(
+        "return document.querySelector('.flagged').innerText"
+    )
+    opened.run("document.querySelector('.flagged .buttons button').click()")
+    weak = results[results["record_speaker_id"] == "103"]
+    wait_for_count(opened, len(weak))
+    rate, low, high = read_figure(opened, "word_error_rate")
+    assert rate == pytest.approx(word_error_rate(weak), rel=1e-12)
+    assert (low, high) == (None, None)  # one speaker
+
+
+def test_confusions_agree_with_the_counts(opened, results):
+    show(opened, "confusions")
+    totals = opened.run(
+        "return [...document.querySelectorAll('.list .note')].slice(0, 3).map((n) => n.textContent)"
+    )
+    kinds = ["word_substitutions", "word_deletions", "word_insertions"]
+    assert totals == [f"{int(results[kind].sum())} in all" for kind in kinds]
+
+
+def test_a_confusion_opens_its_utterances(opened, results):
+    show(opened, "confusions")
+    pair = opened.run("return document.querySelector('.list .link').textContent")
+    opened.run("document.querySelector('.list .link').click()")
+    assert opened.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+    reference, hypothesis = pair.split(" → ")
+    title = f"substituted: {reference} → {hypothesis}"
+    wrong = opened.run(
+        "const selector = `.wrong[title='${arguments[0]}']`;"
+        "return [...document.querySelectorAll('.trow')].map((row) => !!row.querySelector(selector))",
+        title,
+    )
+    assert wrong and all(wrong)
+
+
+def test_every_word_is_listed_sorted_and_searched(opened, results):
+    show(opened, "confusions")
+    spoken = results["reference"][results["error"].isna()].str.split().explode().value_counts()
+    cells = (
+        "return [...document.querySelectorAll('.words-card tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+    opened.run("document.querySelector('[data-word-key=spoken]').click()")
+    rows = opened.run(cells)
+    assert [int(row[1]) for row in rows if row[1] != "0"] == sorted(spoken, reverse=True)[: len(rows)]
+    assert opened.run("return document.activeElement.dataset.wordKey") == "spoken"
+    set_input(opened, "#word-search", "^(RIVER|BRIDGE)$")
+    assert {row[0]: int(row[1]) for row in opened.run(cells)} == {w: spoken[w] for w in ("RIVER", "BRIDGE")}
+    wrong = {row[0]: int(row[2]) for row in opened.run(cells)}
+    opened.run(
+        "[...document.querySelectorAll('.words-card .link')].find((b) => b.textContent === 'RIVER').click()"
+    )
+    heard = opened.run(
+        "return [...document.querySelectorAll('.trow .wrong')].map((w) => w.firstChild.textContent)"
+    )
+    assert heard.count("RIVER") == wrong["RIVER"]
+
+
+def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_path):
+    weak = results[results["record_speaker_id"] == "103"]
+    finding = {
+        "name": "the worst speakers", "where": "speaker 103", "kind": "speakers", "utterances": len(weak),
+        "speakers": 1, "words": 200, "errors": 90, "error_rate": 0.45, "rest_error_rate": 0.1,
+        "effect_points": 35.0, "low": 20.5, "high": 49.5, "avoidable_errors": 70.0, "p": 0.002,
+        "also_differs": ["quiet"], "examples": tuple(weak["utterance_id"][:3]),
+        "utterance_ids": tuple(weak["utterance_id"]), "conditions": (),
+    }  # fmt: skip
+    search = {"findings": [finding], "looked_at": 123, "alpha": 0.05, "note": None}
+    browser.open(write_page(tmp_path / "p.html", results, analysis={"search": search}))
+    card = browser.run("return document.querySelector('#panel .board').firstChild")
+    assert card.get_attribute("id") == "findings"
+    for part in (
+        "The worst speakers",
+        "+35.0 points (+20.5 to +49.5)",
+        "WER 45.0 % against 10.0 %",
+        "also: quiet",
+    ):
+        assert part in card.text
+    browser.run("document.querySelector('.finding-head').click()")
+    assert browser.run("return document.querySelectorAll('.finding .urow').length") == 3
+    browser.run("document.querySelector('.finding > .quiet').click()")
+    wait_for_count(browser, len(weak))
+    assert browser.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+
+
+def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, tmp_path):
+    from librispeech_clf.local.analysis.error_kinds import find_error_kinds
+    from librispeech_clf.local.analysis.suspicious import Suspicion
+    from librispeech_clf.local.analysis.terms import measure_recall
+    from librispeech_clf.local.report.speed import Speed
+
+    name = results["utterance_id"].iloc[4]
+    kinds = find_error_kinds(results)
+    analysis = {
+        "error_kinds": kinds,
+        "terms": measure_recall(results, ["OLD STONE", "BRIDGE"]),
+        "suspicious": (Suspicion(name, ("too many letters a second",), 5.0, 2.5, 40.0, "A", "B"),),
+        "speed": Speed(600.0, {"evaluation": 60.0, "analysis": 3.0}).report(),
+    }
+    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis))
+    text = browser.run("return document.getElementById('panel').innerText")
+    for kind in kinds:
+        assert (f"{kind.name}\n{kind.errors} · " in text) == (kind.errors > 0)
+    spoken = results["reference"][results["error"].isna()].str.split().explode().eq("BRIDGE").sum()
+    assert f"BRIDGE\t{spoken}" in text
+    assert "10.0 min of audio" in text and "evaluation\t60 s\t10 ×" in text
+    suspicious = browser.run("return document.getElementById('suspicious').innerText")
+    assert name in suspicious and "too many letters a second" in suspicious
+    assert browser.problems() == []
+
+
+def test_comparison_gives_the_paired_difference(opened, results):
+    show(opened, "comparison")
+    text = opened.run("return document.querySelector('#panel table').innerText")
+    scored = results.dropna(subset="word_error_rate")
+    words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
+    assert f"−{100 * len(scored) / words:.2f}" in text
+    assert f"Better in this run: {len(scored)}" in opened.run("return document.body.innerText")
+
+
+def test_robustness_follows_the_filters(opened, results):
+    opened.run("document.querySelector('fieldset[data-key=record_gender] input').click()")
+    chosen = results[results["record_gender"] == "F"]
+    wait_for_count(opened, len(chosen))
+    show(opened, "robustness")
+    rate = word_error_rate(simulate(chosen, 20.0))
+    dot = opened.driver.find_element("css selector", "#panel svg circle")
+    opened.run("arguments[0].dispatchEvent(new PointerEvent('pointermove', {clientX: 9, clientY: 9}))", dot)
+    assert f"10: {100 * rate:.1f} %" in opened.run("return document.getElementById('tooltip').textContent")
+
+
+def test_simulated_recordings_are_heard_and_shown(opened, results):
+    show(opened, "robustness")
+    head = opened.run("return document.querySelector('.listening .row-head').innerText")
+    assert "additive noise, ratio in dB 10" in head
+    opened.run("document.querySelector('.listening .play').click()")
+    time.sleep(0.5)
+    assert opened.run("return document.querySelectorAll('.play.playing').length") == 1
+    opened.run("document.querySelector('.listening .play').click()")
+    assert opened.run("return document.querySelectorAll('.play.playing').length") == 0
+    rows = opened.run("return document.querySelectorAll('.listening .urow').length")
+    assert rows == int(results["word_error_rate"].notna().sum())
+    opened.run("document.querySelector('.listening .link').click()")
+    assert "Simulated: 2" in opened.run("return document.querySelector('.simulated').innerText")
+    assert opened.problems() == []
+
+
+def test_robustness_compares_with_the_simulated_utterances_own_recordings(browser, results, tmp_path):
+    some = results.iloc[:20]
+    table = pd.concat([results, simulate(some, 20.0), simulate(some, 10.0)], ignore_index=True)
+    browser.open(write_page(tmp_path / "index.html", table, title="Test"))
+    show(browser, "robustness")
+    assert round(word_error_rate(some), 3) != round(word_error_rate(results), 3)
+    note = f"recordings as they are: {100 * word_error_rate(some):.1f} %"
+    assert note in browser.run("return document.getElementById('panel').innerText")
+
+
+def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
+    from librispeech_clf.local.analysis import associations as dashboards
+    from librispeech_clf.local.analysis import clusters, comparison, robustness
+    from librispeech_clf.local.analysis import latent_space as latent_maps
+
+    other = results.assign(word_insertions=results["word_insertions"] + results["word_hits"] % 2)
+    table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)
+    analysis = {
+        "clusters": clusters.find_clusters(results),
+        "latent_maps": latent_maps.make_latent_maps(results),
+        "other_latent_maps": latent_maps.make_latent_maps(other),
+        "dashboards": dashboards.make_dashboards(results, replicates=100),
+        "comparison": comparison.compare_runs(results, other, names=("one", "two")),
+        "robustness": robustness.measure_robustness(table),
+    }
+    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, other=other))
+    for section in SECTIONS:
+        show(browser, section)
+        text = browser.run("return document.getElementById('panel').innerText")
+        assert len(text) > 60
+        assert "undefined" not in text and "NaN" not in text and "[object" not in text
+    assert browser.problems() == []
+    show(browser, "clusters")
+    cards = browser.run("return document.getElementById('panel').innerText")
+    for cluster in analysis["clusters"].clusters:
+        assert f"{len(cluster.utterance_ids)} utterances" in cards
+    show(browser, "comparison")
+    assert "matched pairs" in browser.run("return document.getElementById('panel').innerText")
+
+
+def test_dashboard_choices_draw(opened):
+    show(opened, "dashboards")
+    for label, value in (("Metric", "ctc_loss"), ("Metadata", "record_speaker_id"), ("Number of bins", "4")):
+        opened.run(
+            "const s = document.querySelector(`#explorer select[aria-label='${arguments[0]}']`);"
+            "s.value = arguments[1]; s.dispatchEvent(new Event('change'))",
+            label,
+            value,
+        )
+    assert opened.run("return document.querySelectorAll('#explorer svg .dot').length") == 10
+    assert opened.problems() == []
+
+
+def read_export(browser) -> list[list[str]]:
+    """Export through the button and read the file."""
+    for old in browser.downloads.iterdir():
+        old.unlink()
+    browser.run("document.getElementById('export').click()")
+    end = time.monotonic() + 20
+    path = browser.downloads / "utterances.csv"
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    return list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+
+
+def test_export_holds_the_filtered_rows(browser, results, tmp_path):
+    hostile = results.copy()
+    hostile.loc[0, "reference"] = '=HYPERLINK("x"), "quoted"\nline'
+    hostile["signal_level_dbfs"] = -12.5
+    browser.open(write_page(tmp_path / "p.html", hostile))
+    set_input(browser, "#search", hostile["utterance_id"].iloc[0])
+    wait_for_count(browser, 1)
+    header, row = read_export(browser)
+    cells = dict(zip(header, row, strict=True))
+    assert cells["reference"] == "'" + hostile["reference"].iloc[0]
+    assert cells["signal_level_dbfs"] == "-12.5"
+    assert float(cells["word_error_rate"]) == pytest.approx(hostile["word_error_rate"].iloc[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("limit", [30_000_000, 1000])
+def test_audio_plays_with_the_playhead(browser, results, make_audio, tmp_path, limit):
+    audio = make_audio(duration_s=2.0)
+    browser.open(write_page(tmp_path / "p.html", results[:5], audio=lambda _: audio, audio_limit_bytes=limit))
+    show(browser, "utterances")
+    browser.run("document.querySelector('.trow').click()")
+    browser.wait("return document.querySelector('#utterance audio')?.readyState >= 2")
+    browser.run("document.querySelector('#utterance audio').play()")
+    browser.wait("return document.querySelector('#utterance audio').currentTime > 0.2")
+    browser.wait("return parseFloat(document.querySelector('.playhead').style.left) > 5")
+    painted = (
+        "const canvas = document.querySelector(arguments[0]);"
+        "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+        "return new Set(data).size > 4"
+    )
+    assert browser.run(painted, ".waveform")
+    assert browser.run(painted, ".spectrogram")
+    assert "null" not in browser.run("return document.getElementById('utterance').innerText")
+    browser.run("document.querySelectorAll('.words .pair:not(.op-deleted)')[1].click()")
+    assert browser.run("return document.querySelector('#utterance audio').currentTime") > 0
+    assert browser.problems() == []
+
+
+def test_missing_audio_file_is_reported(browser, results, make_audio, tmp_path):
+    path = write_page(tmp_path / "p.html", results[:3], audio=lambda _: make_audio(), audio_limit_bytes=1)
+    for script in (tmp_path / "audio").glob("*.js"):
+        script.unlink()
+    browser.open(path)
+    show(browser, "utterances")
+    browser.run("document.querySelector('.trow').click()")
+    browser.wait(
+        "return document.querySelector('.player .failure')?.textContent.includes('not beside the page')"
+    )
+    browser.problems()
+
+
+def test_markup_shows_as_text(browser, results, make_analysis, make_audio, tmp_path):
+    hostile = results[:8].copy()
+    for column in ("utterance_id", "reference", "hypothesis", "record_reader_name", "record_speaker_id"):
+        hostile[column] = [f"{HOSTILE} {number}" for number in range(len(hostile))]
+    hostile[HOSTILE] = HOSTILE
+    analysis = make_analysis(hostile)
+    analysis["clusters"]["clusters"][0]["sentence"] = HOSTILE
+    audio = make_audio()
+    path = write_page(
+        tmp_path / "p.html", hostile, analysis=analysis, audio=lambda _: audio, other=hostile, title=HOSTILE,
+        description={HOSTILE: HOSTILE}, audio_limit_bytes=1,
+    )  # fmt: skip
+    browser.open(path)
+    for tab in browser.run(
+        "return [...document.querySelectorAll('[role=tab]')].map((tab) => tab.id.slice(4))"
+    ):
+        show(browser, tab)
+    show(browser, "utterances")
+    browser.run("document.querySelector('.trow').click()")
+    browser.wait("return document.querySelector('#utterance audio')?.readyState >= 2")
+    assert browser.run("return document.getElementById('title').textContent") == HOSTILE
+    assert HOSTILE in browser.run("return document.querySelector('#utterance h2').textContent")
+    assert browser.run("return document.querySelectorAll('img[src=x]').length") == 0
+    assert browser.run("return window.hacked === undefined")
+    assert browser.problems() == []
+
+
+def test_nothing_scored_and_nothing_at_all(browser, results, tmp_path):
+    for name, rows in (("failed", results[-1:]), ("empty", results[:0])):
+        browser.open(write_page(tmp_path / f"{name}.html", rows.reset_index(drop=True)))
+        for tab in browser.run(
+            "return [...document.querySelectorAll('[role=tab]')].map((tab) => tab.id.slice(4))"
+        ):
+            show(browser, tab)
+        assert browser.problems() == []
+
+
+def test_an_utterance_without_score_can_be_selected_on_the_map(browser, results, make_analysis, tmp_path):
+    from selenium.webdriver.common.by import By
+
+    failed = results[-1:].reset_index(drop=True)
+    analysis = {"latent_maps": make_analysis(failed)["latent_maps"]}
+    browser.open(write_page(tmp_path / "p.html", failed, analysis=analysis))
+    show(browser, "map")
+    browser.driver.find_element(By.CSS_SELECTOR, "#panel canvas").click()
+    assert "Selection: 1 utterance" in browser.run("return document.getElementById('map-list').innerText")
+    assert browser.problems() == []
+
+
+def test_no_request_leaves_the_page(opened):
+    show(opened, "utterances")
+    opened.run("document.querySelector('.trow').click()")
+    names = opened.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert [name for name in names if not name.startswith(("data:", "blob:"))] == []
+
+
+@pytest.mark.slow
+def test_2620_utterances_are_ready_in_under_1_s(browser, make_results, make_analysis, make_audio, tmp_path):
+    results = make_results(2620, speakers=40)
+    audio = make_audio(duration_s=0.5)
+    path = write_page(tmp_path / "p.html", results, analysis=make_analysis(results), audio=lambda _: audio)
+    browser.open(path)
+    assert int(browser.run("return document.documentElement.dataset.ready")) < 1000
+    for section in ("map", "utterances", "dashboards", "confusions"):
+        start = time.monotonic()
+        show(browser, section)
+        browser.run("return new Promise(requestAnimationFrame)")
+        assert time.monotonic() - start < 2, section
+    start = time.monotonic()
+    browser.run("document.querySelector('fieldset[data-key=record_gender] input').click()")
+    wait_for_count(browser, int((results["record_gender"] == "F").sum()))
+    assert time.monotonic() - start < 2

@@ -1,0 +1,199 @@
+"""The page's data: rounding, columns, alignments, timings."""
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from librispeech_clf.local.report import encoding, simulated
+from librispeech_clf.local.report import payload as payloads
+from librispeech_clf.text.alignment import align_words
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as the analysis gives them."""
+
+    name: str
+    values: np.ndarray
+
+
+@pytest.fixture
+def table():
+    """Two utterances; the second failed."""
+    return pd.DataFrame(
+        {
+            "utterance_id": ["a-1", "b-2"],
+            "reference": ["THE OLD BRIDGE", "RIVER"],
+            "hypothesis": ["THE COLD", None],
+            "error": [None, "audio is empty"],
+            "word_error_rate": [2 / 3, np.nan],
+            "ctc_loss": [123.456789, np.nan],
+            "signal_duration_s": [1.25, 2.0],
+            "record_speaker_id": ["10", "9"],
+            "record_gender": ["F", None],
+            "record_empty": [None, None],
+            "words": [[{"text": "COLD", "start_s": 0.52, "end_s": 0.8, "confidence": 0.9994}], None],
+            "latent": [[1.0, 2.0], None],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (math.nan, None),
+        (math.inf, None),
+        (3.0, 3),
+        (0.123456789, 0.12346),
+        (-1234.5678, -1234.6),
+    ],
+)
+def test_round_number(value, expected):
+    assert encoding.round_number(value) == expected
+
+
+def test_make_plain_converts_records_arrays_and_tables():
+    value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
+    assert encoding.make_plain(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "group", "label", "unit"),
+    [
+        ("signal_duration_s", "signal", "duration", "s"),
+        ("signal_signal_to_noise_ratio_db", "signal", "signal to noise ratio", "dB"),
+        ("signal_words_per_second", "signal", "words per second", ""),
+        ("readability_dale_chall_score", "readability", "Dale-Chall score", ""),
+        ("ctc_loss", "metric", "CTC loss", ""),
+        ("split", "record", "split", ""),
+    ],
+)
+def test_describe_column(key, group, label, unit):
+    assert payloads.describe_column(key) == {"key": key, "group": group, "label": label, "unit": unit}
+
+
+def test_columns_have_kinds_and_leave_empty_ones_out(table):
+    columns = {column["key"]: column for column in payloads.build_columns(table)}
+    assert list(columns) == [
+        "word_error_rate",
+        "ctc_loss",
+        "signal_duration_s",
+        "record_speaker_id",
+        "record_gender",
+    ]
+    assert columns["ctc_loss"]["values"] == [123.46, None]
+    assert columns["record_speaker_id"] == {
+        "key": "record_speaker_id", "group": "record", "label": "speaker", "unit": "", "kind": "category",
+        "levels": ["9", "10"], "values": [1, 0],
+    }  # fmt: skip
+    assert columns["record_gender"]["values"] == [0, -1]
+
+
+def test_many_different_texts_are_free_text():
+    series = pd.Series([f"title {number}" for number in range(payloads.MAX_LEVELS + 1)])
+    assert payloads.build_column("record_title", series)["kind"] == "text"
+
+
+def test_encode_operations_counts_runs():
+    assert encoding.encode_operations(align_words("A B C", "A B D E C")) == "2=2i1="
+    assert encoding.encode_operations(()) == ""
+
+
+def test_page_pairs_words_by_their_letters():
+    assert encoding.align_texts(["THE BALL TO"], ["BOL TER"])[0] == ["1d2s"]
+
+
+def test_payload_aligns_and_blanks_failures(table):
+    payload = payloads.build_payload(table)
+    assert payload["word_operations"] == ["1=1s1d", ""]
+    assert payload["letter_operations"][1] == ""
+    assert payload["errors"] == ["", "audio is empty"]
+    json.dumps(payload, allow_nan=False)
+
+
+def test_timings_lie_on_the_matching_words(table):
+    assert payloads.build_payload(table)["word_timings"] == [[-1, -1, -1, 52, 28, 999], []]
+
+
+def test_timings_skip_blank_letters():
+    timings = [
+        {"text": text, "start_s": i, "end_s": i + 1, "confidence": None} for i, text in enumerate(" A B")
+    ]
+    assert encoding.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
+
+
+def test_analysis_holds_rows_instead_of_ids():
+    analysis = {
+        "clusters": {"clusters": [{"utterance_ids": ("b", "gone", "a")}]},
+        "robustness": None,
+        "confusions": {"words": []},
+    }
+    built = payloads.build_analysis(["a", "b"], analysis)
+    assert built == {"clusters": {"clusters": [{"rows": [1, -1, 0]}]}}
+
+
+def test_analysis_keeps_tests_only_of_dashboards_and_comparison():
+    board = {"metric": "ctc_loss", "against": "text_word_count", "association": {"value": 0.5}, "bars": [1]}
+    analysis = {
+        "dashboards": [board, board | {"association": None}],
+        "comparison": {"names": ("a", "b"), "word": {"difference": 0.1}, "better": [{"utterance_id": "x"}]},
+    }
+    built = payloads.build_analysis([], analysis)
+    del board["bars"]
+    assert built["dashboards"] == [board]
+    assert built["comparison"] == {
+        "names": ["a", "b"],
+        "word": {"difference": 0.1},
+        "character": None,
+    }
+
+
+def test_simulated_rows_are_apart(table):
+    counts = {"word_hits": 2, "word_substitutions": 1, "word_deletions": 1, "word_insertions": 3}
+    clean = table.assign(**counts)
+    noisy = clean.assign(simulation="additive_noise", severity=10.0)
+    noisy["utterance_id"] = ["a-1+additive_noise-10-s0", "gone"]
+    both = pd.concat([clean, noisy], ignore_index=True)
+    payload = payloads.build_payload(both)
+    assert payload["ids"] == ["a-1", "b-2"]
+    assert simulated.list_heard(both) == ["a-1", "b-2", "a-1+additive_noise=10"]
+    assert payload["simulated"] == [
+        {
+            "simulation": "additive_noise",
+            "severity_name": "ratio in dB",
+            "row": [0],
+            "severity": [10],
+            "errors": [5],
+            "words": [4],
+            "hypotheses": ["THE COLD"],
+            "word_operations": ["1=1s1d"],
+            "audio": 2,
+        }
+    ]
+    assert payloads.build_payload(noisy)["simulated"] == []
+
+
+@pytest.mark.parametrize(
+    ("simulation", "expected"), [("tempo", "rate"), ("reverberation", "decay time in s"), ("own", "severity")]
+)
+def test_name_severity(simulation, expected):
+    assert simulated.name_severity(simulation) == expected
+
+
+def test_comparison_follows_the_rows_of_the_first_run(table):
+    other = table.iloc[::-1].assign(hypothesis=[None, "THE OLD BRIDGE"])
+    comparison = payloads.build_comparison(table, other)
+    assert comparison["present"] == [True, False]
+    assert comparison["word_operations"] == ["3=", ""]
+    assert comparison["metrics"]["ctc_loss"] == [123.46, None]
+
+
+def test_empty_table_gives_an_empty_payload(table):
+    payload = payloads.build_payload(table.iloc[:0])
+    assert payload["count"] == 0
+    assert payload["columns"] == []

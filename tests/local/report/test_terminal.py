@@ -1,0 +1,93 @@
+"""The terminal's list of what to look at first."""
+
+from rich.console import Console
+
+from librispeech_clf.local.analysis.candidates import Condition
+from librispeech_clf.local.analysis.error_kinds import ErrorKind
+from librispeech_clf.local.analysis.finding import Finding
+from librispeech_clf.local.analysis.slices import Search
+from librispeech_clf.local.analysis.suspicious import Suspicion
+from librispeech_clf.local.analysis.terms import TermRecall
+from librispeech_clf.local.analysis.thresholds import Crossing
+from librispeech_clf.local.report.terminal import (
+    describe_crossing,
+    show_error_kinds,
+    show_findings,
+    show_suspicious,
+    show_terms,
+)
+
+WOMEN = Finding(
+    name="women",
+    where="gender F",
+    kind="category",
+    conditions=(Condition("record_gender", "women", "gender F", equals="F"),),
+    utterances=60,
+    speakers=20,
+    words=1000,
+    errors=120,
+    error_rate=0.12,
+    rest_error_rate=0.05,
+    effect_points=7.0,
+    low=4.5,
+    high=9.5,
+    avoidable_errors=70.0,
+    p=0.0025,
+    also_differs=("high voices",),
+    examples=("a-1", "[b]-2"),
+    utterance_ids=("a-1", "[b]-2"),
+)
+
+
+def write(search) -> str:
+    return write_parts(show_findings(search), width=200)
+
+
+def write_parts(parts, *, width) -> str:
+    console = Console(width=width, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
+    for part in parts:
+        console.print(part)
+    return console.export_text()
+
+
+def test_a_finding_has_its_figures_and_examples_and_no_markup():
+    assert write(Search((WOMEN,), 483, 0.02, None)) == (
+        "What to look at first (p < 0.02 over all 483 slices):\n"
+        "  1  women: 60 utterances of 20 speakers, WER 12.00 against 5.00 %, +7.0 points (+4.5 to +9.5), p 0.003\n"
+        "     gender F\n"
+        "     also: high voices\n"
+        "     for example a-1, [b]-2\n\n"
+    )
+
+
+def test_nothing_found_says_how_much_was_looked_at():
+    search = Search((), 483, 0.02, "too many utterances and metadata to look at pairs")
+    assert write(search) == (
+        "What to look at first: nothing stands out in 483 slices (too many utterances and metadata to look at "
+        "pairs).\n"
+    )
+
+
+def test_kinds_of_errors_fit_into_a_narrow_terminal():
+    kinds = (
+        ErrorKind("near miss", "", 12, 0.6, 0.4, 0.8, (("THIN", "THI", 2), ("A", "[b]", 1))),
+        ErrorKind("joined words", "", 8, 0.4, 0.2, 0.6, (("WAKE UP", "WAKEUP", 4),) * 3),
+        ErrorKind("insertion", "", 0, 0.0, 0.0, 0.1, ()),
+    )
+    written = write_parts(show_error_kinds(kinds), width=80)
+    assert "near miss 12 60.00 (40.0-80.0) THIN / THI, A / [b]" in " ".join(written.split())
+    assert "joined words" in written and "insertion" not in written
+    assert write_parts(show_error_kinds(()), width=80) == ""
+
+
+def test_terms_references_and_thresholds_are_told():
+    terms = (TermRecall(None, 3, 2, 1, 2 / 3, 0.1, 0.9), TermRecall("NEW YORK", 3, 2, 1, 2 / 3, None, None))
+    written = write_parts(show_terms(terms), width=80)
+    told = " ".join(written.split())
+    assert "all terms 3 2 1 66.67 (10.0-90.0)" in told
+    assert "NEW YORK 3 2 1 66.67 (-)" in told
+    suspicions = [Suspicion(f"u-{number}", ("too fast",), 4.0, None, 30.0, "A", "B") for number in range(7)]
+    written = write_parts(show_suspicious(suspicions), width=80)
+    assert "References that may be wrong, to be heard (7, see findings.json):" in written
+    assert "u-4: too fast" in written and "u-5" not in written
+    assert describe_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."
