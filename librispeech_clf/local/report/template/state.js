@@ -72,9 +72,9 @@ function describeFilters() {
 
 function applyFilters() {
   const tests = [...state.filters].map(([key, filter]) => makeTest(key, filter));
-  if (state.search.trim()) tests.local.push(makeSearch(state.search));
-  if (state.errorsOnly) tests.local.push((row) => wordErrors(row) !== 0);
-  if (state.only) tests.local.push((row) => state.only.rows.has(row));
+  if (state.search.trim()) tests.push(makeSearch(state.search));
+  if (state.errorsOnly) tests.push((row) => wordErrors(row) !== 0);
+  if (state.only) tests.push((row) => state.only.rows.has(row));
   state.rows = tests.length ? allRows.filter((row) => tests.every((test) => test(row))) : allRows;
   tell("rows");
 }
