@@ -70,13 +70,12 @@ def make_utterance(waveform: np.ndarray):
 
 def measure_functions() -> list[Row]:
     """Compare encoders, loss, metrics and visualizers of an utterance of 12 s."""
-    from benchmark_metadata import TRANSCRIPT, make_waveform
-
     from librispeech_clf import metrics, visualizers
     from librispeech_clf.audio import reading as audio
     from librispeech_clf.ctc import loss as ctc_loss
     from librispeech_clf.local.model.inference import pad_logits
     from librispeech_clf.text import vocabulary
+    from tests.benchmarks.benchmark_metadata import TRANSCRIPT, make_waveform
 
     utterance, text = make_utterance(make_waveform(SECONDS)), f"{TRANSCRIPT} {TRANSCRIPT}"
     labels = vocabulary.encode(text, utterance_id="benchmark")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parents[1])]
+sys.path.insert(0, str(FOLDER.parents[1]))
 os.environ["TL_DISABLE_ANALYTICS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,7 +24,7 @@ Row = tuple[str, str, float]
 
 def measure_metadata() -> list[Row]:
     """One shared spectrum against librosa's features called one by one."""
-    import benchmark_metadata
+    from tests.benchmarks import benchmark_metadata
 
     rows = benchmark_metadata.measure_metadata(repetitions=7)
     wanted = ("ten features", "all signal metadata")
@@ -33,11 +33,10 @@ def measure_metadata() -> list[Row]:
 
 def measure_inference() -> list[Row]:
     """Length-sorted batches against padding to 35 s; against torch where it is installed: CPU seconds and clock."""
-    import benchmark_inference
-
     from librispeech_clf.local.model.architecture import BASE
     from librispeech_clf.local.model.graph import build_wav2vec2
     from librispeech_clf.local.model.inference import compile_model
+    from tests.benchmarks import benchmark_inference
 
     model = build_wav2vec2(BASE)
     predict_one = compile_model(model)
@@ -61,7 +60,7 @@ def measure_inference() -> list[Row]:
 
 def measure_opening() -> list[Row]:
     """292,000 utterances: the index kept from the first opening."""
-    import benchmark_opening
+    from tests.benchmarks import benchmark_opening
 
     with tempfile.TemporaryDirectory() as folder:
         benchmark_opening.make_tree(Path(folder))
@@ -74,7 +73,7 @@ def measure_opening() -> list[Row]:
 
 def measure_evaluation() -> list[Row]:
     """The functions per utterance, start-up, and a whole evaluation of the bundled test split."""
-    import benchmark_evaluation
+    from tests.benchmarks import benchmark_evaluation
 
     return [
         *benchmark_evaluation.measure_functions(),

@@ -1,6 +1,6 @@
 """What the benchmark says of a run is what its summary holds."""
 
-import benchmark_evaluation
+from tests.benchmarks import benchmark_evaluation
 
 
 def test_stages_stand_in_the_table_against_real_time():

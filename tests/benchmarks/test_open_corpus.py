@@ -1,7 +1,8 @@
 """A corpus of LibriSpeech's size opens in seconds and bounded memory."""
 
-import benchmark_opening
 import pytest
+
+from tests.benchmarks import benchmark_opening
 
 LIMIT_S, LIMIT_BYTES = 10.0, 1e9
 

@@ -1,5 +1,6 @@
-import benchmark_metadata
 import pytest
+
+from tests.benchmarks import benchmark_metadata
 
 
 @pytest.mark.slow

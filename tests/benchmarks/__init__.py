@@ -1,0 +1,1 @@
+"""What `poetry run benchmark` measures."""
