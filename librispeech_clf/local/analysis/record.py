@@ -1,0 +1,281 @@
+"""The results of a run as the analyses and the page take them: made once, each column read once, when it is asked for.
+
+    record = Record(table)                  # pandas, pyarrow, or the path of results.parquet
+    recordings = record.select_recordings() # without simulated rows
+    scored = recordings.select_scored()     # without failed rows
+    scored.ids, scored.speakers             # object (N,); a speaker is None where unknown
+    scored.blocks                           # int (N,): the speaker's number; who is unknown has one of their own
+    scored.errors(), scored.units()         # float64 (N,), by words or by "character"
+    scored.column("signal_duration_s")      # Column: kind, label, unit, values; None if there is nothing to read
+    scored.texts("reference")               # list of str, None where missing
+    scored.vectors("latent")                # float32 (K, D) and the K rows that hold one
+    scored.select(rows)                     # a record of some rows; what was read is not read again
+
+Only `utterance_id` and the error counts are required; any other column may be missing or null.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow
+
+UNITS = ("word", "character")
+OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
+METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
+SPEAKER = "record_speaker_id"
+_PHYSICAL_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "dbfs": "dBFS", "minutes": "min"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers or categories.
+
+    Attributes:
+        name: in the results table.
+        group: "signal", "text", "readability", "record", "corpus", or "" for metrics and the run's own columns.
+        label: the name in words: "spectral centroid mean".
+        unit: physical unit of its numbers, None for plain numbers and categories.
+        numbers: float64 (N,), NaN where null or infinite; None for categories.
+        levels: the categories as text, sorted; none for numbers.
+        codes: int (N,), the category of each row, -1 where null; of numbers, -1 throughout.
+    """
+
+    name: str
+    group: str
+    label: str
+    unit: str | None
+    numbers: np.ndarray | None
+    levels: tuple[str, ...]
+    codes: np.ndarray
+
+    @property
+    def kind(self) -> str:
+        """Return "number" or "category"."""
+        return "category" if self.numbers is None else "number"
+
+    @property
+    def categories(self) -> np.ndarray:
+        """Return the category of each row as text, object (N,), None where null or a number."""
+        return np.array([*self.levels, None], object)[self.codes]
+
+
+class Record:
+    """Rows of a results table; see the module's first lines."""
+
+    def __init__(self, table: pd.DataFrame | pyarrow.Table | Path) -> None:
+        """Take a table, or the path of a Parquet file whose columns are read when they are asked for."""
+        self.names, self._count, self._read = _open(table)
+        self._columns: dict[str, Column | None] = {}
+        self._rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._count if self._rows is None else len(self._rows)
+
+    def select(self, rows: np.ndarray) -> Record:
+        """Return a record of some rows, given as their positions or as bool (N,)."""
+        own = np.arange(self._count) if self._rows is None else self._rows
+        chosen = object.__new__(Record)
+        chosen.names, chosen._read, chosen._columns = self.names, self._read, self._columns
+        chosen._rows, chosen._count = own[rows], self._count
+        return chosen
+
+    def select_recordings(self) -> Record:
+        """Return the rows that are no simulation."""
+        simulations = self.column("simulation")
+        return self if simulations is None else self.select(np.flatnonzero(simulations.codes == -1))
+
+    def select_scored(self, unit: str = "word") -> Record:
+        """Return the rows that hold all four error counts."""
+        return self.select(np.isfinite(self.counts(unit)).all(axis=1))
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """Return the utterances' ids, object (N,)."""
+        return np.array(self.texts("utterance_id"), object)
+
+    @property
+    def speakers(self) -> np.ndarray:
+        """Return the speakers' names, object (N,), None where unknown."""
+        column = self.column(SPEAKER)
+        return np.full(len(self), None, object) if column is None else column.categories
+
+    @cached_property
+    def blocks(self) -> np.ndarray:
+        """Return what is independent of the rest, int (N,): the number of the speaker, or of an unknown one's row."""
+        column = self.column(SPEAKER)
+        codes = np.full(len(self), -1) if column is None else column.codes
+        unknown = np.flatnonzero(codes == -1)
+        blocks = np.array(codes)
+        # Numbered by name, so that sums do not depend on the order of the rows.
+        blocks[unknown[np.argsort(self.ids[unknown].astype(str), kind="stable")]] = (
+            len(column.levels) if column else 0
+        ) + np.arange(len(unknown))
+        return np.unique(blocks, return_inverse=True)[1].reshape(-1)
+
+    @property
+    def known_speakers(self) -> int:
+        """Return the number of known speakers."""
+        column = self.column(SPEAKER)
+        return 0 if column is None else len(np.unique(column.codes[column.codes >= 0]))
+
+    def counts(self, unit: str = "word") -> np.ndarray:
+        """Return hits, substitutions, deletions and insertions: float64 (N, 4), NaN where the row failed.
+
+        Raises:
+            ValueError: the unit is neither "word" nor "character".
+        """
+        if unit not in UNITS:
+            raise ValueError(f"unit: one of {UNITS} is counted; received {unit!r}.")
+        return np.stack([self.numbers(f"{unit}_{operation}") for operation in OPERATIONS], axis=1)
+
+    def errors(self, unit: str = "word") -> np.ndarray:
+        """Return substitutions + deletions + insertions, float64 (N,)."""
+        return self.counts(unit)[:, 1:].sum(axis=1)
+
+    def units(self, unit: str = "word") -> np.ndarray:
+        """Return reference words or characters: hits + substitutions + deletions, float64 (N,)."""
+        return self.counts(unit)[:, :3].sum(axis=1)
+
+    @property
+    def metadata(self) -> list[str]:
+        """Return the names of the metadata columns (those with a group's prefix), in the table's order."""
+        return [name for name in self.names if name.partition("_")[0] in METADATA_GROUPS and "_" in name]
+
+    def column(self, name: str) -> Column | None:
+        """Return a column; None where the table lacks it, all of it is null, or it holds lists."""
+        if name not in self._columns:
+            self._columns[name] = _decode(name, self._read(name)) if name in self.names else None
+        column = self._columns[name]
+        if column is None or self._rows is None:
+            return column
+        numbers = None if column.numbers is None else column.numbers[self._rows]
+        return dataclasses.replace(column, numbers=numbers, codes=column.codes[self._rows])
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Return a column's numbers, float64 (N,), NaN where it has none."""
+        column = self.column(name)
+        return np.full(len(self), np.nan) if column is None or column.numbers is None else column.numbers
+
+    def texts(self, name: str) -> list[str | None]:
+        """Return a column's cells as text, None where null or where the table lacks the column."""
+        if name not in self.names:
+            return [None] * len(self)
+        return [None if value is None else str(value) for value in self._take(name).to_pylist()]
+
+    def vectors(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return a column's vectors.
+
+        Returns:
+            float32 (K, D) and int (K,), the rows that hold one. Rows without a vector, with a value that is not
+            finite, or of another length than the most frequent one are left out.
+        """
+        import pyarrow
+
+        if name not in self.names or len(self) == 0:
+            return np.zeros((0, 0), np.float32), np.zeros(0, int)
+        lists = self._take(name).cast(pyarrow.list_(pyarrow.float32())).combine_chunks()
+        lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        width = int(np.bincount(lengths[lengths > 0]).argmax()) if (lengths > 0).any() else 0
+        rows = np.flatnonzero((lengths == width) & (lengths > 0))
+        vectors = (
+            lists.take(pyarrow.array(rows)).flatten().to_numpy(zero_copy_only=False).reshape(len(rows), width)
+        )
+        finite = np.isfinite(vectors).all(axis=1)
+        return vectors[finite], rows[finite]
+
+    def _take(self, name: str) -> pyarrow.Array:
+        column = self._read(name)
+        return column if self._rows is None else column.take(self._rows)
+
+
+def read_record(folder: Path) -> Record:
+    """Return the record of a finished evaluation.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+    """
+    path = folder / "results.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: not found; name the folder of a finished evaluation, or run `poetry run evaluate` first."
+        )
+    return Record(path)
+
+
+def label_column(name: str) -> str:
+    """Return a column's name in words: `signal_level_mean_dbfs` -> "level mean"."""
+    parts = name.split("_")
+    if parts[0] in METADATA_GROUPS and len(parts) > 1:
+        parts = parts[1:]
+    if parts[-1] in _PHYSICAL_UNITS and len(parts) > 1:
+        parts = parts[:-1]
+    if parts[-1] == "id" and len(parts) > 1:
+        parts = parts[:-1]
+    return " ".join(parts)
+
+
+def physical_unit(name: str) -> str | None:
+    """Return the unit a column's name ends in ("Hz", "s", "dB" ...), None for a plain number."""
+    return _PHYSICAL_UNITS.get(name.rsplit("_", 1)[-1])
+
+
+def is_null(value: object) -> bool:
+    """Tell whether a cell is empty: None, NaN, NaT or pandas.NA. Lists and arrays never are."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def _open(
+    table: pd.DataFrame | pyarrow.Table | Path,
+) -> tuple[list[str], int, Callable[[str], pyarrow.ChunkedArray]]:
+    """Return the names of a table's columns, the number of its rows, and what reads a column."""
+    import pyarrow
+    import pyarrow.parquet
+
+    if isinstance(table, Path):
+        file = pyarrow.parquet.ParquetFile(table, memory_map=True)
+        return file.schema_arrow.names, file.metadata.num_rows, lambda name: file.read([name]).column(0)
+    if isinstance(table, pyarrow.Table):
+        return table.column_names, table.num_rows, table.column
+
+    def read(name: str) -> pyarrow.ChunkedArray:
+        return pyarrow.chunked_array([pyarrow.array(table[name], from_pandas=True)])
+
+    return [str(name) for name in table.columns], len(table), read
+
+
+def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:
+    """Decode a column: numbers, or categories where it is text, a truth value or an identifier (named `_id`)."""
+    import pyarrow
+    from pyarrow import types
+
+    group = name.partition("_")[0]
+    described = (name, group if group in METADATA_GROUPS else "", label_column(name), physical_unit(name))
+    if values.null_count == len(values) or types.is_nested(values.type):
+        return None
+    is_number = types.is_integer(values.type) or types.is_floating(values.type)
+    if is_number and not name.endswith("_id"):
+        numbers = values.cast(pyarrow.float64()).to_numpy()
+        known = np.where(np.isfinite(numbers), numbers, np.nan)
+        return Column(*described, known, (), np.full(len(values), -1))
+    if types.is_floating(values.type) and all(
+        value is None or value.is_integer() for value in values.to_pylist()
+    ):
+        values = values.cast(pyarrow.int64())  # whole numbers became floats because of nulls
+    texts = [None if value is None else str(value) for value in values.to_pylist()]
+    levels = sorted({text for text in texts if text is not None})
+    places = {text: place for place, text in enumerate(levels)}
+    codes = np.array([-1 if text is None else places[text] for text in texts], int)
+    return Column(*described[:3], None, None, tuple(levels), codes)

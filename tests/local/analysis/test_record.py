@@ -1,0 +1,102 @@
+"""The record of results: nulls, identifiers, numbers, names, selections."""
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from librispeech_clf.local.analysis.record import Record, label_column, physical_unit, read_record
+
+
+def counted(**columns):
+    counts = {
+        f"word_{name}": [1.0, 2.0, None] for name in ("hits", "substitutions", "deletions", "insertions")
+    }
+    return pd.DataFrame({"utterance_id": ["b", "a", "c"], **counts, **columns})
+
+
+def test_speaker_is_spelled_alike_from_text_integers_and_floats():
+    for values in (["84", None], [84, None], [84.0, np.nan]):
+        table = pd.DataFrame({"utterance_id": ["a", "b"], "record_speaker_id": values})
+        assert Record(table).speakers.tolist() == ["84", None]
+    assert Record(pd.DataFrame({"utterance_id": ["u"]})).speakers.tolist() == [None]
+
+
+def test_an_unknown_speaker_is_a_block_of_its_own_and_blocks_follow_the_names():
+    record = Record(counted(record_speaker_id=["2", None, None]))
+    assert record.blocks.tolist() == [0, 1, 2]
+    assert Record(counted(record_speaker_id=[None, None, "2"])).blocks.tolist() == [2, 1, 0]
+    assert record.known_speakers == 1
+
+
+def test_numbers_are_not_identifiers_texts_truth_values_or_lists():
+    columns = {"a": [1, None], "record_book_id": [1, 2], "b": ["x", "y"], "c": [True, False], "d": [[1], [2]]}
+    record = Record(pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()}))
+    kinds = {name: record.column(name) and record.column(name).kind for name in columns}
+    assert kinds == {"a": "number", "record_book_id": "category", "b": "category", "c": "category", "d": None}
+    assert record.column("c").levels == ("False", "True")
+
+
+@pytest.mark.parametrize("dtype", ["object", "float64", "Float64", "float32"])
+def test_numbers_are_read_alike_whatever_the_column_type(dtype):
+    record = Record(pd.DataFrame({"signal_x_s": pd.Series([1.5, None, 2.0, np.inf], dtype=dtype)}))
+    np.testing.assert_array_equal(record.numbers("signal_x_s"), [1.5, np.nan, 2.0, np.nan])
+    assert record.column("signal_x_s").unit == "s"
+    nulls = Record(pd.DataFrame({"signal_x": pd.Series([None, None], dtype=dtype)}))
+    assert nulls.column("signal_x") is None
+    assert np.isnan(nulls.numbers("signal_x")).all()
+
+
+def test_a_selection_takes_the_rows_of_every_column():
+    table = counted(
+        record_gender=["F", None, "M"], signal_level_dbfs=[1.0, 2.0, 3.0], latent=[[1.0], [2.0], None]
+    )
+    scored = Record(table).select_scored().select(np.array([True, True]))
+    assert (len(scored), scored.ids.tolist()) == (2, ["b", "a"])
+    assert (scored.errors().tolist(), scored.units().tolist()) == ([3.0, 6.0], [3.0, 6.0])
+    last = scored.select(np.array([1]))
+    assert last.numbers("signal_level_dbfs").tolist() == [2.0]
+    assert last.column("record_gender").categories.tolist() == [None]
+    assert last.vectors("latent")[0].tolist() == [[2.0]]
+    assert last.texts("reference") == [None]
+
+
+def test_recordings_are_the_rows_without_simulation():
+    record = Record(counted(simulation=[None, "noise", None], severity=[None, 3.0, None]))
+    assert record.select_recordings().ids.tolist() == ["b", "c"]
+    assert len(Record(counted()).select_recordings()) == 3
+
+
+def test_vectors_of_another_length_or_not_finite_are_left_out():
+    cells = [np.ones(2), None, [], [np.nan, 1.0], [1.0, 2.0, 3.0], np.zeros(2)]
+    vectors, rows = Record(pd.DataFrame({"latent": cells})).vectors("latent")
+    assert (vectors.tolist(), rows.tolist()) == ([[1, 1], [0, 0]], [0, 5])
+    assert Record(pd.DataFrame({"latent": cells})).vectors("other")[0].shape == (0, 0)
+
+
+def test_a_file_is_read_as_the_table_is(tmp_path):
+    table = counted(record_gender=["F", None, "M"])
+    pyarrow.parquet.write_table(pyarrow.Table.from_pandas(table), tmp_path / "results.parquet")
+    record = read_record(tmp_path)
+    assert record.column("record_gender").categories.tolist() == ["F", None, "M"]
+    assert record.metadata == ["record_gender"]
+    with pytest.raises(FileNotFoundError, match="finished evaluation"):
+        read_record(tmp_path / "other")
+
+
+def test_an_empty_table_is_an_empty_record():
+    assert len(Record(pd.DataFrame()).select_recordings().select_scored()) == 0
+    assert Record(pd.DataFrame()).blocks.tolist() == []
+
+
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(ValueError, match="received 'phone'"):
+        Record(counted()).counts("phone")
+
+
+def test_names_in_words():
+    assert label_column("signal_spectral_centroid_mean_hz") == "spectral centroid mean"
+    assert label_column("record_speaker_id") == "speaker"
+    assert label_column("readability_dale_chall_score") == "dale chall score"
+    assert (physical_unit("signal_duration_s"), physical_unit("text_word_count")) == ("s", None)
