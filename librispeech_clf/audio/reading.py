@@ -33,6 +33,8 @@ MOST_SAMPLES = 2**40
 LARGEST_SAMPLE = 2.0**32
 LOWEST_RATE_HZ = 1000
 FLOATS = ("FLOAT", "DOUBLE")
+# Formats that declare their exact length.
+WITH_LENGTH = ("WAV", "WAVEX", "FLAC")
 # As in the feature extractor of transformers: what published checkpoints were fed.
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
@@ -46,14 +48,14 @@ class AudioFile:
     Attributes:
         samples: float32 (N, channels), N >= 0, of any value.
         sampling_rate: Hz.
-        told: N as the header tells it; above `MOST_SAMPLES` where it does not.
+        declared: N as the header has it; above `MOST_SAMPLES` where it has none.
         format: libsndfile's name of the container, such as "FLAC".
         subtype: libsndfile's name of the encoding, such as "PCM_16".
     """
 
     samples: Waveform
     sampling_rate: int
-    told: int
+    declared: int
     format: str
     subtype: str
 
@@ -160,13 +162,27 @@ def decode(content: bytes, name: str) -> tuple[Waveform, int]:
             above 2**32; or its rate is below 1000 Hz.
     """
     file = read_file(content, name)
-    if file.told <= MOST_SAMPLES and len(file.samples) != file.told:
-        raise ValueError(_cut_off(name, file.told, len(file.samples)))
-    _verify_flac(content, file.samples, PCM_BYTES.get(file.subtype), name)
-    if len(file.samples) == 0:
+    samples, rate = file.samples, file.sampling_rate
+    if file.declared <= MOST_SAMPLES and len(samples) != file.declared:
+        raise ValueError(
+            f"{name}: the audio is cut off: its header declares {file.declared} samples, {len(samples)} can be read; "
+            "restore the file."
+        )
+    _verify_flac(content, samples, PCM_BYTES.get(file.subtype), name)
+    if len(samples) == 0:
         raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
-    _refuse_what_is_no_sound(file.samples, file.sampling_rate, name)
-    return file.samples, file.sampling_rate
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
+    if (loudest := float(np.abs(samples).max())) > LARGEST_SAMPLE:
+        raise ValueError(
+            f"{name}: the audio holds samples of {loudest:.2g}, full scale is 1; convert it to integer samples."
+        )
+    if rate < LOWEST_RATE_HZ:
+        raise ValueError(
+            f"{name}: the audio's header declares {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
+            "restore the file or encode it again with its true rate."
+        )
+    return samples, rate
 
 
 def read_file(
@@ -185,13 +201,14 @@ def read_file(
     """
     blocks, count = [], 0
     with _open(content, name, take_cut=take_cut) as file:
-        # libsndfile's positions are wrong where the header does not tell the length: read forwards only.
+        # libsndfile's positions are wrong where the header does not declare the length: read forwards only.
         file.seekable = lambda: False
-        frames = max(1, BLOCK_SAMPLES // file.channels)
-        while len(block := file.read(frames, dtype="float32", always_2d=True)):
+        most = max(1, BLOCK_SAMPLES // file.channels)
+        # Not beyond the declared length: FLAC's decoder stumbles over a tag behind the samples.
+        while len(block := file.read(min(most, file.frames - count), dtype="float32", always_2d=True)):
             blocks.append(block)
-            count += block.size
-            if count > most_values:
+            count += len(block)
+            if count * file.channels > most_values:
                 raise ValueError(f"{name}: the audio holds more than {most_values} samples.")
         samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
         return AudioFile(samples, file.samplerate, file.frames, file.format, file.subtype)
@@ -200,22 +217,18 @@ def read_file(
 def measure_length(utterance: Utterance) -> float:
     """Length of an utterance's audio in s, > 0; decodes only where the header cannot be relied on.
 
-    That is where it tells no length, where samples may be NaN or beyond full scale, and for MP3: libmpg123 cannot
-    decode the frame that it jumps to, and says so on the terminal.
-
     Raises:
         FileNotFoundError: The audio file is not there.
-        ValueError: The audio cannot be decoded, is cut off, has no samples or is none, as for `decode`.
+        ValueError: As for `decode`.
     """
     content = read_content(utterance)
     with _open(content, utterance.id) as file:
-        told, rate = file.frames, file.samplerate
-        is_sound = file.subtype not in FLOATS and file.format != "MP3" and rate >= LOWEST_RATE_HZ
-        if is_sound and 0 < told <= MOST_SAMPLES and file.seekable():
-            file.seek(told - 1)
+        declared, rate = file.frames, file.samplerate
+        reliable = file.format in WITH_LENGTH and file.subtype not in FLOATS and rate >= LOWEST_RATE_HZ
+        if reliable and 0 < declared <= MOST_SAMPLES and file.seekable():
+            file.seek(declared - 1)
             if len(file.read(1)) == 1:
-                return float(told / rate)
-            raise ValueError(f"{utterance.id}: the audio is cut off; restore the file.")
+                return float(declared / rate)
     samples, rate = decode(content, utterance.id)
     return float(len(samples) / rate)
 
@@ -248,7 +261,7 @@ def read_content(utterance: Utterance) -> bytes:
 
 @contextlib.contextmanager
 def _open(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
-    """The file, opened by libsndfile with a completed header; whatever goes wrong names the utterance."""
+    """The file, opened by libsndfile; whatever goes wrong names the utterance."""
     try:
         completed = containers.complete(content)
     except ValueError as error:
@@ -257,25 +270,12 @@ def _open(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]
         completed = content
     try:
         with soundfile.SoundFile(io.BytesIO(completed)) as file:
+            if not take_cut and (cut := containers.find_cut(completed, file.extra_info)):
+                raise ValueError(f"{name}: {cut}")
             yield file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip(" .") if content else "it has no bytes"
         raise ValueError(f"{name}: the audio cannot be decoded ({reason}); restore the file.") from error
-
-
-def _refuse_what_is_no_sound(samples: Waveform, rate: int, name: str) -> None:
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
-    loudest = float(np.abs(samples).max())
-    if loudest > LARGEST_SAMPLE:
-        raise ValueError(
-            f"{name}: the audio holds samples of {loudest:.2g}, full scale is 1; convert it to integer samples."
-        )
-    if rate < LOWEST_RATE_HZ:
-        raise ValueError(
-            f"{name}: the audio's header tells {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
-            "restore the file or encode it again with its true rate."
-        )
 
 
 def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str) -> None:
@@ -289,10 +289,6 @@ def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str
         raise ValueError(
             f"{name}: the audio cannot be decoded (its samples are not those of its checksum); restore the file."
         )
-
-
-def _cut_off(name: str, told: int, there: int) -> str:
-    return f"{name}: the audio is cut off: its header tells {told} samples, {there} can be read; restore the file."
 
 
 def _resample(waveform: Waveform, utterance_id: str, *, own_rate: int, sampling_rate: int) -> Waveform:

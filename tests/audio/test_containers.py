@@ -17,7 +17,7 @@ SAMPLES = np.random.default_rng(0).uniform(-0.3, 0.3, RATE)
 UNCOMPRESSED = [
     ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("WAV", "MS_ADPCM"), ("WAVEX", "PCM_16"),
     ("RF64", "PCM_16"), ("AIFF", "PCM_16"), ("AIFF", "FLOAT"), ("AU", "PCM_16"), ("AU", "ALAW"), ("W64", "PCM_16"),
-    ("NIST", "PCM_16"), ("CAF", "PCM_16"),
+    ("NIST", "PCM_16"),
 ]  # fmt: skip
 
 
@@ -28,14 +28,14 @@ def encode(samples=SAMPLES, rate=RATE, form="WAV", subtype="PCM_16", **more):
 
 
 def utterance(content):
-    return Utterance("u7", "A", 1, 2, content, None)
+    return Utterance("u7", "A", "1", "2", content, None)
 
 
 def read(content):
     return audio.read_waveform(utterance(content), sampling_rate=RATE)
 
 
-def patch(content, place, form, *values):
+def put(content, place, form, *values):
     changed = bytearray(content)
     struct.pack_into(form, changed, place, *values)
     return bytes(changed)
@@ -47,7 +47,7 @@ def test_cut_file_is_named_and_whole_file_stays(form, subtype, endian):
     if endian == "BIG" and not soundfile.check_format(form, subtype, endian):
         endian = "FILE"
     content = encode(form=form, subtype=subtype, endian=endian)
-    assert containers.complete(content) is content
+    assert containers.complete(content) == content
     assert len(read(content)) == pytest.approx(RATE, abs=200)
     for share in (0.4, 0.98):
         with pytest.raises(ValueError, match="u7: the audio is cut off"):
@@ -55,32 +55,36 @@ def test_cut_file_is_named_and_whole_file_stays(form, subtype, endian):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
-def test_wav_of_a_pipe_is_read_to_its_end(size, channels):
+@pytest.mark.parametrize("riff", [0xFFFFFFFF, 0, None])
+@pytest.mark.parametrize("data", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000, 0, "file", "riff"])
+def test_sizes_of_pipes_and_recorders_are_read_to_the_end(data, riff, channels):
     content = encode(np.stack([SAMPLES] * channels, axis=1))
-    piped = patch(patch(content, 4, "<I", size), content.index(b"data") + 4, "<I", size)
-    np.testing.assert_array_equal(read(piped), read(content))
-    assert audio.measure_length(utterance(piped)) == 1.0
+    size = {"file": len(content), "riff": len(content) - 8}.get(data, data)
+    recorded = put(content, content.index(b"data") + 4, "<I", size)
+    recorded = recorded if riff is None else put(recorded, 4, "<I", riff)
+    np.testing.assert_array_equal(read(recorded), read(content))
+    assert audio.measure_length(utterance(recorded)) == 1.0
 
 
-def test_wav_of_a_stopped_recorder_is_read_to_its_end():
-    content = encode()
-    stopped = patch(patch(content, 4, "<I", 0), content.index(b"data") + 4, "<I", 0)
-    np.testing.assert_array_equal(read(stopped), read(content))
-
-
-def test_aiff_and_au_of_a_pipe_are_read_to_their_end():
-    aiff, au = encode(form="AIFF"), encode(form="AU")
-    piped = patch(patch(aiff, 4, ">I", 0x7FFFFFFF), aiff.index(b"SSND") + 4, ">I", 0x7FFFFFFF)
-    piped = patch(piped, aiff.index(b"COMM") + 10, ">I", 0x7FFFFFFF)
-    np.testing.assert_array_equal(read(piped), read(aiff))
-    np.testing.assert_array_equal(read(patch(au, 8, ">I", 0xFFFFFFFF)), read(au))
+@pytest.mark.parametrize("behind", [b"", b"LIST\4\0\0\0INFO"])
+def test_recording_of_nothing_holds_nothing(behind):
+    with pytest.raises(ValueError, match="u7: the audio has no samples"):
+        read(encode(SAMPLES[:0]) + behind)
 
 
 def test_chunks_behind_the_samples_are_no_samples():
     content = encode()
     more = content + b"LIST" + struct.pack("<I", 4) + b"INFO"
-    assert len(read(patch(more, 4, "<I", len(more) - 8))) == RATE
+    assert len(read(put(more, 4, "<I", len(more) - 8))) == RATE
+    nist = encode(form="NIST")
+    np.testing.assert_array_equal(read(nist + b"junk" * 300), read(nist))
+
+
+@pytest.mark.parametrize("tag", [b"TAG" + bytes(125), b"APETAGEX" + bytes(300), b"\0" * 1000])
+def test_tags_behind_flac_and_ogg_are_no_samples(tag):
+    for form in ("FLAC", "OGG"):
+        content = encode(form=form, subtype=None)
+        np.testing.assert_array_equal(read(content + tag), read(content))
 
 
 @pytest.mark.parametrize("rate", [44100, 32000, 22050, 16000, 8000])
@@ -90,7 +94,7 @@ def test_mp3_without_info_header_is_read_to_its_end(rate, channels, mode):
     noise = np.random.default_rng(0).normal(size=(4 * rate, channels)) * 0.1
     noise[: 2 * rate] *= 0.001
     content = encode(noise, rate, "MP3", None, bitrate_mode=mode, compression_level=0.5)
-    bare = content[list(containers._mp3_frames(content, 0))[1] :]
+    bare = content[content.index(content[:2], 4) :]
     for tagged in (bare, b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + bare, bare + b"TAG" + bytes(125)):
         assert audio.measure_length(utterance(tagged)) == pytest.approx(4, abs=0.2)
         assert len(read(tagged)) / RATE == pytest.approx(4, abs=0.2)
@@ -98,15 +102,14 @@ def test_mp3_without_info_header_is_read_to_its_end(rate, channels, mode):
 
 def test_mp3_with_info_header_stays_and_is_cut_by_it():
     content = encode(form="MP3", subtype=None)
-    assert containers.complete(content) is content
+    assert containers.complete(content) == content
     assert len(read(content)) == RATE
-    places = list(containers._mp3_frames(content, 0))
-    for end in (places[5], places[-2], len(content) - 7):
+    for end in (len(content) // 3, len(content) - 300, len(content) - 7):
         with pytest.raises(ValueError, match="u7: the audio is cut off"):
             read(content[:end])
 
 
-def test_mp3_whose_header_tells_of_one_part_of_two_is_read_to_its_end():
+def test_mp3_whose_header_declares_one_part_of_two_is_read_to_its_end():
     content = encode(form="MP3", subtype=None)
     assert len(read(content + content)) / RATE == pytest.approx(2, abs=0.25)
 
@@ -122,38 +125,17 @@ def test_length_of_an_mp3_is_told_without_noise(capfd):
 def test_length_of_what_is_no_sound_is_not_told(sample, reason):
     samples = SAMPLES.copy()
     samples[7] = sample
-    with pytest.raises(ValueError, match=f"u7: the audio holds .*{reason}"):
+    with pytest.raises(ValueError, match=f"u7: .*{reason}"):
         audio.measure_length(utterance(encode(samples, subtype="FLOAT")))
 
 
-def test_length_at_a_rate_that_no_speech_has_is_not_told():
-    with pytest.raises(ValueError, match="u7: the audio's header tells 1 Hz"):
-        audio.measure_length(utterance(patch(encode(), 24, "<I", 1)))
-
-
-@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
-def test_cut_ogg_is_named(subtype, share):
-    content = encode(form="OGG", subtype=subtype)
-    assert audio.measure_length(utterance(content)) == 1.0
-    with pytest.raises(ValueError, match="u7: the audio is cut off"):
-        read(content[: int(len(content) * share)])
-
-
-@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
-def test_length_of_a_cut_flac_is_not_told(share):
-    content = encode(form="FLAC")
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize(("form", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("FLAC", "PCM_16")])
+def test_length_of_a_cut_file_is_not_told(form, subtype, share):
+    content = encode(form=form, subtype=subtype)
     assert audio.measure_length(utterance(content)) == 1.0
     with pytest.raises(ValueError, match="u7: the audio (is cut off|cannot be decoded)"):
         audio.measure_length(utterance(content[: int(len(content) * share)]))
-
-
-def test_flac_that_claims_far_more_than_it_holds_is_cut_off():
-    content = bytearray(encode(form="FLAC"))
-    content[21] |= 0x0F
-    content[22:26] = b"\xff" * 4
-    with pytest.raises(ValueError, match="u7: the audio (is cut off|cannot be decoded)"):
-        read(bytes(content))
 
 
 @pytest.mark.parametrize(
@@ -169,41 +151,24 @@ def test_stumps_of_files_are_named(content):
 
 
 def test_pointer_of_git_lfs_is_named():
-    with pytest.raises(
-        ValueError, match="u7: a Git LFS pointer stands for the audio; get the file with `git lfs"
-    ):
+    with pytest.raises(ValueError, match="u7: .*`git lfs pull`"):
         read(b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n")
-
-
-def split_pages(content):
-    starts = [match.start() for match in re.finditer(b"OggS", content)] + [len(content)]
-    return [content[start:end] for start, end in zip(starts, starts[1:], strict=False)]
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
 def test_damaged_ogg_is_named_instead_of_read_in_part(subtype):
     content = encode(np.tile(SAMPLES, 12), form="OGG", subtype=subtype)
-    pages = split_pages(content)
-    assert len(pages) > 4 and containers.complete(content) is content
-    offset = len(b"".join(pages[:3]))
-    flipped = patch(content, offset + len(pages[3]) // 2, "<I", 12345)
+    starts = [match.start() for match in re.finditer(b"OggS", content)] + [len(content)]
+    pages = [content[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+    assert len(pages) > 4 and containers.complete(content) == content
+    flipped = put(content, starts[3] + len(pages[3]) // 2, "<I", 12345)
     hole = b"".join(pages[:3]) + pages[3][100:] + b"".join(pages[4:])
-    damages = [
-        (flipped, f"the Ogg page at byte {offset} is damaged"),
-        (hole, f"no Ogg page at byte {offset}"),
-    ]
-    for damaged, reason in [*damages, (content * 2, "several Ogg streams follow one another")]:
-        with pytest.raises(ValueError, match=f"u7: the audio cannot be decoded .{reason}"):
+    for damaged, reason in ((flipped, "damaged"), (hole, "cut off"), (content * 2, "several Ogg streams")):
+        with pytest.raises(ValueError, match=f"u7: .*{reason}"):
             read(damaged)
     for number in range(2, len(pages)):
-        with pytest.raises(ValueError, match="u7: the audio is cut off: .*Ogg page.* missing"):
+        with pytest.raises(ValueError, match="u7: .*cut off"):
             read(b"".join(pages[:number] + pages[number + 1 :]))
-    assert len(read(content + b"TAG" + bytes(125))) == len(read(content))
-
-
-def test_w64_ends_where_its_header_says():
-    content = encode(form="W64")
-    np.testing.assert_array_equal(read(content + b"junk" * 300), read(content))
 
 
 @pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
@@ -211,9 +176,7 @@ def test_w64_ends_where_its_header_says():
 def test_flac_whose_samples_are_not_those_of_its_checksum_is_named(subtype, channels):
     content = encode(np.stack([SAMPLES] * channels, axis=1), form="FLAC", subtype=subtype)
     assert len(read(content)) == RATE
-    fewer = patch(content, 22, ">I", RATE // 2)
-    with pytest.raises(
-        ValueError, match="u7: the audio cannot be decoded .its samples are not those of its checksum"
-    ):
+    fewer = put(content, 22, ">I", RATE // 2)
+    with pytest.raises(ValueError, match="u7: .*checksum"):
         read(fewer)
     assert len(read(fewer[:26] + bytes(16) + fewer[42:])) == RATE // 2

@@ -146,7 +146,9 @@ def test_integers_written_as_floats_are_scaled(scale):
 
 @pytest.mark.parametrize("rate", [1, 8, 999])
 def test_rate_of_no_speech_is_named(rate):
-    with pytest.raises(ValueError, match=f"1-2-0000: the audio's header tells {rate} Hz, speech needs 1000"):
+    with pytest.raises(
+        ValueError, match=f"1-2-0000: the audio's header declares {rate} Hz, speech needs 1000"
+    ):
         read(encode(tone()[:20], form="WAV", rate=rate))
 
 

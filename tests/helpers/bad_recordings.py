@@ -28,7 +28,7 @@ FORMATS = {
 UNREADABLE = "cut off|cannot be decoded"
 CHECKSUMMED = ("flac", "ogg", "opus")
 HEADER_COUNTS = ("wav", "float", "aiff", "au", "w64", "caf")
-"""Formats whose header tells the number of bytes."""
+"""Formats whose header declares the number of bytes."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +84,31 @@ def mutate_formats() -> list[BadRecording]:
             BadRecording(f"{kind}-half", whole[: len(whole) // 2], UNREADABLE),
             BadRecording(f"{kind}-start-only", whole[:20], UNREADABLE),
             BadRecording(f"{kind}-without-its-start", whole[16:], UNREADABLE),
-            BadRecording(f"{kind}-last-byte-missing", whole[:-1], UNREADABLE),
+            # libsndfile takes a CAF file without its last sample for a whole one.
+            BadRecording(
+                f"{kind}-last-byte-missing", whole[:-1], 1 - 1 / RATE if kind == "caf" else UNREADABLE
+            ),
             BadRecording(f"{kind}-hole", whole[: len(whole) // 3] + whole[len(whole) // 2 :], UNREADABLE),
         ]
         if kind in HEADER_COUNTS:
-            made.append(BadRecording(f"{kind}-junk-behind", whole + b"junk" * 300, SAME))
+            # libsndfile reads a W64 file on into what stands behind its samples.
+            outcome = UNREADABLE if kind == "w64" else SAME
+            made.append(BadRecording(f"{kind}-junk-behind", whole + b"junk" * 300, outcome))
         if kind in CHECKSUMMED:
             made.append(BadRecording(f"{kind}-flipped", flip(whole, 0.6, 40), UNREADABLE))
     return made
 
 
 def mutate_wav_headers() -> list[BadRecording]:
-    """Headers of RIFF that tell what is not so."""
+    """Headers of RIFF that declare what is not so."""
     whole = encode(make_sound(), "wav")
     end = len(whole) - 44
     return [
         BadRecording("wav-streamed", put(put(whole, 4, "<I", 2**32 - 1), 40, "<I", 2**32 - 1), SAME),
         BadRecording("wav-streamed-zero", put(put(whole, 4, "<I", 0), 40, "<I", 0), SAME),
         BadRecording("wav-riff-size-wrong", put(whole, 4, "<I", 9), SAME),
+        BadRecording("wav-claims-the-file's-length", put(whole, 40, "<I", len(whole)), SAME),
+        BadRecording("wav-claims-nothing", put(whole, 40, "<I", 0), SAME),
         BadRecording("wav-claims-more", put(whole, 40, "<I", end + 2), UNREADABLE),
         BadRecording("wav-claims-gigabytes", put(whole, 40, "<I", 2**31 - 2**20), UNREADABLE),
         BadRecording("wav-0-channels", put(whole, 22, "<H", 0), UNREADABLE),
@@ -115,7 +122,7 @@ def mutate_wav_headers() -> list[BadRecording]:
 
 
 def mutate_flac_headers() -> list[BadRecording]:
-    """Stream descriptions of FLAC that tell what is not so; bytes 18 to 25 hold rate, channels, bits, samples."""
+    """Stream descriptions of FLAC that declare what is not so; bytes 18 to 25 hold rate, channels, bits, samples."""
     whole = encode(make_sound(), "flac")
     packed = int.from_bytes(whole[18:26], "big")
 
@@ -130,6 +137,8 @@ def mutate_flac_headers() -> list[BadRecording]:
         BadRecording("flac-claims-one-more", change(samples=RATE + 1), UNREADABLE),
         BadRecording("flac-claims-fewer", change(samples=RATE // 2), UNREADABLE),
         BadRecording("flac-0-hz", change(rate=0), f"{UNREADABLE}|0 Hz"),
+        BadRecording("flac-id3v1-behind", whole + b"TAG" + bytes(125), SAME),
+        BadRecording("flac-apev2-behind", whole + b"APETAGEX" + bytes(200), SAME),
         BadRecording("flac-no-frames", whole[:42], UNREADABLE),
     ]
 

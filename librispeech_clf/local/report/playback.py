@@ -106,7 +106,7 @@ def encode_flac(recording: Recording) -> bytes:
 def _is_played(file: AudioFile, content: bytes) -> bool:
     """Whether the bytes are a whole file that browsers play, from its first byte on."""
     begins = content[:4] in (b"RIFF", b"fLaC", b"OggS") or is_mp3(content)
-    whole = len(file.samples) == file.told
+    whole = len(file.samples) == file.declared
     return begins and whole and file.subtype in PLAYED.get(file.format, ())
 
 
