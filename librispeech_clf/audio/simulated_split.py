@@ -77,9 +77,18 @@ class SimulatedSplit(Split):
         )
 
 
-def encode_flac(waveform: np.ndarray, *, sampling_rate: int) -> bytes:
-    """Encode float32 (N,) as 16-bit FLAC; one that peaks above full scale is turned down as a whole."""
+def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: float | None = None) -> bytes:
+    """Encode as 16-bit FLAC; what peaks above full scale is turned down as a whole.
+
+    Args:
+        waveform: float32 (N,) or (N, channels).
+        sampling_rate: Hz.
+        compression_level: 0 (fast) to 1 (small); libsndfile's default without.
+    """
     peak = float(np.max(np.abs(waveform), initial=0.0))
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform / max(1.0, peak), sampling_rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(
+        buffer, waveform / max(1.0, peak), sampling_rate, format="FLAC", subtype="PCM_16",
+        compression_level=compression_level,
+    )  # fmt: skip
     return buffer.getvalue()

@@ -32,6 +32,64 @@ class Browser:
 
         return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda driver: self.run(script))
 
+    def follow(self, path, state: str) -> None:
+        """Open a page with a state in its address, in a document of its own."""
+        self.driver.get("about:blank")
+        self.driver.get(path.as_uri() + state)
+        self.wait("return document.documentElement.dataset.ready", 60)
+
+    def show(self, section: str) -> None:
+        """Open a section by its tab."""
+        self.run(f"document.getElementById('tab-{section}').click()")
+
+    def click(self, selector: str, index: int = 0) -> None:
+        """Click an element."""
+        self.run("document.querySelectorAll(arguments[0])[arguments[1]].click()", selector, index)
+
+    def text(self, selector: str) -> str:
+        """Give the text that an element shows."""
+        return self.run("return document.querySelector(arguments[0]).innerText", selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """Give the texts of all elements."""
+        return self.run(
+            "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", selector
+        )
+
+    def count(self, selector: str) -> int:
+        """Count elements."""
+        return self.run("return document.querySelectorAll(arguments[0]).length", selector)
+
+    def is_visible(self, selector: str) -> bool:
+        """Tell whether an element is seen."""
+        return self.run("return document.querySelector(arguments[0]).checkVisibility()", selector)
+
+    def box(self, selector: str) -> dict:
+        """Give an element's place in the window, in CSS pixels."""
+        return self.run(
+            "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector
+        )
+
+    def enter(self, selector: str, value: str) -> None:
+        """Type a value into an input, or choose it in a menu."""
+        self.run(
+            "const input = document.querySelector(arguments[0]); input.value = arguments[1];"
+            "for (const kind of ['input', 'change'])"
+            " input.dispatchEvent(new Event(kind, {bubbles: true}))",
+            selector,
+            value,
+        )
+
+    def press(self, *keys: str) -> None:
+        """Press keys where the focus is."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def wait_for_count(self, count: int) -> None:
+        """Wait until the page shows this number of utterances."""
+        self.wait(f"return document.getElementById('count').textContent.startsWith('{count} of')")
+
     @contextlib.contextmanager
     def sized(self, width: int, height: int):
         """Give the window a size in CSS pixels, and its own size back."""

@@ -32,8 +32,8 @@ from librispeech_clf.development.documents.neighbours import (
 from librispeech_clf.local.analysis.clusters import find_clusters
 from librispeech_clf.local.analysis.latent_space import make_latent_map
 from librispeech_clf.local.analysis.results_table import read_categories, read_numbers
+from librispeech_clf.local.report.recordings import DECIBEL_SPAN, compute_envelope, compute_spectrogram
 from librispeech_clf.local.report.terminal import interval
-from librispeech_clf.local.report.thumbnails import DECIBEL_SPAN, compute_envelope, compute_spectrogram
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from librispeech_clf.local.analysis.associations import make_dashboards
 from librispeech_clf.local.analysis.intervals import summarize
-from librispeech_clf.local.report.terminal import describe_finding, interval, percent, probability, show_rates
+from librispeech_clf.local.report.terminal import format_finding, interval, percent, probability, show_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,7 @@ def write_first(results: pd.DataFrame) -> str:
     looked_at = f"{search.looked_at:,} slices, chance of any false finding {100 * search.alpha:g} %"
     if not search.findings:
         return f"Nothing stands out ({looked_at})."
-    lines = [f"{number}. {describe_finding(finding)[0]}" for number, finding in enumerate(search.findings, 1)]
+    lines = [f"{number}. {format_finding(finding)[0]}" for number, finding in enumerate(search.findings, 1)]
     return "\n".join([f"Worse than the rest ({looked_at}):", "", *lines])
 
 

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.audio.simulated_split import encode_flac
 from librispeech_clf.development.synthesis import card, chapters
 from librispeech_clf.development.synthesis.chapters import ReadChapter, Recording
-from librispeech_clf.development.synthesis.engines import require_tools, synthesize
-from librispeech_clf.development.synthesis.recording import draw_conditions, encode_flac, record
+from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
+from librispeech_clf.development.synthesis.recording import draw_conditions, record
 from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.development.synthesis.voices import load_readers
 from librispeech_clf.local.commands.door import make_parser, run
@@ -123,7 +124,7 @@ def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
             transcript=to_transcript(sentence.text),
             conditions=conditions,
             sample_count=waveform.size,
-            flac=encode_flac(waveform),
+            flac=encode_flac(waveform, sampling_rate=SAMPLING_RATE, compression_level=1.0),
         )
         recordings.append(recording)
     return recordings

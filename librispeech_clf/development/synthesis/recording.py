@@ -4,10 +4,8 @@ In: clean speech. Out: the recording, float32 (N,), and its FLAC bytes.
 """
 
 import dataclasses
-import io
 
 import numpy as np
-import soundfile
 
 from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, reverberate, white_noise
 from librispeech_clf.development.synthesis.engines import SAMPLING_RATE
@@ -91,10 +89,3 @@ def set_level(waveform: np.ndarray, level_dbfs: float) -> np.ndarray:
     if peak == 0:
         return waveform
     return (waveform * min(10 ** (level_dbfs / 20) / level, 0.98 / peak)).astype(np.float32)
-
-
-def encode_flac(waveform: np.ndarray) -> bytes:
-    """FLAC, 16 bit, 16 kHz, strongest compression, of float32 (N,)."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, SAMPLING_RATE, format="FLAC", subtype="PCM_16", compression_level=1.0)
-    return buffer.getvalue()

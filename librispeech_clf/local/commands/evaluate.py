@@ -102,7 +102,7 @@ def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
     from librispeech_clf.local.evaluation.lock import hold_output
     from librispeech_clf.local.evaluation.run import collect_rows, describe_run, evaluate_windows, open_run
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
-    from librispeech_clf.local.report.terminal import plain
+    from librispeech_clf.local.report.terminal import without_markup
     from librispeech_clf.text.vocabulary import describe_normalization
 
     if options.compare is not None:
@@ -118,7 +118,7 @@ def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
     told_once = Console(quiet=begun_anew)
     changes = describe_normalization(opened.engine.split.texts, configuration.text.normalize)
     if changes:
-        told_once.print(plain(changes), soft_wrap=True)
+        told_once.print(without_markup(changes), soft_wrap=True)
     with hold_output(options.out):
         opened.store.remove_outdated()
         if evaluate_windows(opened, told_once) and in_stages and not begun_anew:

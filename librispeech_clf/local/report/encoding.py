@@ -1,13 +1,14 @@
 """Encode what the page reads as short plain values: numbers, alignments, timings.
 
 In: numbers, records, texts. Out: what JSON knows, floats rounded to five significant digits, alignments as counted
-operations, times in hundredths of a second.
+operations, times in hundredths of a second; JSON that is safe inside a `<script>` element.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,17 +27,8 @@ OPERATIONS = {"equal": "=", "substitute": "s", "delete": "d", "insert": "i"}
 
 
 def round_number(value: Any) -> float | int | None:
-    """Round to five significant digits.
-
-    Args:
-        value: a number, or anything which is missing (None, NaN, infinity).
-
-    Returns:
-        An int where the value is whole, else a float; None for missing values.
-    """
-    if value is None:
-        return None
-    number = float(value)
+    """Round a number to five significant digits, an int where it is whole; None for what is missing or infinite."""
+    number = math.nan if value is None else float(value)
     if not math.isfinite(number):
         return None
     if number.is_integer() and abs(number) < 1e15:
@@ -44,32 +36,25 @@ def round_number(value: Any) -> float | int | None:
     return float(f"{number:.{SIGNIFICANT_DIGITS}g}")
 
 
-make_plain = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
+to_jsonable = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
 """What JSON knows, with floats as short as the page needs them."""
-
-
-def encode_operations(edits: Iterable[Edit]) -> str:
-    """Write an alignment as counted operations, for example "12=1s3=2d".
-
-    Args:
-        edits: the alignment of one utterance.
-
-    Returns:
-        Runs of `=` (hit), `s` (substitution), `d` (deletion) and `i` (insertion).
-    """
-    runs = itertools.groupby(edit.operation for edit in edits)
-    return "".join(f"{len(list(run))}{OPERATIONS[operation]}" for operation, run in runs)
 
 
 def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
     """Align each pair of texts by words and by letters, with as many errors as the error counts have.
 
     Returns:
-        The counted operations of the words and of the letters, one string per utterance.
+        The counted operations of the words and of the letters, one string per utterance, such as "12=1s3=2d":
+        runs of `=` (hit), `s` (substitution), `d` (deletion) and `i` (insertion).
     """
     pairs = list(zip(references, hypotheses, strict=True))
-    words = [encode_operations(align_words(*texts)) for texts in pairs]
-    return words, [encode_operations(align_characters(*texts)) for texts in pairs]
+    words = [_encode_operations(align_words(*texts)) for texts in pairs]
+    return words, [_encode_operations(align_characters(*texts)) for texts in pairs]
+
+
+def _encode_operations(edits: Iterable[Edit]) -> str:
+    runs = itertools.groupby(edit.operation for edit in edits)
+    return "".join(f"{len(list(run))}{OPERATIONS[operation]}" for operation, run in runs)
 
 
 def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] | None) -> list[int]:
@@ -84,18 +69,19 @@ def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] |
         Empty when there are no timings at all.
     """
     waiting = [] if timings is None else list(timings)
-    if not waiting:
-        return []
     encoded: list[int] = []
     position = 0
-    for token in tokens:
+    for token in tokens if waiting else ():
         while position < len(waiting) and not waiting[position]["text"].strip() and token.strip():
             position += 1
-        if position < len(waiting) and waiting[position]["text"] == token:
-            encoded += _encode_timing(waiting[position])
-            position += 1
-        else:
+        if position == len(waiting) or waiting[position]["text"] != token:
             encoded += [MISSING_TIME] * 3
+            continue
+        timing = waiting[position]
+        start, end = (round(float(timing[key]) * TIME_UNITS_PER_SECOND) for key in ("start_s", "end_s"))
+        confidence = round_number(timing.get("confidence"))
+        encoded += [start, end - start, MISSING_TIME if confidence is None else round(confidence * 1000)]
+        position += 1
     return encoded
 
 
@@ -104,9 +90,14 @@ def read_texts(series: pd.Series) -> list[str]:
     return ["" if is_null(value) else str(value) for value in series.tolist()]
 
 
-def _encode_timing(timing: Mapping[str, Any]) -> list[int]:
-    start, end, confidence = timing["start_s"], timing["end_s"], timing.get("confidence")
-    start_units = round(float(start) * TIME_UNITS_PER_SECOND)
-    duration_units = round(float(end) * TIME_UNITS_PER_SECOND) - start_units
-    thousandths = MISSING_TIME if round_number(confidence) is None else round(float(confidence or 0) * 1000)
-    return [start_units, duration_units, thousandths]
+def escape_json(value: Any) -> str:
+    r"""Write JSON which is safe inside a `<script>` element.
+
+    `<`, `>` and `&` become `\u003c`, `\u003e` and `\u0026`, so that no text can close the element (HTML
+    standard, section "Restrictions for contents of script elements").
+
+    Raises:
+        ValueError: the value holds NaN or infinity.
+    """
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

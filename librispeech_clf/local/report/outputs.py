@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +24,56 @@ from librispeech_clf.local.analysis.summary import (
 )
 from librispeech_clf.local.analysis.thresholds import Threshold, check_threshold
 from librispeech_clf.local.report.page import write_page
-from librispeech_clf.local.report.simulated import name_simulated
-from librispeech_clf.local.report.speed import Speed, sum_audio, write_speed
-from librispeech_clf.local.report.terminal import describe_crossing, plain, show_analysis
+from librispeech_clf.local.report.payload import name_simulated
+from librispeech_clf.local.report.terminal import format_crossing, show_analysis, without_markup
 
 if TYPE_CHECKING:
     import pyarrow
     from rich.console import Console
 
     from librispeech_clf.corpus.schema import Split
+
+DURATION = "signal_duration_s"
+LEAST_SECONDS = 1e-3
+
+
+@dataclass
+class Speed:
+    """How fast a run was.
+
+    Attributes:
+        audio_s: seconds of audio of all rows, simulated ones among them; failed rows have none.
+        stages: seconds by stage, in their order: "evaluation", "analysis", "page".
+    """
+
+    audio_s: float
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Take the time of a stage."""
+        start = time.perf_counter()
+        yield
+        self.stages[stage] = time.perf_counter() - start
+
+    def report(self) -> dict[str, Any]:
+        """Return `audio_s`, and `seconds` and `times_real_time` by stage, as summary.json holds them."""
+        rates = {
+            stage: {
+                "seconds": round(seconds, 2),
+                "times_real_time": round(self.audio_s / max(seconds, LEAST_SECONDS), 1),
+            }
+            for stage, seconds in self.stages.items()
+        }
+        return {"audio_s": round(self.audio_s, 2), **rates}
+
+    def __str__(self) -> str:
+        """Say in one line how long the stages took."""
+        stages = [
+            f"{stage} {seconds:.1f} s ({self.audio_s / max(seconds, LEAST_SECONDS):.0f} x real time)"
+            for stage, seconds in self.stages.items()
+        ]
+        return f"{self.audio_s / 60:.1f} minutes of audio: {', '.join(stages)}."
 
 
 def write_outputs(
@@ -67,25 +110,30 @@ def write_outputs(
     """
     write_table(out / "results.parquet", table)
     results = table.to_pandas()
-    speed = Speed(sum_audio(results), {"evaluation": evaluation_s})
+    audio_s = float(results[DURATION].sum()) if DURATION in results.columns else 0.0
+    speed = Speed(audio_s, {"evaluation": evaluation_s})
     with console.status("Analysing") as status, speed.measure("analysis"):
         other = None if compare is None else read_results(compare)
+        old, new = (compare or out).resolve().name, out.resolve().name
+        names = (old, new) if old != new else (f"{old} (old)", f"{new} (this)")
         analysis = analyse(
-            results, other=other, names=name_runs(out, compare), refused=refused, terms=terms,
+            results, other=other, names=names, refused=refused, terms=terms,
             tell=lambda words: status.update(f"Analysing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):
         console.print(part)
-    with show_progress("Writing the page", len(results), console) as advance, speed.measure("page"):
+    bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
+        task = progress.add_task("", total=len(results))
         sections = {**vars(analysis), "speed": speed.report()}
         title = f"wav2vec 2.0 on {described['source']}: {described['split']}"
         write_page(
             out / "index.html", results, analysis=sections, audio=audio, other=other, title=title,
-            description=dict(described), advance=advance,
+            description=dict(described), advance=lambda count: progress.advance(task, count),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
-    console.print(write_speed(speed.report()))
+    console.print(str(speed))
     console.print(f"Report: {(out / 'index.html').resolve().as_uri()}", soft_wrap=True)
     return analysis
 
@@ -121,23 +169,8 @@ def write_findings(
     findings["thresholds"] = make_plain(crossings)
     write_whole(out / "findings.json", render_json(findings).encode())
     for crossing in crossings:
-        console.print(plain(describe_crossing(crossing), "bold red" if crossing.holds else ""))
+        console.print(without_markup(format_crossing(crossing), "bold red" if crossing.holds else ""))
     return any(crossing.holds for crossing in crossings)
-
-
-@contextmanager
-def show_progress(task: str, total: int, console: Console) -> Iterator[Callable[[int], None]]:
-    """Show a bar; what is yielded is told how many more are finished."""
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(task, total=total)
-        yield lambda count: progress.advance(bar, count)
-
-
-def name_runs(out: Path, other: Path | None) -> tuple[str, str]:
-    """Name the old run and this one by their folders."""
-    old, new = (other or out).resolve().name, out.resolve().name
-    return (old, new) if old != new else (f"{old} (old)", f"{new} (this)")
 
 
 def make_audio_provider(

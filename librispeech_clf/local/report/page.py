@@ -16,43 +16,20 @@ import jinja2
 from markupsafe import Markup
 
 from librispeech_clf.atomic_write import write_whole
-from librispeech_clf.local.report import payload as payloads
+from librispeech_clf.local.report.encoding import escape_json
+from librispeech_clf.local.report.payload import build_payload, list_heard
 from librispeech_clf.local.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
-from librispeech_clf.local.report.script_data import escape_json
-from librispeech_clf.local.report.simulated import list_heard
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCRIPTS = (
-    "statistics.js",
-    "data.js",
-    "state.js",
-    "elements.js",
-    "charts.js",
-    "player.js",
-    "diff.js",
-    "lists.js",
-    "filters.js",
-    "map.js",
-    "table.js",
-    "utterance.js",
-    "alignment.js",
-    "pictures.js",
-    "playback.js",
-    "findings.js",
-    "kinds.js",
-    "overview.js",
-    "clusters.js",
-    "dashboards.js",
-    "confusions.js",
-    "words.js",
-    "comparison.js",
-    "robustness.js",
-    "theme.js",
-    "address.js",
-    "main.js",
-)
+SCRIPTS = [
+    f"{name}.js"
+    for name in """statistics data state elements charts player diff lists filters map table utterance alignment
+    pictures playback findings kinds overview clusters dashboards confusions words comparison robustness theme
+    address main""".split()
+]
+"""In the order in which they are joined; `main` starts the page."""
 TEMPLATE = Path(__file__).parent / "template"
 AUDIO_LIMIT_BYTES = 30_000_000
 
@@ -75,9 +52,8 @@ def write_page(
         path: the HTML file to write; its folder is made when missing, the file appears whole or not at all.
         results: one row per utterance, as in results.parquet.
         analysis: optional sections, see `payload.build_payload`.
-        audio: gives the audio file of an utterance id, or of what `simulated.name_simulated` names, as bytes, or
-            None where there is none. Only what
-            decodes as audio gets into the page, as FLAC where browsers do not play its container.
+        audio: gives the audio file of an utterance id, or of what `payload.name_simulated` names, as bytes, or None
+            where there is none. Only what decodes as audio gets into the page, as FLAC where browsers do not play it.
         other: results of a second run, for the comparison.
         title: heading of the page.
         description: what the run was, as name and value.
@@ -89,13 +65,11 @@ def write_page(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    payload = payloads.build_payload(
-        results, analysis=analysis, other=other, title=title, description=description
+    payload = build_payload(results, analysis=analysis, other=other, title=title, description=description)
+    payload["audio"], blocks = place_recordings(
+        path.parent, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
     )
-    ids = list_heard(results)
-    placed = place_recordings(path.parent, ids, audio, limit_bytes=audio_limit_bytes, advance=advance)
-    payload["audio"] = placed.entry
-    write_whole(path, render_page(payload, placed.blocks).encode())
+    write_whole(path, render_page(payload, blocks).encode())
     remove_old_audio(path.parent / "audio", payload["audio"].get("scripts", ()))
     return path
 
@@ -111,11 +85,12 @@ def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, 
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     script = join_scripts()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return environment.get_template("index.html.jinja").render(
         title=payload["title"],
         style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_hash=hash_script(script),
+        script_hash=digest,  # by which the content security policy knows the inline script
         data=Markup(escape_json(payload)),
         audio_blocks=[Markup(escape_json(block)) for block in audio_blocks],
     )
@@ -125,8 +100,3 @@ def join_scripts() -> str:
     """Join the page's scripts, in their order, inside one strict function scope."""
     sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
     return '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
-
-
-def hash_script(script: str) -> str:
-    """Give the content security policy's name of an inline script: the base64 SHA-256 of its text."""
-    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

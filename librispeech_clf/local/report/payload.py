@@ -1,7 +1,7 @@
 """Turn a results table and its analysis into the compact JSON which the page reads.
 
-In: the results table (one row per utterance) and optional analysis sections. Out: plain dictionaries and
-lists without NaN, columnar, as `encoding` writes them.
+In: the results table (one row per utterance, simulated ones among them) and optional analysis sections. Out: plain
+dictionaries and lists without NaN, columnar, as `encoding` writes them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis.results_table import (
     METADATA_GROUPS,
+    count_errors,
+    find_scored,
     is_null,
     physical_unit,
     readable_name,
@@ -19,11 +22,10 @@ from librispeech_clf.local.analysis.results_table import (
 from librispeech_clf.local.report.encoding import (
     align_texts,
     encode_timings,
-    make_plain,
     read_texts,
     round_number,
+    to_jsonable,
 )
-from librispeech_clf.local.report.simulated import build_simulated, split_simulated
 from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
@@ -32,128 +34,17 @@ if TYPE_CHECKING:
 TEXT_COLUMNS = ("utterance_id", "reference", "hypothesis", "error")
 NESTED_COLUMNS = ("words", "letters", "latent", "acoustic_statistics")
 METRICS = (
-    "word_error_rate",
-    "match_error_rate",
-    "word_information_lost",
-    "word_information_preserved",
-    "word_hits",
-    "word_substitutions",
-    "word_deletions",
-    "word_insertions",
-    "character_error_rate",
-    "character_hits",
-    "character_substitutions",
-    "character_deletions",
-    "character_insertions",
-    "confidence",
-    "ctc_loss",
+    *("word_error_rate", "match_error_rate", "word_information_lost", "word_information_preserved"),
+    *("word_hits", "word_substitutions", "word_deletions", "word_insertions"),
+    *("character_error_rate", "character_hits"),
+    *("character_substitutions", "character_deletions", "character_insertions"),
+    *("confidence", "ctc_loss"),
 )
 WHOLE_SECTIONS = (
-    "search",
-    "error_kinds",
-    "terms",
-    "suspicious",
-    "clusters",
-    "latent_maps",
-    "other_latent_maps",
-    "robustness",
-    "speed",
+    *("search", "error_kinds", "terms", "suspicious", "clusters"),
+    *("latent_maps", "other_latent_maps", "robustness", "speed"),
 )
 MAX_LEVELS = 400
-
-
-def describe_column(key: str) -> dict[str, str]:
-    """Give the group, the label in words and the unit of a column, read from its key alone."""
-    if key in METRICS:
-        return {
-            "key": key,
-            "group": "metric",
-            "label": key.replace("_", " ").replace("ctc", "CTC"),
-            "unit": "",
-        }
-    group = key.partition("_")[0]
-    return {
-        "key": key,
-        "group": group if group in METADATA_GROUPS else "record",
-        "label": readable_name(key).replace("dale chall", "Dale-Chall"),
-        "unit": physical_unit(key) or "",
-    }
-
-
-def encode_levels(values: Sequence[Any]) -> dict[str, Any]:
-    """Encode a categorical column as sorted levels and one code per row (-1 where missing)."""
-    texts = [None if is_null(value) else str(value) for value in values]
-    levels = sorted({text for text in texts if text is not None}, key=_natural_order)
-    codes = {level: code for code, level in enumerate(levels)}
-    return {"levels": levels, "values": [-1 if text is None else codes[text] for text in texts]}
-
-
-def build_column(key: str, series: pd.Series) -> dict[str, Any]:
-    """Build one column: description, `kind` (number, category or text) and values.
-
-    Args:
-        key: name of the column in the results table.
-        series: its values; text of more than 400 different values is free text, unless the key ends in `_id`.
-    """
-    import pandas as pd
-
-    described = describe_column(key)
-    is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
-    if is_number and not key.endswith("_id"):
-        return described | {"kind": "number", "values": [round_number(value) for value in series.tolist()]}
-    encoded = encode_levels(series.tolist())
-    if len(encoded["levels"]) <= MAX_LEVELS or key.endswith("_id"):
-        return described | {"kind": "category"} | encoded
-    return described | {"kind": "text", "values": read_texts(series)}
-
-
-def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
-    """Build every scalar column of the results table, metrics first, empty columns left out."""
-    keys = [key for key in results.columns if key not in TEXT_COLUMNS + NESTED_COLUMNS]
-    keys = [key for key in keys if results[key].notna().any()]
-    ordered = [key for key in METRICS if key in keys] + [key for key in keys if key not in METRICS]
-    return [build_column(key, results[key]) for key in ordered]
-
-
-def build_comparison(results: pd.DataFrame, other: pd.DataFrame | None) -> dict[str, Any] | None:
-    """Build the second run's hypotheses and error counts in the row order of the first run."""
-    if other is None:
-        return None
-    keys = [key for key in METRICS if key in other.columns]
-    joined = other.drop_duplicates("utterance_id").set_index("utterance_id").reindex(results["utterance_id"])
-    present = [bool(value) for value in joined["hypothesis"].notna()]
-    references, hypotheses = read_texts(results["reference"]), read_texts(joined["hypothesis"])
-    metrics = {key: [round_number(value) for value in joined[key].tolist()] for key in keys}
-    return {
-        "hypotheses": hypotheses,
-        "present": present,
-        "word_operations": _blank_failures(
-            align_texts(references, hypotheses)[0], ["" if was else "x" for was in present]
-        ),
-        "metrics": metrics,
-    }
-
-
-def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids.
-
-    Args:
-        ids: utterance ids in the order of the rows.
-        analysis: sections by name; absent, None and other sections are left out.
-    """
-    rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
-    shown = (*WHOLE_SECTIONS, "dashboards", "comparison")
-    sections = {key: make_plain(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
-    chosen = {key: sections[key] for key in WHOLE_SECTIONS if key in sections}
-    if "dashboards" in sections:
-        kept = ("metric", "against", "association")
-        boards = [board for board in sections["dashboards"] if board["association"]]
-        chosen["dashboards"] = [{key: board[key] for key in kept} for board in boards]
-    if "comparison" in sections:
-        chosen["comparison"] = {
-            key: sections["comparison"].get(key) for key in ("names", "word", "character")
-        }
-    return {key: _replace_ids(value, rows) for key, value in chosen.items()}
 
 
 def build_payload(
@@ -201,17 +92,6 @@ def build_payload(
     return {key: escape_texts(value) for key, value in payload.items()}
 
 
-def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
-    if isinstance(value, list):
-        return [_replace_ids(item, rows) for item in value]
-    if not isinstance(value, dict):
-        return value
-    replaced = {key: _replace_ids(item, rows) for key, item in value.items() if key != "utterance_ids"}
-    if "utterance_ids" in value:
-        replaced["rows"] = [rows.get(utterance_id, -1) for utterance_id in value["utterance_ids"]]
-    return replaced
-
-
 def _timings(results: pd.DataFrame, column: str, tokens: list[list[str]]) -> list[list[int]]:
     if column not in results.columns:
         return [[] for _ in tokens]
@@ -223,6 +103,174 @@ def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:
     return ["" if failure else of_row for of_row, failure in zip(operations, failures, strict=True)]
 
 
+def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
+    """Build every scalar column of the results table, metrics first, empty columns left out."""
+    keys = [key for key in results.columns if key not in TEXT_COLUMNS + NESTED_COLUMNS]
+    keys = [key for key in keys if results[key].notna().any()]
+    ordered = [key for key in METRICS if key in keys] + [key for key in keys if key not in METRICS]
+    return [build_column(key, results[key]) for key in ordered]
+
+
+def build_column(key: str, series: pd.Series) -> dict[str, Any]:
+    """Build one column: description, `kind` (number, category or text) and values.
+
+    Args:
+        key: name of the column in the results table.
+        series: its values; text of more than 400 different values is free text, unless the key ends in `_id`.
+    """
+    import pandas as pd
+
+    described = describe_column(key)
+    is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+    if is_number and not key.endswith("_id"):
+        return described | {"kind": "number", "values": [round_number(value) for value in series.tolist()]}
+    texts = [None if is_null(value) else str(value) for value in series.tolist()]
+    levels = sorted({text for text in texts if text is not None}, key=_natural_order)
+    if len(levels) > MAX_LEVELS and not key.endswith("_id"):
+        return described | {"kind": "text", "values": read_texts(series)}
+    codes: dict[str | None, int] = {level: code for code, level in enumerate(levels)}
+    return described | {
+        "kind": "category",
+        "levels": levels,
+        "values": [codes.get(text, -1) for text in texts],
+    }
+
+
+def describe_column(key: str) -> dict[str, str]:
+    """Return the group, the label in words and the unit of a column, read from its key alone."""
+    prefix = key.partition("_")[0]
+    group = "metric" if key in METRICS else prefix if prefix in METADATA_GROUPS else "record"
+    label = key.replace("_", " ") if key in METRICS else readable_name(key)
+    label = label.replace("ctc", "CTC").replace("dale chall", "Dale-Chall")
+    unit = "" if key in METRICS else physical_unit(key) or ""
+    return {"key": key, "group": group, "label": label, "unit": unit}
+
+
 def _natural_order(text: str) -> list[tuple[int, int, str]]:
     parts = re.split(r"(\d+)", text)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def build_comparison(results: pd.DataFrame, other: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Build the second run's hypotheses and error counts in the row order of the first run."""
+    if other is None:
+        return None
+    joined = other.drop_duplicates("utterance_id").set_index("utterance_id").reindex(results["utterance_id"])
+    present = [bool(value) for value in joined["hypothesis"].notna()]
+    hypotheses = read_texts(joined["hypothesis"])
+    operations = align_texts(read_texts(results["reference"]), hypotheses)[0]
+    return {
+        "hypotheses": hypotheses,
+        "present": present,
+        "word_operations": _blank_failures(operations, ["" if was else "x" for was in present]),
+        "metrics": {
+            key: [round_number(value) for value in joined[key].tolist()]
+            for key in METRICS
+            if key in other.columns
+        },
+    }
+
+
+def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids.
+
+    Args:
+        ids: utterance ids in the order of the rows.
+        analysis: sections by name; absent, None and other sections are left out.
+    """
+    rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
+    shown = (*WHOLE_SECTIONS, "dashboards", "comparison")
+    chosen = {key: to_jsonable(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
+    if "dashboards" in chosen:
+        kept = ("metric", "against", "association")
+        boards = [board for board in chosen["dashboards"] if board["association"]]
+        chosen["dashboards"] = [{key: board[key] for key in kept} for board in boards]
+    if "comparison" in chosen:
+        chosen["comparison"] = {key: chosen["comparison"].get(key) for key in ("names", "word", "character")}
+    return {key: _replace_ids(value, rows) for key, value in chosen.items()}
+
+
+def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
+    if isinstance(value, list):
+        return [_replace_ids(item, rows) for item in value]
+    if not isinstance(value, dict):
+        return value
+    replaced = {key: _replace_ids(item, rows) for key, item in value.items() if key != "utterance_ids"}
+    if "utterance_ids" in value:
+        replaced["rows"] = [rows.get(utterance_id, -1) for utterance_id in value["utterance_ids"]]
+    return replaced
+
+
+def split_simulated(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a results table into the recordings as they are and those with simulated conditions.
+
+    A table without the column `simulation`, or with simulated rows only, is taken as it is.
+    """
+    if "simulation" not in results.columns or results["simulation"].notna().all():
+        return results, results.iloc[:0]
+    simulated = results["simulation"].notna()
+    return results[~simulated].reset_index(drop=True), results[simulated].reset_index(drop=True)
+
+
+def build_simulated(results: pd.DataFrame) -> list[dict[str, Any]]:
+    """Build, per simulation, each simulated utterance's row number, severity, errors, words and hypothesis.
+
+    Args:
+        results: the results table. A simulated id is one of a recording, or one with "+" and the conditions behind;
+            failed rows and those of other recordings are left out.
+
+    Returns:
+        `audio` is the number of the first one's recording behind those of the rows, see `list_heard`.
+    """
+    built, start = [], len(split_simulated(results)[0])
+    for name, table in _order_simulated(results).groupby("simulation"):
+        hypotheses = read_texts(table["hypothesis"])
+        built.append(
+            {
+                "simulation": str(name),
+                "severity_name": name_severity(str(name)),
+                **{key: to_jsonable(table[key]) for key in ("row", "severity", "errors", "words")},
+                "hypotheses": hypotheses,
+                "word_operations": align_texts(read_texts(table["reference"]), hypotheses)[0],
+                "audio": start,
+            }
+        )
+        start += len(table)
+    return built
+
+
+def list_heard(results: pd.DataFrame) -> list[str]:
+    """Name what can be heard: the ids of the recordings in the order of the rows, then the simulated ones."""
+    ids = read_texts(split_simulated(results)[0]["utterance_id"])
+    table = _order_simulated(results)
+    keys = zip(table["row"], table["simulation"], table["severity"], strict=True)
+    return ids + [name_simulated(ids[row], str(name), float(severity)) for row, name, severity in keys]
+
+
+def name_simulated(utterance_id: str, simulation: str, severity: float) -> str:
+    """Name a simulated recording, as "1089-134686-0000+additive_noise:babble=10"."""
+    return f"{utterance_id}+{simulation}={severity:g}"
+
+
+def _order_simulated(results: pd.DataFrame) -> pd.DataFrame:
+    """The simulated rows that were scored, by simulation, with `row` of their recording, `errors` and `words`."""
+    recordings, simulated = split_simulated(results)
+    if simulated.empty:
+        return simulated.reindex(columns=["simulation", "severity", "row", "hypothesis", "reference"])
+    rows = {utterance_id: row for row, utterance_id in enumerate(read_texts(recordings["utterance_id"]))}
+    scored = find_scored(simulated)
+    errors, words = count_errors(scored)
+    ids = read_texts(scored["utterance_id"])
+    found = [rows.get(name, rows.get(name.rpartition("+")[0], -1)) for name in ids]
+    table = scored.assign(row=found, errors=errors, words=words)
+    return table[table["row"] >= 0].sort_values("simulation", kind="stable")
+
+
+def name_severity(simulation: str) -> str:
+    """Name the number which makes a simulation more or less severe: "ratio in dB", or just "severity"."""
+    parameters = SIMULATION_PARAMETERS.get(simulation.partition(":")[0], {})
+    numeric = [name for name, declared in parameters.items() if declared["type"] == "float"]
+    if not numeric:
+        return "severity"
+    unit = physical_unit(numeric[0])
+    return readable_name(numeric[0]) + (f" in {unit}" if unit else "")

@@ -1,46 +1,61 @@
-"""The recordings of the page: inside it, or in a folder `audio/` beside it when they are too large.
+"""The recordings of the page, with their pictures: inside it, or in a folder `audio/` beside it when too large.
 
-In: a callable which gives an utterance's audio file. Out: records which the page's script reads, and files.
-Each recording is read, decoded and drawn once, on all cores, and no more of them are held than fit the page.
+In: a callable which gives an utterance's audio file, of any content. Out: records which the page's script reads, and
+files; nothing of a file that is not audio. Each recording is read, decoded and drawn once, on all cores, and no more
+of them are held than fit the page.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from librispeech_clf.atomic_write import explain_disk
-from librispeech_clf.local.report.playback import is_mp3, make_playable
-from librispeech_clf.local.report.script_data import escape_json
+from librispeech_clf.audio.reading import LOWEST_RATE_HZ, AudioFile, read_file
+from librispeech_clf.audio.simulated_split import encode_flac
+from librispeech_clf.local.report.encoding import escape_json
 
 AudioProvider = Callable[[str], bytes | None]
 Playable = tuple[int, dict[str, Any]]
 """Row of an utterance and what `make_playable` gives."""
 Advance = Callable[[int], None]
-"""Told how many utterances more are finished."""
+"""Called with the number of utterances that were finished since."""
 
 DRAWN_TOGETHER = 32
+MOST_SAMPLES = 2**26
+"""Over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
+HIGHEST_RATE_HZ = 768_000
+FLAC_HIGHEST_RATE_HZ = 655_350
+FLAC_MOST_CHANNELS = 8
+FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3")
+"""Formats of libsndfile that name themselves in their first bytes and hold speech."""
+PLAYED = {
+    "WAV": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
+    "WAVEX": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
+    "FLAC": ("PCM_S8", "PCM_16", "PCM_24"),
+    "OGG": ("VORBIS", "OPUS"),
+    "MP3": ("MPEG_LAYER_III",),
+}
+"""Subtypes that browsers play, by format."""
 AUDIO_TYPES = {b"RIFF": ("wav", "audio/wav"), b"fLaC": ("flac", "audio/flac"), b"OggS": ("ogg", "audio/ogg")}
 
-
-@dataclass(frozen=True)
-class Placed:
-    """Where the recordings are.
-
-    Attributes:
-        entry: `audio` of the payload: `mode` ("page", "folder" or "none") and, of a folder, its scripts.
-        blocks: one record per recording inside the page.
-    """
-
-    entry: dict[str, Any]
-    blocks: list[dict[str, Any]]
+ENVELOPE_COLUMNS = 800
+SPECTROGRAM_COLUMNS = 800
+SPECTROGRAM_ROWS = 128
+WINDOW_S = 0.025
+HIGHEST_FREQUENCY_HZ = 8000
+JPEG_QUALITY = 60
+DECIBEL_SPAN = (30.0, 99.8)  # percentiles of the level which become black and white
 
 
 def place_recordings(
@@ -50,7 +65,7 @@ def place_recordings(
     *,
     limit_bytes: int,
     advance: Advance | None = None,
-) -> Placed:
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Prepare the recordings for the inside of the page, or write them beside it.
 
     Args:
@@ -59,18 +74,20 @@ def place_recordings(
         audio: gives the audio file of an utterance id as bytes, or None where there is none.
         limit_bytes: largest sum of audio files kept inside the page.
         advance: see `Advance`.
+
+    Returns:
+        `audio` of the payload: `mode` ("page", "folder" or "none") and, of a folder, its scripts; and one record per
+        recording inside the page.
     """
-    if audio is None:
-        return Placed({"mode": "none"}, [])
-    drawn = draw_recordings(ids, audio, advance=advance)
+    drawn = draw_recordings(ids, audio, advance=advance) if audio else iter(())
     held, total = [], 0
     for row, playable in drawn:
         held.append((row, playable))
         total += len(playable.get("content", b""))
         if total > limit_bytes:
             scripts = write_audio_folder(folder, ids, itertools.chain(held, drawn))
-            return Placed({"mode": "folder", "scripts": scripts}, [])
-    return Placed({"mode": "page" if held else "none"}, [embed(*pair) for pair in held])
+            return {"mode": "folder", "scripts": scripts}, []
+    return {"mode": "page" if held else "none"}, [embed(*pair) for pair in held]
 
 
 def draw_recordings(
@@ -96,7 +113,7 @@ def embed(row: int, playable: dict[str, Any]) -> dict[str, Any]:
     content = block.pop("content", None)
     if content is None:
         return block
-    return block | {"type": guess_audio_type(content)[1], "data": base64.b64encode(content).decode("ascii")}
+    return block | {"type": guess_audio_type(content)[1], "data": _to_base64(content)}
 
 
 def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playable]) -> list[str]:
@@ -110,7 +127,8 @@ def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playabl
     (folder / "audio").mkdir(exist_ok=True)
     scripts = [""] * len(ids)
     for row, playable in drawn:
-        name = f"audio/{name_file(row, ids[row])}"
+        # Safe on every file system, and unique by the row number.
+        name = f"audio/{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', ids[row])[:60]}"
         block = {"row": row, **playable}
         content = block.pop("content", None)
         if content is not None:
@@ -131,20 +149,147 @@ def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
     """Remove from `audio/` what an earlier report left there and this one does not name; other files stay."""
     kept = {Path(script).stem for script in scripts}
     for path in folder.glob("*"):
-        if (
-            re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|mp3|js)", path.name, re.ASCII)
-            and path.stem not in kept
-        ):
+        is_ours = re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|mp3|js)", path.name, re.ASCII)
+        if is_ours and path.stem not in kept:
             path.unlink()
 
 
 def guess_audio_type(content: bytes) -> tuple[str, str]:
-    """Name file suffix and media type from the first bytes; WAV when unknown."""
-    if is_mp3(content):
-        return "mp3", "audio/mpeg"
-    return AUDIO_TYPES.get(content[:4], ("wav", "audio/wav"))
+    """Return file suffix and media type by the first bytes; WAV when unknown."""
+    return ("mp3", "audio/mpeg") if _is_mp3(content) else AUDIO_TYPES.get(content[:4], ("wav", "audio/wav"))
 
 
-def name_file(row: int, utterance_id: str) -> str:
-    """Make a file name without suffix which is safe on every file system and unique by its row number."""
-    return f"{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', utterance_id)[:60]}"
+def _is_mp3(content: bytes) -> bool:
+    # An ID3 tag, or the frame header of MPEG layer III.
+    header = content[:2].ljust(2, b"\0")
+    return content[:3] == b"ID3" or (header[0] == 0xFF and header[1] & 0xE6 == 0xE2)
+
+
+def make_playable(content: bytes) -> dict[str, Any]:
+    """Return what the page may hold of a recording.
+
+    Args:
+        content: the file, of any content.
+
+    Returns:
+        `content`, the bytes to embed: the file where browsers play it as it is, else FLAC; and `picture`, see
+        `draw_waveform`; or `problem`.
+    """
+    try:
+        file = decode(content)
+        is_known = content[:4] in AUDIO_TYPES or _is_mp3(content)
+        is_whole = len(file.samples) == file.declared
+        if is_known and is_whole and file.subtype in PLAYED.get(file.format, ()):
+            held = content
+        elif file.sampling_rate > FLAC_HIGHEST_RATE_HZ:
+            raise ValueError(f"FLAC cannot hold {file.sampling_rate} Hz")
+        else:
+            samples = file.samples
+            if samples.shape[1] > FLAC_MOST_CHANNELS:
+                samples = samples.mean(axis=1, dtype=np.float64, keepdims=True)
+            held = encode_flac(samples, sampling_rate=file.sampling_rate)
+        return {"content": held, "picture": draw_waveform(file.samples, file.sampling_rate)}
+    except Exception as error:  # whatever a decoder makes of foreign bytes concerns this recording only
+        return {"problem": f"The audio cannot be drawn: {error or type(error).__name__}"}
+
+
+def decode(content: bytes) -> AudioFile:
+    """Decode a file to its real end, whatever length its header claims.
+
+    Raises:
+        ValueError: the file is not audio, holds no samples, too many of them, NaN or infinity, or its
+            sampling rate is none of a recording.
+    """
+    file = read_file(content, "the file", take_cut=True, most_values=MOST_SAMPLES)
+    if file.format not in FORMATS:
+        raise ValueError(f"the file is {file.format}, none of {', '.join(FORMATS)}")
+    if not LOWEST_RATE_HZ <= file.sampling_rate <= HIGHEST_RATE_HZ:
+        allowed = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+        raise ValueError(f"the sampling rate is {file.sampling_rate} Hz, a recording has {allowed}")
+    if not len(file.samples):
+        raise ValueError("the file holds no samples")
+    if not np.isfinite(file.samples).all():
+        raise ValueError("the file holds NaN or infinity")
+    return file
+
+
+def draw_waveform(samples: np.ndarray, sampling_rate: int) -> dict[str, Any]:
+    """Draw a recording; several channels are averaged.
+
+    Args:
+        samples: float32 (frames, channels), finite, frames >= 1.
+        sampling_rate: Hz.
+
+    Returns:
+        duration_s, peak (largest absolute sample), envelope (base64 of int8 pairs, minimum and maximum
+        per column, scaled to the peak so that quiet speech is readable), spectrogram (base64 JPEG, gray, low
+        frequencies below), highest_hz and the levels in dB which are black and white. A peak above 1 is
+        scaled to 1 for the spectrogram.
+    """
+    exact = samples.mean(axis=1, dtype=np.float64)
+    peak = float(np.abs(exact).max())
+    waveform = (exact / max(1.0, peak)).astype(np.float32)
+    levels, highest_hz = compute_spectrogram(waveform, sampling_rate=sampling_rate)
+    # Between two percentiles, so that neither quiet nor loud speech saturates.
+    low, high = map(float, np.percentile(levels, DECIBEL_SPAN))
+    gray = np.round(np.clip((levels - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
+    jpeg = io.BytesIO()
+    Image.fromarray(gray[::-1]).save(jpeg, format="JPEG", quality=JPEG_QUALITY)
+    return {
+        "duration_s": round(waveform.size / sampling_rate, 3),
+        "peak": float(f"{peak:.3g}"),
+        "envelope": _to_base64(compute_envelope(waveform).tobytes()),
+        "columns": min(ENVELOPE_COLUMNS, waveform.size),
+        "spectrogram": _to_base64(jpeg.getvalue()),
+        "highest_hz": highest_hz,
+        "low_db": round(low, 1),
+        "high_db": round(high, 1),
+    }
+
+
+def compute_envelope(waveform: np.ndarray, *, columns: int = ENVELOPE_COLUMNS) -> np.ndarray:
+    """Return the smallest and largest sample of each column, as a share of the peak.
+
+    Args:
+        waveform: float32 (N,), any range, N >= 1.
+        columns: number of columns; fewer when there are fewer samples.
+
+    Returns:
+        int8 (columns, 2), -127 to 127; zeros for silence.
+    """
+    columns = min(columns, waveform.size)
+    starts = np.arange(columns) * waveform.size // columns
+    lowest, highest = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+    peak = np.abs(waveform).max()
+    scale = 127 / peak if peak > 0 else 0.0
+    return np.round(np.stack([lowest, highest], axis=1) * scale).astype(np.int8)
+
+
+def compute_spectrogram(waveform: np.ndarray, *, sampling_rate: int) -> tuple[np.ndarray, int]:
+    """Compute the level per frequency and time.
+
+    Args:
+        waveform: float32 (N,), any range.
+        sampling_rate: Hz.
+
+    Returns:
+        float32 (rows, columns) in dB, lowest frequency first, and the highest frequency in Hz (at most 8000).
+        Hann windows of 25 ms, at least 10 ms apart, at most 800 columns; power averaged into 128 rows.
+    """
+    window = max(int(WINDOW_S * sampling_rate), 2)
+    count = int(np.clip(waveform.size / (0.01 * sampling_rate), 1, SPECTROGRAM_COLUMNS))
+    padded = np.pad(waveform, (window // 2, window))
+    starts = np.arange(count) * waveform.size // count
+    shape = np.hanning(window).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * shape
+    transformed = np.fft.rfft(frames, n=max(512, window), axis=1)
+    power = transformed.real**2 + transformed.imag**2
+    highest_hz = min(HIGHEST_FREQUENCY_HZ, sampling_rate // 2)
+    bins = int((power.shape[1] - 1) * highest_hz / (sampling_rate / 2))
+    edges = np.arange(SPECTROGRAM_ROWS) * bins // SPECTROGRAM_ROWS
+    pooled = np.add.reduceat(power[:, :bins], edges, axis=1) / np.diff(edges, append=bins)
+    return (10 * np.log10(np.maximum(pooled.T, 1e-12))).astype(np.float32), highest_hz
+
+
+def _to_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from librispeech_clf.local.report.simulated import name_severity
+from librispeech_clf.local.report.payload import name_severity
 from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
 
 def show_rates(rates: Mapping[str, Any]) -> Table:
     """Tabulate corpus word and character error rates of all utterances and by group."""
-    caption = f"N utterances; summed errors over summed words; {name_unit(rates['word']['all'])}."
+    caption = f"N utterances; summed errors over summed words; {label_unit(rates['word']['all'])}."
     table = make_table("Error rates", ["", "N", "words", "WER % (95 %)", "CER % (95 %)"], caption)
     table.add_row("all", *_rate_cells(rates["word"]["all"], rates["character"]["all"]))
     for group in GROUPS:
@@ -66,7 +66,7 @@ def show_rates(rates: Mapping[str, Any]) -> Table:
         title = rates["length"] if group == "length" else group
         for name in names:
             cells = _rate_cells(rates["word"][group][name], rates["character"][group][name])
-            table.add_row(plain(f"{title}: {name}"), *cells)
+            table.add_row(without_markup(f"{title}: {name}"), *cells)
     return table
 
 
@@ -79,9 +79,9 @@ def show_worst(worst: Iterable[Worst]) -> Table:
     """Tabulate the worst utterances, texts cut short."""
     table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
     for item in worst:
-        hypothesis = plain(shorten(item.hypothesis) or "(nothing)", "dim")
-        texts = Text("\n").join([plain(shorten(item.reference)), hypothesis])
-        name = plain(item.utterance_id)
+        hypothesis = without_markup(shorten(item.hypothesis) or "(nothing)", "dim")
+        texts = Text("\n").join([without_markup(shorten(item.reference)), hypothesis])
+        name = without_markup(item.utterance_id)
         table.add_row(name, f"{item.errors} / {item.words}", texts)
         table.columns[0].min_width = min(max(table.columns[0].min_width or 0, len(name)), WIDEST_NAME)
     table.columns[0].max_width = WIDEST_NAME
@@ -98,13 +98,13 @@ def show_findings(search: Search) -> Iterator[RenderableType]:
         return
     yield Text(f"What to look at first (p < {search.alpha:g} over all {search.looked_at} slices{note}):")
     for number, finding in enumerate(search.findings, 1):
-        first, *others = describe_finding(finding)
-        yield plain(f"  {number}  {first}")
-        yield from (plain(f"     {line}", "dim") for line in others)
+        first, *others = format_finding(finding)
+        yield without_markup(f"  {number}  {first}")
+        yield from (without_markup(f"     {line}", "dim") for line in others)
     yield Text("")
 
 
-def describe_finding(finding: Finding) -> list[str]:
+def format_finding(finding: Finding) -> list[str]:
     """Write a finding in up to four lines: what and how much, where exactly, what else differs, examples."""
     speakers = f"{finding.speakers} speaker{'s' * (finding.speakers != 1)}"
     ends = "" if finding.low is None else f" ({finding.low:+.1f} to {finding.high:+.1f})"
@@ -129,7 +129,7 @@ def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
             ends = interval({"low": kind.low, "high": kind.high}).replace(" to ", "-")
             pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
             share = f"{percent(kind.share)} ({ends})"
-            table.add_row(kind.name, str(kind.errors), share, plain(", ".join(pairs)))
+            table.add_row(kind.name, str(kind.errors), share, without_markup(", ".join(pairs)))
     for column, width in zip(table.columns, (13, 6, 18), strict=False):
         column.min_width = width
     yield table
@@ -143,7 +143,7 @@ def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
     for item in terms[: SHOWN_TERMS + 1]:
         ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
         counts = [str(count) for count in (item.occurrences, item.recognised, item.added)]
-        name = plain("all terms" if item.term is None else item.term)
+        name = without_markup("all terms" if item.term is None else item.term)
         table.add_row(name, *counts, f"{percent(item.recall)} ({ends})")
     yield table
 
@@ -154,11 +154,11 @@ def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]
         return
     yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
     for item in suspicious[:SHOWN_SUSPICIOUS]:
-        yield plain(f"  {item.utterance_id}: {', '.join(item.reasons)}")
+        yield without_markup(f"  {item.utterance_id}: {', '.join(item.reasons)}")
     yield Text("")
 
 
-def describe_crossing(crossing: Crossing) -> str:
+def format_crossing(crossing: Crossing) -> str:
     """Say whether a threshold was crossed, and by what."""
     verdict = "crossed" if crossing.holds else "not crossed"
     return f"Threshold {crossing.condition}: {verdict}, it is {crossing.value:.4g}."
@@ -179,7 +179,7 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
         f"Weak clusters ({len(flagged)} of {count} clusters of the latent space, p < {clustering.alpha:g}):"
     )
     for cluster in flagged:
-        yield plain(f"  {cluster.number}  {cluster.sentence}")
+        yield without_markup(f"  {cluster.number}  {cluster.sentence}")
     yield Text("")
 
 
@@ -189,10 +189,10 @@ def show_comparison(comparison: Comparison) -> Table:
     old, new = (shorten(name) for name in comparison.names)
     caption = (
         f"old: {old}; this run: {new}. Change in points, below zero: improvement; "
-        f"{name_unit({'resampled': comparison.word.resampled, 'note': comparison.word.note})}. "
+        f"{label_unit({'resampled': comparison.word.resampled, 'note': comparison.word.note})}. "
         f"{len(comparison.better)} utterances better, {len(comparison.worse)} worse."
     )
-    table = make_table("Comparison", names, plain(caption, "italic dim"))
+    table = make_table("Comparison", names, without_markup(caption, "italic dim"))
     for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
         if rates is not None:
             ends = {"low": rates.low, "high": rates.high}
@@ -207,7 +207,7 @@ def show_curve(curve: Curve) -> Table:
     """Tabulate the word error rate by severity."""
     severity = name_severity(curve.simulation)
     table = make_table(
-        plain(f"Simulation {curve.simulation}", "italic"),
+        without_markup(f"Simulation {curve.simulation}", "italic"),
         [severity, "utterances", "WER %", "95 %", "against recordings"],
     )
     for point in curve.points:
@@ -224,7 +224,7 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
         return
     yield Text(f"{len(failures)} failed:", style="bold red")
     for name, reason in list(failures.items())[:SHOWN_FAILURES]:
-        yield plain(f"  {name}: {reason.removeprefix(f'{name}: ')}")
+        yield without_markup(f"  {name}: {reason.removeprefix(f'{name}: ')}")
     if len(failures) > SHOWN_FAILURES:
         yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
 
@@ -254,7 +254,7 @@ def interval(rate: Mapping[str, Any]) -> str:
     )
 
 
-def name_unit(rate: Mapping[str, Any]) -> str:
+def label_unit(rate: Mapping[str, Any]) -> str:
     """Say what the unit of the intervals is, and what they lack."""
     unit = {"speakers": "intervals by speaker", "utterances": "intervals by utterance"}
     return ", ".join(part for part in (unit.get(rate["resampled"]), rate["note"]) if part)
@@ -279,6 +279,6 @@ def shorten(text: str) -> str:
     return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 1]}…"
 
 
-def plain(text: str, style: str = "") -> Text:
+def without_markup(text: str, style: str = "") -> Text:
     """Give a foreign text to rich as it is: no markup, no emoji codes, escape sequences made visible."""
     return Text(escape_unprintable(text), style)

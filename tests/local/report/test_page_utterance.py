@@ -4,42 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from librispeech_clf.local.report.page import write_page
-
 pytestmark = pytest.mark.browser
 
 CONTRAST = (Path(__file__).parent / "measure_contrast.js").read_text()
 AUDIO = "document.querySelector('#utterance audio')"
 
 
-@pytest.fixture(scope="module")
-def results(make_results):
-    return make_results(40, speakers=6)
-
-
-@pytest.fixture(scope="module")
-def report(results, make_analysis, make_audio, tmp_path_factory):
-    audio = make_audio(duration_s=4.0)
-    path = tmp_path_factory.mktemp("report") / "index.html"
-    other = results.assign(word_insertions=results["word_insertions"] + 1)
-    return write_page(path, results, analysis=make_analysis(results), audio=lambda _: audio, other=other)
-
-
 @pytest.fixture
 def opened(browser, report, results):
     """Open the page with its first utterance."""
-    browser.driver.get("about:blank")
-    browser.driver.get(f"{report.as_uri()}#tab=utterances&utterance={results['utterance_id'].iloc[0]}")
-    browser.wait("return document.documentElement.dataset.ready")
+    browser.follow(report, f"#tab=utterances&utterance={results['utterance_id'].iloc[0]}")
     browser.wait(f"return {AUDIO}?.readyState >= 2 && document.querySelector('.spectrogram').width > 0")
     return browser
-
-
-def press(browser, *keys: str) -> None:
-    """Press keys where the focus is."""
-    from selenium.webdriver import ActionChains
-
-    ActionChains(browser.driver).send_keys(*keys).perform()
 
 
 def focus(browser) -> str:
@@ -74,9 +50,9 @@ def test_words_are_boxes_at_their_times(opened, results):
 
 def test_space_plays_and_pauses(opened):
     opened.run("document.querySelector('#utterance h2').focus()")
-    press(opened, " ")
+    opened.press(" ")
     opened.wait(f"return !{AUDIO}.paused && {AUDIO}.currentTime > 0")
-    press(opened, " ")
+    opened.press(" ")
     opened.wait(f"return {AUDIO}.paused")
     assert opened.run("return document.getElementById('utterance').scrollTop") == 0
 
@@ -87,7 +63,7 @@ def test_a_word_loops_at_half_speed(opened, results):
         "const s = document.getElementById('speed'); s.value = '0.5'; s.dispatchEvent(new Event('change'))"
     )
     assert opened.run(f"return {AUDIO}.playbackRate") == 0.5
-    press(opened, "l")
+    opened.press("l")
     assert opened.run("return document.getElementById('loop').ariaPressed") == "true"
     opened.run(
         f"window.turns = 0; let last = 0; {AUDIO}.addEventListener('seeked', () => {{ window.turns += 1; }});"
@@ -97,7 +73,7 @@ def test_a_word_loops_at_half_speed(opened, results):
     time = opened.run(f"return {AUDIO}.currentTime")
     assert word["start_s"] - 0.15 <= time <= word["end_s"] + 0.35
     assert opened.run(f"return !{AUDIO}.paused")
-    press(opened, "l", "n")
+    opened.press("l", "n")
     opened.wait(f"return {AUDIO}?.readyState >= 2")
     assert opened.run(f"return {AUDIO}.playbackRate") == 0.5
 
@@ -114,35 +90,35 @@ def test_the_player_stays_while_the_panel_scrolls(opened):
 def test_escape_returns_the_focus(browser, report):
     from selenium.webdriver.common.keys import Keys
 
-    browser.open(report)
+    browser.follow(report, "")
     link = "document.querySelectorAll('.ulist .link')[2]"
     browser.run(f"{link}.focus(); {link}.click()")
     assert focus(browser) == "H2"
     for _ in ("the section is drawn anew beside the panel", "and again without it"):
         browser.run("return new Promise((done) => setTimeout(done, 300))")
-        press(browser, Keys.ESCAPE)
+        browser.press(Keys.ESCAPE)
         assert browser.run(f"return document.activeElement === {link}")
         browser.run("return new Promise((done) => setTimeout(done, 300))")
         box = browser.run(f"return {link}.getBoundingClientRect().toJSON()")
         assert 0 < box["top"] < browser.run("return innerHeight")
     browser.run("document.getElementById('tab-utterances').click(); document.getElementById('table').focus()")
-    press(browser, Keys.ARROW_DOWN, Keys.ENTER)
+    browser.press(Keys.ARROW_DOWN, Keys.ENTER)
     assert focus(browser) == "H2"
-    press(browser, "n")
+    browser.press("n")
     assert focus(browser) == "H2"
-    press(browser, Keys.ESCAPE)
+    browser.press(Keys.ESCAPE)
     assert focus(browser) == "table"
 
 
 def test_speakers_are_reached_and_chosen_by_keyboard(browser, report):
     from selenium.webdriver.common.keys import Keys
 
-    browser.open(report)
+    browser.follow(report, "")
     browser.run("document.querySelector('g.clickable').focus()")
     name = browser.run(
         "return document.activeElement.ariaLabel || document.activeElement.getAttribute('aria-label')"
     )
-    press(browser, Keys.ENTER)
+    browser.press(Keys.ENTER)
     browser.wait(f"return location.hash.includes('filter.record_speaker_id={name}')")
 
 

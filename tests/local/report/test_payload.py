@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.local.report import encoding, simulated
+from librispeech_clf.local.report import encoding
 from librispeech_clf.local.report import payload as payloads
-from librispeech_clf.text.alignment import align_words
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ def test_round_number(value, expected):
     assert encoding.round_number(value) == expected
 
 
-def test_make_plain_converts_records_arrays_and_tables():
+def test_records_arrays_and_tables_become_records_arrays_and_tables():
     value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
-    assert encoding.make_plain(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
+    assert encoding.to_jsonable(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
 
 
 @pytest.mark.parametrize(
@@ -99,13 +98,12 @@ def test_many_different_texts_are_free_text():
     assert payloads.build_column("record_title", series)["kind"] == "text"
 
 
-def test_encode_operations_counts_runs():
-    assert encoding.encode_operations(align_words("A B C", "A B D E C")) == "2=2i1="
-    assert encoding.encode_operations(()) == ""
-
-
-def test_page_pairs_words_by_their_letters():
-    assert encoding.align_texts(["THE BALL TO"], ["BOL TER"])[0] == ["1d2s"]
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "expected"),
+    [("A B C", "A B D E C", "2=2i1="), ("", "", ""), ("THE BALL TO", "BOL TER", "1d2s")],
+)
+def test_operations_are_counted_in_runs_and_words_paired_by_their_letters(reference, hypothesis, expected):
+    assert encoding.align_texts([reference], [hypothesis])[0] == [expected]
 
 
 def test_payload_aligns_and_blanks_failures(table):
@@ -161,7 +159,7 @@ def test_simulated_rows_are_apart(table):
     both = pd.concat([clean, noisy], ignore_index=True)
     payload = payloads.build_payload(both)
     assert payload["ids"] == ["a-1", "b-2"]
-    assert simulated.list_heard(both) == ["a-1", "b-2", "a-1+additive_noise=10"]
+    assert payloads.list_heard(both) == ["a-1", "b-2", "a-1+additive_noise=10"]
     assert payload["simulated"] == [
         {
             "simulation": "additive_noise",
@@ -182,7 +180,7 @@ def test_simulated_rows_are_apart(table):
     ("simulation", "expected"), [("tempo", "rate"), ("reverberation", "decay time in s"), ("own", "severity")]
 )
 def test_name_severity(simulation, expected):
-    assert simulated.name_severity(simulation) == expected
+    assert payloads.name_severity(simulation) == expected
 
 
 def test_comparison_follows_the_rows_of_the_first_run(table):

@@ -10,7 +10,7 @@ from librispeech_clf.local.analysis.suspicious import Suspicion
 from librispeech_clf.local.analysis.terms import TermRecall
 from librispeech_clf.local.analysis.thresholds import Crossing
 from librispeech_clf.local.report.terminal import (
-    describe_crossing,
+    format_crossing,
     show_error_kinds,
     show_findings,
     show_suspicious,
@@ -90,4 +90,4 @@ def test_terms_references_and_thresholds_are_told():
     written = write_parts(show_suspicious(suspicions), width=80)
     assert "References that may be wrong, to be heard (7, see findings.json):" in written
     assert "u-4: too fast" in written and "u-5" not in written
-    assert describe_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."
+    assert format_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."

@@ -1,0 +1,194 @@
+"""What the page holds of a recording: audio that browsers play, and pictures known in advance."""
+
+import base64
+import io
+import struct
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from librispeech_clf.local.report import recordings
+from librispeech_clf.local.report.page import write_page
+
+TONE = (0.1 * np.sin(np.arange(16000) / 10)).astype(np.float32)
+
+
+def encode(samples=TONE, rate=16000, form="WAV", subtype=None) -> bytes:
+    target = io.BytesIO()
+    soundfile.write(target, samples, rate, format=form, subtype=subtype)
+    return target.getvalue()
+
+
+def sine(frequency_hz: float, *, amplitude: float = 0.5, count: int = 16000) -> np.ndarray:
+    return (amplitude * np.sin(2 * np.pi * frequency_hz * np.arange(count) / 16000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "kind", ["WAV PCM_16", "WAV FLOAT", "WAVEX PCM_24", "FLAC", "OGG VORBIS", "OGG OPUS", "MP3"]
+)
+def test_what_browsers_play_stays_as_it_is(kind):
+    content = encode(form=kind.split()[0], subtype=(*kind.split(), None)[1])
+    assert recordings.make_playable(content)["content"] == content
+
+
+@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "CAF", "NIST", "RF64", "WAV DOUBLE", "WAV IMA_ADPCM"])
+def test_other_containers_become_flac_of_the_same_samples(kind):
+    content = encode(form=kind.split()[0], subtype=(*kind.split(), None)[1])
+    held = recordings.make_playable(content)["content"]
+    assert recordings.guess_audio_type(held) == ("flac", "audio/flac")
+    samples, rate = soundfile.read(io.BytesIO(held))
+    assert rate == 16000
+    assert samples == pytest.approx(soundfile.read(io.BytesIO(content))[0], abs=2**-15)
+
+
+@pytest.mark.parametrize("claimed", [0, 2**36 - 1, 2**31, 2**32 - 1, 16001])
+def test_length_that_a_header_claims_does_not_count(claimed):
+    content = bytearray(encode(np.zeros(16000, np.float32), form="FLAC"))
+    content[21] = (content[21] & 0xF0) | claimed >> 32  # 36 bits from bit 172 on
+    content[22:26] = struct.pack(">I", claimed & 0xFFFFFFFF)
+    playable = recordings.make_playable(bytes(content))
+    assert playable["picture"]["duration_s"] == 1.0
+    assert soundfile.info(io.BytesIO(playable["content"])).frames == 16000
+
+
+@pytest.mark.parametrize("rate", [1, 999, 768001, 2**31 - 1])
+def test_rate_of_no_recording_is_a_problem(rate):
+    content = bytearray(encode(TONE[:200]))
+    content[24:28] = struct.pack("<I", rate)
+    assert f"{rate} Hz" in recordings.make_playable(bytes(content))["problem"]
+
+
+@pytest.mark.parametrize("rate", [1000, 1001, 11025, 192000, 768000])
+def test_rates_of_recordings_are_drawn(rate):
+    assert recordings.make_playable(encode(rate=rate))["picture"]["highest_hz"] == min(8000, rate // 2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_sample_that_is_no_number_is_a_problem(value):
+    samples = np.append(TONE, np.float32(value))
+    assert "NaN or infinity" in recordings.make_playable(encode(samples, subtype="FLOAT"))["problem"]
+
+
+@pytest.mark.parametrize("value", [2.0, 1e10, 1e38, -3.4e38])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_enormous_samples_are_drawn_without_a_warning(value, channels):
+    samples = np.stack([TONE] * channels, axis=1)
+    samples[7] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = recordings.make_playable(encode(samples, subtype="FLOAT"))["picture"]
+    assert picture["peak"] == pytest.approx(abs(value), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"TOP-SECRET-KEY-0123456789" * 4,
+        *(start + b"secret" * 100 for start in (b"RIFF", b"fLaC", b"OggS", b"ID3")),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        bytes(5000),
+        encode(form="MAT5"),
+        encode(form="VOC"),
+        encode(np.zeros(0, np.float32)),
+    ],
+)
+def test_nothing_of_a_file_that_is_no_audio(content):
+    assert set(recordings.make_playable(content)) == {"problem"}
+
+
+def test_longer_than_the_limit_is_a_problem(monkeypatch):
+    monkeypatch.setattr(recordings, "MOST_SAMPLES", 15999)
+    assert "more than 15999 samples" in recordings.make_playable(encode())["problem"]
+
+
+def test_many_channels_become_one():
+    samples = np.stack([TONE] * 12, axis=1)
+    held = recordings.make_playable(encode(samples, form="AIFF"))["content"]
+    assert soundfile.info(io.BytesIO(held)).channels == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"RIFFrest", ("wav", "audio/wav")),
+        (b"fLaCrest", ("flac", "audio/flac")),
+        (b"OggSrest", ("ogg", "audio/ogg")),
+        (b"????rest", ("wav", "audio/wav")),
+        (encode(form="MP3"), ("mp3", "audio/mpeg")),
+        (b"ID3\x03\0\0\0\0\0\0" + encode(form="MP3"), ("mp3", "audio/mpeg")),
+        (b"\0" + encode(form="MP3"), ("wav", "audio/wav")),
+        (b"", ("wav", "audio/wav")),
+    ],
+)
+def test_type_by_the_first_bytes(content, expected):
+    assert recordings.guess_audio_type(content) == expected
+
+
+def test_large_mp3_lies_beside_the_page_under_its_own_ending(tmp_path, make_results):
+    content = encode(form="MP3")
+    write_page(tmp_path / "p.html", make_results(2), audio=lambda _: content, audio_limit_bytes=10)
+    assert {path.suffix for path in (tmp_path / "audio").iterdir()} == {".mp3", ".js"}
+    write_page(tmp_path / "p.html", make_results(2), audio=None)
+    assert list((tmp_path / "audio").iterdir()) == []
+
+
+def test_missing_and_broken_audio(tmp_path):
+    audio = {"a": None, "b": b"not audio"}
+    _, blocks = recordings.place_recordings(tmp_path, ["a", "b"], audio.get, limit_bytes=100)
+    assert [block["row"] for block in blocks] == [1]
+    assert blocks[0]["problem"].startswith("The audio cannot be drawn")
+
+
+@pytest.mark.parametrize("limit_bytes", [10, 10**9])
+def test_every_recording_is_read_once_and_progress_told(tmp_path, make_audio, limit_bytes):
+    audio, asked, finished = make_audio(), [], []
+
+    def provide(utterance_id):
+        asked.append(utterance_id)
+        return None if utterance_id == "40" else audio
+
+    ids = [str(number) for number in range(70)]
+    entry, blocks = recordings.place_recordings(
+        tmp_path, ids, provide, limit_bytes=limit_bytes, advance=finished.append
+    )
+    assert asked == ids and sum(finished) == 70
+    if limit_bytes == 10:
+        assert [name for name in entry["scripts"] if not name] == [""]
+        assert entry["scripts"][69].startswith("audio/000069")
+    else:
+        assert [block["row"] for block in blocks] == [row for row in range(70) if row != 40]
+
+
+@pytest.mark.parametrize("amplitude", [0.9, 0.001])
+def test_envelope_of_quiet_speech_fills_the_height(amplitude):
+    envelope = recordings.compute_envelope(sine(440.0, amplitude=amplitude), columns=100)
+    assert envelope.shape == (100, 2)
+    assert envelope[:, 1].min() > 120 and envelope[:, 0].max() < -120
+
+
+def test_envelope_of_silence_and_of_one_sample():
+    assert not recordings.compute_envelope(np.zeros(10, np.float32)).any()
+    assert recordings.compute_envelope(np.array([0.2], np.float32)).tolist() == [[127, 127]]
+
+
+def test_spectrogram_has_its_energy_in_the_sines_row():
+    levels, highest_hz = recordings.compute_spectrogram(sine(2000.0), sampling_rate=16000)
+    assert highest_hz == 8000 and levels.shape == (128, 100)
+    assert set(levels.argmax(axis=0)[5:-5]) <= {31, 32}
+
+
+@pytest.mark.parametrize("count", [1, 40, 16000 * 35])
+def test_spectrogram_of_any_length_is_finite_and_small(count):
+    levels, _ = recordings.compute_spectrogram(sine(300.0, count=count), sampling_rate=16000)
+    assert np.isfinite(levels).all() and 1 <= levels.shape[1] <= 800
+
+
+def test_picture_of_a_file(make_audio):
+    picture = recordings.make_playable(make_audio(duration_s=2.0, amplitude=0.25))["picture"]
+    assert picture["duration_s"] == 2.0
+    assert picture["peak"] == pytest.approx(0.25, abs=1e-3)
+    assert len(base64.b64decode(picture["envelope"])) == 2 * picture["columns"]
+    assert Image.open(io.BytesIO(base64.b64decode(picture["spectrogram"]))).size == (200, 128)
