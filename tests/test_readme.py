@@ -121,7 +121,7 @@ def test_paths_exist():
 def test_every_folder_of_the_package_is_told_of():
     folders = {path.parent.name for path in (PROJECT_ROOT / "librispeech_clf").glob("**/__init__.py")}
     told = set(re.findall(r"(\w+)`", PACKAGE_README))
-    assert folders - {"librispeech_clf", "openslr_archives"} <= told
+    assert folders - {"librispeech_clf"} <= told
 
 
 def test_every_section_of_the_hub_example_has_its_place():

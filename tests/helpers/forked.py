@@ -88,7 +88,7 @@ def evaluate(request: dict[str, Any]) -> int:
 
 def prepare(request: dict[str, Any]) -> int:
     """Run `prepare-data` on a small archive, each of whose files takes a while."""
-    from librispeech_clf.corpus.openslr_archives import archives, download
+    from librispeech_clf.corpus import openslr_archives
     from librispeech_clf.local.commands import prepare_data
 
     extract = tarfile.TarFile.extract
@@ -98,9 +98,11 @@ def prepare(request: dict[str, Any]) -> int:
         time.sleep(request["pause_s"])
 
     tarfile.TarFile.extract = extract_slowly  # type: ignore[method-assign]
-    download.PAUSE_S = 0
-    record = archives.Archive(request["subset"], request["size"], request["md5"], request["utterances"], 0.1)
-    archives.ARCHIVES[request["subset"]] = record
+    openslr_archives.PAUSE_S = 0
+    record = openslr_archives.Archive(
+        request["subset"], request["size"], request["md5"], request["utterances"], 0.1
+    )
+    openslr_archives.ARCHIVES[request["subset"]] = record
     return prepare_data.main(request["arguments"])
 
 

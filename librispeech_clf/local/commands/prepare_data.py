@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.corpus.openslr_archives.archives import BASE_URL
 from librispeech_clf.local.commands.door import make_parser, run
 
 
@@ -31,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--source", choices=("openslr", "huggingface"), default="openslr", help="where from")
     add("--dataset", help="a Hugging Face dataset (default: as in config.yaml)")
     add("--list", action="store_true", help="show the subsets, their sizes and what is there")
-    add("--base-url", default=BASE_URL, metavar="URL", help="a mirror")
+    add("--base-url", metavar="URL", help="a mirror (default: openslr.org)")
     return run(parser, prepare, arguments, when_stopped="stopped; the next run continues.")
 
 
 def prepare(options: argparse.Namespace) -> None:
     """Bring what is missing, or list what there is."""
-    from librispeech_clf.corpus.openslr_archives.prepare import list_subsets, prepare_subsets
+    from librispeech_clf.corpus.openslr_archives import BASE_URL, list_subsets, prepare_subsets
 
     configuration = load_configuration()
     corpus = configuration.with_corpus(
@@ -46,7 +45,7 @@ def prepare(options: argparse.Namespace) -> None:
     if options.list:
         list_subsets(corpus)
     else:
-        prepare_subsets(corpus, options.subset, base_url=options.base_url)
+        prepare_subsets(corpus, options.subset, base_url=options.base_url or BASE_URL)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,0 @@
-"""LibriSpeech's archives on OpenSLR: downloaded, verified and unpacked."""
