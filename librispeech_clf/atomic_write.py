@@ -1,8 +1,9 @@
-"""Write files that a reader finds whole or not at all, and say what a full or closed disk needs."""
+"""Write files that a reader finds whole or not at all, and explain what a full or closed disk needs."""
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,37 +11,29 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+
 if TYPE_CHECKING:
     import pyarrow
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How the small file begins that stands for one Git LFS has not fetched."""
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
-NOT_WRITABLE = {
-    errno.ENOENT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EEXIST,
-    errno.EISDIR,
-}
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+NOT_WRITABLE = (
+    errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
+)  # fmt: skip
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Write a file beside its place, flush it to the disk, and move it into its place.
 
     Neither a killed process nor a power cut leaves a part of it under its name.
 
-    Args:
-        path: the file; its folder is there.
-        content: of the file.
-
     Raises:
-        OSError: it cannot be written; the message says where, and what to do when the disk is full.
+        OSError: it cannot be written; the message says where, and what to do.
     """
+    _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    remove_leftovers(path.parent, f".{path.name}.", ".tmp")
     with explain_disk(path, size=len(content)):
         try:
             with temporary.open("wb") as file:
@@ -51,65 +44,47 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        _flush_folder(path.parent)
+    with suppress(OSError):  # the move itself; Windows cannot open a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
-def remove_leftovers(folder: Path, before: str, behind: str) -> None:
-    """Remove unfinished files that killed processes left; what a living process writes stays.
-
-    Args:
-        folder: where they are.
-        before: what their names have before the process id.
-        behind: what they have behind it.
-    """
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of a file; what a living process writes stays."""
     if os.name != "posix":
-        return  # elsewhere a process cannot be asked whether it lives without ending it
-    with suppress(OSError):
-        for entry in list(os.scandir(folder)):
-            number = entry.name.removeprefix(before).removesuffix(behind)
-            if (
-                entry.name == f"{before}{number}{behind}"
-                and number.isdecimal()
-                and not _is_alive(int(number))
-            ):
-                os.unlink(entry.path)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
+        return  # elsewhere os.kill ends the process that it asks for
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = leftover.name.split(".")[-2]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            with suppress(OSError):
+                leftover.unlink()
+        except (OSError, OverflowError, ValueError):
+            continue  # it lives and is another user's, or the file is not ours
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:
-    """Write a Parquet file so that a reader finds the whole table or none.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a Parquet file by `atomic_write`."""
     import pyarrow
     import pyarrow.parquet
 
     target = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, target, compression="zstd", write_page_checksum=True)
-    write_whole(path, target.getvalue().to_pybytes())
+    atomic_write(path, target.getvalue().to_pybytes())
 
 
-def try_folder(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """See, before long work, that a folder takes a file; nothing of the trial stays, not even a new folder.
-
-    Args:
-        folder: where files will be written; need not be there.
 
     Raises:
         OSError: it does not; the message says why, and what to do.
     """
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    with explain_disk(folder, size=0):
+    with explain_disk(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".{os.getpid()}.tmp"
@@ -122,80 +97,68 @@ def try_folder(folder: Path) -> None:
 
 
 @contextmanager
-def explain_disk(path: Path, *, size: int) -> Iterator[None]:
-    """Turn the errors of a full disk and of a closed folder into messages that name place, need and remedy.
+def output_lock(folder: Path, work: str) -> Iterator[None]:
+    """Make an output folder and keep other processes out of it.
+
+    The operating system frees the lock when its process ends, killed or not; the lock file that stays behind
+    means nothing.
 
     Args:
-        path: what is written.
-        size: its bytes.
+        folder: what to lock.
+        work: what another process would be doing there, for the message.
 
     Raises:
-        OSError: with the same number, and what to do.
+        OSError: the folder cannot be made or written to.
+        ValueError: another process holds it.
     """
+    with explain_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise ValueError(
+                f"{folder}: another {work} is writing there; wait until it is finished, or choose another "
+                "folder with --out."
+            ) from None
     try:
-        with explain_full_disk(path, size=size):
-            yield
-    except OSError as error:
-        if error.errno not in NOT_WRITABLE:
-            raise
-        reason = (
-            f"cannot be written ({error.strerror}); choose a folder of your own, or change its permissions"
-        )
-        raise _DescribedError(error.errno, f"{path}: {reason}.") from error
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
-def explain_full_disk(path: Path, *, size: int | None) -> Iterator[None]:
-    """Turn the errors of a full disk and of a limit into messages that name place, need and remedy; others pass.
+def explain_disk(path: Path, *, size: int = 0, reads_too: bool = False) -> Iterator[None]:
+    """Turn the errors of a full disk and of a closed folder into sentences that name place, need and remedy.
 
     Args:
         path: what is written.
-        size: its bytes; None where they are not known beforehand.
+        size: its bytes; 0 where they are unknown.
+        reads_too: other files are read meanwhile, so a missing or closed one passes as it is.
 
     Raises:
-        OSError: with the same number, and what to do.
+        OSError: with the same number.
     """
     try:
         yield
     except OSError as error:
-        if error.errno == errno.EFBIG:
+        if error.errno in DISK_FULL:
+            free = shutil.disk_usage(next(folder for folder in path.parents if folder.exists())).free
+            needed = f"{size:,} bytes are needed, " if size else ""
+            reason = (
+                f"the disk is full: {needed}{free:,} bytes are free; free space and run the command again"
+            )
+        elif error.errno == errno.EFBIG:
             reason = f"cannot be written ({error.strerror}); choose a place that takes larger files, see `ulimit -f`"
-            raise _DescribedError(error.errno, f"{path}: {reason}.") from error
-        if error.errno not in DISK_FULL:
+        elif error.errno in NOT_WRITABLE and not reads_too:
+            reason = f"cannot be written ({error.strerror}); choose a folder of your own, or change its permissions"
+        else:
             raise
-        free = _in_words(_free_bytes(path.parent))
-        need = (
-            f"more than {free} are needed"
-            if size is None
-            else f"{_in_words(size)} are needed, {free} are free"
-        )
-        reason = f"the disk is full: {need}; free space and run the command again"
-        raise _DescribedError(error.errno, f"{path}: {reason}.") from error
+        raise _ExplainedError(error.errno, f"{path}: {reason}.") from error
 
 
-class _DescribedError(OSError):
+class _ExplainedError(OSError):
     """An error of the operating system whose message is a sentence."""
 
     def __str__(self) -> str:
         return str(self.strerror)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder's entries, where the system can (Windows cannot)."""
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
-
-
-def _free_bytes(folder: Path) -> int:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
-
-
-def _in_words(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"

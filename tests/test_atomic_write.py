@@ -1,29 +1,47 @@
-"""Files are whole or not there; a full or closed disk is told with place, need and remedy."""
+"""Files are whole or not there; a full or closed disk is explained; one process at a time writes into a folder."""
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
-from librispeech_clf.atomic_write import explain_disk, write_whole
+from librispeech_clf.atomic_write import atomic_write, explain_disk, output_lock
+from librispeech_clf.configuration import PROJECT_ROOT
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from librispeech_clf.atomic_write import output_lock
+with output_lock(Path(sys.argv[1]), "evaluation"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
-def test_file_is_replaced_whole(tmp_path):
-    path = tmp_path / "a.txt"
+def test_file_is_replaced_whole_and_leftovers_go(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for process in (ended.pid, os.getppid()):
+        (tmp_path / f".a.txt.{process}.tmp").write_text("half")
     for content in (b"old", b"new"):
-        write_whole(path, content)
-        assert path.read_bytes() == content
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+        atomic_write(tmp_path / "a.txt", content)
+        assert (tmp_path / "a.txt").read_bytes() == content
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", f".a.txt.{os.getppid()}.tmp"}
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (errno.ENOSPC, r"a.txt: the disk is full: 2.0 MB are needed, \d+\.\d .B are free; free space"),
+        (
+            errno.ENOSPC,
+            r"a.txt: the disk is full: 2,000,000 bytes are needed, [\d,]+ bytes are free; free space",
+        ),
         (errno.EDQUOT, "a.txt: the disk is full"),
+        (errno.EFBIG, "a.txt: .*ulimit"),
         (errno.EACCES, "a.txt: cannot be written .*; choose a folder of your own"),
-        (errno.EROFS, "a.txt: cannot be written"),
         (errno.EIO, "Input/output error"),
     ],
 )
@@ -34,12 +52,46 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch, failing, number
     (tmp_path / "a.txt").write_bytes(b"old")
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(OSError, match=message) as caught:
-        write_whole(tmp_path / "a.txt", bytes(2_000_000))
+        atomic_write(tmp_path / "a.txt", bytes(2_000_000))
     assert caught.value.errno == number
-    assert (tmp_path / "a.txt").read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"old")]
 
 
-def test_other_errors_pass(tmp_path):
-    with pytest.raises(ValueError, match="mine"), explain_disk(tmp_path, size=1):
-        raise ValueError("mine")
+def test_errors_of_reading_pass(tmp_path):
+    with pytest.raises(FileNotFoundError, match="^mine$"), explain_disk(tmp_path, reads_too=True):
+        raise FileNotFoundError("mine")
+
+
+def lock(folder):
+    return output_lock(folder, "evaluation")
+
+
+def test_second_run_is_refused_until_the_first_ends(tmp_path):
+    with lock(tmp_path / "out"), lock(tmp_path / "other"):
+        with pytest.raises(ValueError, match=r"out: another evaluation is writing there; wait .* --out"):
+            with lock(tmp_path / "out"):
+                pass
+    with lock(tmp_path / "out"):
+        pass
+
+
+def test_killed_run_leaves_no_lock(tmp_path):
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="another evaluation"), lock(tmp_path):
+            pass
+        process.kill()
+    with lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("out", ["file", "file/inside", "blocked"])
+def test_folder_that_cannot_be_written_to_is_explained(tmp_path, out):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "blocked" / ".lock").mkdir(parents=True)
+    with (
+        pytest.raises(OSError, match=r"cannot be written .*; choose a folder of your own"),
+        lock(tmp_path / out),
+    ):
+        pass

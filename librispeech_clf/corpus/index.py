@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import filelock
 import pyarrow
 
-from librispeech_clf.atomic_write import explain_full_disk
+from librispeech_clf.atomic_write import explain_disk
 from librispeech_clf.corpus.cache import cache_folder
 from librispeech_clf.corpus.schema import dataset_features
 
@@ -73,7 +73,7 @@ def _make(path: Path, tables: Iterable[pyarrow.Table], *, prefix: str) -> None:
             outdated.unlink(missing_ok=True)
         try:
             schema = dataset_features().arrow_schema
-            with explain_full_disk(partial, size=None):
+            with explain_disk(partial, reads_too=True):
                 with pyarrow.ipc.new_stream(str(partial), schema) as writer:
                     for table in tables:
                         writer.write_table(table)

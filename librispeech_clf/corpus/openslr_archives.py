@@ -32,7 +32,7 @@ import rich.table
 import rich.text
 from rich import progress
 
-from librispeech_clf.atomic_write import DISK_FULL, explain_full_disk
+from librispeech_clf.atomic_write import DISK_FULL, explain_disk
 from librispeech_clf.configuration import CorpusConfiguration
 from librispeech_clf.corpus import huggingface, openslr
 from librispeech_clf.corpus.files import open_parquet
@@ -128,7 +128,7 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
         if (tree / archive.subset).is_dir():
             return False
         shutil.rmtree(unpacked, ignore_errors=True)
-        with explain_full_disk(unpacked, size=None):
+        with explain_disk(unpacked, reads_too=True):
             # Not begun where it cannot fit: the archive's rest and its content, which is as large (FLAC).
             if shutil.disk_usage(work).free < 2 * archive.size - _size(file):
                 raise OSError(errno.ENOSPC, "not enough space")

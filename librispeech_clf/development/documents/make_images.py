@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.development.documents import readme
 from librispeech_clf.local.analysis.results_table import read_results
 from librispeech_clf.local.analysis.summary import select_recordings
-from librispeech_clf.local.commands.door import add_corpus_options, make_parser, run
+from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def write_section(
     else:
         figures = readme.write_test_clean(results, run=run, shown=shown)
     text = readme.replace_figures(options.readme.read_text(), figures)
-    write_whole(options.readme, text.encode())
+    atomic_write(options.readme, text.encode())
 
 
 if __name__ == "__main__":

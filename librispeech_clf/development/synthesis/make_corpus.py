@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.audio.simulated_split import encode_flac
 from librispeech_clf.development.synthesis import card, chapters
 from librispeech_clf.development.synthesis.chapters import ReadChapter, Recording
@@ -22,7 +22,7 @@ from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require
 from librispeech_clf.development.synthesis.recording import draw_conditions, record
 from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.development.synthesis.voices import load_readers
-from librispeech_clf.local.commands.door import make_parser, run
+from librispeech_clf.local.commands.cli import make_parser, run
 
 BUNDLED = Path(__file__).parents[2] / "corpus" / "bundled"
 SPLITS = ("training", "validation", "test")
@@ -92,7 +92,7 @@ def make_corpus(folder: Path, *, seed: int) -> None:
         generator = np.random.default_rng([seed, number])
         dealt = chapters.deal_chapters(split, load_sentences(split), readers, generator)
         made = [recording for chapter in dealt for recording in record_chapter(chapter, seed=seed)]
-        write_whole(folder / f"{split}.parquet", to_parquet(made))
+        atomic_write(folder / f"{split}.parquet", to_parquet(made))
         print(f"{split}: {len(made)} utterances, {sum(r.minutes for r in made):.1f} min", flush=True)
         recordings += made
     tables = {
@@ -103,7 +103,7 @@ def make_corpus(folder: Path, *, seed: int) -> None:
         "CARD.md": card.write_card(recordings, card.find_versions()),
     }
     for name, text in tables.items():
-        write_whole(folder / name, text.encode())
+        atomic_write(folder / name, text.encode())
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB")
     if size > MAX_BYTES:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.development.training.batches import Recording, iterate_batches, make_ahead
-from librispeech_clf.development.training.checkpoint import hold_folder
 from librispeech_clf.development.training.material import Material
 from librispeech_clf.development.training.phases import CTC, MEL
 from librispeech_clf.development.training.settings import TrainingSettings
@@ -43,7 +43,7 @@ def train(
     Returns:
         The trainer at its end; the best average is `MODEL` in the folder.
     """
-    with hold_folder(folder):
+    with output_lock(folder, "training"):
         trainer = Trainer(settings, folder, source=source, material=material.describe())
         watch = _Watch(trainer, development, checkpoint_s)
         watch.tend()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import track
 
-from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.corpus.schema import Split
 from librispeech_clf.ctc.decoding import spell
 from librispeech_clf.development.training.development import recognise
@@ -188,7 +188,7 @@ def write_card(folder: Path, tables: Sequence[Table]) -> None:
         raise ValueError(
             f"{card}: must hold the lines {FIGURES_MARK} and {END_MARK}; the figures go between them."
         )
-    write_whole(card, f"{head}{mark}\n\n{render_markdown(tables)}\n\n{end}{tail}".encode())
+    atomic_write(card, f"{head}{mark}\n\n{render_markdown(tables)}\n\n{end}{tail}".encode())
     record = json.loads((folder / TRAINING_RECORD).read_text(encoding="utf-8"))
     draw_learning_curve(record["log"], folder.parent / LEARNING_CURVE)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from librispeech_clf.development.training.course import CHECKPOINT_S, train
 from librispeech_clf.development.training.phases import CTC
 from librispeech_clf.development.training.settings import TrainingSettings, read_settings
-from librispeech_clf.local.commands.door import count, make_parser, run, share
+from librispeech_clf.local.commands.cli import count, make_parser, run, share
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.development.training.augmentation import draw_masks
 from librispeech_clf.development.training.batches import Batch, Recording
@@ -218,7 +218,7 @@ class Trainer:
     def write_record(self) -> None:
         """Write what the model card tells of the training beside the model, whole: origin, state and log."""
         path = (self.folder / MODEL).with_suffix(".training.json")
-        write_whole(path, (json.dumps(self._describe(), indent=1) + "\n").encode())
+        atomic_write(path, (json.dumps(self._describe(), indent=1) + "\n").encode())
 
     def _describe(self) -> dict[str, Any]:
         return {**self.origin, "state": asdict(self.state), "log": self.log}
@@ -228,7 +228,7 @@ class Trainer:
         arrays = [*(np.asarray(variable.numpy()) for variable in self._variables()), *self.average]
         write_checkpoint(self.folder, arrays, self._describe())
         lines = "".join(json.dumps(entry) + "\n" for entry in self.log)
-        write_whole(self.folder / LOG, lines.encode())
+        atomic_write(self.folder / LOG, lines.encode())
 
     def _variables(self) -> list:
         """Return what a checkpoint holds besides the average: weights, seeds and the optimizers' memory, each once."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from librispeech_clf.configuration import ROOT_VARIABLE, SOURCE_VARIABLE, load_configuration
-from librispeech_clf.local.commands.door import add_corpus_options, make_parser, run
+from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import (
     MODEL_VARIABLE,
     ROOT_VARIABLE,
@@ -22,9 +23,9 @@ from librispeech_clf.configuration import (
     load_configuration,
 )
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold
-from librispeech_clf.local.commands.door import (
+from librispeech_clf.local.commands.cli import (
     FAILED_UTTERANCES,
-    FINE,
+    SUCCESS,
     add_corpus_options,
     count,
     make_parser,
@@ -99,7 +100,6 @@ def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
 
     from librispeech_clf.local.analysis.results_table import read_results
     from librispeech_clf.local.analysis.terms import read_terms
-    from librispeech_clf.local.evaluation.lock import hold_output
     from librispeech_clf.local.evaluation.run import collect_rows, describe_run, evaluate_windows, open_run
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
@@ -119,7 +119,7 @@ def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
     changes = describe_normalization(opened.engine.split.texts, configuration.text.normalize)
     if changes:
         told_once.print(without_markup(changes), soft_wrap=True)
-    with hold_output(options.out):
+    with output_lock(options.out, "evaluation"):
         opened.store.remove_outdated()
         if evaluate_windows(opened, told_once) and in_stages and not begun_anew:
             begin_anew(environment)
@@ -134,7 +134,7 @@ def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:
         return THRESHOLD_CROSSED
-    return FAILED_UTTERANCES if analysis.failures else FINE
+    return FAILED_UTTERANCES if analysis.failures else SUCCESS
 
 
 def prepare_environment(options: argparse.Namespace) -> tuple[Configuration, Request]:

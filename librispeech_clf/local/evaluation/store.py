@@ -19,7 +19,6 @@ import pyarrow.parquet
 
 from librispeech_clf.atomic_write import explain_disk, write_table
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
-from librispeech_clf.local.evaluation.lock import LOCK_NAME
 
 if TYPE_CHECKING:
     from librispeech_clf.corpus.schema import Split
@@ -89,7 +88,7 @@ class Store:
             OSError: they cannot be written.
         """
         path = self.path(name)
-        with explain_disk(path, size=0):
+        with explain_disk(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 shutil.rmtree(path)
@@ -100,7 +99,7 @@ class Store:
         """Remove the parts of other keys; no other run may be writing into the output folder."""
         others = self.folder.parent.iterdir() if self.folder.parent.is_dir() else ()
         for other in others:
-            if other.name not in (self.folder.name, LOCK_NAME):
+            if other.name != self.folder.name:
                 shutil.rmtree(other, ignore_errors=True)
 
     def collect(self, names: Iterable[str]) -> pyarrow.Table:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.atomic_write import explain_disk, write_whole
+from librispeech_clf.atomic_write import atomic_write, explain_disk
 
 if TYPE_CHECKING:
     import h5py
@@ -37,13 +37,13 @@ def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) ->
     import h5py
 
     check_suffix(path)
-    with explain_disk(path, size=0):
+    with explain_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         _save_keras_2(model, file)
         _describe(model, file)
-    write_whole(path, (compress_h5(content) if compressed else content).getbuffer())
+    atomic_write(path, (compress_h5(content) if compressed else content).getbuffer())
 
 
 def _save_keras_2(model: "keras.Model", file: "h5py.File") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from librispeech_clf.atomic_write import write_table, write_whole
+from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
 from librispeech_clf.local.analysis.results_table import read_results
 from librispeech_clf.local.analysis.summary import (
@@ -145,7 +145,7 @@ def write_summary(out: Path, analysis: Analysis, described: Mapping[str, str], s
         OSError: it cannot be written.
     """
     summary = summarise(analysis, dict(described)) | {"speed": speed.report()}
-    write_whole(out / "summary.json", render_json(summary).encode())
+    atomic_write(out / "summary.json", render_json(summary).encode())
 
 
 def write_findings(
@@ -167,7 +167,7 @@ def write_findings(
     findings = collect_findings(analysis, described)
     crossings = [check_threshold(threshold, findings) for threshold in thresholds]
     findings["thresholds"] = make_plain(crossings)
-    write_whole(out / "findings.json", render_json(findings).encode())
+    atomic_write(out / "findings.json", render_json(findings).encode())
     for crossing in crossings:
         console.print(without_markup(format_crossing(crossing), "bold red" if crossing.holds else ""))
     return any(crossing.holds for crossing in crossings)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from librispeech_clf.atomic_write import write_whole
+from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.local.report.encoding import escape_json
 from librispeech_clf.local.report.payload import build_payload, list_heard
 from librispeech_clf.local.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
@@ -69,7 +69,7 @@ def write_page(
     payload["audio"], blocks = place_recordings(
         path.parent, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
     )
-    write_whole(path, render_page(payload, blocks).encode())
+    atomic_write(path, render_page(payload, blocks).encode())
     remove_old_audio(path.parent / "audio", payload["audio"].get("scripts", ()))
     return path
 

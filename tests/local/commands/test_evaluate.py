@@ -18,8 +18,8 @@ import pyarrow.parquet
 import pytest
 import soundfile
 
+from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import MODEL_VARIABLE, PACKAGE_FOLDER, PROJECT_ROOT, load_configuration
-from librispeech_clf.local.evaluation.lock import hold_output
 
 REAL_CORPUS = PROJECT_ROOT.parent / "shared" / "librispeech"
 MODEL = Path(os.environ.get(MODEL_VARIABLE, load_configuration(environment={}).model.path))
@@ -299,7 +299,7 @@ def test_wrong_request_says_what_to_do(arguments, message, tmp_path):
 @NEEDS_MODEL
 def test_output_folder_in_use_or_closed_is_told_before_the_first_window(request_options, tmp_path):
     (tmp_path / "file").write_text("")
-    with hold_output(tmp_path / "used"):
+    with output_lock(tmp_path / "used", "evaluation"):
         for name, message in (("used", "another evaluation is writing there"), ("file", "cannot be written")):
             process = evaluate(*request_options, "--out", tmp_path / name)
             assert process.returncode == 2
