@@ -19,7 +19,7 @@ import yaml
 import leap_binder
 from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configuration
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.development.documents.readme import MARKED, write_bundled
+from librispeech_clf.development.documents.readme import MARKED, format_bundled
 from librispeech_clf.local.report.corpus_statistics import describe_split, statistics_table
 
 README = (PROJECT_ROOT / "README.md").read_text()
@@ -244,5 +244,5 @@ def test_the_bundled_table_is_that_of_an_evaluation(tmp_path):
     files = re.findall(r"^\| `(\w+\.\w+)` \|", list_sections()["What comes out"], re.MULTILINE)
     assert set(files) == {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert (
-        write_bundled(read_recordings(tmp_path))["bundled table"] == read_figures()["bundled table"].strip()
+        format_bundled(read_recordings(tmp_path))["bundled table"] == read_figures()["bundled table"].strip()
     )

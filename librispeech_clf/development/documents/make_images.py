@@ -1,4 +1,4 @@
-"""The command `make-images`: pictures of a finished evaluation, and the README's figures of them.
+"""The command `make_images`: pictures of a finished evaluation, and the README's figures of them.
 
 `--section` writes what README.md tells of the bundled corpus or of test-clean, so that its figures are those of the
 run; without it only the pictures are drawn.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.development.documents import readme
+from librispeech_clf.development.documents import drawing, pictures, readme
 from librispeech_clf.local.analysis.results_table import read_results
 from librispeech_clf.local.analysis.summary import select_recordings
 from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
@@ -32,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 when there is no such evaluation, or it is not the one that the section tells of.
     """
-    parser = make_parser("make-images", "Draw pictures of a finished evaluation, as in the README.")
+    parser = make_parser("make_images", "Draw pictures of a finished evaluation, as in the README.")
     add_corpus_options(parser)
     add = parser.add_argument
     add("--report", type=Path, default=Path("report"), help="folder of the evaluation")
     add("--images", type=Path, default=Path("images"), help="folder of the PNG files")
     add(
-        "--section", choices=(readme.BUNDLED, readme.TEST_CLEAN),
+        "--section", choices=tuple(readme.RUNS),
         help="write the README's figures of the bundled corpus or of test-clean, too (default: pictures only)",
     )  # fmt: skip
     add("--readme", type=Path, default=PROJECT_ROOT / "README.md", help="Markdown file with the section")
@@ -46,13 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make(options: argparse.Namespace) -> None:
-    """Draw, and write the section where one is asked for."""
+    """Draw, and write the section where one is asked for.
+
+    Raises:
+        FileNotFoundError: the folder holds no evaluation.
+        ValueError: it is not the section's, or the README has no place for the figures.
+    """
     results, evaluated = read_recordings(options.report), read_run(options.report)
     if options.section is not None:
         readme.require_whole(evaluated, options.section)
-    shown = draw(results, options)
+    shown = {} if options.section == "bundled" else draw(results, options)
     if options.section is not None:
-        write_section(options, results, run=evaluated, shown=shown)
+        figures = (
+            readme.format_bundled(results)
+            if options.section == "bundled"
+            else readme.format_test_clean(results, run=evaluated, shown=shown)
+        )
+        text = readme.replace_figures(options.readme.read_text(), figures)
+        atomic_write(options.readme, text.encode())
     print_plain("\n".join(f"{name}.png: {text}" for name, text in shown.items()))
 
 
@@ -72,34 +83,15 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def draw(results: pd.DataFrame, options: argparse.Namespace) -> dict[str, str]:
-    """Draw the pictures that a section, or none, needs; return what each shows."""
-    if options.section == readme.BUNDLED:
-        from librispeech_clf.development.documents.screenshot import photograph_page
-
-        return {"report": photograph_page(options.report / "index.html", options.images / "report.png")}
-    from librispeech_clf.development.documents.figures import draw_all
-
+    """Draw all pictures, the page with the worst utterance among them; return what each shows."""
     configuration = load_configuration().with_corpus(source=options.source, root=options.root)
     subsets = list(dict.fromkeys(results["subset"]))
     split = load_split(configuration.with_corpus(subsets_by_state={"test": subsets}).corpus, "test")
     rate = configuration.audio.sampling_rate
-    return draw_all(results, options.images, find_utterance=split.utterance, sampling_rate=rate)
-
-
-def write_section(
-    options: argparse.Namespace, results: pd.DataFrame, *, run: dict[str, Any], shown: dict[str, str]
-) -> None:
-    """Write a section's figures into the README.
-
-    Raises:
-        ValueError: the README has no place for them.
-    """
-    if options.section == readme.BUNDLED:
-        figures = readme.write_bundled(results)
-    else:
-        figures = readme.write_test_clean(results, run=run, shown=shown)
-    text = readme.replace_figures(options.readme.read_text(), figures)
-    atomic_write(options.readme, text.encode())
+    shown = pictures.draw_all(results, options.images, find_utterance=split.utterance, sampling_rate=rate)
+    worst = results["utterance_id"][results["word_error_rate"].idxmax()]
+    page, path = options.report / "index.html", options.images / "report.png"
+    return shown | {"report": drawing.screenshot_page(page, path, state=f"utterance={worst}")}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.development.documents import figures, make_images, screenshot
+from librispeech_clf.development.documents import drawing, make_images, pictures
 
 MARKS = "# A\n<!-- figures: bundled table -->\n<!-- end of figures -->\n"
 
@@ -23,7 +23,14 @@ def make_results() -> pd.DataFrame:
     names = [f"u{number:02d}" for number in range(40)]
     speakers = [str(number % 8) for number in range(40)]
     return pd.DataFrame(
-        {"utterance_id": names, "record_speaker_id": speakers, "error": None, "subset": "test", **columns}
+        {
+            "utterance_id": names,
+            "record_speaker_id": speakers,
+            "error": None,
+            "subset": "test",
+            **columns,
+            "word_error_rate": columns["word_substitutions"] / 2,
+        }
     )
 
 
@@ -54,10 +61,8 @@ def test_missing_evaluation_names_the_command(tmp_path, capsys):
     assert "run `poetry run evaluate` first" in capsys.readouterr().err
 
 
-def test_bundled_section(folder, monkeypatch, capsys):
-    monkeypatch.setattr(screenshot, "photograph_page", lambda page, path: f"{page.name} to {path.name}")
+def test_bundled_section(folder):
     assert run(folder, "--section", "bundled") == 0
-    assert capsys.readouterr().out == "report.png: index.html to report.png\n"
     text = (folder / "README.md").read_text()
     assert "80  12.50" in text and text.endswith("```\n<!-- end of figures -->\n")
 
@@ -70,9 +75,10 @@ def test_section_of_another_run_leaves_the_readme(folder, capsys):
 
 
 def test_pictures_alone_leave_the_readme(folder, monkeypatch, capsys):
-    monkeypatch.setattr(figures, "draw_all", lambda results, images, **_: {"map": f"{len(results)} rows"})
+    monkeypatch.setattr(pictures, "draw_all", lambda results, images, **_: {"map": f"{len(results)} rows"})
+    monkeypatch.setattr(drawing, "screenshot_page", lambda page, path, state: f"{page.name} {state}")
     assert run(folder) == 0
-    assert capsys.readouterr().out == "map.png: 40 rows\n"
+    assert capsys.readouterr().out == "map.png: 40 rows\nreport.png: index.html utterance=u03\n"
     assert (folder / "README.md").read_text() == MARKS
 
 

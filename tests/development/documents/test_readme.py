@@ -7,7 +7,7 @@ from librispeech_clf.development.documents import readme
 from librispeech_clf.local.analysis.associations import Association, Bar, Dashboard
 
 RUN = {"source": "openslr", "subsets": "test-clean", "model": "wav2vec.h5", "model SHA-256": "0123456789ab"}
-SHOWN = {name: f"{name} shown" for name in (*readme.LATENT_PICTURES, "long_utterance", "short_utterance")}
+SHOWN = {name: f"{name} shown" for name in (*readme.MAP_COLUMNS, "long_utterance", "short_utterance")}
 
 
 def make_board(
@@ -56,17 +56,17 @@ def test_whole_runs_are_taken():
 @pytest.mark.parametrize(
     ("value", "p", "finding"),
     [
-        (0.4, 0.01, "the word error rate rises with length."),
-        (-0.4, 0.01, "the word error rate falls with length."),
-        (0.4, 0.05, "nothing. Not significant: length."),
-        (-0.4, 0.6, "nothing. Not significant: length."),
+        (0.4, 0.01, "the word error rate rises with duration."),
+        (-0.4, 0.01, "the word error rate falls with duration."),
+        (0.4, 0.05, "nothing. Not significant: duration."),
+        (-0.4, 0.6, "nothing. Not significant: duration."),
     ],
 )
 def test_only_significant_correlations_are_findings(value, p, finding):
-    text = readme.write_traits([make_board("signal_duration_s", value, p)])
+    text = readme.format_traits([make_board("signal_duration_s", value, p)])
     assert text.endswith(f"Significant at 5 %, corrected for the report's 1 tests: {finding}")
     row = text.splitlines()[2]
-    assert row.startswith("| length in s | 1 | 20.00 % | 2 | 25.00 % |")
+    assert row.startswith("| duration in s | 1 | 20.00 % | 2 | 25.00 % |")
     assert f"{value:.2f} ({value - 0.1:.2f} to {value + 0.1:.2f})" in row
 
 
@@ -75,7 +75,7 @@ def test_findings_of_both_signs():
         make_board(name, value, p, name=name, unit=None)
         for name, value, p in (("a", 0.3, 0.001), ("b", -0.3, 0.04), ("c", 0.3, 0.2), ("d", 0.2, 0.0001))
     ]
-    text = readme.write_traits(boards).splitlines()[-1]
+    text = readme.format_traits(boards).splitlines()[-1]
     assert text == (
         "Significant at 5 %, corrected for the report's 4 tests: the word error rate rises with a, d and falls with b. "
         "Not significant: c."
@@ -86,19 +86,19 @@ def test_findings_of_both_signs():
 def test_genders(p, verdict):
     association = Association("difference", -0.05, -0.08, -0.02, 20, p / 2, p, ("F", "M"))
     board = Dashboard("word_error_rate", "record_gender", "gender", None, "categorical", (), association)
-    text = readme.describe_genders([board])
+    text = readme.format_genders([board])
     assert text == (
         f"Word error rate of gender F minus that of gender M: -5.00 points (-8.0 to -2.0), {verdict} "
         f"(corrected p = {p:.3f})."
     )
-    assert readme.describe_genders([]) == ""
+    assert readme.format_genders([]) == ""
 
 
 def test_test_clean_is_written_whole(make_results):
     results = make_results(60, speakers=8)
     results["signal_rms_std"] = np.linspace(0, 1, len(results))
     shown = SHOWN | {"weak_cluster": "word error rate 0.40, gender F (significantly worse)"}
-    figures = readme.write_test_clean(results, run=RUN, shown=shown)
+    figures = readme.format_test_clean(results, run=RUN, shown=shown)
     table = figures["test-clean table"].splitlines()
     assert table[2].startswith("| all | 59 |")
     assert (
@@ -106,13 +106,13 @@ def test_test_clean_is_written_whole(make_results):
         and "1 failed; wav2vec.h5, SHA-256 0123456789ab." in table[-1]
     )
     assert figures["test-clean weak cluster"] == "Word error rate 0.40, gender F (significantly worse)."
-    assert figures["test-clean latent space"].count("\n- ") == len(readme.LATENT_PICTURES) - 1
+    assert figures["test-clean latent space"].count("\n- ") == len(readme.MAP_COLUMNS) - 1
     assert figures["test-clean first"].startswith(("Nothing stands out (", "Worse than the rest ("))
     assert "CTC loss against the deviation of the RMS level: " in figures["test-clean dashboard"]
 
 
 def test_bundled_table_is_the_terminals(make_results):
-    table = readme.write_bundled(make_results(60, speakers=8))["bundled table"]
+    table = readme.format_bundled(make_results(60, speakers=8))["bundled table"]
     assert table.startswith("```\nError rates\n")
     assert max(map(len, table.splitlines())) <= 80
     assert " all " in table and "gender: F" in table

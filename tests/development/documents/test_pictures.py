@@ -2,14 +2,13 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
 from librispeech_clf.corpus.schema import Utterance
-from librispeech_clf.development.documents import drawing, metric_panels
-from librispeech_clf.development.documents import figures as images
-from librispeech_clf.development.documents.neighbours import place_vectors
+from librispeech_clf.development.documents import drawing, pictures
 from librispeech_clf.local.analysis.clusters import Cluster, Clustering
 from librispeech_clf.local.analysis.intervals import ErrorRate
 from librispeech_clf.local.analysis.latent_space import LatentMap
@@ -22,7 +21,7 @@ def results(make_results):
     results = make_results(80, speakers=8)
     genders = (results["record_gender"] == "F").astype(float)
     columns = (results["text_word_count"].astype(float), *[genders] * 4)
-    results["signal_spectral_flatness_min"] = np.linspace(0, 0.1, len(results))
+    results["signal_spectral_flatness_mean"] = np.linspace(0, 0.1, len(results))
     results["latent"] = [list(vector) for vector in zip(*columns, strict=True)]
     return results
 
@@ -56,33 +55,53 @@ def test_foreign_texts_are_drawn_as_text(tmp_path, text):
     assert (tmp_path / "foreign.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize(
-    ("column", "expected"),
-    [
-        ("text_word_count", "word count: rank correlation with the mean of the 15 nearest neighbours 0.9"),
-        ("record_gender", "gender: 100% of the 15 nearest neighbours share it"),
-    ],
-)
-def test_latent_map(results, latent_map, tmp_path, column, expected):
+@pytest.mark.parametrize("column", ["text_word_count", "record_gender"])
+def test_latent_map(results, latent_map, tmp_path, column):
     paths = tmp_path / "a.png", tmp_path / "b.png"
-    vectors = place_vectors(results, "latent")
-    texts = [images.draw_latent_map(results, latent_map, vectors, column=column, path=path) for path in paths]
-    assert texts[0].startswith(expected)
+    before = dict(matplotlib.rcParams)
+    for path in paths:
+        pictures.draw_latent_map(results, latent_map, column=column, path=path)
     assert_small_image(paths[0])
     assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert dict(matplotlib.rcParams) == before
 
 
 def test_missing_column_is_named(results, latent_map, tmp_path):
-    vectors = place_vectors(results, "latent")
-    with pytest.raises(ValueError, match="text_nothing: the results hold no such column"):
-        images.draw_latent_map(results, latent_map, vectors, column="text_nothing", path=tmp_path / "x.png")
-    with pytest.raises(ValueError, match="record_gender: the results hold no such numbers"):
-        metric_panels.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
+    with pytest.raises(ValueError, match="text_nothing"):
+        pictures.draw_latent_map(results, latent_map, column="text_nothing", path=tmp_path / "x.png")
+    with pytest.raises(ValueError, match="record_gender"):
+        pictures.draw_metrics_against(results, column="record_gender", path=tmp_path / "x.png")
+
+
+def test_neighbors_on_a_line():
+    points = np.arange(4.0)[:, None] * [[1.0, 0.0]]
+    assert pictures.find_neighbors(points)[0].tolist() == [1, 2, 3]
+    assert pictures.find_neighbors(points[:1]).shape == (1, 0)
+    assert pictures.find_neighbors(np.zeros((40, 2))).shape == (40, 15)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("record_gender", ["F"] * 20 + ["M"] * 20,
+         "gender: utterances of one gender lie together (100% of the 15 nearest neighbors share it, 49% by chance)"),
+        ("text_word_count", list(range(40)), "word count: utterances of like word count lie together (rank"),
+        ("text_word_count", [3] * 40, "word count: too few different values"),
+        ("record_gender", ["F"] * 40, "gender: too few different values"),
+    ],
+)  # fmt: skip
+def test_neighbors_agree_in_separate_groups_and_along_a_line(name, values, expected):
+    points = np.array([[0.0, i] for i in range(20)] + [[1000.0, i] for i in range(20)])
+    near = pictures.find_neighbors(points)
+    assert pictures.describe_neighbors(pd.Series(values, name=name), near).startswith(expected)
+    if name == "text_word_count":
+        shuffled = pd.Series(np.random.default_rng(0).permutation(values), name=name)
+        assert "lie together" not in pictures.describe_neighbors(shuffled, near)
 
 
 def test_utterance(tmp_path):
     noise = np.random.default_rng(0).normal(0, 0.1, 35 * 16000).astype(np.float32)
-    text = images.draw_utterance(
+    text = pictures.draw_utterance(
         noise, sampling_rate=16000, utterance_id="1-2-3", reference="A WORD", path=tmp_path / "u.png"
     )
     assert text == "1-2-3: 35.00 s, 2 words, 0.2 letters per second"
@@ -90,7 +109,6 @@ def test_utterance(tmp_path):
 
 
 def make_clustering(ids: tuple[str, ...], *, flagged: bool) -> Clustering:
-    """Make a clustering of one cluster."""
     rate = ErrorRate(0.4, 0.3, 0.5, 40, 100, len(ids), 5, "speakers", None)
     cluster = Cluster(
         0, ids, rate, rate, 0.2, 5, "103", 0.5, 0.001, 0.002, flagged, None, (), "word error rate 0.40"
@@ -101,67 +119,54 @@ def make_clustering(ids: tuple[str, ...], *, flagged: bool) -> Clustering:
 @pytest.mark.parametrize(("flagged", "verdict"), [(True, "significantly"), (False, "not significantly")])
 def test_weak_cluster(results, latent_map, tmp_path, flagged, verdict):
     clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=flagged)
-    text = images.draw_weak_cluster(results, latent_map, clustering, path=tmp_path / "w.png")
+    text = pictures.draw_weak_cluster(results, latent_map, clustering, path=tmp_path / "w.png")
     assert text == f"word error rate 0.40 ({verdict} worse, corrected p = 0.002)"
     assert_small_image(tmp_path / "w.png")
 
 
-def test_every_metric_against_dale_chall(results, tmp_path):
-    text = metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+def test_every_metric_against_dale_chall(results, tmp_path, monkeypatch):
+    text = pictures.draw_metrics_against(results, column=pictures.DALE_CHALL, path=tmp_path / "m.png")
     registered = [*WORD_DIRECTIONS, *CHARACTER_DIRECTIONS, "confidence", "ctc_loss"]
     assert len(registered) == 15
     for metric in registered:
-        assert f"{metric_panels.name_measure(metric)} " in text
+        assert f"{pictures.label_measure(metric)} " in text
     assert_small_image(tmp_path / "m.png")
-
-
-def test_matplotlibs_own_settings_stay(results, tmp_path):
-    before = dict(matplotlib.rcParams)
-    metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
-    assert dict(matplotlib.rcParams) == before
-
-
-def test_no_panel_is_empty(results, tmp_path, monkeypatch):
     figures = []
-    monkeypatch.setattr(metric_panels, "save_image", lambda figure, path: figures.append(figure))
-    metric_panels.draw_metrics_against(results, column=images.DALE_CHALL, path=tmp_path / "m.png")
+    monkeypatch.setattr(pictures, "save_image", lambda figure, path: figures.append(figure))
+    pictures.draw_metrics_against(results, column=pictures.DALE_CHALL, path=tmp_path / "m.png")
     panels = [axes for axes in figures[0].axes if axes.get_visible()]
     assert len(panels) == 15
     for axes in panels:
         low, high = axes.get_ylim()
-        heights = axes.lines[0].get_ydata()
-        assert low < high
-        assert all(low <= height <= high for height in heights)
+        assert low < high and all(low <= height <= high for height in axes.lines[0].get_ydata())
 
 
 def test_extremes_have_a_reference(results):
     silent = results.copy()
     shortest = silent["signal_duration_s"].idxmin()
     silent.loc[shortest, "reference"] = ""
-    longest, short = images.choose_extremes(silent)
+    longest, short = pictures.choose_extremes(silent)
     assert longest == results["signal_duration_s"].idxmax()
     assert short != shortest
 
 
 def test_all_images_from_a_finished_evaluation(results, latent_map, make_audio, tmp_path, monkeypatch):
     clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=True)
-    analysis = "librispeech_clf.local.analysis"
-    monkeypatch.setattr(f"{analysis}.latent_space.make_latent_map", lambda *_, **__: latent_map)
-    monkeypatch.setattr(f"{analysis}.clusters.find_clusters", lambda *_, **__: clustering)
+    monkeypatch.setattr(pictures, "make_latent_map", lambda *_, **__: latent_map)
+    monkeypatch.setattr(pictures, "find_clusters", lambda *_, **__: clustering)
 
     def find_utterance(utterance_id):
         return Utterance(utterance_id, "", 1, 1, make_audio(), None)
 
-    shown = images.draw_all(results, tmp_path, find_utterance=find_utterance, sampling_rate=16000)
+    shown = pictures.draw_all(results, tmp_path, find_utterance=find_utterance, sampling_rate=16000)
     assert sorted(shown) == sorted(path.stem for path in tmp_path.iterdir())
     assert len(shown) == 8
 
 
 def test_limits_hold_zero_values_and_most_of_the_intervals():
     middle, low, high = np.array([[0.2, 0.4], [0.1, 0.3], [0.3, 0.6]])
-    assert metric_panels.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
-    assert metric_panels.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
-    assert metric_panels.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
-    assert metric_panels.choose_limits(middle - 0.3, low - 0.3, high - 0.3) == pytest.approx((-0.21, 0.2625))
-    assert metric_panels.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
-    assert metric_panels.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)
+    assert pictures.choose_limits(middle, low, high) == pytest.approx((0, 0.63))
+    assert pictures.choose_limits(-middle, -high, -low) == pytest.approx((-0.63, 0))
+    assert pictures.choose_limits(middle, low, high * 1000) == pytest.approx((0, 1.05))
+    assert pictures.choose_limits(middle * 0, low * 0, high * 0) == (0, 1)
+    assert pictures.choose_limits(*np.full((3, 2), np.nan)) == (0, 1)

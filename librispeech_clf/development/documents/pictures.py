@@ -1,0 +1,363 @@
+"""Pictures of a finished evaluation; those of the README are among them.
+
+In: the results table of `poetry run evaluate`, and the corpus for the audio of two utterances. Out: small PNG
+files. Each `draw_*` function writes one picture and returns what it shows in a sentence.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from librispeech_clf.audio.reading import read_waveform
+from librispeech_clf.development.documents.drawing import (
+    ACCENT,
+    LINE,
+    WEAK,
+    in_own_style,
+    label_column,
+    make_figure,
+    save_image,
+)
+from librispeech_clf.local.analysis.associations import COUNTS, MEASURES, make_dashboards
+from librispeech_clf.local.analysis.clusters import find_clusters
+from librispeech_clf.local.analysis.latent_space import make_latent_map, reduce_vectors
+from librispeech_clf.local.analysis.results_table import read_categories, read_numbers, read_vectors
+from librispeech_clf.local.report.recordings import DECIBEL_SPAN, compute_envelope, compute_spectrogram
+from librispeech_clf.local.report.terminal import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from librispeech_clf.corpus.schema import Utterance
+    from librispeech_clf.local.analysis.associations import Bar, Dashboard
+    from librispeech_clf.local.analysis.clusters import Clustering
+    from librispeech_clf.local.analysis.latent_space import LatentMap
+
+CATEGORY_COLORS = ("#1f77a4", "#d9822b", "#3b9a5f", "#b5417f", "#7a62c0", "#8a6d3b", "#2aa5a5", "#c2453a")
+RAMP = ("#c4d6e4", "#76b3c8", "#3c86ae", "#46509b", "#39154f")
+MAP_FIELD = (0.02, 0.03, 0.72, 0.89)
+"""Of every map, as shares of the figure: left, bottom, width, height; colors are explained at its right."""
+SPECTROGRAM_PALETTE_SIZE = 32
+PANEL_COLUMNS = 3
+NO_RATES = ("confidence", "ctc_loss")
+MAP_COLUMNS = {
+    "latent_by_word_count": "text_word_count",
+    "latent_by_duration": "signal_duration_s",
+    "latent_by_spectral_flatness": "signal_spectral_flatness_mean",
+    "latent_by_gender": "record_gender",
+}
+DALE_CHALL = "readability_dale_chall_score"
+NEIGHBORS = 15
+ALIKE, SOMEWHAT_ALIKE = 0.5, 0.2
+
+
+def draw_all(
+    results: pd.DataFrame,
+    folder: Path,
+    *,
+    find_utterance: Callable[[str], Utterance],
+    sampling_rate: int,
+    seed: int = 0,
+) -> dict[str, str]:
+    """Draw every picture of an evaluation.
+
+    Args:
+        results: the results table.
+        folder: where the PNG files go.
+        find_utterance: gives the corpus record of an utterance id.
+        sampling_rate: Hz.
+        seed: of map and clusters.
+
+    Returns:
+        What each picture shows, by its name without ending.
+    """
+    results = results.reset_index(drop=True)
+    latent_map = make_latent_map(results, space="latent", seed=seed)
+    # Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
+    vectors, rows = read_vectors(results, "latent")
+    near = find_neighbors(reduce_vectors(vectors, seed=seed)[0])
+    shown = {}
+    for name, column in MAP_COLUMNS.items():
+        path = folder / f"{name}.png"
+        draw_latent_map(results, latent_map, column=column, path=path)
+        shown[name] = describe_neighbors(results[column].iloc[rows], near)
+    for name, row in zip(("long_utterance", "short_utterance"), choose_extremes(results), strict=True):
+        utterance = find_utterance(str(results["utterance_id"][row]))
+        waveform = read_waveform(utterance, sampling_rate=sampling_rate)
+        shown[name] = draw_utterance(
+            waveform, sampling_rate=sampling_rate, utterance_id=utterance.id,
+            reference=str(results["reference"][row]), path=folder / f"{name}.png",
+        )  # fmt: skip
+    clustering = find_clusters(results, seed=seed)
+    path = folder / "weak_cluster.png"
+    shown["weak_cluster"] = draw_weak_cluster(results, latent_map, clustering, path=path)
+    path = folder / "metrics_by_dale_chall.png"
+    shown["metrics_by_dale_chall"] = draw_metrics_against(results, column=DALE_CHALL, path=path)
+    return shown
+
+
+def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
+    """Choose the rows of the longest and the shortest utterance that has a reference, by duration."""
+    column = "signal_duration_s" if "signal_duration_s" in results.columns else "text_word_count"
+    spoken = results[results["reference"].fillna("").str.strip() != ""].reset_index()
+    lengths = read_numbers(spoken[column])
+    if lengths is None:
+        raise ValueError(f"{column}: the results hold no lengths; evaluate with the signal metadata.")
+    return int(spoken["index"][np.nanargmax(lengths)]), int(spoken["index"][np.nanargmin(lengths)])
+
+
+@in_own_style
+def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str, path: Path) -> None:
+    """Draw the latent map colored by a numeric or categorical metadata column.
+
+    Raises:
+        ValueError: the column is missing or empty.
+    """
+    if column not in results.columns or not results[column].notna().any():
+        raise ValueError(f"{column}: the results hold no such column; evaluate with its metadata.")
+    name = label_column(column)
+    title = f"Hidden states by {name} ({latent_map.method}, {len(latent_map.points)} utterances)"
+    figure, axes, points, size = _begin_map(results, latent_map, title)
+    numbers = read_numbers(results[column])
+    if numbers is not None:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        low, high = np.nanpercentile(numbers, [2, 98])
+        ramp = LinearSegmentedColormap.from_list("report", RAMP)
+        drawn = axes.scatter(
+            points[:, 0], points[:, 1], s=size, linewidths=0, c=numbers, cmap=ramp, vmin=low, vmax=high
+        )
+        beside = figure.add_axes((0.77, 0.18, 0.025, 0.6))
+        figure.colorbar(drawn, cax=beside, label=name).outline.set_visible(False)
+    else:
+        categories = np.asarray(read_categories(results[column]), dtype=object)
+        for number, level in enumerate(sorted({value for value in categories if value is not None})):
+            chosen = points[categories == level]
+            color = CATEGORY_COLORS[number % len(CATEGORY_COLORS)]
+            axes.scatter(
+                chosen[:, 0],
+                chosen[:, 1],
+                s=size,
+                linewidths=0,
+                color=color,
+                label=f"{level} ({len(chosen)})",
+            )
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    save_image(figure, path)
+
+
+def _begin_map(
+    results: pd.DataFrame, latent_map: LatentMap, title: str
+) -> tuple[Any, Axes, np.ndarray, float]:
+    """Figure, axes, float64 (N, 2) points of the rows (NaN outside the map), area of a point."""
+    from matplotlib.figure import Figure
+
+    places = dict(zip(latent_map.utterance_ids, latent_map.points, strict=True))
+    found = [places.get(str(name), (np.nan, np.nan)) for name in results["utterance_id"]]
+    points = np.array(found, dtype=float).reshape(-1, 2)
+    figure = Figure(figsize=(6.4, 4.2))
+    axes = figure.add_axes(MAP_FIELD)
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    return figure, axes, points, float(np.clip(16 * 500 / max(len(points), 1), 7, 16))
+
+
+def find_neighbors(points: np.ndarray) -> np.ndarray:
+    """Find each point's nearest other points.
+
+    Args:
+        points: float64 (N, C), finite.
+
+    Returns:
+        int (N, K), K = 15 or as many as there are; K = 0 for fewer than two points.
+    """
+    from scipy.spatial import KDTree
+
+    count = min(NEIGHBORS, len(points) - 1)
+    if count < 1:
+        return np.zeros((len(points), 0), dtype=int)
+    _, found = KDTree(points).query(points, k=count + 1)
+    others = found != np.arange(len(points))[:, None]
+    others[others.all(axis=1), -1] = False  # a point among more than K equal ones may miss itself
+    return found[others].reshape(len(points), count)
+
+
+def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
+    """Say how far an utterance's nearest neighbors are like it.
+
+    Args:
+        column: N values, numbers or categories.
+        near: int (N, K), as `find_neighbors` returns them.
+    """
+    from scipy.stats import spearmanr
+
+    name, numbers = label_column(str(column.name)), read_numbers(column)
+    count = near.shape[1]
+    if numbers is not None and count:
+        means = np.nanmean(np.where(np.isnan(numbers[near]).all(axis=1)[:, None], 0, numbers[near]), axis=1)
+        varies = np.ptp(numbers[np.isfinite(numbers)]) > 0
+        alike = float(spearmanr(numbers, means, nan_policy="omit").statistic) if varies else float("nan")
+        figure = f"rank correlation with the mean of the {count} nearest neighbors {alike:.2f}"
+        phrases = (
+            f"utterances of like {name} lie together",
+            f"utterances of like {name} tend to lie together",
+        )
+    elif count:
+        categories = np.asarray(read_categories(column), dtype=object)
+        known = categories != None  # noqa: E711
+        same = float((categories[near] == categories[:, None])[known].mean())
+        _, sizes = np.unique(categories[known].astype(str), return_counts=True)
+        chance = float((sizes * (sizes - 1)).sum() / (sizes.sum() * (sizes.sum() - 1)))
+        alike = (same - chance) / (1 - chance) if chance < 1 else float("nan")
+        figure = f"{same:.0%} of the {count} nearest neighbors share it, {chance:.0%} by chance"
+        phrases = (f"utterances of one {name} lie together", f"utterances of one {name} tend to lie together")
+    if not count or np.isnan(alike):
+        return f"{name}: too few different values to compare neighbors"
+    verdict = (
+        phrases[0] if alike >= ALIKE else phrases[1] if alike >= SOMEWHAT_ALIKE else "no order to be seen"
+    )
+    return f"{name}: {verdict} ({figure})"
+
+
+@in_own_style
+def draw_utterance(
+    waveform: np.ndarray, *, sampling_rate: int, utterance_id: str, reference: str, path: Path
+) -> str:
+    """Draw one utterance, float32 (N,) in [-1, 1], as waveform and spectrogram.
+
+    Returns:
+        Duration, words and letters per second.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    duration_s = len(waveform) / sampling_rate
+    figure, (above, below) = make_figure(height=3.6, nrows=2, sharex=True, height_ratios=[1, 2])
+    envelope = compute_envelope(waveform) / 127 * np.abs(waveform).max()
+    times = np.linspace(0, duration_s, len(envelope))
+    above.fill_between(times, envelope[:, 0], envelope[:, 1], color=ACCENT, linewidth=0.4)
+    above.set(title=f"{utterance_id}, {duration_s:.1f} s", ylabel="amplitude", xlim=(0, duration_s))
+    levels, highest_hz = compute_spectrogram(waveform, sampling_rate=sampling_rate)
+    low, high = np.percentile(levels, DECIBEL_SPAN)
+    below.imshow(
+        levels, origin="lower", aspect="auto", extent=(0, duration_s, 0, highest_hz / 1000), vmin=low, vmax=high,
+        cmap=LinearSegmentedColormap.from_list("report", RAMP),
+    )  # fmt: skip
+    below.set(xlabel="time in s", ylabel="frequency in kHz")
+    save_image(figure, path, colors=SPECTROGRAM_PALETTE_SIZE)
+    rate = len(reference) / max(duration_s, 1e-9)
+    words = len(reference.split())
+    return f"{utterance_id}: {duration_s:.2f} s, {words} words, {rate:.1f} letters per second"
+
+
+@in_own_style
+def draw_weak_cluster(
+    results: pd.DataFrame, latent_map: LatentMap, clustering: Clustering, *, path: Path
+) -> str:
+    """Draw the worst flagged cluster on the latent map; the worst of all where none is flagged.
+
+    Returns:
+        The cluster's finding in words, with its corrected p-value.
+
+    Raises:
+        ValueError: there is no cluster.
+    """
+    if not clustering.clusters:
+        raise ValueError(f"clusters: none were found ({clustering.note}); evaluate more utterances.")
+    cluster = next((cluster for cluster in clustering.clusters if cluster.flagged), clustering.clusters[0])
+    figure, axes, points, size = _begin_map(results, latent_map, textwrap.fill(cluster.sentence, 88))
+    inside = results["utterance_id"].isin(cluster.utterance_ids).to_numpy()
+    for name, rate, chosen, color in (
+        ("others", cluster.rest, points[~inside], "#a9b4bf"), ("cluster", cluster.rate, points[inside], WEAK)
+    ):  # fmt: skip
+        ends = "" if rate.low is None else f"\n({interval({'low': rate.low, 'high': rate.high})})"
+        label = f"{name}: word error\nrate {100 * (rate.rate or 0):.1f} %{ends}"
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=size, linewidths=0, color=color, label=label)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    save_image(figure, path)
+    tested = cluster.untested or f"corrected p = {cluster.p_corrected:.2g}"
+    verdict = "significantly worse" if cluster.flagged else "not significantly worse"
+    return f"{cluster.sentence} ({verdict}, {tested})"
+
+
+@in_own_style
+def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
+    """Draw every metric against a numeric column: a panel each, bins with 95 % intervals as the page has them.
+
+    Returns:
+        The metrics in the lowest and the highest bin.
+
+    Raises:
+        ValueError: the column is missing, empty or not numeric.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
+    if not boards or boards[0].kind != "numeric":
+        raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
+    rows = -(-len(boards) // PANEL_COLUMNS)
+    layout = {"nrows": rows, "ncols": PANEL_COLUMNS, "squeeze": False, "sharex": True}
+    figure, grid = make_figure(width=9.2, height=2 * rows + 0.8, **layout)
+    for axes in grid.flat[len(boards) :]:
+        axes.set_visible(False)
+    for axes, board in zip(grid.flat, boards, strict=False):
+        _draw_bars(axes, board.bars, title=label_measure(board.metric))
+        if board.metric not in NO_RATES:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+    for axes in grid[-1]:
+        axes.set_xlabel(label_column(column))
+    save_image(figure, path)
+    ends = f"{boards[0].bars[0].label} against {boards[0].bars[-1].label}"
+    return f"{ends}: {', '.join(map(_format_ends, boards))}"
+
+
+def label_measure(metric: str) -> str:
+    """Return a metric in words, counts with what they are counted by: "word deletions per reference word"."""
+    name = metric.replace("_", " ").replace("ctc", "CTC")
+    return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
+
+
+def _format_ends(board: Dashboard) -> str:
+    scale, unit = (1, "") if board.metric in NO_RATES else (100, " %")
+    values = [bar.value for bar in (board.bars[0], board.bars[-1])]
+    ends = ["-" if value is None else f"{scale * value:.3g}{unit}" for value in values]
+    return f"{label_measure(board.metric)} {' to '.join(ends)}"
+
+
+def _draw_bars(axes: Axes, bars: tuple[Bar, ...], *, title: str) -> None:
+    figures = [(bar.value, bar.interval_low, bar.interval_high) for bar in bars]
+    known = [[np.nan if value is None else value for value in figure] for figure in figures]
+    middle, low, high = np.array(known, dtype=float).T
+    places = np.arange(len(bars))
+    labels = [bar.label.replace("under ", "< ").replace(" to ", "-") for bar in bars]
+    labels = [
+        f"≥ {label.removesuffix(' and over')}" if label.endswith(" and over") else label for label in labels
+    ]
+    axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
+    axes.plot(places, middle, "o", color=ACCENT, markersize=5)
+    counts = [f"{label}\nn = {bar.utterances}" for label, bar in zip(labels, bars, strict=True)]
+    axes.set_xticks(places, counts, fontsize=7)
+    axes.set(title=title, ylim=choose_limits(middle, low, high), xlim=(-0.5, len(bars) - 0.5))
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def choose_limits(middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Choose an axis that holds zero, every value and the intervals, those of few speakers cut.
+
+    Args:
+        middle: float64 (N,), values, NaN where unknown.
+        low: lower bounds, NaN where unknown.
+        high: upper bounds.
+    """
+    values = np.concatenate([middle, low, high, [0.0]])
+    widest = 2.5 * np.nanmax(np.abs(np.append(middle, 0.0)))
+    if widest == 0:
+        return 0.0, 1.0
+    bottom, top = np.clip([np.nanmin(values), np.nanmax(values)], -widest, widest)
+    return 1.05 * float(bottom), 1.05 * float(top)
