@@ -1,17 +1,25 @@
 """What the platform shows of one utterance: audio, labels and logits in, code-loader's `Leap*` records out.
 
-Audio is the model's input (normalised, zero-padded); padding is cut off before anything is drawn. Every
+Audio is the model's input (normalized, zero-padded); padding is cut off before anything is drawn. Every
 function takes float16 too, and a leading batch axis of 1.
 """
 
-from librispeech_clf.visualizers.alignment import show_character_alignment, show_word_alignment
-from librispeech_clf.visualizers.audio_player import play_audio
-from librispeech_clf.visualizers.confidence import show_word_confidence
-from librispeech_clf.visualizers.edit_operations import show_edit_operations
 from librispeech_clf.visualizers.posteriors import draw_letter_posteriors
-from librispeech_clf.visualizers.spectrogram import draw_mel_spectrogram, map_mel_spectrogram_heatmap
-from librispeech_clf.visualizers.text import show_hypothesis, show_reference
-from librispeech_clf.visualizers.waveform import draw_waveform, map_waveform_heatmap
+from librispeech_clf.visualizers.text import (
+    show_character_alignment,
+    show_edit_operations,
+    show_hypothesis,
+    show_reference,
+    show_word_alignment,
+    show_word_confidence,
+)
+from librispeech_clf.visualizers.waveform import (
+    draw_mel_spectrogram,
+    draw_waveform,
+    map_mel_spectrogram_heatmap,
+    map_waveform_heatmap,
+    play_audio,
+)
 
 __all__ = [
     "draw_letter_posteriors",

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
-from librispeech_clf.visualizers.palette import magma
+from librispeech_clf.visualizers.waveform import magma
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
