@@ -21,11 +21,11 @@ TOP_LEVEL = {
 KERAS_MODULES = {
     f"librispeech_clf.{name}"
     for name in (
-        "local.model.parts",
+        "local.model.layers",
         "local.model.graph",
         "local.model.fused",
         "development.training.optimizer",
-        "development.training.parts",
+        "development.training.layers",
     )
 }
 WINGS = ("local", "development")

@@ -95,7 +95,7 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from librispeech_clf.local.model.quiet import hold_back_standard_error
+    from librispeech_clf.local.model.quiet import suppress_stderr
 
     parser = argparse.ArgumentParser(prog="benchmark", description=__doc__.split("\n")[0])
     parser.add_argument(
@@ -108,7 +108,7 @@ def main() -> None:
     table = Table("measured", "against", "times as fast", title="Benchmarks", title_justify="left")
     console = Console()
     for name in names:
-        with console.status(f"Measuring: {name}"), hold_back_standard_error():
+        with console.status(f"Measuring: {name}"), suppress_stderr():
             with contextlib.redirect_stdout(io.StringIO()):
                 rows = MEASUREMENTS[name]()
         for measured, against, ratio in rows:

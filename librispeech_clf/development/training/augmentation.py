@@ -58,7 +58,7 @@ def draw_masks(
         generator: decides their number and places.
 
     Returns:
-        float32 (B, T) and (B, C), 1 where features are kept and 0 where they are put out.
+        float32 (B, T) and (B, C), 1 where features are kept and 0 where they are masked.
     """
     times = np.ones((len(frames), width), np.float32)
     features = np.ones((len(frames), channels), np.float32)

@@ -45,11 +45,11 @@ def measure(options: argparse.Namespace) -> None:
 
     from librispeech_clf.corpus.load import BUNDLED_FOLDER
     from librispeech_clf.development.training import model_card
-    from librispeech_clf.local.model.quiet import hold_back_standard_error
+    from librispeech_clf.local.model.quiet import suppress_stderr
 
     configuration = load_configuration()
     results = read_reports(options.report, configuration.model.path)
-    with hold_back_standard_error():
+    with suppress_stderr():
         results = evaluate_sets(configuration, known=results, speech=options.speech, subsets=options.subset)
     tables = model_card.make_tables(results, voices=model_card.read_voices(BUNDLED_FOLDER))
     for table in tables:

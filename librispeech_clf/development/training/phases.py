@@ -79,8 +79,8 @@ def build_phases(model: "keras.Model", settings: TrainingSettings, *, with_mel: 
     """Make objective and optimizer of each phase."""
     import keras
 
+    from librispeech_clf.development.training.layers import fuse_for_training
     from librispeech_clf.development.training.optimizer import MatrixMuon
-    from librispeech_clf.development.training.parts import fuse_for_training
 
     channels = model.configuration.hidden_size
     kept = (keras.Input((None,), name="kept_frames"), keras.Input((channels,), name="kept_channels"))

@@ -67,7 +67,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Masking:
-    """Which of the projected features are put out: SpecAugment as wav2vec 2.0's fine-tuning has it.
+    """Which of the projected features are masked: SpecAugment as wav2vec 2.0's fine-tuning has it.
 
     Spans of frames and of channels become zero in front of the transformer (Park et al. 2019, arXiv 1904.08779; Baevski
     et al. 2020, arXiv 2006.11477, appendix B). Names and defaults are of Hugging Face's `Wav2Vec2Config`; there a

@@ -107,10 +107,10 @@ def train_model(options: argparse.Namespace) -> None:
 
 def _load_tensorflow() -> None:
     """Load TensorFlow without what it says of its build."""
-    from librispeech_clf.local.model.quiet import hold_back_standard_error
+    from librispeech_clf.local.model.quiet import suppress_stderr
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with hold_back_standard_error():
+    with suppress_stderr():
         import tf_keras  # noqa: F401
 
 

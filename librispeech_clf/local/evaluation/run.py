@@ -14,7 +14,7 @@ from librispeech_clf.local.evaluation import plan
 from librispeech_clf.local.evaluation.loader import open_loader
 from librispeech_clf.local.evaluation.progress import make_progress
 from librispeech_clf.local.evaluation.store import Store, hash_file, identify_run, identify_window
-from librispeech_clf.local.model.quiet import hold_back_standard_error
+from librispeech_clf.local.model.quiet import suppress_stderr
 
 if TYPE_CHECKING:
     import pyarrow
@@ -79,7 +79,7 @@ def open_run(
     loader = _open_loader()
 
     def open_model() -> engines.Model:
-        with hold_back_standard_error():
+        with suppress_stderr():
             return engines.open_model(path)
 
     engine = engines.Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)

@@ -1,6 +1,6 @@
 """The same model with fewer passes over memory: for training and local inference on a CPU.
 
-Other parts (`parts.py`) for the one graph of `graph.py`; training takes some of them (`training/parts.py`). What is
+Other layers (`layers.py`) for the one graph of `graph.py`; training takes some of them (`training/layers.py`). What is
 replaced, and why:
 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
@@ -25,7 +25,7 @@ import keras
 
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.graph import connect, pool
-from librispeech_clf.local.model.parts import Keras3Parts
+from librispeech_clf.local.model.layers import Keras3Layers
 
 SMALLEST_FUSED = 2**21
 """Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
@@ -49,12 +49,12 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         A model from audio to logits and the pooled last hidden state, as `build_pooled_model`'s; it shares `model`'s
         weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
     """
-    parts = InferenceParts(model)
-    graph = connect(model.configuration, parts)
-    return keras.Model(graph.audio, [graph.logits, pool(graph.hidden, graph.mask, parts)])
+    layers = InferenceLayers(model)
+    graph = connect(model.configuration, layers)
+    return keras.Model(graph.audio, [graph.logits, pool(graph.hidden, graph.mask, layers)])
 
 
-class SharedParts(Keras3Parts):
+class SharedLayers(Keras3Layers):
     """Parts that are layers of a model, by name."""
 
     def __init__(self, model: keras.Model) -> None:
@@ -72,7 +72,7 @@ class SharedParts(Keras3Parts):
         return GroupwiseConvolution(convolutions, dtype=policy, name=name)(x)
 
 
-class InferenceParts(SharedParts):
+class InferenceLayers(SharedLayers):
     """Everything that the module's first lines tell."""
 
     def __init__(self, model: keras.Model) -> None:

@@ -1,7 +1,7 @@
 """The one definition of wav2vec 2.0 with a CTC head: audio in, logits out, no answer changed by zero padding.
 
 Architecture: Baevski et al. 2020 (arXiv 2006.11477) as implemented by `transformers.Wav2Vec2ForCTC`. It is built from
-parts (`parts.py`): of Keras 3 for local use, of Keras 2 for the model file, of faster ones for training and inference
+layers (`layers.py`): of Keras 3 for local use, of Keras 2 for the model file, of faster ones for training and inference
 (`fused.py`). Layer names are addresses for weights in files and for the converter (`convert/conversion.py`).
 """
 
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from librispeech_clf.local.model.architecture import FORCED_LOGIT, Wav2Vec2Configuration
-from librispeech_clf.local.model.parts import Keras3Parts
+from librispeech_clf.local.model.layers import Keras3Layers
 from librispeech_clf.text.vocabulary import BLANK
 
 HIDDEN_STATE = "last_hidden_state"
@@ -49,7 +49,7 @@ def build_wav2vec2(configuration: Wav2Vec2Configuration, *, dropout: float = 0.0
     Returns:
         A model from `Graph.audio` to `Graph.logits`.
     """
-    graph = connect(configuration, Keras3Parts(), dropout=dropout)
+    graph = connect(configuration, Keras3Layers(), dropout=dropout)
     model = keras.Model(graph.audio, graph.logits, name="wav2vec2_ctc")
     model.configuration = configuration
     return model
@@ -65,109 +65,111 @@ def build_pooled_model(model: keras.Model) -> keras.Model:
         A model from audio to [logits (B, T, V), mean of the last hidden state over valid frames (B, C)].
     """
     hidden, mask = (model.get_layer(name).output for name in (HIDDEN_STATE, FRAME_MASK))
-    return keras.Model(model.input, [model.output, pool(hidden, mask, Keras3Parts())], name="wav2vec2_pooled")
+    return keras.Model(
+        model.input, [model.output, pool(hidden, mask, Keras3Layers())], name="wav2vec2_pooled"
+    )
 
 
-def connect(configuration: Wav2Vec2Configuration, parts: Keras3Parts, *, dropout: float = 0.0) -> Graph:
+def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers, *, dropout: float = 0.0) -> Graph:
     """Connect the whole graph.
 
     Args:
         configuration: the architecture.
-        parts: what it is made of.
+        layers: what it is made of.
         dropout: share of activations dropped while training; at 0 there is no layer for it.
     """
-    audio = parts.keras.Input((None,), name="audio")
-    samples = parts.count_samples(audio)
-    encoded = _encode_features(audio, samples, configuration, parts)
-    mask = parts.mask_frames(samples, encoded, configuration.conv_kernel, configuration.conv_stride)
-    mask = parts.mark(mask, FRAME_MASK)
-    features = parts.layer_norm(encoded, configuration.layer_norm_eps, "feature_projection_norm")
-    hidden = parts.dense(features, configuration.hidden_size, "feature_projection")
-    hidden = _drop(hidden, dropout, "feature_projection_dropout", parts)
-    hidden = parts.keep_features(hidden) * parts.cast(mask, hidden.dtype)[:, :, None]
-    hidden = _add_positions(hidden, configuration, parts)
-    hidden = _transform(hidden, mask, configuration, parts, dropout)
+    audio = layers.keras.Input((None,), name="audio")
+    samples = layers.count_samples(audio)
+    encoded = _encode_features(audio, samples, configuration, layers)
+    mask = layers.mask_frames(samples, encoded, configuration.conv_kernel, configuration.conv_stride)
+    mask = layers.name_tensor(mask, FRAME_MASK)
+    features = layers.layer_norm(encoded, configuration.layer_norm_eps, "feature_projection_norm")
+    hidden = layers.dense(features, configuration.hidden_size, "feature_projection")
+    hidden = _drop(hidden, dropout, "feature_projection_dropout", layers)
+    hidden = layers.mask_features(hidden) * layers.cast(mask, hidden.dtype)[:, :, None]
+    hidden = _add_positions(hidden, configuration, layers)
+    hidden = _transform(hidden, mask, configuration, layers, dropout)
     # float32 from here on, whatever the policy: CTC and the platform read these numbers.
-    logits = parts.dense(hidden, configuration.vocab_size, "lm_head", dtype="float32")
+    logits = layers.dense(hidden, configuration.vocab_size, "lm_head", dtype="float32")
     forced = np.full((1, 1, configuration.vocab_size), -FORCED_LOGIT, np.float32)
     forced[..., BLANK] = FORCED_LOGIT
-    logits = parts.where(parts.less(0.5, mask[:, :, None]), logits, forced)
-    return Graph(audio, mask, features, hidden, parts.mark(logits, "logits"))
+    logits = layers.where(layers.less(0.5, mask[:, :, None]), logits, forced)
+    return Graph(audio, mask, features, hidden, layers.name_tensor(logits, "logits"))
 
 
-def pool(hidden, mask, parts: Keras3Parts):
+def pool(hidden, mask, layers: Keras3Layers):
     """Return the mean over valid frames: (B, T, C) -> (B, C); zeros without a valid frame."""
     valid = mask[:, None, :]
-    return parts.matmul(valid, hidden)[:, 0] / parts.maximum(parts.sum(mask, 1), 1.0)
+    return layers.matmul(valid, hidden)[:, 0] / layers.maximum(layers.sum(mask, 1), 1.0)
 
 
-def _drop(x, dropout: float, name: str, parts: Keras3Parts):
-    return parts.layer("Dropout", name, rate=dropout)(x) if dropout else x
+def _drop(x, dropout: float, name: str, layers: Keras3Layers):
+    return layers.layer("Dropout", name, rate=dropout)(x) if dropout else x
 
 
-def _encode_features(audio, samples, configuration: Wav2Vec2Configuration, parts: Keras3Parts):
+def _encode_features(audio, samples, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
     """Seven strided convolutions: (B, N) -> (B, T, conv_dim[-1]). The first runs in float32 under any policy."""
-    x = parts.layer("Reshape", "samples", target_shape=(-1, 1), dtype="float32")(audio)
+    x = layers.layer("Reshape", "samples", target_shape=(-1, 1), dtype="float32")(audio)
     shapes = zip(configuration.conv_dim, configuration.conv_kernel, configuration.conv_stride, strict=True)
     layer_norms = configuration.feat_extract_norm == "layer"
     for index, (channels, kernel, stride) in enumerate(shapes):
         name = f"feature_encoder_{index}"
         if index == 0 and not layer_norms:
-            x = parts.normalized_convolution(x, samples, configuration, name)
+            x = layers.normalized_convolution(x, samples, configuration, name)
         else:
             policy = {"dtype": "float32"} if index == 0 else {}
             bias = configuration.conv_bias
-            x = parts.convolution(x, channels, kernel, stride, bias, f"{name}_convolution", **policy)
+            x = layers.convolution(x, channels, kernel, stride, bias, f"{name}_convolution", **policy)
         if layer_norms:
-            x = parts.layer_norm(x, configuration.layer_norm_eps, f"{name}_norm")
-        x = parts.gelu(x, f"{name}_gelu")
+            x = layers.layer_norm(x, configuration.layer_norm_eps, f"{name}_norm")
+        x = layers.gelu(x, f"{name}_gelu")
     return x
 
 
-def _add_positions(hidden, configuration: Wav2Vec2Configuration, parts: Keras3Parts):
-    x = parts.grouped_convolution(
+def _add_positions(hidden, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
+    x = layers.grouped_convolution(
         hidden,
         configuration.hidden_size,
         configuration.num_conv_pos_embeddings,
         configuration.num_conv_pos_embedding_groups,
         "positional_convolution",
     )
-    return parts.layer("Add", "positional_add")([hidden, parts.gelu(x, "positional_gelu")])
+    return layers.layer("Add", "positional_add")([hidden, layers.gelu(x, "positional_gelu")])
 
 
-def _transform(hidden, mask, configuration: Wav2Vec2Configuration, parts: Keras3Parts, dropout: float):
+def _transform(hidden, mask, configuration: Wav2Vec2Configuration, layers: Keras3Layers, dropout: float):
     if configuration.do_stable_layer_norm:
         for index in range(configuration.num_hidden_layers):
-            hidden = _layer_norm_first(hidden, mask, configuration, parts, dropout, f"layer_{index}")
-        return parts.layer_norm(hidden, configuration.layer_norm_eps, HIDDEN_STATE)
-    hidden = parts.layer_norm(hidden, configuration.layer_norm_eps, "encoder_norm")
+            hidden = _layer_norm_first(hidden, mask, configuration, layers, dropout, f"layer_{index}")
+        return layers.layer_norm(hidden, configuration.layer_norm_eps, HIDDEN_STATE)
+    hidden = layers.layer_norm(hidden, configuration.layer_norm_eps, "encoder_norm")
     for index in range(configuration.num_hidden_layers):
-        hidden = _layer_norm_last(hidden, mask, configuration, parts, dropout, f"layer_{index}")
-    return parts.layer("Activation", HIDDEN_STATE, activation="linear")(hidden)
+        hidden = _layer_norm_last(hidden, mask, configuration, layers, dropout, f"layer_{index}")
+    return layers.layer("Activation", HIDDEN_STATE, activation="linear")(hidden)
 
 
-def _layer_norm_last(hidden, mask, configuration, parts: Keras3Parts, dropout: float, name: str):
-    attended = parts.attention(hidden, mask, configuration.num_attention_heads, f"{name}_attention")
-    attended = _drop(attended, dropout, f"{name}_attention_dropout", parts)
-    hidden = parts.layer("Add", f"{name}_attention_add")([hidden, attended])
-    hidden = parts.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
-    fed = _feed_forward(hidden, configuration, parts, dropout, name)
-    hidden = parts.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
-    return parts.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
+def _layer_norm_last(hidden, mask, configuration, layers: Keras3Layers, dropout: float, name: str):
+    attended = layers.attention(hidden, mask, configuration.num_attention_heads, f"{name}_attention")
+    attended = _drop(attended, dropout, f"{name}_attention_dropout", layers)
+    hidden = layers.layer("Add", f"{name}_attention_add")([hidden, attended])
+    hidden = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
+    fed = _feed_forward(hidden, configuration, layers, dropout, name)
+    hidden = layers.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
+    return layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
 
 
-def _layer_norm_first(hidden, mask, configuration, parts: Keras3Parts, dropout: float, name: str):
-    normed = parts.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
-    attended = parts.attention(normed, mask, configuration.num_attention_heads, f"{name}_attention")
-    attended = _drop(attended, dropout, f"{name}_attention_dropout", parts)
-    hidden = parts.layer("Add", f"{name}_attention_add")([hidden, attended])
-    normed = parts.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
-    fed = _feed_forward(normed, configuration, parts, dropout, name)
-    return parts.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
+def _layer_norm_first(hidden, mask, configuration, layers: Keras3Layers, dropout: float, name: str):
+    normed = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
+    attended = layers.attention(normed, mask, configuration.num_attention_heads, f"{name}_attention")
+    attended = _drop(attended, dropout, f"{name}_attention_dropout", layers)
+    hidden = layers.layer("Add", f"{name}_attention_add")([hidden, attended])
+    normed = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
+    fed = _feed_forward(normed, configuration, layers, dropout, name)
+    return layers.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
 
 
-def _feed_forward(hidden, configuration, parts: Keras3Parts, dropout: float, name: str):
-    x = parts.dense(hidden, configuration.intermediate_size, f"{name}_intermediate", gelu=True)
-    x = _drop(x, dropout, f"{name}_intermediate_dropout", parts)
-    x = parts.dense(x, configuration.hidden_size, f"{name}_output")
-    return _drop(x, dropout, f"{name}_output_dropout", parts)
+def _feed_forward(hidden, configuration, layers: Keras3Layers, dropout: float, name: str):
+    x = layers.dense(hidden, configuration.intermediate_size, f"{name}_intermediate", gelu=True)
+    x = _drop(x, dropout, f"{name}_intermediate_dropout", layers)
+    x = layers.dense(x, configuration.hidden_size, f"{name}_output")
+    return _drop(x, dropout, f"{name}_output_dropout", layers)

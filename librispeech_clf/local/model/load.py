@@ -126,7 +126,7 @@ def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:
     if CONFIGURATION not in file.attrs:
         raise ValueError(
             f"{path}: not a wav2vec 2.0 model of this project, it lacks the attribute {CONFIGURATION}. A file of an "
-            f"earlier version, which Tensorleap's engine cannot open, must be made anew: {CONVERT_COMMAND}"
+            f"earlier version, which Tensorleap's engine cannot open, must be made again: {CONVERT_COMMAND}"
         )
     try:
         fields: dict[str, Any] = json.loads(file.attrs[CONFIGURATION])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def hold_back_standard_error() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Keep what libraries write to file descriptor 2 off the terminal, unless a foreign exception passes.
 
     TensorFlow reports its build there before it reads TF_CPP_MIN_LOG_LEVEL.

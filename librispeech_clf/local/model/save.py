@@ -61,11 +61,11 @@ def _save_keras_2(model: "keras.Model", file: "h5py.File") -> None:
 def build_engine_model(model: "keras.Model"):
     """Return the same graph with the same weights as a model of tf-keras."""
     from librispeech_clf.local.model.graph import connect
-    from librispeech_clf.local.model.parts import load_keras_2_parts
+    from librispeech_clf.local.model.layers import load_keras_2_layers
 
-    parts = load_keras_2_parts()
-    graph = connect(model.configuration, parts)
-    built = parts.keras.Model(graph.audio, graph.logits, name=model.name)
+    layers = load_keras_2_layers()
+    graph = connect(model.configuration, layers)
+    built = layers.keras.Model(graph.audio, graph.logits, name=model.name)
     for layer in built.layers:
         if layer.weights:
             layer.set_weights(model.get_layer(layer.name).get_weights())

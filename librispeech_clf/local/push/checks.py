@@ -20,11 +20,16 @@ import rich.console
 import rich.table
 import rich.text
 
-from librispeech_clf.local.push.engine_rehearsal import rehearse_engine
-from librispeech_clf.local.push.findings import Finding
-from librispeech_clf.local.push.importer import check_model_file
-from librispeech_clf.local.push.manifest import Collection, Manifest, collect, read_manifest
-from librispeech_clf.local.push.requirements import check_requirements, check_wheels
+from librispeech_clf.local.push.bundle import (
+    Collection,
+    Finding,
+    Manifest,
+    check_requirements,
+    check_wheels,
+    collect,
+    read_manifest,
+)
+from librispeech_clf.local.push.engine import check_model_file, rehearse_engine
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
 
 LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out

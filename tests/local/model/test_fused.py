@@ -22,7 +22,7 @@ def test_model_fused_for_training_gives_the_same_logits_and_gradients(golden_mod
     import keras
     import tensorflow as tf
 
-    from librispeech_clf.development.training.parts import fuse_for_training
+    from librispeech_clf.development.training.layers import fuse_for_training
 
     graph = fuse_for_training(golden_model)
     fused = keras.Model(graph.audio, graph.logits)
@@ -126,7 +126,7 @@ def test_fused_model_shares_its_weights(golden_base_model, way):
     import keras
 
     if way == "training":
-        from librispeech_clf.development.training.parts import fuse_for_training
+        from librispeech_clf.development.training.layers import fuse_for_training
 
         graph = fuse_for_training(golden_base_model)
         model = keras.Model(graph.audio, graph.logits)

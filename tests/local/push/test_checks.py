@@ -6,7 +6,7 @@ import yaml
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.commands.check_push import main
 from librispeech_clf.local.push import checks
-from librispeech_clf.local.push.manifest import Collection
+from librispeech_clf.local.push.bundle import Collection
 
 
 @pytest.fixture

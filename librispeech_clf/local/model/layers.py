@@ -1,7 +1,7 @@
 """What the graph of `graph.py` is made of: built-in layers and plain operations, of one Keras or the other.
 
-`Keras3Parts` builds for local use, `Keras2Parts` for the model file: Tensorleap's engine opens it with Keras 2.12, and
-knows neither Keras 3 nor layers of ours. `fused.py` has faster sets of the same parts.
+`Keras3Layers` builds for local use, `Keras2Layers` for the model file: Tensorleap's engine opens it with Keras 2.12,
+and knows neither Keras 3 nor layers of ours. `fused.py` has faster sets of the same layers.
 
 Legend of shapes: B batch, N samples, T frames, C channels, H heads, D width of a head. A mask is float32 (B, T), 1 at
 valid frames and 0 at padded ones.
@@ -17,10 +17,10 @@ PADDING_PENALTY = 3e4
 """Taken from the attention score of a padded key: its weight becomes exactly 0, also in float16."""
 
 
-class Keras3Parts:
-    """Parts of Keras 3; what a subclass replaces computes the same."""
+class Keras3Layers:
+    """Layers of Keras 3; what a subclass replaces computes the same."""
 
-    layers: Any = keras.layers
+    keras_layers: Any = keras.layers
     keras: Any = keras
     matmul = staticmethod(keras.ops.matmul)
     maximum = staticmethod(keras.ops.maximum)
@@ -58,7 +58,7 @@ class Keras3Parts:
             name: address of its weights.
             options: arguments of the class.
         """
-        return getattr(self.layers, kind)(name=name, **options)
+        return getattr(self.keras_layers, kind)(name=name, **options)
 
     def count_samples(self, audio):
         """Return how many samples of each row are real: up to the last non-zero one; float32 (B, N) -> (B, 1).
@@ -132,8 +132,8 @@ class Keras3Parts:
         """Multiply each channel by a weight and add another: (B, T, C) -> (B, T, C), float32."""
         return self.layer("DepthwiseConv1D", name, kernel_size=1, dtype="float32")(x)
 
-    def keep_features(self, hidden):
-        """Projected features as they are; training puts some of them out: (B, T, C) -> (B, T, C)."""
+    def mask_features(self, hidden):
+        """Projected features as they are; training masks some of them: (B, T, C) -> (B, T, C)."""
         return hidden
 
     def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
@@ -182,20 +182,20 @@ class Keras3Parts:
         scores = self.matmul(query, self.transpose(key, (0, 1, 3, 2)))
         return self.matmul(self.layer("Softmax", f"{name}_softmax")(scores), value)
 
-    def mark(self, x, name: str):
+    def name_tensor(self, x, name: str):
         """Give a tensor a name: a layer that does nothing, in float32."""
         return self.layer("Activation", name, activation="linear", dtype="float32")(x)
 
 
-def load_keras_2_parts() -> Keras3Parts:
-    """Return the parts of Keras 2 (tf-keras): what a model file is written with."""
+def load_keras_2_layers() -> Keras3Layers:
+    """Return the layers of Keras 2 (tf-keras): what a model file is written with."""
     import tensorflow as tf
     import tf_keras
 
-    class Keras2Parts(Keras3Parts):
-        """Parts of tf-keras: its layers, and operations of TensorFlow."""
+    class Keras2Layers(Keras3Layers):
+        """Layers of tf-keras, and operations of TensorFlow."""
 
-        layers, keras = tf_keras.layers, tf_keras
+        keras_layers, keras = tf_keras.layers, tf_keras
         matmul, maximum, square = staticmethod(tf.matmul), staticmethod(tf.maximum), staticmethod(tf.square)
         rsqrt, where, less = staticmethod(tf.math.rsqrt), staticmethod(tf.where), staticmethod(tf.less)
         not_equal, cast, ones_like = (
@@ -221,4 +221,4 @@ def load_keras_2_parts() -> Keras3Parts:
         def concatenate(self, parts):
             return tf.concat(parts, axis=-1)
 
-    return Keras2Parts()
+    return Keras2Layers()

@@ -1,4 +1,4 @@
-"""Tests of the graph's parts against plain numpy and Keras' own attention, for both kinds of Keras."""
+"""Tests of the graph's layers against plain numpy and Keras' own attention, for both kinds of Keras."""
 
 import keras
 import numpy as np
@@ -6,13 +6,13 @@ import pytest
 
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.graph import pool
-from librispeech_clf.local.model.parts import Keras3Parts, load_keras_2_parts
+from librispeech_clf.local.model.layers import Keras3Layers, load_keras_2_layers
 
 MASK = np.array([[1] * 7, [1] * 4 + [0] * 3], np.float32)
 
 
-@pytest.fixture(params=[Keras3Parts, load_keras_2_parts], ids=["Keras 3", "Keras 2"])
-def parts(request):
+@pytest.fixture(params=[Keras3Layers, load_keras_2_layers], ids=["Keras 3", "Keras 2"])
+def layers(request):
     return request.param()
 
 
@@ -21,18 +21,21 @@ def features():
     return np.random.default_rng(0).normal(1, 2, (2, 7, 8)).astype(np.float32)
 
 
-def build(parts, function, *shapes):
-    inputs = [parts.keras.Input(shape) for shape in shapes]
-    return parts.keras.Model(inputs, function(*inputs))
+def build(layers, function, *shapes):
+    inputs = [layers.keras.Input(shape) for shape in shapes]
+    return layers.keras.Model(inputs, function(*inputs))
 
 
-def test_mask_reaches_to_the_last_nonzero_sample(parts):
+def test_mask_reaches_to_the_last_nonzero_sample(layers):
     audio = np.zeros((3, 20), np.float32)
     audio[0, :] = 1
     audio[1, [0, 11]] = 1  # silence before the last sample counts as audio
     frames = np.zeros((3, 4, 1), np.float32)
     model = build(
-        parts, lambda a, x: parts.mask_frames(parts.count_samples(a), x, (4, 2), (2, 2)), (None,), (None, 1)
+        layers,
+        lambda a, x: layers.mask_frames(layers.count_samples(a), x, (4, 2), (2, 2)),
+        (None,),
+        (None, 1),
     )
     # 20 samples: 9, then 4 frames; 12 samples: 5, then 2; none: 0.
     expected = [[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
@@ -40,19 +43,19 @@ def test_mask_reaches_to_the_last_nonzero_sample(parts):
 
 
 @pytest.mark.parametrize("samples", [559_279, 559_280, 562_480])
-def test_mask_is_exact_at_the_longest_audio(parts, samples):
+def test_mask_is_exact_at_the_longest_audio(layers, samples):
     configuration = Wav2Vec2Configuration()
     audio = np.zeros((1, 562_480), np.float32)
     audio[0, samples - 1] = 1e-6
     frames = np.zeros((1, configuration.count_frames(562_480), 1), np.float32)
     shape = configuration.conv_kernel, configuration.conv_stride
     model = build(
-        parts, lambda a, x: parts.mask_frames(parts.count_samples(a), x, *shape), (None,), (None, 1)
+        layers, lambda a, x: layers.mask_frames(layers.count_samples(a), x, *shape), (None,), (None, 1)
     )
     assert np.asarray(model([audio, frames])).sum() == configuration.count_frames(samples)
 
 
-def test_group_norm_takes_statistics_of_valid_frames_only(parts):
+def test_group_norm_takes_statistics_of_valid_frames_only(layers):
     generator = np.random.default_rng(0)
     audio = generator.standard_normal((3, 40)).astype(np.float32)
     audio[1, 25:] = 0
@@ -61,10 +64,10 @@ def test_group_norm_takes_statistics_of_valid_frames_only(parts):
     configuration = Wav2Vec2Configuration(**sizes)
 
     def normalize(a):
-        samples = parts.count_samples(a)
-        return parts.normalized_convolution(a[:, :, None], samples, configuration, "first")
+        samples = layers.count_samples(a)
+        return layers.normalized_convolution(a[:, :, None], samples, configuration, "first")
 
-    model = build(parts, normalize, (None,))
+    model = build(layers, normalize, (None,))
     kernel = np.asarray(model.get_layer("first_convolution").get_weights()[0])[:, 0]
     normed = np.asarray(model(audio))
     for row, count in ((0, 7), (1, 4)):
@@ -77,8 +80,8 @@ def test_group_norm_takes_statistics_of_valid_frames_only(parts):
 
 
 @pytest.mark.parametrize("kernel_size", [4, 5])
-def test_positional_convolution_is_a_grouped_convolution(parts, features, kernel_size):
-    model = build(parts, lambda x: parts.grouped_convolution(x, 8, kernel_size, 2, "positional"), (None, 8))
+def test_positional_convolution_is_a_grouped_convolution(layers, features, kernel_size):
+    model = build(layers, lambda x: layers.grouped_convolution(x, 8, kernel_size, 2, "positional"), (None, 8))
     left = kernel_size // 2
     padded = np.pad(features, ((0, 0), (left, kernel_size - 1 - left), (0, 0)))
     expected = np.zeros_like(features)
@@ -91,8 +94,8 @@ def test_positional_convolution_is_a_grouped_convolution(parts, features, kernel
 
 
 @pytest.fixture
-def attention(parts):
-    return build(parts, lambda x, mask: parts.attention(x, mask, 2, "attention"), (None, 8), (None,))
+def attention(layers):
+    return build(layers, lambda x, mask: layers.attention(x, mask, 2, "attention"), (None, 8), (None,))
 
 
 def test_attention_is_keras_attention_with_a_mask(attention, features):
@@ -118,8 +121,8 @@ def test_attention_without_a_valid_key_is_finite(attention, features):
     assert np.isfinite(np.asarray(attention([features, np.zeros_like(MASK)]))).all()
 
 
-def test_pool_is_the_mean_of_valid_frames(parts, features):
-    model = build(parts, lambda x, mask: pool(x, mask, parts), (None, 8), (None,))
+def test_pool_is_the_mean_of_valid_frames(layers, features):
+    model = build(layers, lambda x, mask: pool(x, mask, layers), (None, 8), (None,))
     pooled = np.asarray(model([features, MASK]))
     np.testing.assert_allclose(pooled[0], features[0].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(pooled[1], features[1, :4].mean(axis=0), rtol=1e-5)

@@ -1,10 +1,10 @@
-"""Parts of the graph for training: fused operations, and features that can be put out."""
+"""Layers of the graph for training: fused operations, and features that can be masked."""
 
 import functools
 
 import keras
 
-from librispeech_clf.local.model.fused import MatrixDense, SharedParts, fused_gelu
+from librispeech_clf.local.model.fused import MatrixDense, SharedLayers, fused_gelu
 from librispeech_clf.local.model.graph import Graph, connect
 
 
@@ -15,12 +15,12 @@ def fuse_for_training(model: keras.Model, *, dropout: float = 0.0, kept: tuple =
         model: as `build_wav2vec2` returns it, with TensorFlow as Keras' backend.
         dropout: as the model was built with.
         kept: two inputs, float32 (B, T) and (B, hidden_size), 0 at the frames and at the channels of the projected
-            features that are put out, 1 elsewhere; none puts nothing out.
+            features that are masked, 1 elsewhere; none masks nothing.
     """
-    return connect(model.configuration, TrainingParts(model, kept), dropout=dropout)
+    return connect(model.configuration, TrainingLayers(model, kept), dropout=dropout)
 
 
-class TrainingParts(SharedParts):
+class TrainingLayers(SharedLayers):
     """Fused GELUs, no depthwise convolution, whose gradient is slow, and masked features."""
 
     def __init__(self, model: keras.Model, kept: tuple = ()) -> None:
@@ -28,8 +28,8 @@ class TrainingParts(SharedParts):
         super().__init__(model)
         self.kept = kept
 
-    def keep_features(self, hidden):
-        """Put out frames and channels."""
+    def mask_features(self, hidden):
+        """Mask frames and channels."""
         if not self.kept:
             return hidden
         frames, channels = (self.cast(kept, hidden.dtype) for kept in self.kept)
