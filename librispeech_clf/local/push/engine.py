@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 
-from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.local.model.load import load_model
 from librispeech_clf.local.push.bundle import Finding
@@ -30,6 +29,7 @@ from librispeech_clf.local.push.bundle import Finding
 if TYPE_CHECKING:
     import h5py
 
+LFS_POINTER = b"version https://git-lfs"
 WRITE_ANEW = "write the file anew by convert-model or train-model."
 _KERNEL = "kernel_initializer kernel_regularizer kernel_constraint"
 _BIAS = "use_bias bias_initializer bias_regularizer bias_constraint activity_regularizer activation"
