@@ -1,7 +1,8 @@
 """Error counts and rates of utterances: logits and label ids in, one number per utterance out.
 
-Reference labels are spelled letter by letter (never collapsed), hypotheses are the greedy path. Counts come
-from jiwer. B batch, T frames, V vocabulary, L label ids.
+Reference labels are spelled letter by letter (never collapsed), hypotheses are the greedy path. Counts come from
+jiwer. Alignments that are shown have the most hits of all equally short ones (`text/alignment.py`): how they divide
+into kinds may differ from these counts, never their sum. B batch, T frames, V vocabulary, L label ids.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """Alignments of reference and hypothesis, by words and by characters: two texts in, edit operations out.
 
-Minimum edit distance with costs 1/1/1, counted by jiwer. Of equally short alignments of words with jiwer's
-counts, the one is taken whose substituted words differ in the fewest letters, so that what was misheard stands
-under what was said; of characters, jiwer's.
+Minimum edit distance with costs 1/1/1. Of equally short alignments of words the one with most hits is taken, as the
+weights of NIST's sclite choose, so that no word heard right is shown as wrong; of those the one whose substituted
+words differ in the fewest letters, so that what was misheard stands under what was said. The number of errors is
+jiwer's; how it divides into kinds may differ. Of characters, the alignment is jiwer's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,12 +40,14 @@ def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
         hypothesis: the recognised text; may be empty, then every word of the reference is deleted.
 
     Returns:
-        The edit operations in order, as many of each as jiwer counts; none if both texts are empty.
+        The edit operations in order, as many as jiwer counts; none if both texts are empty.
     """
     output = jiwer.process_words(reference, hypothesis)
-    if output.substitutions == 0 or output.insertions + output.deletions == 0:
-        return _edits(output)  # every alignment with these counts pairs the same words
-    return _pair_by_letters(tuple(output.references[0]), tuple(output.hypotheses[0]), output.hits)
+    shifted = output.insertions + output.deletions
+    # A hit more takes the place of two substitutions: with none, or one that is not shifted, nothing is to choose.
+    if output.substitutions == 0 or (output.substitutions == 1 and not shifted):
+        return _edits(output)
+    return _choose_pairs(tuple(output.references[0]), tuple(output.hypotheses[0]))
 
 
 def align_characters(reference: str, hypothesis: str) -> tuple[Edit, ...]:
@@ -83,28 +86,25 @@ def count_letters(word: str, other: str) -> int:
     return _measure_distances(word, other)[-1][-1]
 
 
-def _pair_by_letters(reference: Sequence[str], hypothesis: Sequence[str], hits: int) -> tuple[Edit, ...]:
-    """Return the shortest alignment with a number of hits whose substitutions differ in the fewest letters.
+def _choose_pairs(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[Edit, ...]:
+    """Return the shortest alignment with most hits, of these the one whose substitutions differ in fewest letters.
 
-    Among the steps of shortest alignments, found by their edit distance from both ends, the fewest letters to
-    each point are kept by the number of hits so far, which settles all four counts.
+    Among the steps of shortest alignments, found by their edit distance from both ends, the best way to each point
+    is kept.
     """
-    best: dict[tuple[int, int], dict[int, tuple[int, Edit | None]]] = {(0, 0): {0: (0, None)}}
+    best: dict[Point, tuple[int, int, Edit | None]] = {(0, 0): (0, 0, None)}  # misses, letters, last step
     for start, end, edit in _list_shortest_steps(reference, hypothesis):
-        hit = edit.operation == "equal"
-        letters = 0
+        misses, letters, _ = best[start]
         if edit.operation == "substitute":
-            letters = count_letters(cast(str, edit.reference), cast(str, edit.hypothesis))
-        reached = best.setdefault(end, {})
-        for count, (spent, _) in best[start].items():
-            if count + hit not in reached or spent + letters < reached[count + hit][0]:
-                reached[count + hit] = (spent + letters, edit)
+            letters += count_letters(cast(str, edit.reference), cast(str, edit.hypothesis))
+        reached = (misses - (edit.operation == "equal"), letters)
+        if end not in best or reached < best[end][:2]:
+            best[end] = (*reached, edit)
     edits: list[Edit] = []
     row, column = len(reference), len(hypothesis)
     while row or column:
-        edit = cast(Edit, best[row, column][hits][1])
+        edit = cast(Edit, best[row, column][2])
         edits.append(edit)
-        hits -= edit.operation == "equal"
         row -= edit.reference is not None
         column -= edit.hypothesis is not None
     return tuple(reversed(edits))

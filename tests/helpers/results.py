@@ -84,6 +84,8 @@ def count_errors(reference: str, hypothesis: str) -> dict:
         counts[f"{unit}_error_rate"] = errors / (output.hits + output.substitutions + output.deletions)
         for kind in ("hits", "substitutions", "deletions", "insertions"):
             counts[f"{unit}_{kind}"] = getattr(output, kind)
+        if unit == "word":
+            counts |= {"word_information_lost": output.wil, "word_information_preserved": output.wip}
     return counts
 
 

@@ -318,7 +318,7 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
 
 def label_measure(metric: str) -> str:
     """Return a metric in words, counts with what they are counted by: "word deletions per reference word"."""
-    name = metric.replace("_", " ").replace("ctc", "CTC")
+    name = label_column(metric)
     return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
 
 

@@ -17,6 +17,7 @@ Only `utterance_id` and the error counts are required; any other column may be m
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,13 @@ UNITS = ("word", "character")
 OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
 METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
 SPEAKER = "record_speaker_id"
+_SPELLED = {
+    "ctc": "CTC", "mfcc": "MFCC", "rms": "RMS", "dale chall": "Dale-Chall", "flesch kincaid": "Flesch-Kincaid",
+    "flesch": "Flesch", "gunning fog": "Gunning fog", "linsear write": "Linsear Write",
+    "signal to noise": "signal-to-noise", "zero crossing": "zero-crossing",
+}  # fmt: skip
+"""As the field spells them."""
+_NAMES = re.compile("|".join(rf"\b{name}\b" for name in _SPELLED))
 _PHYSICAL_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "dbfs": "dBFS", "minutes": "min"}
 
 
@@ -222,7 +230,7 @@ def label_column(name: str) -> str:
         parts = parts[:-1]
     if parts[-1] == "id" and len(parts) > 1:
         parts = parts[:-1]
-    return " ".join(parts)
+    return _NAMES.sub(lambda found: _SPELLED[found[0]], " ".join(parts))
 
 
 def physical_unit(name: str) -> str | None:

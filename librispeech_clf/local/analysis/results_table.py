@@ -6,6 +6,7 @@ and the error counts are required; every other column may be missing or null.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,13 @@ UNITS = ("word", "character")
 OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
 METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
 SPEAKER = "record_speaker_id"
+_SPELLED = {
+    "ctc": "CTC", "mfcc": "MFCC", "rms": "RMS", "dale chall": "Dale-Chall", "flesch kincaid": "Flesch-Kincaid",
+    "flesch": "Flesch", "gunning fog": "Gunning fog", "linsear write": "Linsear Write",
+    "signal to noise": "signal-to-noise", "zero crossing": "zero-crossing",
+}  # fmt: skip
+"""As the field spells them."""
+_NAMES = re.compile("|".join(rf"\b{name}\b" for name in _SPELLED))
 _PHYSICAL_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "dbfs": "dBFS", "minutes": "min"}
 
 
@@ -148,7 +156,7 @@ def readable_name(column: str) -> str:
         parts = parts[:-1]
     if parts[-1] == "id" and len(parts) > 1:
         parts = parts[:-1]
-    return " ".join(parts)
+    return _NAMES.sub(lambda found: _SPELLED[found[0]], " ".join(parts))
 
 
 def physical_unit(column: str) -> str | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = [
     f"{name}.js"
-    for name in """statistics data state elements charts player diff lists filters map table utterance alignment
+    for name in """statistics data state elements picker charts player diff lists filters map table utterance alignment
     pictures playback findings kinds overview clusters dashboards confusions words comparison robustness theme
     address main""".split()
 ]

@@ -104,11 +104,22 @@ def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:
 
 
 def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
-    """Build every scalar column of the results table, metrics first, empty columns left out."""
+    """Build every scalar column of the results table, metrics first.
+
+    Empty columns are left out, and so are those that say the same as one before by the same name.
+    """
     keys = [key for key in results.columns if key not in TEXT_COLUMNS + NESTED_COLUMNS]
     keys = [key for key in keys if results[key].notna().any()]
     ordered = [key for key in METRICS if key in keys] + [key for key in keys if key not in METRICS]
-    return [build_column(key, results[key]) for key in ordered]
+    built: dict[tuple[str, str], dict[str, Any]] = {}
+    for column in (build_column(key, results[key]) for key in ordered):
+        same = built.get((column["label"], column["unit"]))
+        if same is None:
+            built[column["label"], column["unit"]] = column
+        elif same["values"] != column["values"] or same.get("levels") != column.get("levels"):
+            column["label"] += f" ({column['group']})"
+            built[column["label"], column["unit"]] = column
+    return list(built.values())
 
 
 def build_column(key: str, series: pd.Series) -> dict[str, Any]:
@@ -140,10 +151,8 @@ def describe_column(key: str) -> dict[str, str]:
     """Return the group, the label in words and the unit of a column, read from its key alone."""
     prefix = key.partition("_")[0]
     group = "metric" if key in METRICS else prefix if prefix in METADATA_GROUPS else "record"
-    label = key.replace("_", " ") if key in METRICS else readable_name(key)
-    label = label.replace("ctc", "CTC").replace("dale chall", "Dale-Chall")
     unit = "" if key in METRICS else physical_unit(key) or ""
-    return {"key": key, "group": group, "label": label, "unit": unit}
+    return {"key": key, "group": group, "label": readable_name(key), "unit": unit}
 
 
 def _natural_order(text: str) -> list[tuple[int, int, str]]:

@@ -105,7 +105,7 @@ def test_failed_write_leaves_the_old_page(tmp_path, monkeypatch, make_results):
     path = tmp_path / "p.html"
     path.write_text("old")
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match=r"p.html: the disk is full: \d+\.\d .B are needed"):
+    with pytest.raises(OSError, match=r"p.html: the disk is full"):
         page.write_page(path, make_results(2))
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.html"]

@@ -32,20 +32,80 @@ def test_axes_tell_hertz_and_seconds(opened):
     assert middle == pytest.approx((plot["left"] + plot["right"]) / 2, abs=2)
 
 
-def test_words_are_boxes_at_their_times(opened, results):
-    words = results["words"].iloc[0]
-    boxes = opened.run(
-        "const plot = document.querySelector('.plot').getBoundingClientRect();"
-        "return [...document.querySelectorAll('.word-box')].map((box) => {"
-        "const { left, width } = box.getBoundingClientRect();"
-        "return [box.textContent, (left - plot.left) / plot.width * 4, width / plot.width * 4]})"
+SPAN = (
+    "return document.querySelector('.pictures .note').textContent.match(/([\\d.]+) to ([\\d.]+) shown/)"
+    "?.slice(1).map(Number) ?? [0, 4]"
+)
+BOXES = (
+    "const plot = document.querySelector('.plot').getBoundingClientRect();"
+    "return [...document.querySelectorAll('.word-box')].filter((box) => box.checkVisibility()).map((box) => {"
+    "const { left, width } = box.getBoundingClientRect(); const text = box.firstChild;"
+    "return [box.textContent, (left - plot.left) / plot.width, width / plot.width,"
+    " text.scrollWidth - text.clientWidth]})"
+)
+
+
+def zoom(browser, key: str, times: int = 1) -> list[float]:
+    """Press a key on the time axis, and give what it shows."""
+    browser.run("document.querySelector('.plot').focus()")
+    browser.press(*[key] * times)
+    return browser.run(SPAN)
+
+
+def test_the_axis_zooms_by_keys_wheel_drag_and_double_click(opened):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    plot = opened.driver.find_element("css selector", ".plot")
+    low, high = zoom(opened, "+", 2)
+    assert high - low == pytest.approx(4 * 0.36, abs=0.02) and low + high == pytest.approx(4, abs=0.02)
+    moved = zoom(opened, Keys.ARROW_RIGHT)
+    assert moved[0] > low and moved[1] - moved[0] == pytest.approx(high - low, abs=0.02)
+    assert zoom(opened, "0") == [0, 4]
+    opened.run("document.getElementById('utterance').scrollTop = 0")
+    wheel = (
+        "const box = document.querySelector('.plot').getBoundingClientRect();"
+        "document.querySelector('.plot').dispatchEvent(new WheelEvent('wheel',"
+        " {deltaY: -400, clientX: box.left, clientY: box.top + 9, cancelable: true, bubbles: true}))"
     )
-    expected = [[word["text"], word["start_s"], word["end_s"] - word["start_s"]] for word in words]
-    assert [box[0] for box in boxes] == [word[0] for word in expected]
-    for box, word in zip(boxes, expected, strict=True):
-        assert box[1:] == pytest.approx(word[1:], abs=0.04)
-    opened.run("document.querySelectorAll('.word-box')[1].click()")
-    assert opened.run(f"return {AUDIO}.currentTime") >= words[1]["start_s"] - 0.02
+    opened.run(wheel)
+    low, high = opened.run(SPAN)
+    assert low == 0 and high == pytest.approx(4 * 0.549, abs=0.05)
+    ActionChains(opened.driver).double_click(plot).perform()
+    assert opened.run(SPAN) == [0, 4]
+    width = plot.size["width"]
+    actions = ActionChains(opened.driver, duration=20).move_to_element_with_offset(plot, -width // 4, -90)
+    actions.click_and_hold().move_by_offset(width // 2, 0).release().perform()
+    assert opened.run(SPAN) == pytest.approx([1, 3], abs=0.06)
+    assert opened.problems() == []
+
+
+def test_words_are_boxes_at_their_times_where_their_label_fits(opened, results):
+    words = results["words"].iloc[0]
+    fewest = opened.count(".word-box:not([hidden])")
+    low, high = zoom(opened, "+", 3)
+    boxes = opened.run(BOXES)
+    assert boxes and all(box[3] <= 1 for box in boxes)
+    assert len(boxes) >= min(fewest, 1)
+    at = {word["text"]: [] for word in words}
+    for word in words:
+        at[word["text"]].append((word["start_s"], word["end_s"] - word["start_s"]))
+    for text, left, width, _ in boxes:
+        place = (low + left * (high - low), width * (high - low))
+        assert any(place == pytest.approx(times, abs=0.04) for times in at[text]), text
+
+
+def test_a_word_is_listened_to_and_a_long_diff_is_in_lines_of_time(opened, results):
+    words = results["words"].iloc[0]
+    zoom(opened, "+", 3)
+    first = opened.run("return document.querySelector('.word-box:not([hidden])').textContent")
+    opened.click(".word-box:not([hidden])")
+    starts = [word["start_s"] for word in words if word["text"] == first]
+    assert min(abs(opened.run(f"return {AUDIO}.currentTime") - start) for start in starts) < 0.3
+    zoom(opened, "0")
+    lines = opened.texts(".time-line > button")
+    long = words[-1]["start_s"] >= 4
+    assert lines == (["0 s", "4 s", "8 s"][: int(words[-1]["start_s"] // 4) + 1] if long else [])
 
 
 def test_space_plays_and_pauses(opened):
@@ -108,18 +168,6 @@ def test_escape_returns_the_focus(browser, report):
     assert focus(browser) == "H2"
     browser.press(Keys.ESCAPE)
     assert focus(browser) == "table"
-
-
-def test_speakers_are_reached_and_chosen_by_keyboard(browser, report):
-    from selenium.webdriver.common.keys import Keys
-
-    browser.follow(report, "")
-    browser.run("document.querySelector('g.clickable').focus()")
-    name = browser.run(
-        "return document.activeElement.ariaLabel || document.activeElement.getAttribute('aria-label')"
-    )
-    browser.press(Keys.ENTER)
-    browser.wait(f"return location.hash.includes('filter.record_speaker_id={name}')")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -65,9 +65,11 @@ def test_records_arrays_and_tables_become_records_arrays_and_tables():
     ("key", "group", "label", "unit"),
     [
         ("signal_duration_s", "signal", "duration", "s"),
-        ("signal_signal_to_noise_ratio_db", "signal", "signal to noise ratio", "dB"),
+        ("signal_signal_to_noise_ratio_db", "signal", "signal-to-noise ratio", "dB"),
         ("signal_words_per_second", "signal", "words per second", ""),
         ("readability_dale_chall_score", "readability", "Dale-Chall score", ""),
+        ("readability_flesch_kincaid_grade", "readability", "Flesch-Kincaid grade", ""),
+        ("signal_mfcc_mean", "signal", "MFCC mean", ""),
         ("ctc_loss", "metric", "CTC loss", ""),
         ("split", "record", "split", ""),
     ],
@@ -91,6 +93,13 @@ def test_columns_have_kinds_and_leave_empty_ones_out(table):
         "levels": ["9", "10"], "values": [1, 0],
     }  # fmt: skip
     assert columns["record_gender"]["values"] == [0, -1]
+
+
+def test_a_name_stands_once(table):
+    twins = table.assign(subset=["x", "y"], record_subset=["x", "y"], corpus_gender=["a", "b"])
+    columns = {column["key"]: column["label"] for column in payloads.build_columns(twins)}
+    assert columns["subset"] == "subset" and "record_subset" not in columns
+    assert columns["record_gender"] == "gender" and columns["corpus_gender"] == "gender (corpus)"
 
 
 def test_many_different_texts_are_free_text():

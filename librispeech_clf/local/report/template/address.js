@@ -26,9 +26,10 @@ function describeState() {
   return parts.toString();
 }
 
-function describeFilter({ low, high, levels, text }) {
+function describeFilter({ low, high, bins, levels, text }) {
   if (levels) return levels;
-  return [text ?? `${low ?? ""}..${high ?? ""}`];
+  if (text !== undefined) return [text];
+  return (bins ?? [{ low, high }]).map((bin) => `${bin.low ?? ""}..${bin.open ? "<" : ""}${bin.high ?? ""}`);
 }
 
 // Row numbers as ranges: "0-4,7".
@@ -83,8 +84,8 @@ function applyAddress() {
   applyFilters();
   const row = payload.ids.indexOf(parts.get("utterance"));
   state.open = row < 0 ? null : row;
+  tell("open"); // first, so that the section is drawn at the width that the panel leaves
   showTab(parts.get("tab") ?? TABS[0].key);
-  tell("open");
   address.isApplying = false;
 }
 
@@ -106,10 +107,14 @@ function readFilters(parts) {
 function readFilter(column, values) {
   if (column.kind === "category") return { levels: new Set(values) };
   if (column.kind === "text") return { text: values[0] };
-  const [low, high] = values[0]
-    .split("..")
-    .map((end) => (end && Number.isFinite(Number(end)) ? Number(end) : null));
-  return { low, high: high ?? null };
+  const bins = values.map((value) => {
+    const [low, high = null] = value
+      .replace("<", "")
+      .split("..")
+      .map((end) => (end && Number.isFinite(Number(end)) ? Number(end) : null));
+    return { low, high, open: value.includes("<") };
+  });
+  return bins.length > 1 || bins[0].open ? { bins } : { low: bins[0].low, high: bins[0].high };
 }
 
 function readAppearance(parts) {

@@ -1,8 +1,23 @@
 // Words and letters of one utterance, reference above hypothesis, with times and confidence.
 
+const LINE_S = 4;
+
 function makeAlignment(view, title, pairs, timings, kind) {
-  const list = make("div", { class: `alignment ${kind}` });
-  for (const pair of pairs) list.append(makePair(view, pair, timings, kind));
+  const makeList = (some) =>
+    make(
+      "div",
+      { class: `alignment ${kind}` },
+      some.map((pair) => makePair(view, pair, timings, kind)),
+    );
+  const lines = kind === "words" ? splitByTime(pairs, timings) : [];
+  const list =
+    lines.length > 1
+      ? make(
+          "div",
+          { class: "time-lines" },
+          lines.map(({ start, of }) => makeTimeLine(view, start, makeList(of))),
+        )
+      : makeList(pairs);
   if (!pairs.length) list.append(makeNote("Neither reference nor hypothesis has text."));
   const note =
     kind === "words"
@@ -10,6 +25,31 @@ function makeAlignment(view, title, pairs, timings, kind) {
         "Click to listen from there, or to loop the word where Loop is on."
       : "Spaces shown as ␣; the stronger the line below a letter, the more confident it is.";
   return make("section", { class: "aligned" }, make("h3", {}, title, makeDiffLegend()), makeNote(note), list);
+}
+
+// The pairs in lines of a few seconds of the time axis; what has no time stays with what stands before it.
+function splitByTime(pairs, timings) {
+  const lines = [];
+  for (const pair of pairs) {
+    const start = pair.hypothesisAt === null || !timings.length ? -1 : timings[3 * pair.hypothesisAt];
+    const line = start < 0 ? null : Math.floor((start * TIME_UNIT) / LINE_S) * LINE_S;
+    const last = lines[lines.length - 1];
+    if (last && (line === null || line <= last.start)) last.of.push(pair);
+    else lines.push({ start: line ?? 0, of: [pair] });
+  }
+  return lines;
+}
+
+function makeTimeLine(view, start, list) {
+  const end = start + LINE_S;
+  const name = `Zoom to ${start} to ${end} s`;
+  const zoom = () => view.picture && zoomTo(view, start, end);
+  return make(
+    "div",
+    { class: "time-line" },
+    make("button", { class: "quiet", "aria-label": name, title: name, onclick: zoom }, `${start} s`),
+    list,
+  );
 }
 
 function makePair(view, pair, timings, kind) {

@@ -104,7 +104,7 @@ function shorten(text, letters) {
 }
 
 // One line per group: dot at the estimate, whisker over the interval, number of utterances at the right.
-function drawIntervals(groups, figure, { width, overall, labelWidth, onclick, spare }) {
+function drawIntervals(groups, figure, { width, overall, labelWidth, column, spare }) {
   const rowHeight = 24 + Math.min(spare / Math.max(groups.length, 1), 60);
   labelWidth = Math.min(labelWidth, Math.max(...groups.map((group) => group.name.length), 1) * 7.4 + 4);
   const height = groups.length * rowHeight + 26;
@@ -119,7 +119,7 @@ function drawIntervals(groups, figure, { width, overall, labelWidth, onclick, sp
   if (overall && overall.estimate !== null)
     svg.append(drawStroke(x(overall.estimate), x(overall.estimate), 0, height - 22, "overall"));
   groups.forEach((group, index) =>
-    svg.append(drawInterval(group, figure, { x, y: (index + 0.5) * rowHeight, labelWidth, width, onclick })),
+    svg.append(drawInterval(group, figure, { x, y: (index + 0.5) * rowHeight, labelWidth, width, column })),
   );
   return svg;
 }
@@ -133,8 +133,20 @@ function makeClickable(name, choose) {
   return { class: "clickable", tabindex: 0, role: "button", "aria-label": name, onclick: choose, onkeydown };
 }
 
-function drawInterval({ name, result }, figure, { x, y, labelWidth, width, onclick }) {
-  const line = draw("g", onclick ? makeClickable(name, () => onclick(name)) : {});
+// A group, bin or bar that filters by what it stands for; chosen, or dim where others are.
+function makeChoice(column, { name, choice }) {
+  if (!column || choice === undefined) return {};
+  const isChosen = holdsChoice(column.key, choice);
+  const attributes = makeClickable(`${describe(column)}: ${name}`, () => {
+    hideTooltip();
+    toggleChoice(column, choice);
+  });
+  attributes.class += isChosen ? " chosen" : state.filters.has(column.key) ? " dim" : "";
+  return { ...attributes, "aria-pressed": String(isChosen) };
+}
+
+function drawInterval({ name, choice, result }, figure, { x, y, labelWidth, width, column }) {
+  const line = draw("g", makeChoice(column, { name, choice }));
   line.append(draw("rect", { x: 0, y: y - 12, width, height: 24, class: "hit" }));
   line.append(drawText(shorten(name, Math.floor(labelWidth / 6.6)), labelWidth, y + 4, "end", null));
   if (result.low !== null) line.append(drawStroke(x(result.low), x(result.high), y, y, "whisker"));
@@ -155,7 +167,11 @@ function drawScale(svg, figure, { low, high, count, y, left, right, overall }) {
 }
 
 // A metric against bins, with intervals above and the number of utterances below.
-function drawBins(bins, figure, { width, height, overall = null, xLabel, categorical = false }) {
+function drawBins(
+  bins,
+  figure,
+  { width, height, overall = null, xLabel, categorical = false, column = null },
+) {
   const svg = makeChart(width, height, `${figure.label} against ${xLabel}`);
   const left = 56;
   const right = width - 10;
@@ -167,7 +183,7 @@ function drawBins(bins, figure, { width, height, overall = null, xLabel, categor
   const step = (right - left) / Math.max(bins.length, 1);
   const most = Math.max(...bins.map((bin) => bin.result.count), 1);
   bins.forEach((bin, index) =>
-    svg.append(drawBin(bin, figure, { x: left + (index + 0.5) * step, y, step, countTop, most })),
+    svg.append(drawBin(bin, figure, { x: left + (index + 0.5) * step, y, step, countTop, most, column })),
   );
   drawBinLabels(svg, bins, { left, step, y: countTop + 40, categorical });
   svg.append(drawText("count", left - 6, countTop + 24, "end"));
@@ -175,9 +191,9 @@ function drawBins(bins, figure, { width, height, overall = null, xLabel, categor
   return svg;
 }
 
-function drawBin(bin, figure, { x, y, step, countTop, most }) {
+function drawBin(bin, figure, { x, y, step, countTop, most, column }) {
   const { result } = bin;
-  const group = draw("g");
+  const group = draw("g", bin.open ? makeClickable(bin.name, bin.open) : makeChoice(column, bin));
   group.append(draw("rect", { x: x - step / 2, y: 0, width: step, height: countTop + 28, class: "hit" }));
   if (result.low !== null) group.append(drawStroke(x, x, y(result.low), y(result.high), "whisker"));
   if (result.estimate !== null)
@@ -212,7 +228,7 @@ function makeEdgeLabels(bins, left, step) {
   return edges.map((edge, index) => [left + index * step, formatTick(Number(edge.toPrecision(3)))]);
 }
 
-function drawHistogram(edges, counts, { width, height, label, format }) {
+function drawHistogram(edges, counts, { width, height, label, format, column }) {
   const svg = makeChart(width, height, label);
   const left = 40;
   const bottom = height - 36;
@@ -221,16 +237,17 @@ function drawHistogram(edges, counts, { width, height, label, format }) {
   const step = (width - left - 12) / counts.length;
   drawScale(svg, null, { low: 0, high: most, count: 3, y, left, right: width - 12 });
   counts.forEach((count, index) => {
-    const bar = draw("rect", {
-      x: left + index * step + 0.5,
-      y: y(count),
-      width: Math.max(step - 1, 1),
-      height: bottom - y(count),
-      class: "bar",
-    });
-    svg.append(
-      onHover(bar, [`${format(edges[index])} to ${format(edges[index + 1])}`, `${count} utterances`]),
+    const isLast = index === counts.length - 1;
+    const name = `${format(edges[index])} ${isLast ? "and more" : `to ${format(edges[index + 1])}`}`;
+    const choice = { low: edges[index], high: isLast ? null : edges[index + 1], open: !isLast };
+    const [x, wide] = [left + index * step, Math.max(step - 1, 1)];
+    const group = draw(
+      "g",
+      makeChoice(column, { name, choice }),
+      draw("rect", { x, y: 0, width: step, height: bottom, class: "hit" }),
+      draw("rect", { x: x + 0.5, y: y(count), width: wide, height: bottom - y(count), class: "bar" }),
     );
+    svg.append(onHover(group, [name, `${count} utterances`]));
   });
   const every = Math.ceil(edges.length / Math.max(2, Math.floor(width / 70)));
   edges.forEach((edge, index) => {
@@ -280,11 +297,14 @@ function drawLine({ name, points }, figure, { x, y, colour }) {
     if (hasInterval) group.append(drawStroke(x(point.x), x(point.x), y(point.low), y(point.high), "line"));
     const dot = draw("circle", { cx: x(point.x), cy: y(point.estimate), r: 4.5 });
     group.append(
-      onHover(dot, [
-        name,
-        `${formatTick(point.x)}: ${formatFigure(figure, point.estimate)}`,
-        hasInterval ? `95 % interval ${formatInterval(figure, point)}` : "",
-      ]),
+      onHover(
+        point.open ? fill(dot, makeClickable(`${name}, ${formatTick(point.x)}`, point.open), []) : dot,
+        [
+          name,
+          `${formatTick(point.x)}: ${formatFigure(figure, point.estimate)}`,
+          hasInterval ? `95 % interval ${formatInterval(figure, point)}` : "",
+        ],
+      ),
     );
   }
   return group;

@@ -1,10 +1,20 @@
 // Dashboards: a chosen metric against chosen metadata, the standard panels, and the corrected correlations.
 
-const dashboardState = { figure: figures[0]?.key, column: null, bins: 8, edges: "quantile" };
-const MOST_GROUPS = 24;
+const dashboardState = {
+  figure: figures[0]?.key,
+  column: null,
+  bins: 8,
+  edges: "quantile",
+  allGroups: false,
+};
+const MOST_COLUMNS = 12;
+const FIRST_GROUPS = 12;
 
+// One's own columns first, then what explains errors most often.
 function standardColumns() {
+  const own = [...columns.values()].filter(({ group, kind }) => group === "corpus" && kind !== "text");
   return [
+    ...own,
     findColumn("readability_dale_chall_score", "dale_chall_score", "dale_chall"),
     findColumn("text_word_count", "word_count"),
     durationColumn,
@@ -21,16 +31,22 @@ function showDashboards(panel) {
   const rest = make("div", {});
   panel.append(explorer, rest);
   const render = () => {
+    const column = columns.get(dashboardState.column);
+    const figure = findFigure(dashboardState.figure);
     explorer.replaceChildren(makeDashboardTools(render));
     const chart = make("div", {});
     explorer.append(chart);
-    const width = Math.max(300, explorer.clientWidth - 32);
-    chart.append(...drawAgainst(columns.get(dashboardState.column), width, 300, dashboardState.bins));
-    rest.replaceChildren();
+    const size = { width: Math.max(300, explorer.clientWidth - 32), height: 300, count: dashboardState.bins };
+    chart.append(...drawAgainst(column, figure, size));
+    rest.replaceChildren(make("h2", { class: "between" }, `${figure.label} against other metadata`));
     const board = new Lanes(rest);
-    for (const column of standardColumns()) addStandardCard(board, column, render);
+    for (const other of standardColumns()) addStandardCard(board, other, figure, render);
     board.finish();
-    addCorrelations(board);
+    rest.append(make("h2", { class: "between" }, `All metrics against ${describe(column)}`));
+    const metrics = new Lanes(rest);
+    for (const other of figures) addStandardCard(metrics, column, other, render);
+    metrics.finish();
+    addCorrelations(metrics);
   };
   render();
   return { rows: render, resize: render };
@@ -50,12 +66,12 @@ function makeDashboardTools(render) {
     labelled("Metric", makeSelect("Metric", options, dashboardState.figure, change("figure"))),
     labelled(
       "against",
-      makeSelect(
-        "Metadata",
-        columnOptions((column) => column.kind !== "text"),
-        dashboardState.column,
-        change("column"),
-      ),
+      makePicker("Metadata", {
+        accept: (column) => column.kind !== "text",
+        chosen: dashboardState.column,
+        onchange: change("column"),
+        id: "against",
+      }),
     ),
     labelled(
       "Bins",
@@ -81,35 +97,44 @@ function makeDashboardTools(render) {
   );
 }
 
-// The chart of the metric against a column, and a sentence with the rank correlation of the shown utterances.
-function drawAgainst(column, width, height, count) {
-  const figure = findFigure(dashboardState.figure);
+// The chart of a metric against a column, and a sentence with the rank correlation of the shown utterances.
+function drawAgainst(column, figure, { width, height, count, spare = 0 }) {
+  const rows = findRowsBeside(column);
   const overall = estimateRatio(state.rows, figure, speakerOf);
+  const xLabel = describe(column);
   if (column.kind === "category") {
-    const all = estimateGroups(state.rows, column, figure);
-    const groups = all.sort((left, right) => right.result.count - left.result.count).slice(0, MOST_GROUPS);
-    if (groups.length > 6)
-      groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
-    const note =
-      all.length > MOST_GROUPS
-        ? `The ${MOST_GROUPS} most frequent of ${all.length}.`
-        : `${all.length} groups.`;
-    return [
-      drawBins(groups, figure, { width, height, overall, xLabel: describe(column), categorical: true }),
-      makeNote(note),
-    ];
+    const groups = estimateGroups(rows, column, figure);
+    if (groups.length > MOST_COLUMNS)
+      return [makeLongChart(groups, figure, { width, overall, column, spare })];
+    const look = { width, height, overall, xLabel, categorical: true, column };
+    return [drawBins(groups, figure, look), makeNote(`${groups.length} groups. Dashed: all shown.`)];
   }
-  const bins = estimateBins(
-    state.rows,
-    column,
-    figure,
-    count,
-    dashboardState.edges === "equal" ? equalEdges : quantileEdges,
-  );
+  const edgesOf = dashboardState.edges === "equal" ? equalEdges : quantileEdges;
+  const bins = estimateBins(rows, column, figure, count, edgesOf);
   return [
-    drawBins(bins, figure, { width, height, overall, xLabel: describe(column) }),
+    drawBins(bins, figure, { width, height, overall, xLabel, column }),
     makeNote(describeCorrelation(column, figure)),
   ];
+}
+
+// Many groups as lines, the highest first, with a button for all.
+function makeLongChart(groups, figure, { width, overall, column, spare }) {
+  groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
+  const frame = make("div", {});
+  const show = (end) => {
+    const look = { width, overall, labelWidth: 150, column, spare };
+    frame.replaceChildren(
+      makeNote(`${groups.length} groups, the highest first. Dashed: all shown.`),
+      drawIntervals(groups.slice(0, end), figure, look),
+    );
+    if (groups.length > end) frame.append(makeMore(groups.length - end, () => showAll(true)));
+  };
+  const showAll = (isAll) => {
+    dashboardState.allGroups = isAll;
+    show(isAll ? groups.length : FIRST_GROUPS);
+  };
+  showAll(dashboardState.allGroups);
+  return frame;
 }
 
 function describeCorrelation(column, figure) {
@@ -127,23 +152,19 @@ function describeCorrelation(column, figure) {
   return `${text} (${pairs.length} utterances shown). Dashed: all shown.`;
 }
 
-function addStandardCard(board, column, render) {
-  const figure = findFigure(dashboardState.figure);
-  const choose = make(
-    "button",
-    {
-      class: "quiet",
-      onclick: () => {
-        dashboardState.column = column.key;
-        render();
-        document.getElementById("explorer").scrollIntoView({ block: "nearest" });
-      },
-    },
-    "Enlarge",
-  );
+function addStandardCard(board, column, figure, render) {
+  const enlarge = () => {
+    Object.assign(dashboardState, { column: column.key, figure: figure.key });
+    render();
+    document.getElementById("explorer").scrollIntoView({ block: "nearest" });
+  };
+  const name = `Enlarge ${figure.label} against ${column.label}`;
+  const choose = make("button", { class: "quiet", "aria-label": name, onclick: enlarge }, "Enlarge");
   const card = makePanel([`${figure.short} against ${column.label}`, choose]);
   board.append(card);
-  addChart(card, (width, spare) => make("div", {}, drawAgainst(column, width, 220 + spare, 6)));
+  addChart(card, (width, spare) =>
+    make("div", {}, drawAgainst(column, figure, { width, height: 220 + spare, count: 6, spare })),
+  );
 }
 
 function addCorrelations(board) {
@@ -166,8 +187,7 @@ function addCorrelations(board) {
     ];
   });
   const note =
-    "Not changed by the filters. Tested with a speaker's utterances as dependent; p-values corrected " +
-    "for the number of tests.";
+    "Tested with a speaker's utterances as dependent; p-values corrected " + "for the number of tests.";
   const headings = ["metric", "metadata", "kind", "value", "95 % interval", "corrected p"];
   const table = makeTable(headings, cells, { numeric: [3, 4, 5] });
   const card = makeWidePanel("Associations over all utterances", note, table);

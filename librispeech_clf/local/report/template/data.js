@@ -2,6 +2,7 @@
 
 const payload = JSON.parse(document.getElementById("data").textContent);
 const columns = new Map(payload.columns.map((column) => [column.key, column]));
+
 const allRows = Int32Array.from({ length: payload.count }, (_, row) => row);
 
 addTextColumn("utterance_id", "utterance", payload.ids);
@@ -12,6 +13,10 @@ if (payload.errors.some((reason) => reason)) addTextColumn("error", "failure", p
 function addTextColumn(key, label, values) {
   columns.set(key, { key, label, kind: "text", group: "text", unit: "", values });
 }
+
+// What a column is found by.
+for (const column of columns.values())
+  column.search = `${column.label} ${column.key} ${column.unit}`.toLowerCase();
 
 // Adds to the list of a key.
 function addTo(lists, key, value) {
@@ -83,9 +88,18 @@ const figures = [
   makeMean("ctc_loss", "CTC loss", "loss"),
   makeMean("confidence", "Confidence", "confidence"),
   makeRate("match_error_rate", "MER", wordErrors, alignedWords, "share"),
-  makeRate("word_substitution_rate", "substitutions", addUp(["word_substitutions"]), referenceWords),
-  makeRate("word_deletion_rate", "deletions", addUp(["word_deletions"]), referenceWords),
-  makeRate("word_insertion_rate", "insertions", addUp(["word_insertions"]), referenceWords),
+  makeMean("word_information_lost", "Word information lost, mean", "WIL", true),
+  makeMean("word_information_preserved", "Word information preserved, mean", "WIP", true),
+  ...["word", "character"].flatMap((unit) =>
+    ["substitution", "deletion", "insertion"].map((kind) =>
+      makeRate(
+        `${unit}_${kind}_rate`,
+        `${unit} ${kind}s`,
+        addUp([`${unit}_${kind}s`]),
+        unit === "word" ? referenceWords : referenceCharacters,
+      ),
+    ),
+  ),
 ].filter((figure) => figure.numerator && payload.count && figure.denominator(firstScored()) !== null);
 
 function makeRate(key, short, numerator, denominator, scale = "log") {
@@ -93,14 +107,14 @@ function makeRate(key, short, numerator, denominator, scale = "log") {
   return { key, label, short, numerator, denominator, scale, percent: true };
 }
 
-function makeMean(key, label, short) {
+function makeMean(key, label, short, percent = false) {
   const column = columns.get(key);
   if (!column || column.kind !== "number") return { key, label, short, numerator: null };
   return {
     key,
     label,
     short,
-    percent: false,
+    percent,
     numerator: (row) => column.values[row],
     denominator: (row) => (column.values[row] === null ? null : 1),
   };

@@ -22,35 +22,23 @@ function fill(element, attributes, children) {
 
 function makeSelect(label, options, chosen, onchange) {
   const select = make("select", { "aria-label": label, onchange: () => onchange(select.value) });
-  const makeOption = ({ value, label, options: inner }) =>
-    inner
-      ? make("optgroup", { label }, inner.map(makeOption))
-      : make("option", { value, selected: value === chosen }, label);
+  const makeOption = ({ value, label }) => make("option", { value, selected: value === chosen }, label);
   return fill(select, {}, options.map(makeOption));
 }
 
 const GROUP_NAMES = {
   metric: "Metrics",
-  text: "Transcript",
-  signal: "Signal",
-  readability: "Readability",
-  record: "Recording",
   corpus: "Own columns",
+  text: "Transcript",
+  readability: "Readability",
+  signal: "Signal",
+  record: "Recording",
 };
 
-function columnOptions(accept = () => true) {
-  return Object.entries(GROUP_NAMES)
-    .map(([group, label]) => ({
-      label,
-      options: [...columns.values()]
-        .filter((column) => column.group === group && accept(column))
-        .map((column) => ({ value: column.key, label: describe(column) })),
-    }))
-    .filter((group) => group.options.length);
-}
-
 function labelled(text, control) {
-  return make("label", { class: "labelled" }, make("span", {}, text), control);
+  // A label would hand a click inside a picker's list on to its button.
+  const tag = control.classList.contains("picker-frame") ? "div" : "label";
+  return make(tag, { class: "labelled" }, make("span", {}, text), control);
 }
 
 function makeNote(text) {

@@ -84,14 +84,8 @@ function showCounts(search, errors) {
 }
 
 function makeAdder() {
-  const options = [{ value: "", label: "Add a filter…" }, ...columnOptions()];
-  const adder = makeSelect("Add a filter by column", options, "", (key) => {
-    if (!key) return;
-    addCard(columns.get(key)).querySelector("input")?.focus();
-    adder.value = "";
-  });
-  adder.id = "add-filter";
-  return adder;
+  const onchange = (key) => addCard(columns.get(key)).querySelector("input")?.focus();
+  return makePicker("Add a filter", { chosen: null, onchange, text: "Add a filter…", id: "add-filter" });
 }
 
 function addCard(column) {
@@ -151,11 +145,19 @@ function makeRange(column) {
   };
   low.addEventListener("input", update);
   high.addEventListener("input", update);
+  const chosen = (current.bins ?? []).map((bin) =>
+    make(
+      "button",
+      { class: "chip", title: "Take out", onclick: () => toggleChoice(column, bin) },
+      `${describeBin(bin)} ×`,
+    ),
+  );
   return make(
     "div",
     {},
     drawSpark(countBins(edges, present)),
     make("div", { class: "range" }, low, make("span", {}, "to"), high),
+    chosen.length ? make("div", { class: "chips" }, chosen) : null,
   );
 }
 

@@ -15,6 +15,7 @@ const tabsElement = document.getElementById("tabs");
 const panelElement = document.getElementById("panel");
 let shownTab = null;
 let reactions = {};
+let drawnWidth = 0;
 
 function buildTabs() {
   tabsElement.replaceChildren(
@@ -48,6 +49,7 @@ function showTab(key) {
   panelElement.setAttribute("aria-labelledby", `tab-${tab.key}`);
   panelElement.dataset.tab = tab.key;
   panelElement.replaceChildren();
+  drawnWidth = panelElement.clientWidth;
   reactions = isEmpty() ? {} : (tab.show(panelElement) ?? {});
   tell("address");
 }
@@ -124,9 +126,13 @@ function showEmptiness() {
 let resizing = null;
 
 function redraw() {
-  if (isEmpty()) return;
+  if (!isEmpty()) redrawBy("resize");
+}
+
+// The focus stays on what it was on.
+function redrawBy(event) {
   const restore = rememberFocus();
-  holdPlace(() => reactions.resize?.());
+  holdPlace(() => reactions[event]?.());
   restore?.();
 }
 
@@ -143,10 +149,9 @@ function holdPlace(render) {
 }
 
 function listenToSize() {
-  let width = panelElement.clientWidth;
   const react = () => {
-    if (panelElement.clientWidth === width) return;
-    width = panelElement.clientWidth;
+    if (panelElement.clientWidth === drawnWidth) return;
+    drawnWidth = panelElement.clientWidth;
     clearTimeout(resizing);
     resizing = setTimeout(redraw, 120);
   };
@@ -168,7 +173,7 @@ function start() {
   buildFilters();
   buildTabs();
   listen("rows", showEmptiness);
-  listen("rows", () => isEmpty() || holdPlace(() => reactions.rows?.()));
+  listen("rows", () => isEmpty() || redrawBy("rows"));
   listen("selected", () => reactions.selected?.());
   listen("open", showUtterance);
   listen("open", () => reactions.open?.());

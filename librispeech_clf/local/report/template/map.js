@@ -21,7 +21,6 @@ function readMaps(section) {
 
 function showMap(panel) {
   mapState.colour ??= columns.has("word_error_rate") ? "word_error_rate" : payload.columns[0]?.key;
-  const colours = columnOptions((column) => column.kind !== "text");
   const legend = make("div");
   const list = make("div", { class: "card", id: "map-list" });
   const redraw = () => {
@@ -34,10 +33,14 @@ function showMap(panel) {
     { class: "toolbar" },
     labelled(
       "Colour",
-      makeSelect("Colour of the points", colours, mapState.colour, (key) => {
-        mapState.colour = key;
-        redraw();
-        tell("address");
+      makePicker("Colour of the points", {
+        accept: (column) => column.kind !== "text",
+        chosen: mapState.colour,
+        onchange: (key) => {
+          mapState.colour = key;
+          showTab("map");
+        },
+        id: "map-colour",
       }),
     ),
     legend,

@@ -4,6 +4,7 @@ const headlineElement = document.getElementById("headline");
 const TILE_COUNT = 5;
 const SHOWN_SPEAKERS = 8;
 const SHOWN_WORST = 12;
+const ANY = { low: 1, high: null };
 const overviewState = { allSpeakers: false };
 let headline = new Map();
 
@@ -71,6 +72,7 @@ function groupRows(rows, column) {
 function estimateGroups(rows, column, figure) {
   return groupRows(rows, column).map(([name, members]) => ({
     name,
+    choice: name,
     result: estimateRatio(members, figure, speakerOf),
   }));
 }
@@ -89,6 +91,7 @@ function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
       name: `${formatNumber(edges[bin])} to ${formatNumber(edges[bin + 1], column.unit)}`,
       low: edges[bin],
       high: edges[bin + 1],
+      choice: { low: edges[bin], high: edges[bin + 1], open: bin + 2 < edges.length },
       result: estimateRatio(of, figure, speakerOf),
     }))
     .filter((bin) => bin.result.count || bin.low < bin.high);
@@ -127,11 +130,11 @@ function chartWidth(card) {
 }
 
 // A chart of the first figure by group, the whole dashed.
-function addIntervals(card, groups, onclick) {
+function addIntervals(card, groups, column) {
   const [figure] = figures;
   const overall = headline.get(figure.key);
   addChart(card, (width, spare) =>
-    drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150, onclick }),
+    drawIntervals(groups, figure, { width, spare, overall, labelWidth: 150, column }),
   );
 }
 
@@ -144,9 +147,10 @@ function addGroupCards(board) {
       column.levels.length <= 12,
   );
   for (const column of grouped) {
-    const card = makePanel(`Word error rate by ${column.label}`, "Dashed: all shown. Right: utterances.");
+    const note = "Dashed: all shown. Right: utterances. Choose a group to see only it.";
+    const card = makePanel(`Word error rate by ${column.label}`, note);
     board.append(card);
-    addIntervals(card, estimateGroups(state.rows, column, figures[0]));
+    addIntervals(card, estimateGroups(findRowsBeside(column), column, figures[0]), column);
   }
 }
 
@@ -155,7 +159,7 @@ function addLengthCard(board) {
   if (!column) return;
   const card = makePanel("Word error rate by length", "Groups of about the same number of utterances.");
   board.append(card);
-  addIntervals(card, estimateBins(state.rows, column, figures[0], 5));
+  addIntervals(card, estimateBins(findRowsBeside(column), column, figures[0], 5), column);
 }
 
 function addKindsCard(board) {
@@ -180,12 +184,17 @@ function addKindsCard(board) {
           "div",
           {
             class: "shares",
-            role: "img",
+            role: "group",
             "aria-label": counts.map(([kind, count]) => `${count} ${kind}`).join(", "),
           },
-          counts.map(([kind, count]) =>
-            make("span", { class: `share ${kind}`, style: `width:${(100 * count) / errors}%` }),
-          ),
+          counts.map(([kind, count]) => {
+            const choice = makeChoice(columns.get(`${unit}_${kind}`), { name: "1 and more", choice: ANY });
+            const look = {
+              class: `share ${kind} ${choice.class ?? ""}`,
+              style: `width:${(100 * count) / errors}%`,
+            };
+            return make("span", { ...choice, ...look, title: `Only utterances with ${unit} ${kind}` });
+          }),
         ),
         make(
           "span",
@@ -213,7 +222,7 @@ function addSpreadCard(board) {
   );
   board.append(card);
   const edges = Array.from({ length: 21 }, (_, index) => index / 20);
-  const values = [...state.rows]
+  const values = [...findRowsBeside(column)]
     .map((row) => column.values[row])
     .filter((value) => value !== null)
     .map((value) => Math.min(value, 1));
@@ -221,6 +230,7 @@ function addSpreadCard(board) {
     drawHistogram(edges, countBins(edges, values), {
       width,
       height: 180 + spare,
+      column,
       label: "word error rate of the utterance",
       format: (value) => `${Math.round(value * 100)} %`,
     }),
@@ -229,21 +239,15 @@ function addSpreadCard(board) {
 
 function addSpeakersCard(board, render) {
   if (!speakerColumn) return;
-  const groups = estimateGroups(state.rows, speakerColumn, figures[0]);
+  const groups = estimateGroups(findRowsBeside(speakerColumn), speakerColumn, figures[0]);
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
   const card = makePanel(
     "Speakers, highest word error rate first",
-    `${groups.length} speakers; a single speaker has no interval. Choose one to show only that speaker.`,
+    `${groups.length} speakers; a single speaker has no interval. Choose one or more to see only them.`,
   );
   board.append(card);
   const shown = overviewState.allSpeakers ? groups : groups.slice(0, SHOWN_SPEAKERS);
-  const choose = (name) => {
-    state.filters.set(speakerColumn.key, { levels: new Set([name]) });
-    addCard(speakerColumn);
-    rebuildCard(speakerColumn);
-    applyFilters();
-  };
-  addIntervals(card, shown, choose);
+  addIntervals(card, shown, speakerColumn);
   if (groups.length <= SHOWN_SPEAKERS) return;
   const toggle = () => {
     overviewState.allSpeakers = !overviewState.allSpeakers;

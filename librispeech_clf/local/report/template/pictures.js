@@ -1,9 +1,12 @@
-// Waveform and spectrogram of one utterance with their axes, the words as boxes, the playhead.
+// Waveform and spectrogram of one utterance over a time axis that zooms; words as boxes, the playhead.
 
 const LETTER_WIDTH = 6.6;
+const SHORTEST_SPAN_S = 0.25;
+const LONGEST_ZOOM = 40;
 
 function makePictures(view, picture) {
   view.picture = picture;
+  view.span = [0, picture.duration_s];
   view.waveform = make("canvas", { class: "waveform", role: "img", "aria-label": "Waveform" });
   view.spectrogram = make("canvas", {
     class: "spectrogram",
@@ -12,13 +15,20 @@ function makePictures(view, picture) {
   });
   view.head = make("div", { class: "playhead" });
   view.words = make("div", { class: "word-boxes", "aria-hidden": "true" });
-  const plot = make("div", { class: "plot" }, view.waveform, view.spectrogram, view.words, view.head);
-  plot.addEventListener("pointerdown", (event) => {
-    if (!view.audio || event.target.closest(".word-box")) return;
-    const { left, width } = plot.getBoundingClientRect();
-    view.loop = null;
-    view.audio.currentTime = ((event.clientX - left) / width) * picture.duration_s;
-  });
+  view.mark = make("div", { class: "span-mark", hidden: true });
+  view.seconds = make("div", { class: "seconds" });
+  view.hint = makeNote("");
+  view.plot = make(
+    "div",
+    {
+      class: "plot",
+      tabindex: 0,
+      role: "group",
+      "aria-label": "Time axis: plus and minus zoom, arrows move, 0 shows all",
+    },
+    [view.waveform, view.spectrogram, view.words, view.mark, view.head],
+  );
+  listenToPlot(view);
   const image = new Image();
   image.onload = () => {
     view.image = image;
@@ -26,16 +36,119 @@ function makePictures(view, picture) {
   };
   image.src = `data:image/jpeg;base64,${picture.spectrogram}`;
   for (const token of view.tokens) if (token.kind === "words") view.words.append(makeWordBox(view, token));
-  const stage = make("div", { class: "stage" }, plot, makeFrequencies(picture), makeSeconds(picture));
-  return [stage, makeNote(describePicture(picture))];
+  const stage = make("div", { class: "stage" }, view.plot, makeFrequencies(picture), view.seconds);
+  return [stage, view.hint];
 }
 
-function describePicture(picture) {
+// Click moves the playhead, a drag zooms into what it marks, the wheel zooms, sideways it moves.
+function listenToPlot(view) {
+  const { plot } = view;
+  const timeAt = (event) => {
+    const { left, width } = plot.getBoundingClientRect();
+    return view.span[0] + ((event.clientX - left) / width) * spanOf(view);
+  };
+  let start = null;
+  plot.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || event.target.closest(".word-box")) return;
+    plot.setPointerCapture(event.pointerId);
+    start = { x: event.clientX, time: timeAt(event) };
+  });
+  plot.addEventListener("pointermove", (event) => {
+    if (!start || Math.abs(event.clientX - start.x) < 5) return;
+    const [from, to] = [start.time, timeAt(event)].sort((one, other) => one - other);
+    view.mark.hidden = false;
+    place(view, view.mark, from, to);
+  });
+  plot.addEventListener("pointerup", (event) => {
+    if (!start) return;
+    const time = timeAt(event);
+    if (Math.abs(event.clientX - start.x) >= 5)
+      zoomTo(view, ...[start.time, time].sort((one, other) => one - other));
+    else if (view.audio) {
+      view.loop = null;
+      view.audio.currentTime = Math.min(Math.max(time, 0), view.picture.duration_s);
+    }
+    view.mark.hidden = true;
+    start = null;
+  });
+  plot.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
+      if (isSideways) moveSpan(view, ((event.deltaX || event.deltaY) / plot.clientWidth) * spanOf(view));
+      else zoomBy(view, Math.exp(event.deltaY * 0.0015), timeAt(event));
+    },
+    { passive: false },
+  );
+  plot.addEventListener("dblclick", () => zoomTo(view, 0, view.picture.duration_s));
+  plot.addEventListener("keydown", (event) => {
+    const middle = (view.span[0] + view.span[1]) / 2;
+    const act = {
+      "+": () => zoomBy(view, 0.6, middle),
+      "=": () => zoomBy(view, 0.6, middle),
+      "-": () => zoomBy(view, 1 / 0.6, middle),
+      0: () => zoomTo(view, 0, view.picture.duration_s),
+      ArrowLeft: () => moveSpan(view, -spanOf(view) / 4),
+      ArrowRight: () => moveSpan(view, spanOf(view) / 4),
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+function spanOf(view) {
+  return view.span[1] - view.span[0];
+}
+
+function zoomBy(view, factor, around) {
+  const share = (around - view.span[0]) / spanOf(view);
+  const shortest = Math.max(SHORTEST_SPAN_S, view.picture.duration_s / LONGEST_ZOOM);
+  const length = Math.max(spanOf(view) * factor, shortest);
+  zoomTo(view, around - share * length, around + (1 - share) * length);
+}
+
+function moveSpan(view, seconds) {
+  const length = spanOf(view);
+  const from = Math.min(Math.max(view.span[0] + seconds, 0), view.picture.duration_s - length);
+  zoomTo(view, from, from + length);
+}
+
+function zoomTo(view, from, to) {
+  const whole = view.picture.duration_s;
+  const least = Math.min(SHORTEST_SPAN_S, whole);
+  const start = Math.min(Math.max(from, 0), whole - least);
+  view.span = [start, Math.min(Math.max(to, start + least), whole)];
+  drawPictures(view);
+}
+
+// Puts an element over a span of time.
+function place(view, element, from, to = null) {
+  const share = (time) => (100 * (time - view.span[0])) / spanOf(view);
+  element.style.left = `${share(from)}%`;
+  if (to !== null) element.style.width = `${share(to) - share(from)}%`;
+}
+
+// The playhead; while it plays, the axis turns over to where it is.
+function placePlayhead(view, time) {
+  const isOut = time < view.span[0] || time > view.span[1];
+  if (isOut && !view.audio.paused && !view.loop) zoomTo(view, time, time + spanOf(view));
+  view.head.hidden = time < view.span[0] || time > view.span[1];
+  place(view, view.head, time);
+}
+
+function describePicture(view, isLabelled) {
+  const { picture, span } = view;
   const level =
     picture.peak > 0 ? `${(20 * Math.log10(picture.peak)).toFixed(1).replace("-", "−")} dBFS` : "silence";
   const [low, high] = [picture.low_db, picture.high_db].map((value) => formatTick(Math.round(value)));
+  const isWhole = spanOf(view) >= picture.duration_s - 1e-6;
+  const shown = isWhole ? "" : `, ${span[0].toFixed(2)} to ${span[1].toFixed(2)} shown`;
+  const words = isLabelled ? "" : " Zoom in for the words.";
+  const hint = isWhole ? "Wheel or drag zooms." : "Double click for all.";
   const scaled = `Waveform scaled to its peak (${level}); spectrogram ${low} to ${high} dB`;
-  return `${formatNumber(picture.duration_s)} s. ${scaled}. Click to move.`;
+  return `${formatNumber(picture.duration_s)} s${shown}. ${hint}${words} ${scaled}.`;
 }
 
 function makeFrequencies({ highest_hz: highest }) {
@@ -53,47 +166,53 @@ function makeFrequencies({ highest_hz: highest }) {
   );
 }
 
-function makeSeconds({ duration_s: duration }) {
-  const ticks = makeTicks(0, duration, 6).filter((tick) => tick <= duration * 0.97);
-  return make(
-    "div",
-    { class: "seconds" },
-    ticks.map((tick) => make("span", { style: `left:${(100 * tick) / duration}%` }, formatTick(tick))),
+function makeSeconds(view) {
+  const [from, to] = view.span;
+  const ticks = makeTicks(from, to, 6).filter((tick) => tick <= to - 0.03 * spanOf(view));
+  return [
+    ...ticks.map((tick) =>
+      make("span", { style: `left:${(100 * (tick - from)) / spanOf(view)}%` }, formatTick(tick)),
+    ),
     make("span", { class: "unit" }, "s"),
-  );
+  ];
 }
 
 function makeWordBox(view, token) {
-  const { duration_s: duration } = view.picture;
-  const text = token.pair.hypothesis;
   const box = make(
     "button",
     {
       class: `word-box op-${OPERATION_NAMES[token.pair.operation]}`,
       title: token.element.title,
       tabindex: -1,
-      style: `left:${(100 * token.start) / duration}%;width:${(100 * (token.end - token.start)) / duration}%`,
       onclick: () => listenTo(view, token),
     },
-    make("span", {}, text),
+    make("span", {}, token.pair.hypothesis),
   );
   token.box = box;
   return box;
 }
 
-// A word is written where its box is wide enough.
-function labelBoxes(view) {
-  for (const box of view.words.children) {
-    const room = (box.offsetWidth - 2) / LETTER_WIDTH;
-    box.firstChild.hidden = box.textContent.length > room;
+// The boxes of the words in the span, each where its label fits.
+function placeBoxes(view) {
+  const width = view.plot.clientWidth / spanOf(view);
+  let isLabelled = false;
+  for (const { box, start, end, pair } of view.tokens) {
+    if (!box) continue;
+    const isShown = start < view.span[1] && end > view.span[0];
+    box.hidden = !isShown || (end - start) * width - 2 < pair.hypothesis.length * LETTER_WIDTH;
+    if (!box.hidden) place(view, box, start, end);
+    isLabelled ||= !box.hidden;
   }
+  return isLabelled;
 }
 
 function drawPictures(view) {
   if (!view.waveform?.isConnected || !view.waveform.clientWidth) return;
-  drawWaveform(view.waveform, view.picture);
-  if (view.image) drawSpectrogram(view.spectrogram, view.image);
-  labelBoxes(view);
+  drawWaveform(view);
+  if (view.image) drawSpectrogram(view);
+  view.seconds.replaceChildren(...makeSeconds(view));
+  view.hint.textContent = describePicture(view, placeBoxes(view));
+  if (view.audio) placePlayhead(view, view.audio.currentTime);
 }
 
 function prepareCanvas(canvas) {
@@ -105,30 +224,32 @@ function prepareCanvas(canvas) {
   return [context, canvas.clientWidth, canvas.clientHeight];
 }
 
-function drawWaveform(canvas, picture) {
-  const [context, width, height] = prepareCanvas(canvas);
+function drawWaveform({ waveform, picture, span }) {
+  const [context, width, height] = prepareCanvas(waveform);
   const envelope = new Int8Array(readBase64(picture.envelope).buffer);
-  const step = width / picture.columns;
+  const [from, to] = span.map((time) => (time / picture.duration_s) * picture.columns);
+  const step = width / (to - from);
   context.fillStyle = style("--accent");
-  for (let column = 0; column < picture.columns; column += 1) {
+  for (let column = Math.floor(from); column < Math.min(Math.ceil(to), picture.columns); column += 1) {
     const top = height / 2 - (envelope[2 * column + 1] / 127) * (height / 2 - 2);
     const bottom = height / 2 - (envelope[2 * column] / 127) * (height / 2 - 2);
-    context.fillRect(column * step, top, Math.max(step, 0.6), Math.max(bottom - top, 1));
+    context.fillRect((column - from) * step, top, Math.max(step, 0.6), Math.max(bottom - top, 1));
   }
 }
 
-function drawSpectrogram(canvas, image) {
+function drawSpectrogram({ spectrogram: canvas, image, picture, span }) {
   const [context, width, height] = prepareCanvas(canvas);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
-  context.drawImage(image, 0, 0, width, height);
+  const [from, to] = span.map((time) => (time / picture.duration_s) * image.width);
+  context.drawImage(image, from, 0, to - from, image.height, 0, 0, width, height);
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   const ramp = makeRamp();
-  const light = style("--spectrogram-floor");
+  const light = parseColour(style("--spectrogram-floor"));
   const table = Array.from({ length: 256 }, (_, grey) => {
     const share = grey / 255;
     return ramp(share).map((part, index) =>
-      Math.round(part * Math.min(1, share * 3) + parseColour(light)[index] * (1 - Math.min(1, share * 3))),
+      Math.round(part * Math.min(1, share * 3) + light[index] * (1 - Math.min(1, share * 3))),
     );
   });
   for (let index = 0; index < pixels.data.length; index += 4) {

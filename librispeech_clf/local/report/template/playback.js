@@ -75,11 +75,10 @@ function listenTo(view, token) {
 }
 
 function followPlayback(view) {
-  const duration = () => view.picture?.duration_s ?? view.audio.duration;
   const update = () => {
     keepInLoop(view);
     const time = view.audio.currentTime;
-    if (view.head) view.head.style.left = `${Math.min(100, (100 * time) / (duration() || 1))}%`;
+    if (view.head) placePlayhead(view, time);
     for (const { element, start, end, box } of view.tokens) {
       const isNow = start >= 0 && time >= start && time < end && time > 0;
       element.classList.toggle("now", isNow);

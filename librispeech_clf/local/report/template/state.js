@@ -1,7 +1,7 @@
 // What is filtered, selected and open, and who is told when it changes.
 
 const state = {
-  filters: new Map(), // column key -> {low, high} | {levels: Set} | {text}
+  filters: new Map(), // column key -> {low, high} | {bins: [{low, high, open}]} | {levels: Set} | {text}
   search: "",
   errorsOnly: false,
   only: null, // {rows: Set, label}: kept from the map or a cluster
@@ -31,9 +31,14 @@ function makeTest(key, filter) {
     const matches = makeMatcher(filter.text);
     return (row) => matches(values[row]);
   }
-  const low = filter.low ?? -Infinity;
-  const high = filter.high ?? Infinity;
-  return (row) => values[row] !== null && values[row] >= low && values[row] <= high;
+  const bins = (filter.bins ?? [filter]).map(({ low, high, open }) => [
+    low ?? -Infinity,
+    high ?? Infinity,
+    open,
+  ]);
+  return (row) =>
+    values[row] !== null &&
+    bins.some(([low, high, open]) => values[row] >= low && (open ? values[row] < high : values[row] <= high));
 }
 
 function makeSearch(text) {
@@ -63,20 +68,72 @@ function describeFilters() {
   if (state.search.trim()) texts.push(`search: ${state.search.trim()}`);
   if (state.errorsOnly) texts.push("only utterances with errors");
   if (state.only) texts.push(`${state.only.label} (${state.only.rows.size})`);
-  for (const [key, { low, high, levels, text }] of state.filters) {
-    const told = levels ? [...levels].join(", ") : (text ?? `${low ?? ""} to ${high ?? ""}`);
-    texts.push(`${describe(columns.get(key))}: ${told}`);
+  for (const [key, { low, high, bins, levels, text }] of state.filters) {
+    const ranges = (bins ?? [{ low, high }]).map(describeBin);
+    const told = levels ? [...levels] : text === undefined ? ranges : [text];
+    texts.push(`${describe(columns.get(key))}: ${told.join(", ")}`);
   }
   return texts;
 }
 
-function applyFilters() {
-  const tests = [...state.filters].map(([key, filter]) => makeTest(key, filter));
+function describeBin({ low, high, open }) {
+  const [from, to] = [low, high].map((end) => (end === null || end === undefined ? "" : formatNumber(end)));
+  if (!from || !to) return from ? `from ${from}` : `up to ${to}`;
+  return low === high ? from : `${from} to ${open ? "under " : ""}${to}`;
+}
+
+// The rows that pass all filters; all but those of one column, where its own chart shows what can be chosen.
+function findRows(besides = null) {
+  const tests = [...state.filters]
+    .filter(([key]) => key !== besides)
+    .map(([key, filter]) => makeTest(key, filter));
   if (state.search.trim()) tests.push(makeSearch(state.search));
   if (state.errorsOnly) tests.push((row) => wordErrors(row) !== 0);
   if (state.only) tests.push((row) => state.only.rows.has(row));
-  state.rows = tests.length ? allRows.filter((row) => tests.every((test) => test(row))) : allRows;
+  return tests.length ? allRows.filter((row) => tests.every((test) => test(row))) : allRows;
+}
+
+function findRowsBeside(column) {
+  return state.filters.has(column.key) ? findRows(column.key) : state.rows;
+}
+
+function applyFilters() {
+  state.rows = findRows();
   tell("rows");
+}
+
+// Whether a column's filter holds a level, or a bin.
+function holdsChoice(key, choice) {
+  const filter = state.filters.get(key);
+  return filter?.levels?.has(choice) ?? readBins(filter).some((bin) => isSameBin(bin, choice));
+}
+
+function readBins(filter) {
+  if (!filter || filter.levels || filter.text !== undefined) return [];
+  return filter.bins ?? [{ low: filter.low ?? null, high: filter.high ?? null }];
+}
+
+function isSameBin(one, other) {
+  return one.low === other.low && one.high === other.high && Boolean(one.open) === Boolean(other.open);
+}
+
+// Adds a level or a bin to a column's filter, or takes it out again.
+function toggleChoice(column, choice) {
+  const filter = state.filters.get(column.key);
+  const isOut = holdsChoice(column.key, choice);
+  const chosen = {};
+  if (column.kind === "category") {
+    const levels = [...(filter?.levels ?? [])];
+    chosen.levels = new Set(isOut ? levels.filter((level) => level !== choice) : [...levels, choice]);
+  } else {
+    const bins = readBins(filter);
+    chosen.bins = isOut ? bins.filter((bin) => !isSameBin(bin, choice)) : [...bins, choice];
+  }
+  if (chosen.levels?.size || chosen.bins?.length) state.filters.set(column.key, chosen);
+  else state.filters.delete(column.key);
+  addCard(column);
+  rebuildCard(column);
+  applyFilters();
 }
 
 let waiting = null;

@@ -102,8 +102,11 @@ function makeTableTools(view) {
     },
     sort.descending ? "↓" : "↑",
   );
-  const byKey = makeSelect("Sort by", columnOptions(), sort.key, (key) => sortBy(key, view));
-  byKey.id = "sort-key";
+  const byKey = makePicker("Sort by", {
+    chosen: sort.key,
+    onchange: (key) => sortBy(key, view),
+    id: "sort-key",
+  });
   return [
     labelled("Sort by", byKey),
     order,
@@ -274,22 +277,12 @@ function moveTo(place, view) {
 }
 
 function makeColumnChooser(view) {
-  const list = make("div", { class: "chooser" });
+  const chosen = new Set(tableState.keys);
+  const onchange = (key) => {
+    if (!chosen.delete(key)) chosen.add(key);
+    tableState.keys = [...chosen];
+    refreshTable(view);
+  };
   const accept = (column) => !TEXTS.has(column.key);
-  for (const { label, options } of columnOptions(accept)) {
-    list.append(
-      make("strong", {}, label),
-      ...options.map((option) => {
-        const box = make("input", { type: "checkbox", checked: tableState.keys.includes(option.value) });
-        box.addEventListener("change", () => {
-          tableState.keys = box.checked
-            ? [...tableState.keys, option.value]
-            : tableState.keys.filter((key) => key !== option.value);
-          refreshTable(view);
-        });
-        return make("label", { class: "check" }, box, option.label);
-      }),
-    );
-  }
-  return make("details", { class: "columns" }, make("summary", {}, "Columns"), list);
+  return makePicker("Columns", { chosen, onchange, accept, text: "Columns…", id: "table-columns" });
 }
