@@ -1,7 +1,6 @@
 """Private parts of libraries that the package relies on: each is listed here, and fails a test when it changes."""
 
 import ast
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
 
 USED = {"_count_syllables", "_synthetic_lookup", "_preprocess_result", "_metadata_name_to_type"}
-OVERRIDDEN = {"_should_use_adamw", "_muon_update_step", "_metadata_name_to_type"}
+OVERRIDDEN = {"_metadata_name_to_type"}
 
 
 def parse_package():
@@ -49,18 +48,11 @@ def list_accessed(tree: ast.Module) -> set[str]:
 
 
 def list_overridden(tree: ast.Module) -> set[str]:
-    """Private methods of classes that extend a class of Keras or code-loader."""
+    """Private methods of classes that extend a class of code-loader."""
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    extending = [
-        node
-        for node in classes
-        if any(
-            ast.unparse(base).startswith("keras.optimizers") or ast.unparse(base) == "LeapLoader"
-            for base in node.bases
-        )
-    ]
+    extending = [node for node in classes if any(ast.unparse(base) == "LeapLoader" for base in node.bases)]
     names = {item.name for node in extending for item in node.body if isinstance(item, ast.FunctionDef)}
-    return {name for name in names if is_private(name) and name != "_matrix_shape"}
+    return {name for name in names if is_private(name)}
 
 
 def test_no_other_private_part_is_used():
@@ -88,16 +80,6 @@ def test_textstat_that_takes_its_dictionary_elsewhere_is_refused(monkeypatch):
     readability._textstat.cache_clear()
     with pytest.raises(ImportError, match=r"textstat: this version .* than version 0\.7\.13 does; install"):
         readability.readability_metadata("A WORD")
-
-
-@pytest.mark.parametrize("missing", ["_should_use_adamw", "_muon_update_step", "update_step"])
-def test_keras_whose_muon_is_built_otherwise_is_refused(missing):
-    from librispeech_clf.development.training.optimizer import MatrixMuon, require_methods
-
-    names = {"_should_use_adamw", "_muon_update_step", "update_step"} - {missing}
-    with pytest.raises(ImportError, match=f"optimizers.Muon has no {missing}; MatrixMuon must be adapted"):
-        require_methods(SimpleNamespace(**dict.fromkeys(names, len)))
-    require_methods(MatrixMuon)
 
 
 @pytest.fixture(scope="module")

@@ -39,8 +39,16 @@ def test_a_frame_lasts_the_product_of_the_strides():
     assert FRAME_DURATION_S == np.prod(BASE_STRIDES) / 16_000
 
 
-@pytest.mark.parametrize("strides", [BASE_STRIDES, (5, 2, 2, 2, 2, 2, 4), (5, 2, 2, 2, 2, 2, 1), (5, 2)])
-def test_frame_duration_follows_from_the_width_of_input_and_output(strides):
-    kernels = BASE_KERNELS[: len(strides)]
+@pytest.mark.parametrize(
+    ("strides", "kernels"),
+    [
+        (BASE_STRIDES, BASE_KERNELS),
+        (BASE_STRIDES, (10, 3, 3, 3, 3, 4, 5)),
+        ((5, 2, 2, 2, 2, 2, 4), BASE_KERNELS),
+        ((5, 2, 2, 2, 2, 2, 1), BASE_KERNELS),
+        ((5, 2), (10, 3)),
+    ],
+)
+def test_frame_duration_follows_from_the_width_of_input_and_output(strides, kernels):
     frames = count_frames(562_480, kernels=kernels, strides=strides)
     assert infer_frame_duration(frames, samples=562_480) == measure_frame_duration(strides)

@@ -1,19 +1,47 @@
-"""Variations of training speech: of the waveform, and masks of the features.
+"""Variations of training speech.
 
-In: float32 (N,) waveforms in [-1, 1] and a random generator, which decides everything. Out: waveforms, masks.
+In: float32 (N,) waveforms in [-1, 1] and a random generator, which decides everything. Out: waveforms.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, reverberate, white_noise
-from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
-from librispeech_clf.development.training.settings import Augmentation, Masking
+from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, white_noise
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How recordings are varied; each variation applies with its own probability.
+
+    Attributes:
+        speed: lowest and highest factor of resampling; changes tempo, pitch and formants together.
+        speed_probability: share of recordings resampled.
+        tilt: highest absolute coefficient of the one-tap filter that tilts the spectrum.
+        tilt_probability: share of recordings filtered.
+        noise_ratio_db: lowest and highest signal-to-noise ratio of added noise, dB.
+        noise_probability: share of recordings with noise (white, pink, or another recording).
+    """
+
+    speed: tuple[float, float] = (0.88, 1.13)
+    speed_probability: float = 0.35
+    tilt: float = 0.5
+    tilt_probability: float = 0.12
+    noise_ratio_db: tuple[float, float] = (5.0, 30.0)
+    noise_probability: float = 0.1
+
+
+STRONG = Augmentation(speed_probability=0.7, tilt_probability=0.4, noise_probability=0.35)
+"""For the front end, which must learn what sounds there are; the letters learn from few passes over the material."""
 
 
 def augment(
-    waveform: np.ndarray, other: np.ndarray, settings: Augmentation, generator: np.random.Generator
+    waveform: np.ndarray,
+    other: np.ndarray,
+    settings: Augmentation,
+    generator: np.random.Generator,
+    *,
+    fastest: float = np.inf,
 ) -> np.ndarray:
     """Vary one waveform.
 
@@ -22,59 +50,21 @@ def augment(
         other: float32 (M,), another recording, used as babble.
         settings: what to vary and how far.
         generator: decides what and how far within the settings.
+        fastest: highest factor of resampling that leaves room for the letters.
 
     Returns:
         float32 (N',); N' differs from N by the speed factor.
     """
     if generator.random() < settings.speed_probability:
-        waveform = _resample(waveform, generator.uniform(*settings.speed))
+        waveform = _resample(
+            waveform, min(generator.uniform(*settings.speed), max(fastest, settings.speed[0]))
+        )
     if generator.random() < settings.tilt_probability:
         coefficient = np.float32(generator.uniform(-settings.tilt, settings.tilt))
         waveform = np.concatenate([waveform[:1], waveform[1:] + coefficient * waveform[:-1]])
-    if generator.random() < settings.echo_probability:
-        decay_s = generator.uniform(*settings.echo_decay_s)
-        waveform = reverberate(
-            waveform, decay_time_s=decay_s, sampling_rate=SAMPLING_RATE_HZ, generator=generator
-        )
-    waveform = _silence_gaps(waveform, settings, generator)
     if generator.random() < settings.noise_probability:
         waveform = _add_noise(waveform, other, generator.uniform(*settings.noise_ratio_db), generator)
     return waveform.astype(np.float32)
-
-
-def draw_masks(
-    frames: Sequence[int], *, width: int, channels: int, settings: Masking, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw which features of a batch are kept.
-
-    The number of spans is rounded at random, so that short utterances get their share; spans may overlap and may start
-    wherever they fit.
-
-    Args:
-        frames: valid frames of each row, each at most `width`.
-        width: frames of the batch, T.
-        channels: of the features, C.
-        settings: shares and lengths of the spans.
-        generator: decides their number and places.
-
-    Returns:
-        float32 (B, T) and (B, C), 1 where features are kept and 0 where they are masked.
-    """
-    times = np.ones((len(frames), width), np.float32)
-    features = np.ones((len(frames), channels), np.float32)
-    for row, count in enumerate(frames):
-        _put_out(times[row, :count], settings.mask_time_prob, settings.mask_time_length, generator)
-        _put_out(features[row], settings.mask_feature_prob, settings.mask_feature_length, generator)
-    return times, features
-
-
-def _put_out(row: np.ndarray, share: float, length: int, generator: np.random.Generator) -> None:
-    """Set spans of a row to zero, in place; a row that is no longer than a span stays."""
-    places = len(row) - length
-    if share == 0 or places <= 0:
-        return
-    for start in generator.integers(0, places + 1, int(share * len(row) / length + generator.random())):
-        row[start : start + length] = 0
 
 
 def _resample(waveform: np.ndarray, factor: float) -> np.ndarray:
@@ -82,14 +72,6 @@ def _resample(waveform: np.ndarray, factor: float) -> np.ndarray:
     left = positions.astype(np.int32)
     share = (positions - left).astype(np.float32)
     return waveform[left] * (1 - share) + waveform[left + 1] * share
-
-
-def _silence_gaps(waveform: np.ndarray, settings: Augmentation, generator: np.random.Generator) -> np.ndarray:
-    count = generator.poisson(settings.gaps_per_s * len(waveform) / SAMPLING_RATE_HZ)
-    waveform = waveform.copy()
-    for start in generator.integers(0, max(1, len(waveform)), count):
-        waveform[start : start + int(generator.uniform(0, settings.gap_s) * SAMPLING_RATE_HZ)] = 0
-    return waveform
 
 
 def _add_noise(

@@ -1,161 +1,119 @@
-"""Training batches of speech: recordings in, augmented, normalised, padded arrays out, made ahead in a thread."""
+"""Training batches: recordings in, varied, leveled, padded arrays out, made ahead in a thread."""
 
 import queue
 import threading
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from librispeech_clf.audio.reading import normalize
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
-from librispeech_clf.development.training.augmentation import augment
-from librispeech_clf.development.training.settings import Augmentation
+from librispeech_clf.development.training.augmentation import Augmentation, augment
+from librispeech_clf.development.training.material import Recording, read_or_warn
 
-LENGTH_RATIO, SHORTEST_EXPONENT = 1.17, -4
-"""Batches are as long as 1 s times a power of the ratio, from half a second on."""
-AHEAD = 3
+AHEAD = 6
 """Batches that are ready before they are needed."""
-
-
-class Recording(NamedTuple):
-    """One utterance, its audio read when it is needed.
-
-    Attributes:
-        utterance_id: its name.
-        samples: N, at 16 kHz.
-        labels: int32 (L,).
-        read: returns the waveform, float32 (N,) in [-1, 1]; raises ValueError or OSError where that cannot be.
-    """
-
-    utterance_id: str
-    samples: int
-    labels: np.ndarray
-    read: Callable[[], np.ndarray]
+LONGEST_S, SHORTEST_S = 17.0, 0.8
+"""Longer recordings take memory with the square of their length; in shorter ones little is left after speed."""
+ROOM = 1.12
+"""Frames per letter at least: a blank belongs between two equal letters."""
+SPARE_FRAMES = 4
+CROP_S = (3.0, 9.0)
+"""Shortest and longest piece of a recording that the front end is trained on."""
 
 
 class Batch(NamedTuple):
     """What a step takes.
 
     Attributes:
-        number: of the batch in its epoch.
-        audio: float32 (B, N), normalised and zero-padded.
-        samples: int32 (B,), before the padding.
-        labels: int32 (B, L), padded with 0.
-        label_lengths: int32 (B,).
+        audio: float32 (B, N), zero mean and unit variance over each row's samples, zero-padded.
+        samples: int64 (B,), before the padding.
+        labels: int64 (B, L), padded with 0.
+        label_lengths: int64 (B,).
     """
 
-    number: int
     audio: np.ndarray
     samples: np.ndarray
     labels: np.ndarray
     label_lengths: np.ndarray
 
 
-def round_up_length(samples: int) -> int:
-    """Round a number of samples up to a geometric series, a sixth from one to the next.
-
-    oneDNN prepares its kernels once for each shape it meets, so few shapes train faster than many.
-    """
-    exponent = SHORTEST_EXPONENT
-    while (length := int(SAMPLING_RATE_HZ * LENGTH_RATIO**exponent)) < samples:
-        exponent += 1
-    return length
-
-
-def plan_batches(
-    lengths: np.ndarray, *, seconds_per_batch: float, generator: np.random.Generator
-) -> list[np.ndarray]:
-    """Group recordings of similar length into batches, in random order.
-
-    Args:
-        lengths: int (count,), samples of each recording.
-        seconds_per_batch: most audio a batch may hold, padding included, in seconds; a longer recording is a batch of
-            its own.
-        generator: decides the order.
-
-    Returns:
-        Index arrays; every recording occurs once.
-    """
-    rounded = np.array([round_up_length(length) for length in lengths])
-    batches = []
-    for length in np.unique(rounded):
-        members = generator.permutation(np.flatnonzero(rounded == length))
-        size = max(1, int(seconds_per_batch * SAMPLING_RATE_HZ / length))
-        batches += [members[start : start + size] for start in range(0, len(members), size)]
-    return [batches[index] for index in generator.permutation(len(batches))]
+def has_room(recording: Recording, frame_samples: int) -> bool:
+    """Whether a recording is neither too short nor too long, and has frames for its letters."""
+    seconds = recording.samples / SAMPLING_RATE_HZ
+    frames = recording.samples / frame_samples
+    return SHORTEST_S <= seconds <= LONGEST_S and frames > SPARE_FRAMES + ROOM * len(recording.labels)
 
 
 def make_batch(
     recordings: Sequence[Recording],
+    others: Sequence[Recording],
     *,
-    number: int,
-    augmentation: Augmentation | None,
-    fits: Callable[[int, np.ndarray], bool],
+    augmentation: Augmentation,
+    frame_samples: int,
     generator: np.random.Generator,
 ) -> Batch | None:
-    """Make one batch: varied if asked, normalised over each recording's own length, zero-padded to the longest.
-
-    A recording that cannot be read is left out with a warning; one that speed made too short for its letters stays as
-    it was.
+    """Make one batch; a recording that cannot be read is left out with a warning.
 
     Args:
         recordings: of the batch.
-        number: of the batch.
+        others: of the same number, used as babble.
         augmentation: what to vary.
-        fits: whether so many samples have room for these labels.
+        frame_samples: from one frame to the next.
         generator: of the variations.
 
     Returns:
         The batch; None when no recording is left.
     """
-    read = [
-        (recording, waveform) for recording in recordings if (waveform := read_or_warn(recording)) is not None
-    ]
-    if not read:
+    rows, labels = [], []
+    for recording, other in zip(recordings, others, strict=True):
+        waveform, babble = read_or_warn(recording), read_or_warn(other)
+        if waveform is None or babble is None:
+            continue
+        fastest = len(waveform) / frame_samples / (SPARE_FRAMES + ROOM * len(recording.labels))
+        rows.append(level(augment(waveform, babble, augmentation, generator, fastest=fastest)))
+        labels.append(recording.labels)
+    if not rows:
         return None
-    waveforms = [waveform for _, waveform in read]
-    if augmentation is not None:
-        others = [waveforms[index] for index in generator.permutation(len(waveforms))]
-        for row, (recording, waveform) in enumerate(read):
-            varied = augment(waveform, others[row], augmentation, generator)
-            waveforms[row] = varied if fits(len(varied), recording.labels) else waveform
-    labels = [recording.labels for recording, _ in read]
-    return Batch(
-        number,
-        _stack([normalize(waveform) for waveform in waveforms], np.float32, round_up_length),
-        np.array([len(waveform) for waveform in waveforms], np.int32),
-        _stack(labels, np.int32, int),
-        np.array([len(row) for row in labels], np.int32),
-    )
+    lengths = [np.array([len(row) for row in column]) for column in (rows, labels)]
+    return Batch(_stack(rows, np.float32), lengths[0], _stack(labels, np.int64), lengths[1])
 
 
-def iterate_batches(
-    recordings: Sequence[Recording],
+def make_crops(
+    draw: Callable[[], Recording],
     *,
-    seconds_per_batch: float,
-    augmentation: Augmentation | None,
-    fits: Callable[[int, np.ndarray], bool],
-    seed: int,
-    epoch: int,
-    start: int = 0,
-) -> Iterator[Batch]:
-    """Yield the batches of one epoch from batch `start` on; every batch depends on seed, epoch and its number alone."""
-    lengths = np.array([recording.samples for recording in recordings])
-    plan = plan_batches(
-        lengths, seconds_per_batch=seconds_per_batch, generator=np.random.default_rng((seed, epoch))
-    )
-    for number, indices in enumerate(plan[start:], start):
-        batch = make_batch(
-            [recordings[index] for index in indices],
-            number=number,
-            augmentation=augmentation,
-            fits=fits,
-            generator=np.random.default_rng((seed, epoch, number)),
-        )
-        if batch is not None:
-            yield batch
+    seconds: float,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
+) -> Batch:
+    """Make a batch of pieces of one length, without letters.
+
+    Args:
+        draw: returns any recording.
+        seconds: of all pieces together.
+        augmentation: what to vary.
+        generator: decides.
+    """
+    length = generator.uniform(*CROP_S)
+    count, samples = max(1, round(seconds / length)), int(length * SAMPLING_RATE_HZ)
+    rows: list[np.ndarray] = []
+    while len(rows) < count:
+        waveform, babble, more = (read_or_warn(draw()) for _ in range(3))
+        if waveform is None or babble is None or more is None:
+            continue
+        waveform = augment(waveform, babble, augmentation, generator)
+        if len(waveform) < samples:
+            waveform = np.concatenate([waveform, np.resize(more, samples - len(waveform))])
+        start = int(generator.integers(0, len(waveform) - samples + 1))
+        rows.append(level(waveform[start : start + samples]))
+    none = np.zeros((count, 0), np.int64)
+    return Batch(np.stack(rows), np.full(count, samples), none, np.zeros(count, np.int64))
+
+
+def level(waveform: np.ndarray) -> np.ndarray:
+    """Zero mean and unit variance: what `audio.reading.normalize` makes of it, but for digital silence."""
+    centered = waveform - waveform.mean()
+    return (centered / (np.sqrt(np.mean(centered**2)) + 1e-6)).astype(np.float32)
 
 
 def make_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
@@ -193,17 +151,8 @@ def make_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
         thread.join()
 
 
-def read_or_warn(recording: Recording) -> np.ndarray | None:
-    """Return a recording's waveform, float32 (N,); None with a warning where it cannot be read."""
-    try:
-        return recording.read()
-    except (ValueError, OSError) as error:
-        warnings.warn(f"{error} Training goes on without it.", stacklevel=2)
-        return None
-
-
-def _stack(rows: list[np.ndarray], dtype: type, round_length: Callable[[int], int]) -> np.ndarray:
-    stacked: np.ndarray = np.zeros((len(rows), round_length(max(len(row) for row in rows))), dtype)
+def _stack(rows: Sequence[np.ndarray], dtype: type) -> np.ndarray:
+    stacked: np.ndarray = np.zeros((len(rows), max(len(row) for row in rows)), dtype)
     for target, row in zip(stacked, rows, strict=True):
         target[: len(row)] = row
     return stacked

@@ -5,7 +5,7 @@ the unit (`analysis.intervals`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import track
 
 from librispeech_clf.atomic_write import atomic_write
+from librispeech_clf.audio.reading import normalize
 from librispeech_clf.corpus.schema import Split
-from librispeech_clf.ctc.decoding import spell
-from librispeech_clf.development.training.development import recognise
-from librispeech_clf.development.training.material import list_speech
+from librispeech_clf.ctc.decoding import greedy_text, spell
+from librispeech_clf.development.training.material import Recording, list_speech, read_or_warn
 from librispeech_clf.local.analysis.intervals import corpus_error_rate
-from librispeech_clf.local.model.inference import compile_model
+from librispeech_clf.local.model.inference import (
+    BATCH_SAMPLES,
+    Predict,
+    compile_model,
+    plan_batches,
+    predict_batch,
+)
 from librispeech_clf.metrics import count_characters, count_words
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-    from librispeech_clf.development.training.batches import Recording
 
 TRAINING_RECORD = "wav2vec.training.json"
 CARD = "wav2vec.md"
@@ -63,9 +68,9 @@ def recognise_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    listed = list_speech(split, fits=lambda samples, labels: True)
+    listed = list_speech(split)
     count_frames = model.configuration.count_frames
-    found = recognise(compile_model(model), listed.recordings, count_frames=count_frames)
+    found = _recognise(compile_model(model), listed.recordings, count_frames=count_frames)
     rows = [
         _count_errors(split, recording, hypothesis)
         for recording, hypothesis in track(found, split.name, len(listed.recordings), transient=True)
@@ -74,7 +79,29 @@ def recognise_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _count_errors(split: Split, recording: "Recording", hypothesis: str) -> dict[str, Any]:
+def _recognise(
+    predict: Predict, recordings: Sequence[Recording], *, count_frames: Callable[[int], int]
+) -> Iterator[tuple[Recording, str]]:
+    """Recognise recordings by greedy decoding, the longest first; one that cannot be read is left out with a warning.
+
+    Args:
+        predict: as `inference.compile_model` returns it.
+        recordings: what to recognise.
+        count_frames: frames that the model makes of a number of samples.
+
+    Yields:
+        Each recording with its hypothesis.
+    """
+    lengths = [recording.samples for recording in recordings]
+    for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
+        read = [(recordings[index], read_or_warn(recordings[index])) for index in batch]
+        pairs = [(recording, normalize(waveform)) for recording, waveform in read if waveform is not None]
+        if pairs:
+            logits, _ = predict_batch(predict, [waveform for _, waveform in pairs], count_frames=count_frames)
+            yield from zip([recording for recording, _ in pairs], map(greedy_text, logits), strict=True)
+
+
+def _count_errors(split: Split, recording: Recording, hypothesis: str) -> dict[str, Any]:
     utterance = split.utterance(recording.utterance_id)
     speaker, reference = split.speaker(utterance), spell(recording.labels)
     row: dict[str, Any] = {

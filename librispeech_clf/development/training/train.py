@@ -1,155 +1,134 @@
-"""The command `train-model`: train a wav2vec 2.0 CTC model on a CPU, on real and synthetic speech, resumably."""
+"""The command `train-model`: the bundled model from Whisper's encoder and speech, on a CPU, by PyTorch."""
 
 import argparse
-import os
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from librispeech_clf.development.training.course import CHECKPOINT_S, train
-from librispeech_clf.development.training.phases import CTC
-from librispeech_clf.development.training.settings import TrainingSettings, read_settings
+import numpy as np
+
+from librispeech_clf.atomic_write import atomic_write, output_lock
+from librispeech_clf.development.training.augmentation import STRONG, Augmentation
+from librispeech_clf.development.training.batches import Batch, has_room, make_batch, make_crops
+from librispeech_clf.development.training.ctranslate2 import read_variables
+from librispeech_clf.development.training.losses import (
+    FrontLoss,
+    LettersLoss,
+    hear_rows,
+    in_bfloat16,
+    measure_front,
+    measure_letters,
+)
+from librispeech_clf.development.training.material import (
+    Recording,
+    Speech,
+    draw_batches,
+    list_pairs,
+    list_shards,
+    list_speech,
+    spread,
+)
+from librispeech_clf.development.training.stages import Course, Stage
+from librispeech_clf.development.training.student import inherit, make_student, name_tensors
+from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder, load_encoder
 from librispeech_clf.local.commands.cli import count, make_parser, run, share
+from librispeech_clf.local.model.architecture import COMPACT, Wav2Vec2Configuration
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:
-    from librispeech_clf.corpus.schema import Split
-    from librispeech_clf.development.training.batches import Recording
-    from librispeech_clf.development.training.material import Material
-    from librispeech_clf.development.training.trainer import Trainer
+    import torch
 
-DEFAULT_SUBSET, DEFAULT_DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
+    from librispeech_clf.corpus.schema import Split
+
+MODEL, RECORD = "wav2vec.h5", "wav2vec.training.json"
+SUBSET, DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
+FRONT_UTTERANCES = 24
+"""Of the development set, to measure the front end on."""
+STAGES = {
+    "front": Course(steps=1100, falling_steps=750, seconds=32, warmup_steps=100, front_rate=0.02, weight_decay=0.0),
+    "letters": Course(
+        steps=2500,
+        falling_steps=1,
+        seconds=30,
+        inherited_rate=3e-4,
+        new_rate=1.2e-3,
+        frozen_layers=2,
+        borrowed_front=True,
+    ),
+    "whole": Course(
+        steps=2000, falling_steps=1500, seconds=20, front_rate=3e-4, inherited_rate=2e-4, new_rate=6e-4, imitation=0.1
+    ),
+}  # fmt: skip
+"""The course of the bundled model. The first two stages do not need each other, and ran side by side."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
         "train-model",
-        "Train a wav2vec 2.0 CTC model on a CPU, from scratch or from a model file. A stopped run is continued by the "
-        "same command. The best average of the weights is OUT/wav2vec.h5.",
+        "Train the bundled model: Whisper's encoder behind wav2vec 2.0's front end, on a CPU, by PyTorch. A stopped "
+        "run is continued by the same command. The model is OUT/wav2vec.h5.",
     )
-    _add_speech_options(parser)
-    _add_settings(parser)
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for checkpoints, log and model; resumed if there")
+    add("--encoder", type=Path, required=True, help="CTranslate2's model.bin of Whisper tiny.en")
+    add("--speech", type=Path, required=True, help="real speech: the folder that holds LibriSpeech/")
+    add("--subset", default=SUBSET, metavar="NAME", help=f"of it (default: {SUBSET})")
+    add(
+        "--voices", type=Path, action="append", default=[], metavar="FOLDER",
+        help="more real speech, .wav beside .txt; repeatable (default: none)",
+    )  # fmt: skip
+    add("--material", type=Path, help="synthetic speech: a folder of make-training-material (default: none)")
+    add("--share", type=share, default=0.2, help="of synthetic speech, where there is some")
+    add("--dev-subset", default=DEVELOPMENT_SUBSET, metavar="NAME", help="to measure on")
+    add("--dev-utterances", type=count, default=150, help="how many to measure on")
+    add("--seed", type=int, default=0, help="of weights, order and variations")
+    add("--scale", type=float, default=1.0, help="multiplies the steps of every stage, for a try")
     return run(
         parser, train_model, arguments, when_stopped="stopped; the same command goes on where it stopped."
     )
 
 
-def _add_speech_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--out", type=Path, required=True, help="folder for checkpoint, log and model; resumed if there")
-    add("--from", dest="start", type=Path, help="the .h5 to start from (default: from scratch)")
-    add("--speech", type=Path, help="real speech: the folder that holds LibriSpeech/ (default: none)")
-    add("--subset", action="append", metavar="NAME", help=f"of it; repeatable (default: {DEFAULT_SUBSET})")
-    add("--material", type=Path, help="synthetic speech: a folder of make-training-material (default: none)")
-    add("--shards", type=count, help="take only so many of its shards (default: all)")
-    add("--share", type=share, default=0.7, help="of real speech, where there is both")
-    add(
-        "--dev-speech", type=Path,
-        help="real speech to measure the error rate on (default: some of the material, not trained on)",
-    )  # fmt: skip
-    add(
-        "--dev-subset", action="append", metavar="NAME",
-        help=f"of it; repeatable (default: {DEFAULT_DEVELOPMENT_SUBSET})",
-    )  # fmt: skip
-    add("--dev-utterances", type=count, default=200, help="how many to measure on")
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    add, settings = parser.add_argument, TrainingSettings
-    add("--steps", type=int, help=f"of the whole training (default: {settings.steps})")
-    add(
-        "--falling-steps", type=int,
-        help=f"the last ones, with a falling rate (default: {settings.falling_steps})",
-    )  # fmt: skip
-    add("--mel-steps", type=int, help=f"of the first phase, from scratch (default: {settings.mel_steps})")
-    add("--seed", type=int, help=f"of weights and order (default: {settings.seed})")
-    add(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="any other setting, such as dropout=0.1, masking.mask_time_prob=0.1 or augmentation.speed=[0.9,1.1]; "
-        "repeatable (default: none)",
-    )  # fmt: skip
-    add("--checkpoint-s", type=float, default=CHECKPOINT_S, help="seconds from one checkpoint to the next")
-
-
 def train_model(options: argparse.Namespace) -> None:
     """Train, or go on training, and say where the model is."""
-    settings = read_settings(
-        options.set,
-        seed=options.seed,
-        steps=options.steps,
-        falling_steps=options.falling_steps,
-        mel_steps=options.mel_steps,
-    )
-    material, development = gather(options, settings)
-    for note in material.notes():
-        print_plain(note)
-    _load_tensorflow()
-    from librispeech_clf.development.training.trainer import MODEL
-
-    with _progress(settings) as report:
-        trainer = train(
-            settings,
-            material=material,
-            development=development,
+    encoder = load_encoder(read_variables(options.encoder))
+    sources = [list_speech(open_speech(options.speech, [options.subset])), *map(list_pairs, options.voices)]
+    shares = _share_out(sources, list_shards(options.material) if options.material else None, options.share)
+    development = list_speech(open_speech(options.speech, [options.dev_subset])).recordings
+    scaled = ("steps", "falling_steps")
+    courses = {
+        name: replace(course, **{key: max(1, round(getattr(course, key) * options.scale)) for key in scaled})
+        for name, course in STAGES.items()
+    }
+    with output_lock(options.out, "training"):
+        student = train(
+            courses,
+            encoder=encoder,
+            sources=shares,
+            development=spread(development, options.dev_utterances),
             folder=options.out,
-            source=options.start,
-            checkpoint_s=options.checkpoint_s,
-            report=report,
+            seed=options.seed,
+            configuration=COMPACT,
         )
-    best = trainer.state.best
-    told = f", of step {best['step']:.0f}: WER {best['wer']:.3f}, CER {best['cer']:.3f}" if best else ""
-    print_plain(f"The trained model is {options.out / MODEL}{told}.")
+    export(student, COMPACT, options.out / MODEL)
+    log = [json.loads(line) for line in (options.out / "log.jsonl").read_text().splitlines()]
+    record = {"stages": {name: asdict(course) for name, course in courses.items()}, "log": log}
+    atomic_write(options.out / RECORD, json.dumps(record, indent=1).encode())
+    print_plain(f"The trained model is {options.out / MODEL}.")
 
 
-def _load_tensorflow() -> None:
-    """Load TensorFlow without what it says of its build."""
-    from librispeech_clf.local.model.quiet import suppress_stderr
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with suppress_stderr():
-        import tf_keras  # noqa: F401
-
-
-def gather(options: argparse.Namespace, settings: TrainingSettings) -> tuple["Material", list["Recording"]]:
-    """Open what the options name: the material, and the recordings to measure the error rate on.
-
-    Raises:
-        FileNotFoundError: a folder, subset or shard is not there.
-        ValueError: there is neither real nor synthetic speech, or the share is none.
-    """
-    from librispeech_clf.development.training.material import (
-        Material,
-        Shards,
-        Speech,
-        hold_out,
-        list_shards,
-        spread,
-    )
-
-    if not (options.speech or options.material):
-        raise ValueError("Nothing to train on: give --speech, --material, or both.")
-    if not 0 < options.share < 1:
-        raise ValueError(f"--share: must be between 0 and 1. Received: {options.share}")
-    fits = _room(options.start)
-    listing = partial(_list, settings=settings)
-    speech = listing(options.speech, options.subset or [DEFAULT_SUBSET], fits) if options.speech else Speech()
-    shards = list_shards(options.material, most=options.shards) if options.material else Shards()
-    material = Material(speech, shards, options.share, fits)
-    if not options.dev_speech:
-        return hold_out(material, options.dev_utterances)
-    subsets = options.dev_subset or [DEFAULT_DEVELOPMENT_SUBSET]
-    development = listing(options.dev_speech, subsets, lambda samples, labels: True)
-    return material, spread(development.recordings, options.dev_utterances)
-
-
-def _list(root: Path, subsets: Sequence[str], fits: Callable, *, settings: TrainingSettings):
-    from librispeech_clf.development.training.material import list_speech
-
-    return list_speech(open_speech(root, subsets), fits=fits, longest_s=settings.longest_s)
+def _share_out(
+    real: Sequence[Speech], shards: Speech | None, share: float
+) -> list[tuple[tuple[Recording, ...], float]]:
+    """Return recordings with their share of the utterances: real ones by their duration."""
+    left = 1.0 if shards is None else 1 - share
+    seconds = sum(speech.seconds for speech in real)
+    sources = [(speech.recordings, left * speech.seconds / seconds) for speech in real]
+    return sources if shards is None else [*sources, (shards.recordings, share)]
 
 
 def open_speech(root: Path, subsets: Sequence[str]) -> "Split":
@@ -168,46 +147,128 @@ def open_speech(root: Path, subsets: Sequence[str]) -> "Split":
     return load_split(configuration.corpus, "training")
 
 
-def _room(start: Path | None) -> Callable:
-    """Return the test whether audio has room for its letters, by the frames of the model that is trained."""
-    from librispeech_clf.development.training.objectives import fits
-    from librispeech_clf.local.model.architecture import COMPACT
-    from librispeech_clf.local.model.load import read_model_file
+def train(
+    courses: dict[str, Course],
+    *,
+    encoder: WhisperEncoder,
+    sources: Sequence[tuple[Sequence[Recording], float]],
+    development: Sequence[Recording],
+    folder: Path,
+    seed: int,
+    configuration: Wav2Vec2Configuration,
+) -> "torch.nn.Module":
+    """Train all stages, or go on where their checkpoints in the folder are.
 
-    return partial(fits, configuration=read_model_file(start)[0] if start else COMPACT)
+    Args:
+        courses: of `STAGES`' names.
+        encoder: Whisper's.
+        sources: recordings, and their share of the utterances.
+        development: recordings to measure on.
+        folder: of checkpoints and log.
+        seed: of weights, order and variations.
+        configuration: the architecture, as wide as the encoder and with as many layers or more.
+
+    Returns:
+        The student with the mean of its weights.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    student = make_student(configuration)
+    inherit(student, encoder)
+    fitting = [[r for r in recordings if has_room(r, HOP_OF_FRAMES)] for recordings, _ in sources]
+    shares = np.array(
+        [share if recordings else 0.0 for recordings, (_, share) in zip(fitting, sources, strict=True)]
+    )
+    if not shares.sum():
+        raise ValueError("Nothing to train on: no recording has a length and a text that fit each other.")
+    shares /= shares.sum()
+
+    layers = "wav2vec2.encoder.layers."
+    front = ("wav2vec2.feature_extractor.", "wav2vec2.feature_projection.")
+    for number, (name, course) in enumerate(courses.items()):
+        generator = np.random.default_rng((seed, number))
+        if name == "front":
+            trained = dict.fromkeys(front, 0.003)
+            loss: Callable = FrontLoss(student, encoder, configuration)
+            batches = _crop(fitting, shares, course, generator)
+            measure = partial(
+                measure_front, student, encoder, configuration, spread(development, FRONT_UTTERANCES)
+            )
+        else:
+            trained = {
+                f"{layers}{index}.": course.inherited_rate if index < encoder.layers else course.new_rate
+                for index in range(course.frozen_layers, configuration.num_hidden_layers)
+            }
+            trained |= {"wav2vec2.encoder.layer_norm": course.inherited_rate, "lm_head": course.new_rate}
+            if not course.borrowed_front:
+                trained |= dict.fromkeys((*front, "wav2vec2.encoder.pos_conv_embed"), course.front_rate)
+            loss = LettersLoss(student, encoder, configuration, course, generator)
+            batches = _batch(fitting, shares, course, generator)
+            recognise = partial(_recognise, student, encoder if course.borrowed_front else None)
+            measure = partial(measure_letters, recognise, development)
+        stage = Stage(name, folder, student, course, trained, muon=name == "front")
+        stage.run(batches, loss, measure)
+    return student
 
 
-@contextmanager
-def _progress(settings: TrainingSettings) -> Iterator[Callable[["Trainer"], None]]:
-    """Show steps and loss, and a line for each measurement; yields what to call after every step."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task("training", total=settings.steps)
-        shown = 0
-
-        def report(trainer: "Trainer") -> None:
-            nonlocal shown
-            for line in describe_measurements(trainer.log[shown:]):
-                progress.console.print(line, highlight=False)
-            shown, state = len(trainer.log), trainer.state
-            loss = f" loss {state.loss_sum / state.loss_count:.3f}" if state.loss_count else ""
-            total = settings.steps if state.phase == CTC else settings.mel_steps
-            described = f"{state.phase} step {state.step}{loss}"
-            progress.update(task, total=total, completed=state.step, description=described)
-
-        yield report
+def _recognise(student, encoder: WhisperEncoder | None, audio, samples) -> "torch.Tensor":
+    """Return logits, by the student's own front end or by Whisper's."""
+    with in_bfloat16():
+        if encoder is None:
+            features, frames = student.front(audio, samples), student.count_frames(samples)
+        else:
+            features = hear_rows(encoder, audio, samples, 0)
+            frames = samples.new_tensor([features.shape[1]])
+        return student.logits(student.upper(features, frames))
 
 
-def describe_measurements(log: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each entry of a log in which the development set was measured."""
-    return [
-        f"step {entry['step']}: WER {entry['development']['wer']:.3f}, CER {entry['development']['cer']:.3f}"
-        + (f", loss {entry['loss']:.3f}" if "loss" in entry else "")
-        for entry in log
-        if "development" in entry
-    ]
+def _crop(
+    sources: Sequence[Sequence[Recording]], shares: np.ndarray, course: Course, generator: np.random.Generator
+) -> Iterator[Batch]:
+    def draw() -> Recording:
+        recordings = sources[int(generator.choice(len(sources), p=shares))]
+        return recordings[int(generator.integers(len(recordings)))]
+
+    while True:
+        yield make_crops(draw, seconds=course.seconds, augmentation=STRONG, generator=generator)
+
+
+def _batch(
+    sources: Sequence[Sequence[Recording]], shares: np.ndarray, course: Course, generator: np.random.Generator
+) -> Iterator[Batch]:
+    every = [recording for recordings in sources for recording in recordings]
+    # Sources without a recording have no share; they would still be drawn from when they are shuffled anew.
+    pairs = [(recordings, share) for recordings, share in zip(sources, shares, strict=True) if share]
+    for recordings in draw_batches(
+        [pair[0] for pair in pairs], [pair[1] for pair in pairs], seconds=course.seconds, generator=generator
+    ):
+        others = [every[index] for index in generator.integers(0, len(every), len(recordings))]
+        batch = make_batch(
+            recordings, others, augmentation=Augmentation(), frame_samples=HOP_OF_FRAMES, generator=generator
+        )
+        if batch is not None:
+            yield batch
+
+
+def export(student: "torch.nn.Module", configuration: Wav2Vec2Configuration, path: Path) -> None:
+    """Write a trained student as a model file, its numbers rounded to float16 and compressed.
+
+    Args:
+        student: as `train` returns it.
+        configuration: its architecture.
+        path: the `.h5` file.
+    """
+    tensors: dict[str, Any] = {
+        name: value.astype(np.float16).astype(np.float32) for name, value in name_tensors(student).items()
+    }
+    from librispeech_clf.local.model.convert.conversion import convert_weights
+    from librispeech_clf.local.model.graph import build_wav2vec2
+    from librispeech_clf.local.model.save import save_model
+
+    model = build_wav2vec2(configuration)
+    convert_weights(model, tensors)
+    save_model(model, path, compressed=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Architecture of a wav2vec 2.0 CTC model: the fields of Hugging Face's `Wav2Vec2Config` that shape it."""
+"""Architecture of a wav2vec 2.0 CTC model: the fields of Hugging Face's `Wav2Vec2Config` that shape it, one added."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -29,6 +29,8 @@ class Wav2Vec2Configuration:
         num_conv_pos_embeddings: kernel size of the positional convolution, in frames.
         num_conv_pos_embedding_groups: groups of the positional convolution.
         do_stable_layer_norm: layer norm before (large models) instead of after (base models) each block.
+        sinusoidal_positions: add the sinusoids of a frame's place (Vaswani et al. 2017, as Whisper's encoder has them)
+            to what the positional convolution adds; no checkpoint of Hugging Face has them.
         layer_norm_eps: epsilon of every norm.
         vocab_size: letters, the blank included.
 
@@ -48,6 +50,7 @@ class Wav2Vec2Configuration:
     num_conv_pos_embeddings: int = 128
     num_conv_pos_embedding_groups: int = 16
     do_stable_layer_norm: bool = False
+    sinusoidal_positions: bool = False
     layer_norm_eps: float = 1e-5
     vocab_size: int = 32
 
@@ -94,12 +97,16 @@ BASE = Wav2Vec2Configuration()
 """facebook/wav2vec2-base-960h (its `config.json`)."""
 
 COMPACT = Wav2Vec2Configuration(
-    conv_dim=(32, 64, 96, 128, 160, 192, 192),
-    hidden_size=256,
-    num_hidden_layers=10,
-    num_attention_heads=4,
-    intermediate_size=1024,
-    num_conv_pos_embeddings=64,
+    conv_dim=(48, 80, 128, 192, 256, 384, 512),
+    conv_kernel=(10, 3, 3, 3, 3, 4, 5),
+    conv_bias=True,
+    hidden_size=384,
+    num_hidden_layers=5,
+    num_attention_heads=6,
+    intermediate_size=1536,
+    num_conv_pos_embeddings=16,
     do_stable_layer_norm=True,
+    sinusoidal_positions=True,
 )
-"""The bundled model: the base model's front end made narrow, and a small transformer with layer norm first."""
+"""The bundled model: a transformer with the sizes of Whisper tiny.en's encoder, which it inherits, and one layer more.
+The last two convolutions look at 1,040 samples, as a frame of Whisper's encoder does."""

@@ -17,6 +17,8 @@ from librispeech_clf.text.vocabulary import BLANK
 
 HIDDEN_STATE = "last_hidden_state"
 FRAME_MASK = "frame_mask"
+LONGEST_PERIOD = 1e4
+"""Of the sinusoids of positions, in units of 2 pi frames."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,16 @@ class Graph:
     logits: Any
 
 
-def build_wav2vec2(configuration: Wav2Vec2Configuration, *, dropout: float = 0.0) -> keras.Model:
+def build_wav2vec2(configuration: Wav2Vec2Configuration) -> keras.Model:
     """Build the model with random weights.
 
     Args:
         configuration: the architecture; the model keeps it as `model.configuration`.
-        dropout: share of activations dropped while training, in [0, 1).
 
     Returns:
         A model from `Graph.audio` to `Graph.logits`.
     """
-    graph = connect(configuration, Keras3Layers(), dropout=dropout)
+    graph = connect(configuration, Keras3Layers())
     model = keras.Model(graph.audio, graph.logits, name="wav2vec2_ctc")
     model.configuration = configuration
     return model
@@ -70,13 +71,12 @@ def build_pooled_model(model: keras.Model) -> keras.Model:
     )
 
 
-def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers, *, dropout: float = 0.0) -> Graph:
+def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers) -> Graph:
     """Connect the whole graph.
 
     Args:
         configuration: the architecture.
         layers: what it is made of.
-        dropout: share of activations dropped while training; at 0 there is no layer for it.
     """
     audio = layers.keras.Input((None,), name="audio")
     samples = layers.count_samples(audio)
@@ -85,10 +85,9 @@ def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers, *, dropo
     mask = layers.name_tensor(mask, FRAME_MASK)
     features = layers.layer_norm(encoded, configuration.layer_norm_eps, "feature_projection_norm")
     hidden = layers.dense(features, configuration.hidden_size, "feature_projection")
-    hidden = _drop(hidden, dropout, "feature_projection_dropout", layers)
-    hidden = layers.mask_features(hidden) * layers.cast(mask, hidden.dtype)[:, :, None]
+    hidden = hidden * layers.cast(mask, hidden.dtype)[:, :, None]
     hidden = _add_positions(hidden, configuration, layers)
-    hidden = _transform(hidden, mask, configuration, layers, dropout)
+    hidden = _transform(hidden, mask, configuration, layers)
     # float32 from here on, whatever the policy: CTC and the platform read these numbers.
     logits = layers.dense(hidden, configuration.vocab_size, "lm_head", dtype="float32")
     forced = np.full((1, 1, configuration.vocab_size), -FORCED_LOGIT, np.float32)
@@ -101,10 +100,6 @@ def pool(hidden, mask, layers: Keras3Layers):
     """Return the mean over valid frames: (B, T, C) -> (B, C); zeros without a valid frame."""
     valid = mask[:, None, :]
     return layers.matmul(valid, hidden)[:, 0] / layers.maximum(layers.sum(mask, 1), 1.0)
-
-
-def _drop(x, dropout: float, name: str, layers: Keras3Layers):
-    return layers.layer("Dropout", name, rate=dropout)(x) if dropout else x
 
 
 def _encode_features(audio, samples, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
@@ -134,42 +129,51 @@ def _add_positions(hidden, configuration: Wav2Vec2Configuration, layers: Keras3L
         configuration.num_conv_pos_embedding_groups,
         "positional_convolution",
     )
-    return layers.layer("Add", "positional_add")([hidden, layers.gelu(x, "positional_gelu")])
+    added = [hidden, layers.gelu(x, "positional_gelu")]
+    if configuration.sinusoidal_positions:
+        added.append(_draw_sinusoids(hidden, layers))
+    return layers.layer("Add", "positional_add")(added)
 
 
-def _transform(hidden, mask, configuration: Wav2Vec2Configuration, layers: Keras3Layers, dropout: float):
+def _draw_sinusoids(hidden, layers: Keras3Layers):
+    """Return sine and cosine of each frame's place, their wavelengths from 2 pi to 20,000 pi frames: (B, T, C)."""
+    half = hidden.shape[-1] // 2
+    frequencies = np.exp(-np.log(LONGEST_PERIOD) * np.arange(half) / (half - 1)).astype(np.float32)
+    places = layers.cumulate(layers.ones_like(layers.cast(hidden[:, :, :1], "float32"))) - 1.0
+    angles = places * frequencies[None, None]
+    return layers.cast(layers.concatenate([layers.sin(angles), layers.cos(angles)]), hidden.dtype)
+
+
+def _transform(hidden, mask, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
     if configuration.do_stable_layer_norm:
         for index in range(configuration.num_hidden_layers):
-            hidden = _layer_norm_first(hidden, mask, configuration, layers, dropout, f"layer_{index}")
+            hidden = _layer_norm_first(hidden, mask, configuration, layers, f"layer_{index}")
         return layers.layer_norm(hidden, configuration.layer_norm_eps, HIDDEN_STATE)
     hidden = layers.layer_norm(hidden, configuration.layer_norm_eps, "encoder_norm")
     for index in range(configuration.num_hidden_layers):
-        hidden = _layer_norm_last(hidden, mask, configuration, layers, dropout, f"layer_{index}")
+        hidden = _layer_norm_last(hidden, mask, configuration, layers, f"layer_{index}")
     return layers.layer("Activation", HIDDEN_STATE, activation="linear")(hidden)
 
 
-def _layer_norm_last(hidden, mask, configuration, layers: Keras3Layers, dropout: float, name: str):
+def _layer_norm_last(hidden, mask, configuration, layers: Keras3Layers, name: str):
     attended = layers.attention(hidden, mask, configuration.num_attention_heads, f"{name}_attention")
-    attended = _drop(attended, dropout, f"{name}_attention_dropout", layers)
     hidden = layers.layer("Add", f"{name}_attention_add")([hidden, attended])
     hidden = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
-    fed = _feed_forward(hidden, configuration, layers, dropout, name)
+    fed = _feed_forward(hidden, configuration, layers, name)
     hidden = layers.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
     return layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
 
 
-def _layer_norm_first(hidden, mask, configuration, layers: Keras3Layers, dropout: float, name: str):
+def _layer_norm_first(hidden, mask, configuration, layers: Keras3Layers, name: str):
     normed = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
     attended = layers.attention(normed, mask, configuration.num_attention_heads, f"{name}_attention")
-    attended = _drop(attended, dropout, f"{name}_attention_dropout", layers)
     hidden = layers.layer("Add", f"{name}_attention_add")([hidden, attended])
     normed = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
-    fed = _feed_forward(normed, configuration, layers, dropout, name)
+    fed = _feed_forward(normed, configuration, layers, name)
     return layers.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
 
 
-def _feed_forward(hidden, configuration, layers: Keras3Layers, dropout: float, name: str):
+def _feed_forward(hidden, configuration, layers: Keras3Layers, name: str):
     x = layers.dense(hidden, configuration.intermediate_size, f"{name}_intermediate", gelu=True)
-    x = _drop(x, dropout, f"{name}_intermediate_dropout", layers)
     x = layers.dense(x, configuration.hidden_size, f"{name}_output")
-    return _drop(x, dropout, f"{name}_output_dropout", layers)
+    return x

@@ -26,6 +26,8 @@ class Keras3Layers:
     maximum = staticmethod(keras.ops.maximum)
     square = staticmethod(keras.ops.square)
     rsqrt = staticmethod(keras.ops.rsqrt)
+    sin = staticmethod(keras.ops.sin)
+    cos = staticmethod(keras.ops.cos)
     where = staticmethod(keras.ops.where)
     less = staticmethod(keras.ops.less)
     not_equal = staticmethod(keras.ops.not_equal)
@@ -132,10 +134,6 @@ class Keras3Layers:
         """Multiply each channel by a weight and add another: (B, T, C) -> (B, T, C), float32."""
         return self.layer("DepthwiseConv1D", name, kernel_size=1, dtype="float32")(x)
 
-    def mask_features(self, hidden):
-        """Projected features as they are; training masks some of them: (B, T, C) -> (B, T, C)."""
-        return hidden
-
     def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
         """A grouped convolution over time that keeps T, as one plain convolution a group: (B, T, C) -> (B, T, C).
 
@@ -198,6 +196,7 @@ def load_keras_2_layers() -> Keras3Layers:
         keras_layers, keras = tf_keras.layers, tf_keras
         matmul, maximum, square = staticmethod(tf.matmul), staticmethod(tf.maximum), staticmethod(tf.square)
         rsqrt, where, less = staticmethod(tf.math.rsqrt), staticmethod(tf.where), staticmethod(tf.less)
+        sin, cos = staticmethod(tf.sin), staticmethod(tf.cos)
         not_equal, cast, ones_like = (
             staticmethod(tf.not_equal),
             staticmethod(tf.cast),

@@ -1,46 +1,45 @@
-"""What an epoch holds: real speech once, synthetic speech by share; what is left out is named."""
+"""What is trained on, and the batches made of it; what cannot be used is left out and named."""
 
-from functools import partial
+import itertools
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+import soundfile
 
+from librispeech_clf.development.training.augmentation import STRONG, Augmentation, augment
+from librispeech_clf.development.training.batches import has_room, make_ahead, make_batch, make_crops
 from librispeech_clf.development.training.material import (
-    Material,
-    Shards,
-    Speech,
-    hold_out,
+    Recording,
+    draw_batches,
+    list_pairs,
     list_shards,
     list_speech,
     spread,
 )
-from librispeech_clf.development.training.objectives import fits
 from librispeech_clf.development.training.train import open_speech
-from librispeech_clf.local.model.architecture import BASE
 from librispeech_clf.text.vocabulary import encode
 from tests.helpers.made_up_speech import make_texts, sing, write_shards, write_speech
 
-ROOM = partial(fits, configuration=BASE)
-
 
 @pytest.fixture
-def speech(tmp_path):
-    return list_speech(open_speech(write_speech(tmp_path, "train-clean-100"), ["train-clean-100"]), fits=ROOM)
+def recordings(tmp_path):
+    split = open_speech(write_speech(tmp_path, "train-clean-100"), ["train-clean-100"])
+    return list_speech(split).recordings
 
 
-def seconds_of(recordings) -> float:
-    return sum(recording.samples for recording in recordings) / 16000
+def make_generator():
+    return np.random.default_rng(0)
 
 
-def test_real_speech_is_listed_and_read_when_it_is_needed(speech):
-    assert [recording.utterance_id for recording in speech.recordings[:2]] == ["11-7-0000", "11-7-0001"]
-    text = make_texts(5)[1]
-    second = speech.recordings[1]
+def test_real_speech_is_listed_and_read_when_it_is_needed(recordings):
+    assert [recording.utterance_id for recording in recordings[:2]] == ["11-7-0000", "11-7-0001"]
+    text, second = make_texts(5)[1], recordings[1]
     assert second.samples == len(sing(text))
     assert list(second.labels) == list(encode(text, utterance_id="x"))
     np.testing.assert_allclose(second.read(), sing(text), atol=1e-4)
+    assert spread(recordings, 2) == [recordings[0], recordings[5]]
 
 
 def test_no_utterance_costs_the_run(tmp_path):
@@ -48,99 +47,115 @@ def test_no_utterance_costs_the_run(tmp_path):
     folder = root / "LibriSpeech" / "train-clean-100" / "11" / "7"
     (folder / "11-7-0000.flac").write_bytes(b"no sound")
     lines = (folder / "11-7.trans.txt").read_text().splitlines()
-    lines[1:4] = ["11-7-0001 AGENT 007", "11-7-0002", "11-7-0003 " + "FAR TOO MUCH " * 30]
+    lines[1:3] = ["11-7-0001 AGENT 007", "11-7-0002"]
     (folder / "11-7.trans.txt").write_text("\n".join(lines))
-
-    split = open_speech(root, ["train-clean-100"])
-    speech = list_speech(split, fits=ROOM)
-    assert [recording.utterance_id for recording in speech.recordings] == ["11-7-0004"]
-    reasons = ["cannot be decoded", "may hold the letters", "an empty transcript", "389 letters in"]
+    speech = list_speech(open_speech(root, ["train-clean-100"]))
+    assert [recording.utterance_id for recording in speech.recordings] == ["11-7-0003", "11-7-0004"]
+    reasons = ["cannot be decoded", "may hold the letters", "an empty transcript"]
     for (name, told), reason in zip(speech.left_out.items(), reasons, strict=True):
         assert reason in told, name
-    (note,) = Material(speech, Shards(), 0.5, ROOM).notes()
-    assert note.startswith("4 of 5 utterances left out: 11-7-0000: ") and note.endswith("; and 1 more")
-
-    left_out = list_speech(split, fits=ROOM, longest_s=0.01).left_out
-    assert "the limit is longest_s = 0.01" in left_out["11-7-0004"]
 
 
-def test_synthetic_speech_fills_the_share_and_every_recording_gets_its_turn(tmp_path, speech):
-    shards = list_shards(write_shards(tmp_path / "shards", 4, 7, 6))
-    material = Material(speech, shards, 0.6, ROOM)
-    assert material.synthetic_seconds == pytest.approx(speech.seconds * 0.4 / 0.6)
-    heard = []
-    while sum(map(seconds_of, heard)) < 2 * shards.seconds:
-        recordings = material.epoch(len(heard))
-        assert recordings[: len(speech.recordings)] == list(speech.recordings)
-        heard.append(recordings[len(speech.recordings) :])
-        longest = max(map(len, map(sing, make_texts(7)))) / 16000
-        assert seconds_of(heard[-1]) == pytest.approx(material.synthetic_seconds, abs=longest)
-    order = [recording.utterance_id for epoch in heard for recording in epoch]
-    names = [f"{shard}-{row}" for shard, count in enumerate((4, 7, 6)) for row in range(count)]
-    assert order == (names * 3)[: len(order)]
+def test_recordings_beside_texts(tmp_path):
+    soundfile.write(tmp_path / "b.wav", np.repeat(sing("BEE")[:, None], 2, axis=1), 48_000)
+    (tmp_path / "b.txt").write_text("Well, bee!")
+    soundfile.write(tmp_path / "untold.wav", sing("BEE"), 16_000)
+    (recording,) = list_pairs(tmp_path).recordings
+    assert recording.samples == len(sing("BEE")) // 3 == len(recording.read())
+    assert list(recording.labels) == list(encode("WELL BEE", utterance_id="x"))
+    with pytest.raises(FileNotFoundError, match=r"\.txt"):
+        list_pairs(tmp_path / "nowhere")
 
 
-def test_shards_alone_are_an_epoch(tmp_path):
-    material = Material(Speech(), list_shards(write_shards(tmp_path / "shards", 3, 2)), 0.7, ROOM)
-    first, second = material.epoch(0), material.epoch(1)
-    assert [recording.utterance_id for recording in first] == ["0-0", "0-1", "0-2", "1-0", "1-1"]
-    assert [recording.utterance_id for recording in second] == [r.utterance_id for r in first]
-    np.testing.assert_allclose(first[0].read(), sing(make_texts(3)[0]), atol=1e-3)
+def test_shards_are_read_in_order(tmp_path):
+    recordings = list_shards(write_shards(tmp_path / "shards", 3, 2)).recordings
+    assert [recording.utterance_id for recording in recordings] == ["0-0", "0-1", "0-2", "1-0", "1-1"]
+    np.testing.assert_allclose(recordings[0].read(), sing(make_texts(3)[0]), atol=1e-3)
 
 
-def test_material_is_told_apart_by_its_digest(tmp_path, speech):
-    one = list_shards(write_shards(tmp_path / "one", 3, 2))
-    materials = [
-        Material(speech, one, 0.7, ROOM),
-        Material(speech, Shards(one.paths[:1], one.lengths[:1]), 0.7, ROOM),
-        Material(Speech(speech.recordings[1:]), one, 0.7, ROOM),
-    ]
-    assert len({material.describe()["digest"] for material in materials}) == 3
-    assert materials[0].describe()["real_utterances"] == 10
-
-
-def test_held_out_recordings_are_not_trained_on(tmp_path, speech):
-    shards = list_shards(write_shards(tmp_path / "shards", 3, 20))
-    rest, held = hold_out(Material(speech, shards, 0.7, ROOM), 50)
-    assert [recording.utterance_id for recording in held] == ["1-18", "1-19"]
-    trained = {recording.utterance_id for epoch in range(9) for recording in rest.epoch(epoch)}
-    assert "1-17" in trained and not trained & {"1-18", "1-19"}
-
-    rest, held = hold_out(Material(speech, Shards(), 0.7, ROOM), 1)
-    assert len(held) == 1 and held[0] not in rest.epoch(0) and len(rest.epoch(0)) == 9
-
-
-def test_recordings_are_spread_over_the_speakers(speech):
-    assert [recording.utterance_id for recording in spread(speech.recordings, 2)] == [
-        "11-7-0000",
-        "12-7-0000",
-    ]
-    assert spread(speech.recordings, 99) == list(speech.recordings)
-
-
-def test_nothing_to_train_on_is_said():
-    with pytest.raises(ValueError, match="Nothing to train on"):
-        Material(Speech(left_out={"u": "silent"}), Shards(), 0.7, ROOM).epoch(0)
-
-
-def test_a_folder_without_shards_is_refused_by_name(tmp_path):
+def test_what_is_no_shard_is_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="make-training-material"):
         list_shards(tmp_path)
-
-
-def test_room_for_letters_counts_a_blank_between_equal_ones():
-    labels = np.array([5, 5, 6], np.int32)
-    assert BASE.count_frames(1360) == 4
-    assert fits(1360, labels, BASE) and not fits(1359, labels, BASE)
-
-
-def test_a_shard_that_is_none_is_refused_by_name(tmp_path):
     foreign = pa.table({"id": ["a"], "text": ["A"], "samples": [b""]})
     parquet.write_table(foreign, tmp_path / "training-00000.parquet")
-    with pytest.raises(
-        ValueError, match=r"training-00000\.parquet: .* it lacks sample_count\. Make shards with"
-    ):
+    with pytest.raises(ValueError, match=r"training-00000\.parquet.*sample_count"):
         list_shards(tmp_path)
     (tmp_path / "training-00000.parquet").write_bytes(b"PAR1, cut off")
     with pytest.raises(ValueError, match=r"training-00000\.parquet: not a readable Parquet file"):
         list_shards(tmp_path)
+
+
+def test_every_recording_gets_its_turn_before_one_comes_again(recordings):
+    batches = draw_batches(
+        [recordings[:5], recordings[5:]], [0.5, 0.5], seconds=2.0, generator=make_generator()
+    )
+    drawn = list(itertools.islice(batches, 60))
+    names = [recording.utterance_id for batch in drawn for recording in batch]
+    counts = np.array([names.count(recording.utterance_id) for recording in recordings])
+    # What was drawn and not yet handed out may be a part of the last lap.
+    assert counts.min() > 0 and counts.reshape(2, 5).std(axis=1).max() < counts.mean() / 2
+    assert all(
+        len(batch) * max(r.samples for r in batch) <= 2.2 * 16_000 for batch in drawn if len(batch) > 1
+    )
+
+
+def test_a_batch_is_leveled_and_padded(recordings):
+    still = Augmentation(speed_probability=0, tilt_probability=0, noise_probability=0)
+    batch = make_batch(
+        recordings[:3], recordings[3:6], augmentation=still, frame_samples=320, generator=make_generator()
+    )
+    assert list(batch.samples) == [recording.samples for recording in recordings[:3]]
+    for row, samples, labels, length, recording in zip(*(batch[0:1] + batch[1:]), recordings, strict=False):
+        assert row[:samples].std() == pytest.approx(1, abs=1e-3) and not row[samples:].any()
+        assert list(labels[:length]) == list(recording.labels)
+
+
+def test_a_recording_that_cannot_be_read_is_left_out_with_a_warning(recordings):
+    def fail():
+        raise ValueError("gone.")
+
+    lost = Recording("lost", 16_000, recordings[0].labels, fail)
+    with pytest.warns(UserWarning, match="gone"):
+        batch = make_batch(
+            [lost, recordings[0]],
+            recordings[:2],
+            augmentation=STRONG,
+            frame_samples=320,
+            generator=make_generator(),
+        )
+    assert len(batch.samples) == 1
+
+
+def test_speed_leaves_room_for_the_letters():
+    waveform = np.ones(16_000, np.float32)
+    fast = Augmentation(speed=(0.9, 1.1), speed_probability=1, tilt_probability=0, noise_probability=0)
+    for seed in range(9):
+        varied = augment(waveform, waveform, fast, np.random.default_rng(seed), fastest=1.0)
+        assert len(varied) >= 15_999
+
+
+def test_room_is_two_sided():
+    labels = np.zeros(10, np.int32)
+    assert [has_room(Recording("", samples, labels, len), 320) for samples in (5_000, 14_000, 400_000)] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_crops_have_one_length_and_many_levels_none(recordings):
+    cycle = itertools.cycle(recordings)
+    batch = make_crops(lambda: next(cycle), seconds=12.0, augmentation=STRONG, generator=make_generator())
+    assert len(set(batch.samples)) == 1 and batch.audio.shape == (len(batch.samples), batch.samples[0])
+    np.testing.assert_allclose(batch.audio.std(axis=1), 1, atol=1e-3)
+
+
+def test_an_error_while_batches_are_made_ahead_is_raised_in_the_training():
+    def spoiled():
+        yield 1
+        raise ValueError("no more")
+
+    ahead = make_ahead(spoiled())
+    assert next(ahead) == 1
+    with pytest.raises(ValueError, match="no more"):
+        next(ahead)

@@ -1,0 +1,201 @@
+"""What the stages minimize, and what they measure: the front end against Whisper's, and the letters."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.ctc.decoding import greedy_text, spell
+from librispeech_clf.development.training.batches import Batch, level
+from librispeech_clf.development.training.material import Recording, read_or_warn
+from librispeech_clf.development.training.stages import Course
+from librispeech_clf.development.training.student import draw_sinusoids, look_ahead
+from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder
+from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
+from librispeech_clf.metrics import ErrorCounts, count_characters, count_words
+
+if TYPE_CHECKING:
+    import torch
+
+WHISPER_LEVEL = 0.06
+"""Root mean square of what Whisper hears; the student hears unit variance."""
+EDGE_FRAMES = 2
+"""At both ends of a piece Whisper hears its mirror image, the student what lies beyond: not compared."""
+TARGET_VARIANCE = 0.04
+"""About that of Whisper's front end, so that the imitation beside the letters is about the relative error."""
+LONGEST_MASK = 24
+"""Frames."""
+
+
+def in_bfloat16() -> AbstractContextManager:
+    """Products in bfloat16: twice as fast as float32 where the processor has instructions for it (AVX512_BF16)."""
+    import torch
+
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+class FrontLoss:
+    """Squared error of the front end relative to the target's variance: plain, and by the first layer's weights."""
+
+    def __init__(
+        self, student: "torch.nn.Module", encoder: WhisperEncoder, configuration: Wav2Vec2Configuration
+    ) -> None:
+        """Take the pupil, the teacher, and the pupil's architecture."""
+        self.student, self.encoder = student, encoder
+        self.ahead = look_ahead(configuration)
+        first = "layer_0/self_attention"
+        gamma, rows = (encoder.tensors[f"{first}/{name}"] for name in ("layer_norm/gamma", "linear_0/weight"))
+        self.weights = (gamma * rows.norm(dim=0)).square()
+        self._variance: torch.Tensor | None = None
+
+    def __call__(self, batch: Batch) -> "torch.Tensor":
+        """Return the mean of both errors; batches as `make_crops` makes them."""
+        import torch
+
+        audio, samples = torch.from_numpy(batch.audio), torch.from_numpy(batch.samples)
+        with in_bfloat16():
+            with torch.no_grad():
+                target = hear(self.encoder, audio, self.ahead)
+            features = self.student.front(audio, samples)
+        frames = min(target.shape[1], features.shape[1])
+        inner = slice(EDGE_FRAMES, frames - EDGE_FRAMES)
+        target, features = target[:, inner].float(), features[:, inner].float()
+        if self._variance is None:  # of the first batch, the same for all
+            self._variance = (target - target.mean((0, 1))).square().mean((0, 1))
+        error = (target - features).square().mean((0, 1))
+        plain = error.sum() / self._variance.sum()
+        weighed = (error * self.weights).sum() / (self._variance * self.weights).sum()
+        return 0.5 * (plain + weighed)
+
+
+def hear(encoder: WhisperEncoder, audio: "torch.Tensor", ahead: int) -> "torch.Tensor":
+    """Return what Whisper's front end makes of unit-variance audio, frame by frame as the student: (B, T, C)."""
+    return encoder.encode_front(encoder.log_mel(audio[:, ahead:] * WHISPER_LEVEL))
+
+
+class LettersLoss:
+    """CTC, per letter; and beside it how far the front end is from Whisper's."""
+
+    def __init__(
+        self,
+        student: "torch.nn.Module",
+        encoder: WhisperEncoder,
+        configuration: Wav2Vec2Configuration,
+        course: Course,
+        generator: np.random.Generator,
+    ) -> None:
+        """Take the pupil, the teacher, the pupil's architecture, the stage's course, and what draws the masks."""
+        self.student, self.encoder, self.course, self.generator = student, encoder, course, generator
+        self.ahead = look_ahead(configuration)
+
+    def __call__(self, batch: Batch) -> "torch.Tensor":
+        """Return the loss; batches as `make_batch` makes them."""
+        import torch
+        import torch.nn.functional as F  # noqa: N812
+
+        audio, samples = torch.from_numpy(batch.audio), torch.from_numpy(batch.samples)
+        imitation = torch.zeros(())
+        with in_bfloat16():
+            if self.course.borrowed_front:
+                frames = torch.div(samples, HOP_OF_FRAMES, rounding_mode="floor")
+                features = hear_rows(self.encoder, audio, samples, 0)
+            else:
+                frames = self.student.count_frames(samples)
+                features = self.student.front(audio, samples)
+            if self.course.imitation:
+                target = hear_rows(self.encoder, audio, samples, self.ahead)
+                imitation = self._compare(features, target, frames)
+            features = self._mask(features, frames)
+            hidden = self.student.upper(features, frames, frozen=self.course.frozen_layers)
+            logits = self.student.logits(hidden)
+        scores = logits.float().log_softmax(-1).transpose(0, 1)
+        labels, lengths = torch.from_numpy(batch.labels), torch.from_numpy(batch.label_lengths)
+        letters = F.ctc_loss(scores, labels, frames, lengths, reduction="sum", zero_infinity=True)
+        return letters / lengths.sum() + self.course.imitation * imitation
+
+    def _compare(self, features, target, frames) -> "torch.Tensor":
+        import torch
+
+        count = min(features.shape[1], target.shape[1])
+        places = torch.arange(count)[None]
+        inner = ((places >= EDGE_FRAMES) & (places < frames[:, None] - EDGE_FRAMES)).float()[..., None]
+        error = (features[:, :count].float() - target[:, :count].float()).square() * inner
+        return error.sum() / (inner.sum() * features.shape[2]) / TARGET_VARIANCE
+
+    def _mask(self, features, frames) -> "torch.Tensor":
+        """Put the batch's mean in place of some frames: SpecAugment over time (Park et al. 2019)."""
+        import torch
+
+        kept = np.ones(features.shape[:2], np.float32)
+        for row, count in enumerate(frames.tolist()):
+            spans = int(2 * self.course.masked * count / LONGEST_MASK + self.generator.random())
+            for length in self.generator.integers(1, LONGEST_MASK + 1, spans):
+                start = self.generator.integers(0, max(1, count - length + 1))
+                kept[row, start : start + length] = 0
+        keep = torch.from_numpy(kept)[..., None].to(features.dtype)
+        return features * keep + features.detach().mean((0, 1)) * (1 - keep)
+
+
+def hear_rows(encoder: WhisperEncoder, audio, samples, ahead: int) -> "torch.Tensor":
+    """Do as `hear`, each row without its padding, which would be the weakest of its mel bands."""
+    import torch
+
+    with torch.no_grad():
+        rows = [
+            hear(encoder, row[None, :count], ahead)[0]
+            for row, count in zip(audio, samples.tolist(), strict=True)
+        ]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def measure_front(
+    student: "torch.nn.Module",
+    encoder: WhisperEncoder,
+    configuration: Wav2Vec2Configuration,
+    recordings: Sequence[Recording],
+) -> dict[str, float]:
+    """Return squared errors relative to the targets' variance: of the front end, and of Whisper's last layer on it."""
+    import torch
+
+    ahead, sums = look_ahead(configuration), np.zeros(4)
+    for recording in recordings:
+        if (waveform := read_or_warn(recording)) is None:
+            continue
+        audio = torch.from_numpy(level(waveform))[None]
+        target = hear(encoder, audio, ahead)
+        features = student.front(audio, torch.tensor([audio.shape[1]]))
+        frames = min(target.shape[1], features.shape[1])
+        pairs = [target[:, :frames], features[:, :frames]]
+        places = draw_sinusoids(frames, encoder.width)
+        pairs += [encoder.encode_upper(part + places) for part in pairs]
+        for index in (0, 2):
+            wanted, found = (part[:, EDGE_FRAMES:-EDGE_FRAMES] for part in pairs[index : index + 2])
+            sums[index : index + 2] += (
+                float((wanted - found).square().sum()),
+                float((wanted - wanted.mean((0, 1))).square().sum()),
+            )
+    return {"front_error": sums[0] / sums[1], "last_layer_error": sums[2] / sums[3]}
+
+
+def measure_letters(
+    spell_out: "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]", recordings: Sequence[Recording]
+) -> dict[str, float]:
+    """Return word and character error rate by greedy decoding.
+
+    Args:
+        spell_out: audio (1, N) and samples (1,) to logits (1, T, V).
+        recordings: one that cannot be read is left out with a warning.
+    """
+    import torch
+
+    words, characters = ErrorCounts(), ErrorCounts()
+    for recording in recordings:
+        if (waveform := read_or_warn(recording)) is None:
+            continue
+        audio = torch.from_numpy(level(waveform))[None]
+        hypothesis = greedy_text(spell_out(audio, torch.tensor([audio.shape[1]]))[0].float().numpy())
+        reference = spell(recording.labels)
+        words += count_words(reference, hypothesis)
+        characters += count_characters(reference, hypothesis)
+    return {"wer": words.error_rate, "cer": characters.error_rate}
