@@ -39,15 +39,7 @@ from code_loader.inner_leap_binder.leapbinder_decorators import (
 from librispeech_clf import metrics, visualizers
 from librispeech_clf.audio import reading as audio_reading
 from librispeech_clf.audio import simulations
-from librispeech_clf.context import (
-    configuration,
-    configured_splits,
-    corpus_field_types,
-    encode_labels,
-    read_transcript,
-    read_waveform,
-    split_of,
-)
+from librispeech_clf.context import context
 from librispeech_clf.corpus.fields import read_fields
 from librispeech_clf.ctc import loss as ctc
 from librispeech_clf.ctc.frames import infer_frame_duration
@@ -70,8 +62,8 @@ FIELD_TYPES: dict[str, DatasetMetadataType] = {}
 @tensorleap_preprocess()
 def preprocess() -> list[PreprocessResponse]:
     """Open every configured split; sample ids are utterance ids."""
-    splits = configured_splits()
-    FIELD_TYPES.update(typed(corpus_field_types()))
+    splits = context().splits()
+    FIELD_TYPES.update(typed(context().field_types))
     return [
         PreprocessResponse(
             data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name]
@@ -84,9 +76,9 @@ def preprocess() -> list[PreprocessResponse]:
 def encode_audio(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
     """Return the model's input: float32 (max_samples,), normalised over the real samples, then zero-padded."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    normalized = audio_reading.normalize(read_waveform(utterance))
+    normalized = audio_reading.normalize(context().read_waveform(utterance))
     return audio_reading.pad(
-        normalized, max_samples=configuration().audio.max_samples, utterance_id=utterance.id
+        normalized, max_samples=context().configuration.audio.max_samples, utterance_id=utterance.id
     )
 
 
@@ -94,9 +86,9 @@ def encode_audio(utterance_id: str, preprocess_response: PreprocessResponse) -> 
 def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
     """Return the CTC labels: float32 (max_letters,), label ids, then zeros."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    labels = encode_labels(utterance)
+    labels = context().encode_labels(utterance)
     return vocabulary.pad_labels(
-        labels, max_letters=configuration().text.max_letters, utterance_id=utterance.id
+        labels, max_letters=context().configuration.text.max_letters, utterance_id=utterance.id
     )
 
 
@@ -108,7 +100,7 @@ def load_model():
     """Load the Keras model that config.yaml names."""
     from librispeech_clf.local.model.load import load_model as load
 
-    return load(configuration().model.path)
+    return load(context().configuration.model.path)
 
 
 @tensorleap_custom_loss("ctc_loss")
@@ -174,22 +166,24 @@ def confidence(letters: np.ndarray) -> np.ndarray:
 def signal_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Measure the raw waveform."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    sampling_rate = configuration().audio.sampling_rate
+    sampling_rate = context().configuration.audio.sampling_rate
     return signal.signal_metadata(
-        read_waveform(utterance), sampling_rate=sampling_rate, transcript=read_transcript(utterance)
+        context().read_waveform(utterance),
+        sampling_rate=sampling_rate,
+        transcript=context().read_transcript(utterance),
     )
 
 
 @tensorleap_metadata("text", metadata_type=typed(text.TEXT_METADATA_TYPES))
 def text_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Count words and letters."""
-    return text.text_metadata(read_transcript(preprocess_response.data.utterance(utterance_id)))
+    return text.text_metadata(context().read_transcript(preprocess_response.data.utterance(utterance_id)))
 
 
 @tensorleap_metadata("readability", metadata_type=typed(readability.READABILITY_METADATA_TYPES))
 def readability_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Grade the transcript's difficulty."""
-    transcript = read_transcript(preprocess_response.data.utterance(utterance_id))
+    transcript = context().read_transcript(preprocess_response.data.utterance(utterance_id))
     return readability.readability_metadata(transcript)
 
 
@@ -209,7 +203,7 @@ def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
 @tensorleap_metadata("corpus", metadata_type=FIELD_TYPES)
 def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Return what further columns of the corpus say: accent, device, noise."""
-    return read_fields(preprocess_response.data.utterance(utterance_id).fields, corpus_field_types())
+    return read_fields(preprocess_response.data.utterance(utterance_id).fields, context().field_types)
 
 
 # Visualizers. A heatmap function receives the heatmap under the input's name, and the input in `raw_inputs`.
@@ -236,26 +230,26 @@ def waveform_heatmap(audio: np.ndarray, raw_inputs: RawInputsForHeatmap) -> np.n
 @tensorleap_custom_visualizer("waveform", LeapDataType.Graph, heatmap_function=waveform_heatmap)
 def waveform(audio: np.ndarray) -> LeapGraph:
     """Draw the waveform over seconds."""
-    return visualizers.draw_waveform(audio, sampling_rate=configuration().audio.sampling_rate)
+    return visualizers.draw_waveform(audio, sampling_rate=context().configuration.audio.sampling_rate)
 
 
 def mel_spectrogram_heatmap(audio: np.ndarray, raw_inputs: RawInputsForHeatmap) -> np.ndarray:
     """Map the engine's heatmap over the input onto the columns of `mel_spectrogram`."""
     raw_audio = raw_inputs.raw_input_by_vizualizer_arg_name["audio"]
-    sampling_rate = configuration().audio.sampling_rate
+    sampling_rate = context().configuration.audio.sampling_rate
     return visualizers.map_mel_spectrogram_heatmap(audio, audio=raw_audio, sampling_rate=sampling_rate)
 
 
 @tensorleap_custom_visualizer("mel_spectrogram", LeapDataType.Image, heatmap_function=mel_spectrogram_heatmap)
 def mel_spectrogram(audio: np.ndarray) -> LeapImage:
     """Draw the mel spectrogram in dB, low frequencies at the bottom."""
-    return visualizers.draw_mel_spectrogram(audio, sampling_rate=configuration().audio.sampling_rate)
+    return visualizers.draw_mel_spectrogram(audio, sampling_rate=context().configuration.audio.sampling_rate)
 
 
 @tensorleap_custom_visualizer("audio_player", LeapDataType.Audio)
 def audio_player(audio: np.ndarray) -> LeapAudio:
     """Play the utterance over its spectrogram."""
-    return visualizers.play_audio(audio, sampling_rate=configuration().audio.sampling_rate)
+    return visualizers.play_audio(audio, sampling_rate=context().configuration.audio.sampling_rate)
 
 
 @tensorleap_custom_visualizer("word_alignment", LeapDataType.TextMask)
@@ -273,7 +267,7 @@ def character_alignment(letters: np.ndarray, transcript: np.ndarray) -> LeapText
 @tensorleap_custom_visualizer("letter_posteriors", LeapDataType.Image)
 def letter_posteriors(letters: np.ndarray) -> LeapImage:
     """Draw the probability of every letter over time."""
-    duration_s = infer_frame_duration(letters.shape[-2], samples=configuration().audio.max_samples)
+    duration_s = infer_frame_duration(letters.shape[-2], samples=context().configuration.audio.max_samples)
     return visualizers.draw_letter_posteriors(letters, frame_duration_s=duration_s)
 
 
@@ -296,16 +290,18 @@ def edit_operations(letters: np.ndarray, transcript: np.ndarray) -> LeapHorizont
 def acoustic_statistics(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
     """Describe how an utterance sounds, whatever the model makes of it."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    sampling_rate = configuration().audio.sampling_rate
-    return acoustics_of(read_waveform(utterance), sampling_rate=sampling_rate)
+    sampling_rate = context().configuration.audio.sampling_rate
+    return acoustics_of(context().read_waveform(utterance), sampling_rate=sampling_rate)
 
 
 def simulate(name: str, **arguments) -> PreprocessResponse:
     """Grow a simulated split from the test split; one that does not fit the corpus leaves its sound as it is."""
     if os.environ.get(mapping_runtime_mode_env_var_mame):  # code-loader reads the wiring, no audio is needed
         return PreprocessResponse(length=0, state=DataStateType.additional)
-    sampling_rate = configuration().audio.sampling_rate
-    split = simulations.simulate_or_skip(name, split_of("test"), **arguments, sampling_rate=sampling_rate)
+    sampling_rate = context().configuration.audio.sampling_rate
+    split = simulations.simulate_or_skip(
+        name, context().split("test"), **arguments, sampling_rate=sampling_rate
+    )
     return PreprocessResponse(
         data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType.additional
     )
@@ -332,7 +328,7 @@ def telephone(highest_hz: float, N: int, seed: int) -> PreprocessResponse:  # no
 @tensorleap_simulation("tempo", simulations.SIMULATION_PARAMETERS["tempo"])
 def tempo(rate: float, N: int, seed: int) -> PreprocessResponse:  # noqa: N803
     """Speak faster or slower at the same pitch."""
-    max_samples = configuration().audio.max_samples
+    max_samples = context().configuration.audio.max_samples
     return simulate("tempo", rate=rate, max_samples=max_samples, N=N, seed=seed)
 
 

@@ -164,23 +164,29 @@ class Configuration:
 
 
 def load_configuration(
-    path: str | Path | None = None, environment: Mapping[str, str] = os.environ
+    path: str | Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    source: str | None = None,
+    root: str | Path | None = None,
+    model: str | Path | None = None,
 ) -> Configuration:
-    """Reads the settings.
+    """Read the settings.
 
     Args:
-        path: A YAML file in the form of the package's config.yaml, which is read when it is None.
+        path: A YAML file in the form of the package's config.yaml, which is read when it is None; its relative
+            paths start at the project root.
         environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT, LIBRISPEECH_MODEL and LIBRISPEECH_NORMALIZE override
             the file; LIBRISPEECH_SUBSETS, names separated by commas, become the subsets of training, validation
             and test alike (code-loader asks for all three), so that one subset can be evaluated where only that
             one is on the disk. LIBRISPEECH_COLUMNS, for example "text=sentence,audio=clip", overrides corpus.columns.
-
-    Returns:
-        The settings; relative paths of the file start at the project root.
+        source: Overrides file and environment, as `root` and `model` do, which start at the working folder.
+        root: Folder of the data.
+        model: The Keras .h5 file.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: The file is no YAML mapping; a key is unknown, missing or of the wrong type.
+        ValueError: The file is not a YAML mapping; a key is unknown, missing or of the wrong type.
     """
     path = Path(path) if path is not None else PACKAGE_FOLDER / "config.yaml"
     if not path.is_file():
@@ -188,21 +194,21 @@ def load_configuration(
     configuration = build_record(Configuration, _read_yaml(path), place=path.name)
     subsets = [name for name in environment.get(SUBSETS_VARIABLE, "").split(",") if name]
     configuration = configuration.with_corpus(
-        source=environment.get(SOURCE_VARIABLE) or None,
-        root=environment.get(ROOT_VARIABLE) or None,
+        source=source or environment.get(SOURCE_VARIABLE),
+        root=root or environment.get(ROOT_VARIABLE) or None,
         subsets_by_state={state: subsets for state in STATES[:3]} if subsets else None,
     )
-    if environment.get(MODEL_VARIABLE):
-        model = ModelFileConfiguration(path=Path(environment[MODEL_VARIABLE]).expanduser().absolute())
-        configuration = dataclasses.replace(configuration, model=model)
-    if environment.get(COLUMNS_VARIABLE):
-        pairs = [pair.partition("=") for pair in environment[COLUMNS_VARIABLE].split(",")]
-        columns = {key.strip(): name.strip() for key, _, name in pairs}
-        corpus = dataclasses.replace(configuration.corpus, columns=columns)
+    if columns := environment.get(COLUMNS_VARIABLE):
+        pairs = [pair.partition("=") for pair in columns.split(",")]
+        named = {key.strip(): name.strip() for key, _, name in pairs}
+        corpus = dataclasses.replace(configuration.corpus, columns=named)
         configuration = dataclasses.replace(configuration, corpus=corpus)
-    if environment.get(NORMALIZE_VARIABLE):
-        text = dataclasses.replace(configuration.text, normalize=environment[NORMALIZE_VARIABLE])
+    if normalize := environment.get(NORMALIZE_VARIABLE):
+        text = dataclasses.replace(configuration.text, normalize=normalize)
         configuration = dataclasses.replace(configuration, text=text)
+    if model := model or environment.get(MODEL_VARIABLE):
+        file = ModelFileConfiguration(path=Path(model).expanduser().absolute())
+        configuration = dataclasses.replace(configuration, model=file)
     return configuration
 
 

@@ -1,6 +1,13 @@
-"""What the configuration names, opened once: splits, and what is read of an utterance under its settings."""
+"""The context of a run: its configuration, what that names, opened once, and what is read of an utterance under it.
 
-from functools import cache
+A command makes the context of config.yaml, environment and command line, and sets it. Where none is set, as on the
+platform, whoever asks first makes it of config.yaml and environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,41 +19,60 @@ from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.text import vocabulary
 
 
-@cache
-def configuration() -> Configuration:
-    """Read config.yaml and the environment, once."""
-    return load_configuration()
+class Context:
+    """A configuration and what it names."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Open nothing yet."""
+        self.configuration = configuration
+        self._splits: dict[str, Split] = {}
+
+    def split(self, state: str) -> Split:
+        """Open the split of a state, once; states of the same subsets share what is opened."""
+        if state not in self._splits:
+            subsets = self.configuration.corpus.subsets_by_state.get(state, ())
+            same = next((other for other in self._splits.values() if other.subsets == subsets), None)
+            self._splits[state] = (
+                replace(same, name=state) if same else load_split(self.configuration.corpus, state)
+            )
+        return self._splits[state]
+
+    def splits(self) -> list[Split]:
+        """Open every configured split."""
+        subsets_by_state = self.configuration.corpus.subsets_by_state
+        return [self.split(state) for state, subsets in subsets_by_state.items() if subsets]
+
+    @cached_property
+    def field_types(self) -> dict[str, str]:
+        """The types of the corpus' further columns over all splits."""
+        return unite_types(split.field_types for split in self.splits())
+
+    def read_waveform(self, utterance: Utterance) -> np.ndarray:
+        """Return the raw waveform, float32 (N,) in [-1, 1]."""
+        return reading.read_waveform(utterance, sampling_rate=self.configuration.audio.sampling_rate)
+
+    def read_transcript(self, utterance: Utterance) -> str:
+        """Return the transcript as labels, counts and readability have it."""
+        return vocabulary.normalize_transcript(utterance.text, self.configuration.text.normalize)
+
+    def encode_labels(self, utterance: Utterance) -> np.ndarray:
+        """Return the transcript's label ids, int32 (L,)."""
+        normalization = self.configuration.text.normalize
+        return vocabulary.encode(utterance.text, utterance_id=utterance.id, normalization=normalization)
 
 
-@cache
-def split_of(state: str) -> Split:
-    """Open the split of a state, once."""
-    return load_split(configuration().corpus, state)
+_current: Context | None = None
 
 
-def read_waveform(utterance: Utterance) -> np.ndarray:
-    """Return the raw waveform, float32 (N,) in [-1, 1]."""
-    return reading.read_waveform(utterance, sampling_rate=configuration().audio.sampling_rate)
+def set_context(configuration: Configuration) -> None:
+    """Let all who ask have the context of a configuration."""
+    global _current  # noqa: PLW0603 - code-loader gives registered functions nothing to hold it in
+    _current = Context(configuration)
 
 
-def read_transcript(utterance: Utterance) -> str:
-    """Return the transcript as labels, counts and readability have it."""
-    return vocabulary.normalize_transcript(utterance.text, configuration().text.normalize)
-
-
-def encode_labels(utterance: Utterance) -> np.ndarray:
-    """Return the transcript's label ids, int32 (L,)."""
-    return vocabulary.encode(
-        utterance.text, utterance_id=utterance.id, normalization=configuration().text.normalize
-    )
-
-
-@cache
-def corpus_field_types() -> dict[str, str]:
-    """Find the types of the corpus' further columns over all splits, once."""
-    return unite_types(split.field_types for split in configured_splits())
-
-
-def configured_splits() -> list[Split]:
-    """Return every configured split."""
-    return [split_of(state) for state, subsets in configuration().corpus.subsets_by_state.items() if subsets]
+def context() -> Context:
+    """Return the context that was set, else that of config.yaml and the environment."""
+    if _current is None:
+        set_context(load_configuration())
+    assert _current is not None
+    return _current

@@ -88,8 +88,7 @@ def engine():
     from code_loader.contract.datasetclasses import DatasetIntegrationSetup
     from code_loader.inner_leap_binder import global_leap_binder
 
-    from librispeech_clf.local.evaluation.engine import Engine
-    from librispeech_clf.local.evaluation.loader import open_loader
+    from librispeech_clf.local.evaluation.engine import Engine, open_loader
 
     registered = global_leap_binder.setup_container, global_leap_binder.mapping_connections
     global_leap_binder.setup_container = DatasetIntegrationSetup()
@@ -108,13 +107,13 @@ def test_code_loader_gives_the_corpus(engine):
 def test_code_loader_reads_simulated_utterances_until_they_are_forgotten(engine):
     from code_loader.contract.enums import DataStateEnum
 
-    from librispeech_clf.local.evaluation.plan import Task
+    from librispeech_clf.local.evaluation.engine import Task
 
     (name,) = engine.simulate("clipping", {"share": 0.4}, count=1, seed=0)
     original = engine.loader.get_sample(DataStateEnum.test, name.rpartition("+")[0])
     simulated = engine.loader.get_sample(DataStateEnum.additional, name)
     assert not np.array_equal(simulated.inputs["audio"], original.inputs["audio"])
-    engine.forget_simulated([Task(name, name, "test", "part")])
+    engine.release_simulated([Task(name, name, "test", "part")])
     with pytest.raises(Exception, match=r".+"):
         engine.loader.get_sample(DataStateEnum.additional, name)
 

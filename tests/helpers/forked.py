@@ -80,9 +80,9 @@ def warm_up() -> None:
 def evaluate(request: dict[str, Any]) -> int:
     """Run `evaluate` with windows of two utterances."""
     from librispeech_clf.local.commands import evaluate
-    from librispeech_clf.local.evaluation import plan
+    from librispeech_clf.local.evaluation import run
 
-    plan.WINDOW = 2
+    run.WINDOW = 2
     return evaluate.main(request["arguments"])
 
 

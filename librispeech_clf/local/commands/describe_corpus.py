@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
-from librispeech_clf.configuration import ROOT_VARIABLE, SOURCE_VARIABLE, load_configuration
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
 
 
@@ -24,9 +23,7 @@ def describe(options: argparse.Namespace) -> int:
     """Print the table."""
     from librispeech_clf.local.report.corpus_statistics import print_statistics
 
-    given = {SOURCE_VARIABLE: options.source, ROOT_VARIABLE: options.root}
-    overrides = {name: str(value) for name, value in given.items() if value is not None}
-    return print_statistics(load_configuration(environment={**os.environ, **overrides}))
+    return print_statistics(load_configuration(source=options.source, root=options.root))
 
 
 if __name__ == "__main__":

@@ -10,18 +10,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from librispeech_clf.atomic_write import output_lock
-from librispeech_clf.configuration import (
-    MODEL_VARIABLE,
-    ROOT_VARIABLE,
-    SOURCE_VARIABLE,
-    SUBSETS_VARIABLE,
-    Configuration,
-    load_configuration,
-)
+from librispeech_clf.configuration import STATES, load_configuration
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold
 from librispeech_clf.local.commands.cli import (
     FAILED_UTTERANCES,
@@ -31,8 +23,6 @@ from librispeech_clf.local.commands.cli import (
     make_parser,
     run,
 )
-from librispeech_clf.local.evaluation.memory import begin_anew, share_arenas, take_begun_anew
-from librispeech_clf.local.evaluation.plan import Request, read_request
 
 SIMULATED_UTTERANCES = 24
 THRESHOLD_CROSSED = 3
@@ -74,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
     stopped = "stopped; the same command goes on where it stopped."
-    return run(parser, partial(evaluate, in_stages=arguments is None), arguments, when_stopped=stopped)
+    return run(parser, evaluate, arguments, when_stopped=stopped)
 
 
 def read_condition(text: str) -> Threshold:
@@ -85,88 +75,47 @@ def read_condition(text: str) -> Threshold:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def evaluate(options: argparse.Namespace, *, in_stages: bool) -> int:
-    """Evaluate what is not evaluated yet, and report on everything.
-
-    Args:
-        options: the command line.
-        in_stages: between the two the process may begin anew, so that the analysis gets the memory, over 1 GB,
-            that TensorFlow and the model took. The new one finds everything evaluated.
-    """
-    begun_anew = take_begun_anew()
-    environment = dict(os.environ)
-    configuration, request = prepare_environment(options)
+def evaluate(options: argparse.Namespace) -> int:
+    """Evaluate what is not evaluated yet, and report on everything."""
+    os.environ["TL_DISABLE_ANALYTICS"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
 
     from librispeech_clf.local.analysis.results_table import read_results
     from librispeech_clf.local.analysis.terms import read_terms
-    from librispeech_clf.local.evaluation.run import collect_rows, describe_run, evaluate_windows, open_run
+    from librispeech_clf.local.evaluation.run import evaluate_windows, open_run, read_splits
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
     from librispeech_clf.text.vocabulary import describe_normalization
 
+    configuration = load_configuration(source=options.source, root=options.root, model=options.model)
+    split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
+    # code-loader asks for three states; only what is evaluated has to be on the disk.
+    configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(STATES[:3], [*split_by_subset]))
     if options.compare is not None:
         read_results(options.compare)
     terms = () if options.terms is None else read_terms(options.terms)
     console = Console()
-    share_arenas()
     with console.status("Opening corpus and model"):
         opened = open_run(
-            configuration, request, options.out, limit=options.limit,
+            configuration, split_by_subset, options.out, limit=options.limit,
             simulate=options.simulate, simulated_utterances=options.simulated_utterances,
         )  # fmt: skip
-    told_once = Console(quiet=begun_anew)
     changes = describe_normalization(opened.engine.split.texts, configuration.text.normalize)
     if changes:
-        told_once.print(without_markup(changes), soft_wrap=True)
+        console.print(without_markup(changes), soft_wrap=True)
     with output_lock(options.out, "evaluation"):
         opened.store.remove_outdated()
-        if evaluate_windows(opened, told_once) and in_stages and not begun_anew:
-            begin_anew(environment)
-        described = describe_run(opened) | describe_options(options)
-        audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows)
+        table, evaluation_s = evaluate_windows(opened, console)
+        audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
         analysis = write_outputs(
-            collect_rows(opened), options.out,
-            evaluation_s=opened.store.measure_seconds(dict.fromkeys(opened.names)),
-            described=described, refused=opened.refused, compare=options.compare, terms=terms,
-            audio=audio, console=console,
+            table, options.out, evaluation_s=evaluation_s, described=opened.described, refused=opened.refused,
+            compare=options.compare, terms=terms, audio=audio, console=console,
         )  # fmt: skip
-        crossed = write_findings(options.out, analysis, described, options.fail_if, console)
+        crossed = write_findings(options.out, analysis, opened.described, options.fail_if, console)
     if crossed:
         return THRESHOLD_CROSSED
     return FAILED_UTTERANCES if analysis.failures else SUCCESS
-
-
-def prepare_environment(options: argparse.Namespace) -> tuple[Configuration, Request]:
-    """Hand the command line to the entry file, which reads the environment.
-
-    Only what is evaluated has to be on the disk: the subsets asked for stand in for all three states.
-    """
-    os.environ["TL_DISABLE_ANALYTICS"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    given = {SOURCE_VARIABLE: options.source, ROOT_VARIABLE: options.root, MODEL_VARIABLE: options.model}
-    for variable, value in given.items():
-        if value is not None:
-            os.environ[variable] = str(value.absolute() if isinstance(value, Path) else value)
-    splits = load_configuration(environment=os.environ).corpus.subsets_by_state
-    request = read_request(options.split or ["test"], splits)
-    if not request.subsets:
-        raise ValueError(
-            "--split: names no subset; give a state such as test, or a subset such as test-clean."
-        )
-    os.environ[SUBSETS_VARIABLE] = ",".join(request.subsets)
-    return load_configuration(environment=os.environ), request
-
-
-def describe_options(options: argparse.Namespace) -> dict[str, str]:
-    """Describe what of the corpus was evaluated, and how it was changed."""
-    described = {}
-    if options.limit is not None:
-        described["limit"] = str(options.limit)
-    if options.simulate:
-        each = min(options.simulated_utterances, options.limit or options.simulated_utterances)
-        described["simulated"] = f"{', '.join(options.simulate)}; {each} utterances each"
-    return described
 
 
 if __name__ == "__main__":

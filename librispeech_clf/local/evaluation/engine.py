@@ -7,6 +7,7 @@ simulation of the engine. Two shortcuts change no result (tested): inference is 
 width, for the model ignores padding; and metrics see the frames of the longest utterance of their batch, for
 frames of the padding are certain blanks, which decoding and loss leave out.
 
+What of code-loader is private is used here; tests/test_private_parts.py tells when it changes.
 Legend: B batch, N samples, T frames, V vocabulary.
 """
 
@@ -14,21 +15,19 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow
 from threadpoolctl import threadpool_limits
 
 from librispeech_clf.audio.reading import count_samples
-from librispeech_clf.corpus.schema import Split
+from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
-from librispeech_clf.local.evaluation.loader import PREDICTION, Wire, read_wiring, store_as_engine
-from librispeech_clf.local.evaluation.plan import Task
-from librispeech_clf.local.evaluation.rows import KEPT_TEXTS, Row, describe_hypothesis, make_schema, start_row
 from librispeech_clf.local.model.inference import (
     BATCH_SAMPLES,
     compile_model,
@@ -37,13 +36,67 @@ from librispeech_clf.local.model.inference import (
     predict_batch,
 )
 from librispeech_clf.local.model.load import load_model
+from librispeech_clf.text.vocabulary import LETTERS, WORD_SEPARATOR
 
 if TYPE_CHECKING:
-    import pyarrow
     from code_loader.contract.datasetclasses import DatasetSample
     from code_loader.contract.mapping import NodeConnection
 
-STATE = "test"
+    from librispeech_clf.corpus.schema import Split
+
+PREDICTION = "Prediction0"
+KEPT_TEXTS = ("hypothesis", "reference")
+"""Visualizers whose text becomes a column."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the results table to fill.
+
+    Attributes:
+        utterance_id: in the corpus.
+        sample_id: as LeapLoader knows it; another one for an utterance of a simulation.
+        split: the state or subset that was asked for.
+        subset: the corpus' subset.
+        simulation: registered name of the simulation, None for the recording as it is.
+        severity: the simulation's numeric parameter, in its own unit.
+        drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
+    """
+
+    utterance_id: str
+    sample_id: str
+    split: str
+    subset: str
+    simulation: str | None = None
+    severity: float | None = None
+    drawn: bool = False
+
+    def start_row(self, error: str | None = None) -> Row:
+        """Return what the row begins with, failed or not."""
+        return {
+            "utterance_id": self.utterance_id,
+            "split": self.split,
+            "subset": self.subset,
+            "simulation": self.simulation,
+            "severity": self.severity,
+            "error": error,
+        }
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A registered function and where its arguments come from.
+
+    Attributes:
+        kind: "Metric", "CustomLoss" or "Visualizer".
+        name: registered name.
+        sources: argument -> "Prediction0", or the name of an input or ground truth.
+    """
+
+    kind: str
+    name: str
+    sources: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -61,6 +114,44 @@ class Model:
     frame_duration_s: float = FRAME_DURATION_S
 
 
+def open_model(path: Path) -> Model:
+    """Load and compile a Keras model file."""
+    model = load_model(path)
+    strides = model.configuration.conv_stride
+    return Model(compile_model(model), model.configuration.count_frames, measure_frame_duration(strides))
+
+
+def open_loader(project_root: Path) -> Any:
+    """Run leap_binder.py in an absolute folder and open the corpus, as the engine does; return the LeapLoader.
+
+    It takes metadata types as declared: the original finds them by encoding the first sample of every split, and
+    gives up when that one is damaged.
+
+    Raises:
+        OSError, ValueError: what the entry file raised.
+    """
+    from code_loader import LeapLoader
+    from code_loader.contract.exceptions import DatasetScriptException
+    from code_loader.inner_leap_binder import global_leap_binder
+
+    class DeclaredTypesLoader(LeapLoader):
+        @cache  # noqa: B019 - one loader a run
+        def _metadata_name_to_type(self):
+            return {
+                f"{handler.name}_{key}": kind
+                for handler in global_leap_binder.setup_container.metadata
+                for key, kind in handler.metadata_type.items()
+            }
+
+    loader = DeclaredTypesLoader(str(project_root.resolve()), "leap_binder.py")
+    try:
+        loader.exec_script()
+    except DatasetScriptException as error:
+        cause = error.__cause__
+        raise (cause if isinstance(cause, OSError | ValueError) else ValueError(str(error))) from error
+    return loader
+
+
 class Engine:
     """The registered functions of the entry file, and the model."""
 
@@ -74,32 +165,31 @@ class Engine:
             connections: `global_leap_binder.mapping_connections`, which the integration test's calls leave.
             open_model: called when the first batch is predicted.
         """
+        from code_loader.contract.enums import DataStateEnum
+
         self.loader = loader
+        self.states = DataStateEnum
         self.wires = read_wiring(connections)
         self.input_name = next(c.node.name for c in connections if c.node.type.value == "Input0")
+        self.simulated: dict[str, Split] = {}
         self._open_model = open_model
         self._input_width = 0
-        self.simulated: dict[str, Split] = {}
 
     @cached_property
     def model(self) -> Model:
         """The model."""
         return self._open_model()
 
+    @cached_property
+    def split(self) -> Split:
+        """The utterances to evaluate."""
+        return self.loader._preprocess_result()[self.states.test].data
+
     def simulate(self, name: str, arguments: Mapping[str, Any], *, count: int, seed: int) -> list[str]:
-        """Call a registered simulation and make its utterances known to the loader.
+        """Call a registered simulation and make its utterances known to the loader; return their sample ids.
 
         `LeapLoader.run_simulation` does the same, but holds the inputs of all utterances at once, and gives
         up when one of them cannot be read.
-
-        Args:
-            name: registered name.
-            arguments: of the simulation.
-            count: number of utterances.
-            seed: of the simulation.
-
-        Returns:
-            Their sample ids.
 
         Raises:
             ValueError: the simulation does not fit the corpus.
@@ -118,7 +208,7 @@ class Engine:
         self.simulated.update(dict.fromkeys(found, response.data))
         return list(found)
 
-    def forget_simulated(self, tasks: Sequence[Task]) -> None:
+    def release_simulated(self, tasks: Sequence[Task]) -> None:
         """Free what `simulate` made for these tasks."""
         for task in tasks:
             self.loader._synthetic_lookup.pop(task.sample_id, None)
@@ -132,7 +222,19 @@ class Engine:
         Yields:
             Rows, a batch at a time: first of the tasks that could not be encoded, then by falling length.
         """
-        encoded, failed = self._encode(tasks)
+        encoded, failed = [], []
+        with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
+            for task in tasks:
+                state = self.states.test if task.simulation is None else self.states.additional
+                try:
+                    sample = self.loader.get_sample(state, task.sample_id)
+                    # The zeros behind the audio are most of a window's memory; `_stack` puts them back.
+                    audio = sample.inputs[self.input_name]
+                    self._input_width = len(audio)
+                    sample.inputs[self.input_name] = audio[: count_samples(audio)].copy()
+                    encoded.append((task, sample))
+                except Exception as error:  # whatever the entry file raises belongs to this utterance
+                    failed.append(self._fail(task, error))
         yield failed
         waveforms = [sample.inputs[self.input_name] for _, sample in encoded]
         for batch in plan_batches([len(waveform) for waveform in waveforms], batch_samples=BATCH_SAMPLES):
@@ -141,63 +243,27 @@ class Engine:
                 [waveforms[index] for index in batch],
                 count_frames=self.model.count_frames,
             )
-            yield self._score_finite([encoded[index] for index in batch], logits, latent)
-
-    def _encode(self, tasks: Sequence[Task]) -> tuple[list[tuple[Task, DatasetSample]], list[Row]]:
-        """Get the samples, their audio without its padding; rows of those that fail."""
-        encoded, failed = [], []
-        with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
-            for task in tasks:
-                try:
-                    sample = self.loader.get_sample(_state(task), task.sample_id)
-                    self._cut_padding(sample)
-                    encoded.append((task, sample))
-                except Exception as error:  # whatever the entry file raises belongs to this utterance
-                    failed.append(self._fail(task, error))
-        return encoded, failed
-
-    def _cut_padding(self, sample: DatasetSample) -> None:
-        """Leave out the zeros after the audio, which are most of a window's memory."""
-        audio = sample.inputs[self.input_name]
-        self._input_width = len(audio)
-        sample.inputs[self.input_name] = audio[: count_samples(audio)].copy()
-
-    def _stack(self, name: str, samples: Sequence[DatasetSample]) -> np.ndarray:
-        """Stack an input or ground truth of several samples, the audio padded again."""
-        arrays = [(sample.inputs | sample.gt)[name] for sample in samples]
-        if name == self.input_name:
-            arrays = [np.pad(audio, (0, self._input_width - len(audio))) for audio in arrays]
-        return np.stack(arrays)
-
-    def _score_finite(
-        self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
-    ) -> list[Row]:
-        """Score the utterances of a batch whose logits are numbers; the others fail, each by its name."""
-        broken = ~np.isfinite(logits).all(axis=2)
-        finite = np.flatnonzero(~broken.any(axis=1)).tolist()
-        failed = [
-            self._fail(task, _refuse_logits(task, frames))
-            for (task, _), frames in zip(encoded, broken, strict=True)
-            if frames.any()
-        ]
-        if not finite:
-            return failed
-        return failed + self._score([encoded[index] for index in finite], logits[finite], latent[finite])
+            yield self._score([encoded[index] for index in batch], logits, latent)
 
     def _score(
         self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
     ) -> list[Row]:
         """Run metrics, loss and visualizers over a batch; over single utterances when one of them fails."""
         tasks = [task for task, _ in encoded]
-        wires = self._choose_wires(tasks)
-        needed = {source for wire in wires for source in wire.sources.values()}
-        tensors = {
-            name: self._stack(name, [sample for _, sample in encoded])
-            for name in sorted(needed - {PREDICTION})
-        }
-        tensors = store_as_engine({**tensors, PREDICTION: logits})
+        drawn = any(task.drawn for task in tasks)
+        wires = [w for w in self.wires if drawn or w.kind != "Visualizer" or w.name in KEPT_TEXTS]
         try:
-            columns = self.run_batch(wires, tasks, tensors)
+            if broken := np.count_nonzero(~np.isfinite(logits).all(axis=2)):
+                raise ValueError(
+                    f"{tasks[0].utterance_id}: logits must be finite; frames with NaN or infinity received: "
+                    f"{broken}. Look at the model's weights, and at this recording's audio."
+                )
+            tensors = self._stack(wires, [sample for _, sample in encoded], logits)
+            columns: dict[str, list[Any]] = {}
+            for wire in wires:
+                arguments = {name: tensors[source] for name, source in wire.sources.items()}
+                run = self._show if wire.kind == "Visualizer" else self._measure
+                columns |= run(wire, tasks, arguments)
         except Exception as error:
             if len(encoded) == 1:
                 return [self._fail(encoded[0][0], error)]
@@ -207,37 +273,33 @@ class Engine:
             ]
             return [row for rows in alone for row in rows]
         return [
-            self._make_row(
-                task, sample, {key: values[index] for key, values in columns.items()}, latent[index]
-            )
-            | describe_hypothesis(tensors[PREDICTION][index], frame_duration_s=self.model.frame_duration_s)
+            {
+                **task.start_row(),
+                **{key: values[index] for key, values in columns.items()},
+                **{
+                    key: None if sample.metadata_is_none[key] else value
+                    for key, value in sample.metadata.items()
+                },
+                **{name: vector.tolist() for name, vector in (sample.custom_latent_spaces or {}).items()},
+                "latent": latent[index].tolist(),
+                **time_hypothesis(tensors[PREDICTION][index], frame_duration_s=self.model.frame_duration_s),
+            }
             for index, (task, sample) in enumerate(encoded)
         ]
 
-    def _choose_wires(self, tasks: Sequence[Task]) -> list[Wire]:
-        """Leave out the visualizers that no task wants."""
-        every = any(task.drawn for task in tasks)
-        return [wire for wire in self.wires if every or wire.kind != "Visualizer" or wire.name in KEPT_TEXTS]
+    def _stack(
+        self, wires: Sequence[Wire], samples: Sequence[DatasetSample], logits: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Stack what the wires read, the audio padded again, and store it as the engine does: as float16."""
+        from code_loader.utils import simulate_engine_float16_downcast_on_call_args
 
-    def run_batch(
-        self, wires: Sequence[Wire], tasks: Sequence[Task], tensors: dict[str, np.ndarray]
-    ) -> dict[str, list[Any]]:
-        """Run metrics, losses and visualizers.
-
-        Args:
-            wires: of them.
-            tasks: of the batch.
-            tensors: as the engine stored them, each (B, ...), by the names of `Wire.sources`.
-
-        Returns:
-            One value per utterance of each metric and loss, and the texts of `KEPT_TEXTS`.
-        """
-        columns: dict[str, list[Any]] = {}
-        for wire in wires:
-            arguments = {name: tensors[source] for name, source in wire.sources.items()}
-            run = self._show if wire.kind == "Visualizer" else self._measure
-            columns |= run(wire, tasks, arguments)
-        return columns
+        tensors = {PREDICTION: logits}
+        for name in sorted({source for wire in wires for source in wire.sources.values()} - {PREDICTION}):
+            arrays = [(sample.inputs | sample.gt)[name] for sample in samples]
+            if name == self.input_name:
+                arrays = [np.pad(audio, (0, self._input_width - len(audio))) for audio in arrays]
+            tensors[name] = np.stack(arrays)
+        return simulate_engine_float16_downcast_on_call_args((), tensors)[1]
 
     def _measure(
         self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
@@ -245,89 +307,94 @@ class Engine:
         """Run a metric or loss over the batch."""
         run = self.loader.run_metric if wire.kind == "Metric" else self.loader.run_custom_loss
         ids = np.array([task.sample_id for task in tasks])
-        result = run(wire.name, ids, self._loader_state, dict(arguments))
+        result = run(wire.name, ids, self.states.test, dict(arguments))
         named = result if isinstance(result, dict) else {wire.name: result}
         return {name: [float(value) for value in values] for name, values in named.items()}
 
     def _show(
         self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
     ) -> dict[str, list[Any]]:
-        """Run a visualizer utterance by utterance: where its text is kept, else where `Task.drawn` asks.
-
-        Pictures get the logits of the whole input, as on the platform: their time axis follows from it.
-        """
+        """Run a visualizer utterance by utterance: where its text is kept, else where `Task.drawn` asks."""
         kept = wire.name in KEPT_TEXTS
-        widened = [] if kept else [name for name, source in wire.sources.items() if source == PREDICTION]
-        shown = [
-            self.loader.run_visualizer(
-                wire.name,
-                np.array([task.sample_id]),
-                self._loader_state,
-                {
-                    name: self._widen(values[index]) if name in widened else values[index]
-                    for name, values in arguments.items()
-                },
-            )
-            for index, task in enumerate(tasks)
-            if kept or task.drawn
-        ]
-        return {wire.name: [" ".join(text.data).strip() for text in shown]} if kept else {}
-
-    def _widen(self, logits: np.ndarray) -> np.ndarray:
-        """Extend logits to the frames that the model makes of its whole input."""
-        return pad_logits(logits, frames=self.model.count_frames(self._input_width)).astype(logits.dtype)
-
-    @cached_property
-    def _loader_state(self) -> Any:
-        from code_loader.contract.enums import DataStateEnum
-
-        return DataStateEnum[STATE]
-
-    def _make_row(self, task: Task, sample: DatasetSample, values: Row, latent: np.ndarray) -> Row:
-        missing = sample.metadata_is_none
-        metadata = {key: None if missing[key] else value for key, value in sample.metadata.items()}
-        spaces = {name: vector.tolist() for name, vector in (sample.custom_latent_spaces or {}).items()}
-        return {**start_row(task), **values, **metadata, **spaces, "latent": latent.tolist()}
+        texts = []
+        for index, task in enumerate(tasks):
+            if not kept and not task.drawn:
+                continue
+            own = {name: values[index] for name, values in arguments.items()}
+            for name, source in wire.sources.items():
+                if source == PREDICTION and not kept:  # a picture's time axis follows from the whole input
+                    frames = self.model.count_frames(self._input_width)
+                    own[name] = pad_logits(own[name], frames=frames).astype(own[name].dtype)
+            ids = np.array([task.sample_id])
+            texts.append(self.loader.run_visualizer(wire.name, ids, self.states.test, own))
+        return {wire.name: [" ".join(text.data).strip() for text in texts]} if kept else {}
 
     def _fail(self, task: Task, error: Exception) -> Row:
         """Make the row of a failed task; with the transcript when the corpus can be read."""
         known = isinstance(error, ValueError | FileNotFoundError)
         reason = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
+        text = ""
         with contextlib.suppress(Exception):
             text = self.split.utterance(task.utterance_id).text
-            return {**start_row(task), "error": reason, "reference": text, "hypothesis": ""}
-        return {**start_row(task), "error": reason, "reference": "", "hypothesis": ""}
-
-    @cached_property
-    def split(self) -> Split:
-        """The utterances to evaluate."""
-        return self.loader._preprocess_result()[self._loader_state].data
+        return {**task.start_row(reason), "reference": text, "hypothesis": ""}
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
         """Columns of the results table, from what is registered."""
-        return make_schema(self.wires, self.loader)
+        text, number, vector = pyarrow.string(), pyarrow.float64(), pyarrow.list_(pyarrow.float32())
+        timing = pyarrow.list_(
+            pyarrow.struct({"text": text, "start_s": number, "end_s": number, "confidence": number})
+        )
+        columns = dict.fromkeys(("utterance_id", "split", "subset", "simulation"), text)
+        columns |= {"severity": number, **dict.fromkeys(("reference", "hypothesis", "error"), text)}
+        for wire in self.wires:
+            names = [wire.name] if wire.kind == "CustomLoss" else []
+            if wire.kind == "Metric":
+                direction = self.loader.metric_by_name()[wire.name].direction
+                names = list(direction) if isinstance(direction, dict) else [wire.name]
+            columns |= dict.fromkeys(names, pyarrow.float32())
+        kinds = {"float": number, "string": text, "int": pyarrow.int64(), "boolean": pyarrow.bool_()}
+        columns |= {name: kinds[kind.name] for name, kind in self.loader._metadata_name_to_type().items()}
+        columns |= {"words": timing, "letters": timing, "latent": vector}
+        return pyarrow.schema(
+            columns | dict.fromkeys(self.loader.get_dataset_custom_latent_space_names(), vector)
+        )
 
 
-def _refuse_logits(task: Task, broken: np.ndarray) -> ValueError:
-    return ValueError(
-        f"{task.utterance_id}: logits must be finite; frames with NaN or infinity received: "
-        f"{np.count_nonzero(broken)}. Look at the model's weights, and at this recording's audio."
+def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
+    """Read which tensor feeds which argument of each metric, loss and visualizer.
+
+    Args:
+        connections: `global_leap_binder.mapping_connections`, from the integration test's calls.
+    """
+    return tuple(
+        Wire(
+            connection.node.type.value,
+            connection.node.name,
+            {
+                argument: node.type.value if node.type.value.startswith("Prediction") else node.name
+                for argument, node in (connection.node_inputs or {}).items()
+            },
+        )
+        for connection in connections
+        if connection.node.type.value in ("Metric", "CustomLoss", "Visualizer")
     )
 
 
-def open_model(path: Path) -> Model:
-    """Load and compile a model.
+def time_hypothesis(logits: np.ndarray, *, frame_duration_s: float = FRAME_DURATION_S) -> Row:
+    """Return words and letters of the greedy path with times and confidences.
 
     Args:
-        path: the Keras file.
+        logits: float (T, V).
+        frame_duration_s: time from frame to frame, s.
+
+    Returns:
+        `words` and `letters`, lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
     """
-    model = load_model(path)
-    strides = model.configuration.conv_stride
-    return Model(compile_model(model), model.configuration.count_frames, measure_frame_duration(strides))
-
-
-def _state(task: Task) -> Any:
-    from code_loader.contract.enums import DataStateEnum
-
-    return DataStateEnum[STATE] if task.simulation is None else DataStateEnum.additional
+    words = greedy_words(logits, frame_duration_s=frame_duration_s)
+    letters = greedy_letters(logits, frame_duration_s=frame_duration_s)
+    separator = LETTERS[WORD_SEPARATOR]
+    return {
+        "words": [dict(vars(word)) for word in words],
+        "letters": [vars(letter) | {"text": letter.text.replace(separator, " ")} for letter in letters],
+    }

@@ -1,26 +1,44 @@
-"""An evaluation with everything opened: loader, model, plan and store; its windows are evaluated one by one."""
+"""Plan an evaluation and run it: which utterances, in which windows, under which simulated conditions.
+
+In: what the command line asks for. Out: rows of the results table. The plan depends on the request only, never on
+what is finished already, so a run that goes on after a kill gives the same results as one that was not.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration
+from librispeech_clf.context import set_context
 from librispeech_clf.local.evaluation import engine as engines
-from librispeech_clf.local.evaluation import plan
-from librispeech_clf.local.evaluation.loader import open_loader
-from librispeech_clf.local.evaluation.progress import make_progress
-from librispeech_clf.local.evaluation.store import Store, hash_file, identify_run, identify_window
+from librispeech_clf.local.evaluation.engine import Engine, Task
+from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
 from librispeech_clf.local.model.quiet import suppress_stderr
 
 if TYPE_CHECKING:
     import pyarrow
+    from rich.console import Console
 
+    from librispeech_clf.corpus.schema import Split
+
+WINDOW = 32
+"""Utterances encoded before inference: their inputs take 72 MB. Also what a kill can cost."""
+SEVERITIES = 5
 SIMULATION_SEED = 0
+DRAWN = 8
+"""Recordings, spread over the corpus, for which every visualizer is run."""
+SPEED_PERIOD_S = 300.0
 MODEL_REMEDY = "give another by --model, or make one with `poetry run convert-model`."
+
+ListIds = Callable[[str, dict[str, Any], int], list[str]]
+Window = tuple[Task, ...]
+"""Tasks that are encoded and stored together."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +46,23 @@ class Run:
     """An evaluation with everything opened.
 
     Attributes:
-        configuration: with the command line's overrides.
-        request: the subsets asked for.
-        model_sha256: of the model file.
         engine: loader and model.
         store: of the parts.
-        windows: everything to evaluate.
-        names: name of each window's part.
+        windows: everything to evaluate, by the name of its part.
+        described: what is evaluated, by name; nothing that differs between two equal runs.
         refused: reasons of simulations that could not be planned, by name.
     """
 
-    configuration: Configuration
-    request: plan.Request
-    model_sha256: str
-    engine: engines.Engine
+    engine: Engine
     store: Store
-    windows: list[plan.Window]
-    names: list[str]
+    windows: dict[str, Window]
+    described: dict[str, str]
     refused: dict[str, str]
 
 
 def open_run(
     configuration: Configuration,
-    request: plan.Request,
+    split_by_subset: Mapping[str, str],
     out: Path,
     *,
     limit: int | None = None,
@@ -60,135 +72,253 @@ def open_run(
     """Open corpus and model and plan the windows.
 
     Args:
-        configuration: as the entry file reads it from the environment.
-        request: the subsets.
+        configuration: becomes the context that the registered functions read.
+        split_by_subset: the subsets, as `read_splits` returns them.
         out: folder of the results.
         limit: utterances to evaluate, spread over the corpus; None for all.
-        simulate: sweeps, as `plan.plan_sweep` reads them.
+        simulate: sweeps, as `plan_sweep` reads them.
         simulated_utterances: of each severity.
 
     Raises:
-        FileNotFoundError: the corpus or the model is not there.
+        FileNotFoundError: the corpus or the model does not exist.
         ValueError: the entry file cannot be run, or a simulation does not exist.
     """
     from code_loader.inner_leap_binder import global_leap_binder
 
-    path = configuration.model.path
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no model file; {MODEL_REMEDY}")
-    loader = _open_loader()
+    model_path = configuration.model.path
+    if not model_path.is_file():
+        raise FileNotFoundError(f"{model_path}: no model file; {MODEL_REMEDY}")
+    set_context(configuration)
+    loader = engines.open_loader(PROJECT_ROOT)
 
     def open_model() -> engines.Model:
         with suppress_stderr():
-            return engines.open_model(path)
+            return engines.open_model(model_path)
 
-    engine = engines.Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
-    windows = plan.plan_recordings(engine.split, request, limit=limit)
-    among = None if limit is None else [task.utterance_id for window in windows for task in window]
-    simulated, refused = _plan_simulations(engine, request, simulate, count=simulated_utterances, among=among)
-    windows += simulated
-    source, field_types = configuration.corpus.source, engine.split.field_types
-    settings = (configuration.audio, configuration.text, source, field_types)
-    model_sha256 = hash_file(path)
-    store = Store(out, identify_run(model_sha256, settings))
-    names = [identify_window(window, engine.split) for window in windows]
-    return Run(configuration, request, model_sha256, engine, store, windows, names, refused)
-
-
-def evaluate_windows(run: Run, console: Any) -> int:
-    """Evaluate and store the windows that are not finished.
-
-    Args:
-        run: opened.
-        console: rich's, for the progress.
-
-    Returns:
-        How many windows they were.
-    """
-    pairs = list(zip(run.names, run.windows, strict=True))
-    waiting = [(name, window) for name, window in pairs if not run.store.has(name)]
-    total = sum(len(window) for window in run.windows)
-    finished = total - sum(len(window) for _, window in waiting)
-    if finished:
-        console.print(f"{finished} of {total} utterances were finished before.")
-    if waiting:
-        with make_progress(console) as progress:
-            bar = progress.add_task("Evaluating", total=total, completed=finished, audio_s=0.0)
-            for name, window in waiting:
-                start = time.perf_counter()
-                rows = _evaluate_window(run.engine, window, progress, bar)
-                run.store.save(name, rows, run.engine.schema, seconds=time.perf_counter() - start)
-    return len(waiting)
-
-
-def collect_rows(run: Run) -> pyarrow.Table:
-    """Return the rows of all windows, which are finished."""
-    return run.store.collect(dict.fromkeys(run.names))
-
-
-def describe_run(run: Run) -> dict[str, str]:
-    """Describe what was evaluated; nothing that differs between two equal runs."""
-    configuration = run.configuration
-    return {
-        "source": configuration.corpus.source,
-        "split": ", ".join(dict.fromkeys(run.request.split_by_subset.values())),
-        "subsets": ", ".join(run.request.subsets),
-        "model": configuration.model.path.name,
-        "model SHA-256": run.model_sha256[:12],
-    }
-
-
-def _open_loader() -> Any:
-    """Open the loader; code-loader's exception gives way to its cause."""
-    from code_loader.contract.exceptions import DatasetScriptException
-
-    try:
-        return open_loader(PROJECT_ROOT)
-    except DatasetScriptException as error:
-        cause = error.__cause__
-        raise (cause if isinstance(cause, OSError | ValueError) else ValueError(str(error))) from error
-
-
-def _plan_simulations(
-    engine: engines.Engine,
-    request: plan.Request,
-    names: Sequence[str],
-    *,
-    count: int,
-    among: Sequence[str] | None,
-) -> tuple[list[plan.Window], dict[str, str]]:
-    """Plan sweeps, among the recordings that a limit left.
-
-    Returns:
-        The windows, and the reason of each step that the simulation itself refused, by its name and severity.
-    """
-    from code_loader.inner_leap_binder import global_leap_binder
-
+    engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
+    windows = plan_recordings(engine.split, split_by_subset, limit=limit)
     refused: dict[str, str] = {}
 
     def ids_of(name: str, arguments: dict[str, Any], count: int) -> list[str]:
         try:
             return engine.simulate(name, arguments, count=count, seed=SIMULATION_SEED)
         except (OSError, ValueError) as error:
-            described = ", ".join(f"{key} {value}" for key, value in arguments.items())
-            refused[f"{name} ({described})"] = str(error)
+            conditions = ", ".join(f"{key} {value}" for key, value in arguments.items())
+            refused[f"{name} ({conditions})"] = str(error)
             return []
 
-    windows: list[plan.Window] = []
-    for asked in dict.fromkeys(names):
-        sweep = plan.plan_sweep(asked, global_leap_binder.setup_container.simulations)
-        windows += plan.plan_simulated(sweep, engine.split, request, ids_of=ids_of, count=count, among=among)
-    return windows, refused
+    among = None if limit is None else [task.utterance_id for window in windows for task in window]
+    for asked in dict.fromkeys(simulate):
+        sweep = plan_sweep(asked, global_leap_binder.setup_container.simulations)
+        windows += plan_simulated(
+            sweep, engine.split, split_by_subset, ids_of=ids_of, count=simulated_utterances, among=among
+        )
+    model_sha256 = hash_file(model_path)
+    source, field_types = configuration.corpus.source, engine.split.field_types
+    key = run_key(model_sha256, (configuration.audio, configuration.text, source, field_types))
+    described = {
+        "source": source,
+        "split": ", ".join(dict.fromkeys(split_by_subset.values())),
+        "subsets": ", ".join(split_by_subset),
+        "model": model_path.name,
+        "model SHA-256": model_sha256[:12],
+    }
+    if limit is not None:
+        described["limit"] = str(limit)
+    if simulate:
+        each = min(simulated_utterances, limit or simulated_utterances)
+        described["simulated"] = f"{', '.join(simulate)}; {each} utterances each"
+    named = {window_key(window, engine.split): window for window in windows}
+    return Run(engine, Store(out, key), named, described, refused)
 
 
-def _evaluate_window(
-    engine: engines.Engine, window: plan.Window, progress: Any, bar: Any
-) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for batch in engine.evaluate(window):
-        rows += batch
-        seconds = sum(row.get("signal_duration_s") or 0.0 for row in batch)
-        audio_s = progress.tasks[bar].fields["audio_s"] + seconds
-        progress.update(bar, advance=len(batch), audio_s=audio_s)
-    engine.forget_simulated(window)
-    return rows
+def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
+    """Evaluate and store the windows that are not finished, with a progress bar.
+
+    Returns:
+        The rows of all windows, and the seconds that they took, in this run and those it goes on from.
+
+    Raises:
+        OSError: a part cannot be written or read.
+    """
+    waiting = [name for name in run.windows if not run.store.has(name)]
+    total = sum(map(len, run.windows.values()))
+    finished = total - sum(len(run.windows[name]) for name in waiting)
+    if finished:
+        console.print(f"{finished} of {total} utterances were finished before.")
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+    ]
+    left = [TimeRemainingColumn(), TextColumn("left")]
+    progress = Progress(*columns, *left, console=console, speed_estimate_period=SPEED_PERIOD_S)
+    bar = progress.add_task("Evaluating", total=total, completed=finished, speed="")
+    audio_s = 0.0
+
+    def evaluate(name: str) -> None:
+        nonlocal audio_s
+        start, rows = time.perf_counter(), []
+        for batch in run.engine.evaluate(run.windows[name]):
+            rows += batch
+            audio_s += sum(row.get("signal_duration_s") or 0.0 for row in batch)
+            speed = f"{audio_s / (progress.tasks[bar].elapsed or 1.0):.1f} x real time" if audio_s else ""
+            progress.update(bar, advance=len(batch), speed=speed)
+        run.store.save(name, rows, run.engine.schema, seconds=time.perf_counter() - start)
+
+    if waiting:
+        with progress:
+            for name in waiting:
+                evaluate(name)
+                run.engine.release_simulated(run.windows[name])
+    return run.store.collect(run.windows, renew=evaluate)
+
+
+def read_splits(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Find the subsets of what `--split` names.
+
+    Args:
+        names: states or subsets, or several joined by commas.
+        subsets_by_state: of the chosen source.
+
+    Returns:
+        subset -> the state it belongs to, or its own name; in the order asked for.
+    """
+    states = {subset: state for state, subsets in subsets_by_state.items() for subset in subsets}
+    found: dict[str, str] = {}
+    for name in [part.strip() for given in names for part in given.split(",") if part.strip()]:
+        for subset in subsets_by_state.get(name, [name]):
+            found.setdefault(subset, name if name in subsets_by_state else states.get(name, name))
+    if not found:
+        raise ValueError(
+            "--split: names no subset; give a state such as test, or a subset such as test-clean."
+        )
+    return found
+
+
+def plan_recordings(
+    split: Split, split_by_subset: Mapping[str, str], *, limit: int | None = None
+) -> list[Window]:
+    """Plan the recordings as they are.
+
+    Args:
+        split: of the subsets asked for.
+        split_by_subset: names each subset's split.
+        limit: evaluate so many, spread evenly over the corpus (its first ones would be a single speaker's).
+    """
+    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
+    count = len(subsets) if limit is None else min(limit, len(subsets))
+    rows = [number * len(subsets) // count for number in range(count)]
+    drawn = {rows[number * count // DRAWN] for number in range(DRAWN)} if rows else set()
+    tasks = [
+        Task(
+            split.ids[row],
+            split.ids[row],
+            split_by_subset.get(subsets[row], subsets[row]),
+            subsets[row],
+            drawn=row in drawn,
+        )
+        for row in rows
+    ]
+    return cut_windows(tasks)
+
+
+def cut_windows(tasks: Sequence[Task]) -> list[Window]:
+    """Cut tasks into windows of `WINDOW`."""
+    return [tuple(tasks[start : start + WINDOW]) for start in range(0, len(tasks), WINDOW)]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A simulation at rising severities.
+
+    Attributes:
+        name: as it stands in the results: the registered name, with the category chosen behind a colon.
+        simulation: registered name.
+        steps: severity and the simulation's arguments.
+    """
+
+    name: str
+    simulation: str
+    steps: tuple[tuple[float, dict[str, Any]], ...]
+
+
+def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVERITIES) -> Sweep:
+    """Spread severities over a simulation's declared bounds.
+
+    Args:
+        asked: "additive_noise", or "additive_noise:babble" for one of its categories; without it the first.
+        simulations: the registered ones, of code-loader's `setup_container.simulations`.
+        severities: number of steps.
+
+    Raises:
+        ValueError: there is no such simulation or category, or the simulation has no numeric parameter.
+    """
+    from code_loader.contract.sim_config import CategoricalBounds, sample_sim_params
+
+    name, _, category = asked.partition(":")
+    declared = {simulation.name: simulation.sim_config for simulation in simulations}
+    if name not in declared:
+        raise ValueError(f"--simulate: one of {', '.join(declared)} is known; received {name!r}.")
+    bounds = {key: parameter.bounds for key, parameter in declared[name].items()}
+    categorical = [key for key, bound in bounds.items() if isinstance(bound, CategoricalBounds)]
+    numeric = [key for key in bounds if key not in categorical]
+    legal = bounds[categorical[0]].values if categorical else []
+    if category and category not in legal:
+        raise ValueError(
+            f"--simulate: {name} has the kinds {', '.join(legal) or '(none)'}; received {category!r}."
+        )
+    if not numeric:
+        raise ValueError(f"--simulate: {name} has no numeric parameter to vary; choose another.")
+    low, high = bounds[numeric[0]].min, bounds[numeric[0]].max
+    levels = [
+        float(f"{low + (high - low) * step / max(severities - 1, 1):.6g}") for step in range(severities)
+    ]
+    chosen = sample_sim_params(declared[name]) | ({categorical[0]: category} if category else {})
+    return Sweep(asked, name, tuple((level, chosen | {numeric[0]: level}) for level in levels))
+
+
+def plan_simulated(
+    sweep: Sweep,
+    split: Split,
+    split_by_subset: Mapping[str, str],
+    *,
+    ids_of: ListIds,
+    count: int,
+    among: Collection[str] | None = None,
+) -> list[Window]:
+    """Plan the utterances of a sweep.
+
+    Args:
+        sweep: the simulation and its steps.
+        split: of the subsets asked for.
+        split_by_subset: names each subset's split.
+        ids_of: gives the sample ids of a simulation with its arguments and a number of utterances. A sample
+            id is an utterance id, "+" and the conditions.
+        count: utterances per severity, at most those of the split.
+        among: ids of the recordings that are evaluated, no others are simulated; None for the whole split.
+    """
+    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
+    subset_of = dict(zip(split.ids, subsets, strict=True))
+    recordings = frozenset(split.ids if among is None else among)
+    count, most = min(count, len(recordings)), len(split)
+    windows: list[Window] = []
+    for severity, arguments in sweep.steps:
+        drawn = min(most, -(-count * most // len(recordings)))
+        while True:  # draw more until enough are among the recordings, or the whole split was drawn
+            ids = ids_of(sweep.simulation, arguments, drawn)
+            kept = [name for name in ids if name.rpartition("+")[0] in recordings]
+            if len(kept) >= count or drawn == most or not ids:
+                break
+            drawn = min(most, 2 * drawn)
+        tasks: dict[str, Task] = {}
+        for sample_id in kept[:count]:
+            original = sample_id.rpartition("+")[0]
+            subset = subset_of[original]
+            asked = split_by_subset.get(subset, subset)
+            tasks.setdefault(
+                original, Task(original, sample_id, asked, subset, sweep.name, severity, drawn=not tasks)
+            )
+        windows += cut_windows(list(tasks.values()))
+    return windows

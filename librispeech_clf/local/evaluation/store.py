@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,56 +23,45 @@ from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
 
 if TYPE_CHECKING:
     from librispeech_clf.corpus.schema import Split
-    from librispeech_clf.local.evaluation.plan import Task
+    from librispeech_clf.local.evaluation.engine import Task
 
 LIBRARIES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "numba",
-    "scipy",
-    "librosa",
-    "soundfile",
-    "soxr",
-    "jiwer",
-    "rapidfuzz",
-    "textstat",
-    "code-loader",
-)
-SECONDS = b"seconds"
+    "tensorflow", "keras", "numpy", "numba", "scipy", "librosa", "soundfile", "soxr", "jiwer", "rapidfuzz",
+    "textstat", "code-loader",
+)  # fmt: skip
 CODE_SUFFIXES = (".py", ".yaml", ".txt", ".json")
 UNRELATED = (
-    "development",
-    "local/analysis",
-    "local/report",
-    "local/push",
-    "local/commands",
-    "corpus/bundled",
-)
+    "development", "local/analysis", "local/report", "local/push", "local/commands", "corpus/bundled",
+)  # fmt: skip
 """Folders of the package that no row depends on, or whose content counts by utterance."""
+FLAC_HEADER_BYTES = 42
+"""The marker "fLaC", a block's header of 4 bytes, and STREAMINFO, whose last 16 bytes are the MD5 of the samples."""
 
 
 class Store:
     """Parts of a results table.
 
     A part carries the run's key and its own name. A file that is empty, cut, damaged or of another table is
-    no part: its window is evaluated anew.
+    no part: its window is evaluated again.
 
     Attributes:
         folder: `<out>/parts/<key>`.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, out: Path, key: str) -> None:
         """Take the output folder and the run's key."""
-        self.folder = folder / "parts" / key
+        self.folder = out / "parts" / key
 
     def path(self, name: str) -> Path:
         """Where a window's part is, or will be."""
         return self.folder / f"{name}.parquet"
 
     def has(self, name: str) -> bool:
-        """Tell whether a window is finished."""
-        return self._read(name) is not None
+        """Tell by a part's footer whether a window is finished; `collect` looks at the rest."""
+        try:
+            return self._fits(name, pyarrow.parquet.read_schema(self.path(name)))
+        except (OSError, pyarrow.ArrowException):
+            return False
 
     def save(
         self, name: str, rows: Sequence[dict[str, Any]], schema: pyarrow.Schema, *, seconds: float = 0.0
@@ -92,7 +82,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 shutil.rmtree(path)
-        marked = schema.with_metadata(self._mark(name) | {SECONDS: repr(seconds).encode()})
+        marked = schema.with_metadata({"run": self.folder.name, "window": name, "seconds": repr(seconds)})
         write_table(path, pyarrow.Table.from_pylist(list(rows), schema=marked))
 
     def remove_outdated(self) -> None:
@@ -102,50 +92,51 @@ class Store:
             if other.name != self.folder.name:
                 shutil.rmtree(other, ignore_errors=True)
 
-    def collect(self, names: Iterable[str]) -> pyarrow.Table:
-        """Return the rows of the named windows: recordings first, then simulations, each by utterance id.
+    def collect(
+        self, names: Iterable[str], *, renew: Callable[[str], object] = lambda _: None
+    ) -> tuple[pyarrow.Table, float]:
+        """Return the rows of windows: recordings first, then simulations, each by utterance id; and their seconds.
+
+        Args:
+            names: of windows that are finished.
+            renew: called with the name of one whose part turns out to be damaged; to save it again.
 
         Raises:
             OSError: a part was damaged or removed since it was written.
         """
-        table = pyarrow.concat_tables([self._read_sound(name) for name in names]).replace_schema_metadata(
-            None
-        )
+        parts, seconds = [], 0.0
+        for name in names:
+            part = self._read(name)
+            if part is None:
+                renew(name)
+                part = self._read(name)
+            if part is None:
+                raise OSError(
+                    f"{self.path(name)}: was damaged or removed during the run; run the command again."
+                )
+            seconds += float(part.schema.metadata[b"seconds"])
+            parts.append(part.replace_schema_metadata(None))
+        table = pyarrow.concat_tables(parts)
         keys = [table.column(name).to_pylist() for name in ("simulation", "severity", "utterance_id")]
         keyed = zip(*keys, range(len(table)), strict=True)
         ordered = sorted(keyed, key=lambda row: (row[0] or "", row[1] or 0.0, row[2]))
-        return table.take([row[-1] for row in ordered])
-
-    def measure_seconds(self, names: Iterable[str]) -> float:
-        """Return the seconds that evaluating the named windows took, in this run and those it goes on from."""
-        found = [pyarrow.parquet.read_schema(self.path(name)).metadata or {} for name in names]
-        return sum(float(metadata.get(SECONDS, 0.0)) for metadata in found)
-
-    def _read_sound(self, name: str) -> pyarrow.Table:
-        table = self._read(name)
-        if table is None:
-            raise OSError(f"{self.path(name)}: was damaged or removed during the run; run the command again.")
-        return table
+        return table.take([row[-1] for row in ordered]), seconds
 
     def _read(self, name: str) -> pyarrow.Table | None:
-        """The part, every page verified by its checksum; None when it is not there or not whole."""
-        path = self.path(name)
-        if not path.is_file():
-            return None
+        """The part, every page verified by its checksum; None when it does not exist or is not whole."""
         try:
-            table = pyarrow.parquet.read_table(
-                pyarrow.BufferReader(path.read_bytes()), page_checksum_verification=True
-            )
+            content = pyarrow.BufferReader(self.path(name).read_bytes())
+            table = pyarrow.parquet.read_table(content, page_checksum_verification=True)
         except (OSError, pyarrow.ArrowException):
             return None
-        found = table.schema.metadata or {}
-        return table if all(found.get(key) == value for key, value in self._mark(name).items()) else None
+        return table if self._fits(name, table.schema) else None
 
-    def _mark(self, name: str) -> dict[bytes, bytes]:
-        return {b"run": self.folder.name.encode(), b"window": name.encode()}
+    def _fits(self, name: str, schema: pyarrow.Schema) -> bool:
+        found = schema.metadata or {}
+        return (found.get(b"run"), found.get(b"window")) == (self.folder.name.encode(), name.encode())
 
 
-def identify_run(model_sha256: str, settings: Any) -> str:
+def run_key(model_sha256: str, settings: Any) -> str:
     """Return the key of a run: a digest of model, code, library versions and settings.
 
     Args:
@@ -156,7 +147,11 @@ def identify_run(model_sha256: str, settings: Any) -> str:
     for path in list_code():
         digest.update(hash_file(path).encode())
     for name in LIBRARIES:
-        digest.update(f"{name} {_version(name)}\n".encode())
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = "none"
+        digest.update(f"{name} {version}\n".encode())
     digest.update(repr(settings).encode())
     return digest.hexdigest()[:20]
 
@@ -178,7 +173,7 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def identify_window(tasks: Sequence[Task], split: Split) -> str:
+def window_key(tasks: Sequence[Task], split: Split) -> str:
     """Return the name of a window: a digest of its tasks, and of their utterances with audio and table rows.
 
     Args:
@@ -187,30 +182,28 @@ def identify_window(tasks: Sequence[Task], split: Split) -> str:
     """
     digest = hashlib.sha256()
     for task in tasks:
-        digest.update(repr(task).encode())
-        for piece in _describe_utterance(task.utterance_id, split):
-            digest.update(piece)
+        digest.update(repr(replace(task, drawn=False)).encode())
+        try:
+            utterance = split.utterance(task.utterance_id)
+            rows = split.speaker(utterance), split.chapter(utterance), split.book(utterance)
+            digest.update(repr((utterance, rows)).encode())
+            digest.update(utterance.audio_bytes or _recording_key(utterance.audio_path))
+        except Exception as error:  # it will fail again when it is evaluated, and be reported there
+            digest.update(repr(error).encode())
     return digest.hexdigest()[:20]
 
 
-def _describe_utterance(utterance_id: str, split: Split) -> list[bytes]:
-    try:
-        utterance = split.utterance(utterance_id)
-    except Exception as error:  # it will fail again when it is evaluated, and be reported there
-        return [repr(error).encode()]
-    rows = (split.speaker(utterance), split.chapter(utterance), split.book(utterance))
-    described = repr((utterance, rows)).encode()
-    if utterance.audio_bytes is not None:
-        return [described, utterance.audio_bytes]
-    path = Path(utterance.audio_path or "")
-    try:
-        return [described, hash_file(path).encode() if path.is_file() else b"missing"]
-    except OSError as error:
-        return [described, repr(error).encode()]
+def _recording_key(path: str | None) -> bytes:
+    """Return what changes with a recording: size, time, and of FLAC the MD5 of its samples, else the inode's time too.
 
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
+    The content is read when it is evaluated, not here: a thousand hours take minutes to hash.
+    """
+    if path is None:
+        return b"missing"
+    with open(path, "rb") as file:
+        status = Path(path).stat()
+        header = file.read(FLAC_HEADER_BYTES)
+    checksum: object = status.st_ctime_ns
+    if header[:4] == b"fLaC" and any(header[-16:]):
+        checksum = header[-16:]
+    return repr((status.st_size, status.st_mtime_ns, checksum)).encode()

@@ -84,22 +84,6 @@ def test_failures_are_named_and_the_rest_goes_on(finished):
     assert CUT_OFF in process.stdout and FOREIGN in process.stdout
 
 
-@NEEDS_MODEL
-def test_process_that_reports_never_had_tensorflow(corpus, request_options, tmp_path):
-    code = (
-        "import sys; from librispeech_clf.local.commands.evaluate import main; code = main(); "
-        "print('tensorflow' in sys.modules, file=sys.stderr); sys.exit(code)"
-    )
-    command = [sys.executable, "-c", code, *map(str, [*request_options, "--out", tmp_path])]
-    ended = [
-        subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-        for _ in range(2)
-    ]
-    assert [process.returncode for process in ended] == [1, 1]
-    assert [process.stderr.split()[:1] for process in ended] == [["False"], ["False"]]
-    assert ["finished before" in process.stdout for process in ended] == [False, True]
-
-
 @pytest.mark.slow
 @NEEDS_MODEL
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
@@ -304,7 +288,7 @@ def test_output_folder_in_use_or_closed_is_told_before_the_first_window(request_
             process = evaluate(*request_options, "--out", tmp_path / name)
             assert process.returncode == 2
             assert message in process.stderr and len(process.stderr.splitlines()) == 1
-        assert [path.name for path in (tmp_path / "used").iterdir()] == ["parts"]
+        assert [path.name for path in (tmp_path / "used").iterdir()] == [".lock"]
 
 
 INTERRUPTED_RUN = """
@@ -312,9 +296,8 @@ import sys, time
 from pathlib import Path
 import pyarrow
 from rich.console import Console
-from librispeech_clf.local.evaluation.plan import Task
-from librispeech_clf.local.evaluation.plan import cut_windows
-from librispeech_clf.local.evaluation.run import Run, collect_rows, evaluate_windows
+from librispeech_clf.local.evaluation.engine import Task
+from librispeech_clf.local.evaluation.run import Run, cut_windows, evaluate_windows
 from librispeech_clf.local.evaluation.store import Store
 from librispeech_clf.atomic_write import write_table
 
@@ -331,15 +314,13 @@ class Engine:
             time.sleep(0.004)
             yield [{"utterance_id": task.utterance_id, "ctc_loss": float(len(task.utterance_id))}]
 
-    def forget_simulated(self, tasks):
+    def release_simulated(self, tasks):
         pass
 
 tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
-windows = cut_windows(tasks)
-names = [window[0].utterance_id for window in windows]
-run = Run(None, None, None, Engine(), Store(out, "key"), windows, names, {})
-evaluate_windows(run, Console(quiet=True))
-write_table(out / "results.parquet", collect_rows(run))
+windows = {window[0].utterance_id: window for window in cut_windows(tasks)}
+run = Run(Engine(), Store(out, "key"), windows, {}, {})
+write_table(out / "results.parquet", evaluate_windows(run, Console(quiet=True))[0])
 """
 
 

@@ -5,14 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from code_loader.contract.mapping import NodeConnection, NodeMapping, NodeMappingType
+from code_loader.utils import simulate_engine_float16_downcast_on_call_args
 
 from librispeech_clf import metrics, visualizers
 from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.ctc.loss import ctc_loss
-from librispeech_clf.local.evaluation.engine import Engine, Model
-from librispeech_clf.local.evaluation.loader import Wire, read_wiring, store_as_engine
-from librispeech_clf.local.evaluation.plan import Task
-from librispeech_clf.local.evaluation.rows import describe_hypothesis
+from librispeech_clf.local.evaluation.engine import Engine, Model, Task, Wire, read_wiring, time_hypothesis
 from librispeech_clf.local.model.inference import pad_logits
 from librispeech_clf.local.report.encoding import encode_timings
 from librispeech_clf.text import vocabulary
@@ -179,11 +177,6 @@ def test_visualizer_that_fails_costs_its_utterance_only():
     assert rows["one"]["error"] is None
 
 
-def test_values_above_float16_keep_their_type():
-    stored = store_as_engine({"large": np.array([7e4], np.float32), "small": np.array([1.1], np.float32)})
-    assert stored["large"].dtype == np.float32 and stored["small"] == np.float16(1.1)
-
-
 def test_utterance_that_cannot_be_encoded_is_named_and_the_rest_goes_on():
     texts = {**TEXTS, "bad-1": "LOST"}
     rows = evaluate(make_engine(FakeLoader(texts)), texts)
@@ -229,7 +222,9 @@ def test_results_over_the_longest_utterance_equal_those_over_all_frames(name):
     results = []
     for frames in (max(map(len, own)), PLATFORM_FRAMES):
         letters = np.stack([pad_logits(rows, frames=frames) for rows in own])
-        stored = store_as_engine({"letters": letters, "transcript": labels})
+        stored = simulate_engine_float16_downcast_on_call_args(
+            (), {"letters": letters, "transcript": labels}
+        )[1]
         results.append(run(name, stored))
     assert results[0] == results[1]
 
@@ -245,7 +240,7 @@ def run(name: str, tensors: dict[str, np.ndarray]):
 
 
 def test_timings_of_words_and_letters_fit_the_page():
-    row = describe_hypothesis(pad_logits(spell("TO BE"), frames=100))
+    row = time_hypothesis(pad_logits(spell("TO BE"), frames=100))
     assert [word["text"] for word in row["words"]] == ["TO", "BE"]
     letters = encode_timings(list("TO BE"), row["letters"])
     assert letters[::3] == [0, 4, 8, 12, 16]

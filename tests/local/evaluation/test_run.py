@@ -5,14 +5,13 @@ from types import SimpleNamespace
 import pytest
 from code_loader.contract.sim_config import CategoricalBounds, FloatBounds
 
-from librispeech_clf.local.evaluation.plan import (
+from librispeech_clf.local.evaluation.run import (
     DRAWN,
     WINDOW,
-    Request,
     plan_recordings,
     plan_simulated,
     plan_sweep,
-    read_request,
+    read_splits,
 )
 
 SUBSETS = {"training": ("train-clean-100",), "test": ("test-clean",), "additional": ("test-other",)}
@@ -44,29 +43,26 @@ def tasks_of(windows):
 
 
 def test_states_and_subsets_can_be_asked_for():
-    assert read_request(["test"], SUBSETS).split_by_subset == {"test-clean": "test"}
-    assert read_request(["test-other"], SUBSETS).split_by_subset == {"test-other": "additional"}
-    assert read_request(["dev-other"], SUBSETS).split_by_subset == {"dev-other": "dev-other"}
-    assert read_request(["test, test-clean", "training"], SUBSETS).subsets == (
-        "test-clean",
-        "train-clean-100",
-    )
+    assert read_splits(["test"], SUBSETS) == {"test-clean": "test"}
+    assert read_splits(["test-other"], SUBSETS) == {"test-other": "additional"}
+    assert read_splits(["dev-other"], SUBSETS) == {"dev-other": "dev-other"}
+    assert list(read_splits(["test, test-clean", "training"], SUBSETS)) == ["test-clean", "train-clean-100"]
+    with pytest.raises(ValueError, match="--split: names no subset"):
+        read_splits([" ,"], SUBSETS)
 
 
 def test_windows_hold_every_utterance_once_in_order():
     split = FakeSplit(a=70, b=3)
-    windows = plan_recordings(split, Request({"a": "test", "b": "b"}))
+    windows = plan_recordings(split, {"a": "test", "b": "b"})
     assert [task.utterance_id for task in tasks_of(windows)] == split.ids
     assert [len(window) for window in windows] == [WINDOW, WINDOW, 73 - 2 * WINDOW]
     assert {(task.split, task.subset) for task in tasks_of(windows)} == {("test", "a"), ("b", "b")}
 
 
 def test_limit_spreads_over_the_corpus():
-    windows = plan_recordings(FakeSplit(a=100), Request({"a": "test"}), limit=4)
+    windows = plan_recordings(FakeSplit(a=100), {"a": "test"}, limit=4)
     assert [task.utterance_id for task in tasks_of(windows)] == ["a-0", "a-25", "a-50", "a-75"]
-    assert len(tasks_of(plan_recordings(FakeSplit(a=3), Request({}), limit=10))) == 3
-    with pytest.raises(ValueError, match="--limit: at least 1 utterance"):
-        plan_recordings(FakeSplit(a=3), Request({}), limit=0)
+    assert len(tasks_of(plan_recordings(FakeSplit(a=3), {}, limit=10))) == 3
 
 
 def test_sweep_spans_the_declared_bounds():
@@ -97,7 +93,7 @@ def test_simulated_utterances_keep_their_original_id():
         return [f"a-{number}+{name}-{arguments['highest_hz']:g}Hz-s0" for number in range(count)]
 
     sweep = plan_sweep("telephone", [TELEPHONE], severities=2)
-    windows = plan_simulated(sweep, split, Request({"a": "test"}), ids_of=ids_of, count=24)
+    windows = plan_simulated(sweep, split, {"a": "test"}, ids_of=ids_of, count=24)
     assert [window[0].severity for window in windows] == [1500.0, 3400.0]
     task = windows[0][1]
     assert (task.utterance_id, task.sample_id) == ("a-1", "a-1+telephone-1500Hz-s0")
@@ -109,7 +105,7 @@ def test_simulated_utterances_keep_their_original_id():
     ("utterances", "limit", "drawn"), [(100, None, DRAWN), (3, None, 3), (100, 2, 2), (0, None, 0)]
 )
 def test_few_recordings_are_drawn(utterances, limit, drawn):
-    tasks = tasks_of(plan_recordings(FakeSplit(a=utterances), Request({"a": "test"}), limit=limit))
+    tasks = tasks_of(plan_recordings(FakeSplit(a=utterances), {"a": "test"}, limit=limit))
     chosen = [number for number, task in enumerate(tasks) if task.drawn]
     assert len(chosen) == drawn
     assert chosen[:1] == [0][:drawn]
@@ -125,6 +121,6 @@ def test_only_recordings_that_are_evaluated_are_simulated(count, among):
         return [f"a-{3 * row % 10}+{name}-s0" for row in range(number)]
 
     sweep = plan_sweep("telephone", [TELEPHONE], severities=1)
-    windows = plan_simulated(sweep, split, Request({"a": "test"}), ids_of=ids_of, count=count, among=among)
+    windows = plan_simulated(sweep, split, {"a": "test"}, ids_of=ids_of, count=count, among=among)
     assert {task.utterance_id for task in tasks_of(windows)} == among
     assert max(drawn) <= 10
