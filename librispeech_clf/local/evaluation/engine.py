@@ -158,12 +158,9 @@ class Engine:
     def __init__(
         self, loader: Any, connections: Sequence[NodeConnection], *, open_model: Callable[[], Model]
     ) -> None:
-        """Take the loader and its wiring.
+        """Take a loader of `open_loader` and the connections that the integration test's calls left.
 
-        Args:
-            loader: as `open_loader` returns it.
-            connections: `global_leap_binder.mapping_connections`, which the integration test's calls leave.
-            open_model: called when the first batch is predicted.
+        `open_model` is called when the first batch is predicted.
         """
         from code_loader.contract.enums import DataStateEnum
 
