@@ -60,7 +60,6 @@ UNUSED = {
     "match_error_rate", "information_lost",  # read by name, see metrics.word_errors
     "find_class", "persistent_load",  # called by pickle
     "build_pooled_model",  # what the tests compare faster models with
-    "read_record", "known_speakers", "select_scored",  # until the analyses take the record
 }  # fmt: skip
 """What vulture finds no call of: functions, methods, properties, parameters."""
 MOST_LINES = 400

@@ -2,6 +2,7 @@
 
 import io
 import wave
+from collections.abc import Sequence
 
 import jiwer
 import numpy as np
@@ -119,14 +120,13 @@ def make_analysis(results: pd.DataFrame) -> dict:
     weak = tuple(results.loc[results["record_speaker_id"] == "103", "utterance_id"])
     rest = tuple(name for name in ids if name not in set(weak))
     rates = [{"rate": 0.41, "low": 0.3, "high": 0.5}, {"rate": 0.17, "low": 0.1, "high": 0.2}]
-    named = {
-        "column": "record_gender", "name": "gender", "kind": "categorical", "value": "M",
-        "effect": 0.6, "inside": 1.0, "outside": 0.4, "unit": None, "p_corrected": 0.0001,
-        "named": True, "phrase": "gender M",
+    men = {
+        "column": "record_gender", "label": "men", "value": "M", "effect": 0.6, "inside": 1.0, "outside": 0.4,
+        "unit": None, "p_corrected": 0.0001,
     }  # fmt: skip
     clusters = [
-        make_cluster(1, weak, rates, flagged=True, metadata=[named]),
-        make_cluster(2, rest, rates[::-1], flagged=False, metadata=[]),
+        make_cluster(1, weak, rates, weak=True, traits=[men]),
+        make_cluster(2, rest, rates[::-1], weak=False),
     ]
     maps = {
         space: {
@@ -138,19 +138,19 @@ def make_analysis(results: pd.DataFrame) -> dict:
         for space in ("latent", "acoustic_statistics")
     }
     return {
-        "clusters": {"clusters": clusters, "criterion": "k-means", "alpha": 0.01, "tested_by": "speakers"},
+        "clusters": {"clusters": clusters, "criterion": "k-means", "alpha": 0.02},
         "latent_maps": maps,
     }
 
 
 def make_cluster(
-    number: int, ids: tuple[str, ...], rates: list[dict], *, flagged: bool, metadata: list
+    number: int, ids: tuple[str, ...], rates: list[dict], *, weak: bool, traits: Sequence = ()
 ) -> dict:
     """Make one cluster record."""
-    against = f"{100 * rates[0]['rate']:.1f} % against {100 * rates[1]['rate']:.1f} %"
     return {
-        "number": number, "utterance_ids": ids, "rate": rates[0], "rest": rates[1], "speakers": 1,
-        "largest_speaker": "103", "largest_speaker_share": 1.0, "p_corrected": 0.002, "flagged": flagged,
-        "untested": None, "metadata": metadata,
-        "sentence": f"word error rate {against}, {len(ids)} utterances: gender M",
+        "number": number, "name": "men" if weak else "", "utterance_ids": ids, "rate": rates[0], "rest": rates[1],
+        "difference": rates[0]["rate"] - rates[1]["rate"], "low": 0.1, "high": 0.4, "speakers": 1,
+        "largest_speaker": "103", "largest_speaker_share": 1.0, "p": 0.002, "findings": [], "is_weak": weak,
+        "untested": None,
+        "traits": traits, "sentence": f"men: {len(ids)} utterances",
     }  # fmt: skip

@@ -17,8 +17,7 @@ from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.development.documents import drawing, pictures, readme
-from librispeech_clf.local.analysis.results_table import read_results
-from librispeech_clf.local.analysis.summary import select_recordings
+from librispeech_clf.local.analysis.record import read_table
 from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
 from librispeech_clf.text.plain_text import print_plain
 
@@ -73,7 +72,9 @@ def read_recordings(folder: Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: the folder holds none.
     """
-    return select_recordings(read_results(folder)).reset_index(drop=True)
+    results = read_table(folder)
+    recordings = results[results["simulation"].isna()] if "simulation" in results.columns else results
+    return recordings.reset_index(drop=True)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

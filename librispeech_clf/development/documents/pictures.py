@@ -24,9 +24,10 @@ from librispeech_clf.development.documents.drawing import (
     save_image,
 )
 from librispeech_clf.local.analysis.associations import COUNTS, MEASURES, make_dashboards
-from librispeech_clf.local.analysis.clusters import find_clusters
+from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.latent_space import make_latent_map, reduce_vectors
-from librispeech_clf.local.analysis.results_table import read_categories, read_numbers, read_vectors
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.report.recordings import DECIBEL_SPAN, compute_envelope, compute_spectrogram
 from librispeech_clf.local.report.terminal import interval
 
@@ -78,9 +79,10 @@ def draw_all(
         What each picture shows, by its name without ending.
     """
     results = results.reset_index(drop=True)
-    latent_map = make_latent_map(results, space="latent", seed=seed)
+    record = Record(results)
+    latent_map = make_latent_map(record, space="latent", seed=seed)
     # Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
-    vectors, rows = read_vectors(results, "latent")
+    vectors, rows = record.vectors("latent")
     near = find_neighbors(reduce_vectors(vectors, seed=seed)[0])
     shown = {}
     for name, column in MAP_COLUMNS.items():
@@ -94,7 +96,9 @@ def draw_all(
             waveform, sampling_rate=sampling_rate, utterance_id=utterance.id,
             reference=str(results["reference"][row]), path=folder / f"{name}.png",
         )  # fmt: skip
-    clustering = find_clusters(results, seed=seed)
+    scored = record.select_scored()
+    grouping = group_states(scored, seed=seed)
+    clustering = describe_clusters(scored, grouping, find_slices(scored, grouping.list_clusters()))
     path = folder / "weak_cluster.png"
     shown["weak_cluster"] = draw_weak_cluster(results, latent_map, clustering, path=path)
     path = folder / "metrics_by_dale_chall.png"
@@ -106,8 +110,8 @@ def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
     """Choose the rows of the longest and the shortest utterance that has a reference, by duration."""
     column = "signal_duration_s" if "signal_duration_s" in results.columns else "text_word_count"
     spoken = results[results["reference"].fillna("").str.strip() != ""].reset_index()
-    lengths = read_numbers(spoken[column])
-    if lengths is None:
+    lengths = Record(spoken).numbers(column)
+    if np.isnan(lengths).all():
         raise ValueError(f"{column}: the results hold no lengths; evaluate with the signal metadata.")
     return int(spoken["index"][np.nanargmax(lengths)]), int(spoken["index"][np.nanargmin(lengths)])
 
@@ -124,8 +128,9 @@ def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str
     name = label_column(column)
     title = f"Hidden states by {name} ({latent_map.method}, {len(latent_map.points)} utterances)"
     figure, axes, points, size = _begin_map(results, latent_map, title)
-    numbers = read_numbers(results[column])
-    if numbers is not None:
+    values = Record(results[[column]]).column(column)
+    if values is not None and values.numbers is not None:
+        numbers = values.numbers
         from matplotlib.colors import LinearSegmentedColormap
 
         low, high = np.nanpercentile(numbers, [2, 98])
@@ -136,7 +141,7 @@ def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str
         beside = figure.add_axes((0.77, 0.18, 0.025, 0.6))
         figure.colorbar(drawn, cax=beside, label=name).outline.set_visible(False)
     else:
-        categories = np.asarray(read_categories(results[column]), dtype=object)
+        categories = np.full(len(results), None, object) if values is None else values.categories
         for number, level in enumerate(sorted({value for value in categories if value is not None})):
             chosen = points[categories == level]
             color = CATEGORY_COLORS[number % len(CATEGORY_COLORS)]
@@ -197,7 +202,8 @@ def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
     """
     from scipy.stats import spearmanr
 
-    name, numbers = label_column(str(column.name)), read_numbers(column)
+    name, values = label_column(str(column.name)), Record(column.to_frame()).column(str(column.name))
+    numbers = None if values is None else values.numbers
     count = near.shape[1]
     if numbers is not None and count:
         means = np.nanmean(np.where(np.isnan(numbers[near]).all(axis=1)[:, None], 0, numbers[near]), axis=1)
@@ -209,7 +215,7 @@ def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
             f"utterances of like {name} tend to lie together",
         )
     elif count:
-        categories = np.asarray(read_categories(column), dtype=object)
+        categories = np.full(len(column), None, object) if values is None else values.categories
         known = categories != None  # noqa: E711
         same = float((categories[near] == categories[:, None])[known].mean())
         _, sizes = np.unique(categories[known].astype(str), return_counts=True)
@@ -269,7 +275,7 @@ def draw_weak_cluster(
     """
     if not clustering.clusters:
         raise ValueError(f"clusters: none were found ({clustering.note}); evaluate more utterances.")
-    cluster = next((cluster for cluster in clustering.clusters if cluster.flagged), clustering.clusters[0])
+    cluster = next((cluster for cluster in clustering.clusters if cluster.is_weak), clustering.clusters[0])
     figure, axes, points, size = _begin_map(results, latent_map, textwrap.fill(cluster.sentence, 88))
     inside = results["utterance_id"].isin(cluster.utterance_ids).to_numpy()
     for name, rate, chosen, color in (
@@ -280,8 +286,8 @@ def draw_weak_cluster(
         axes.scatter(chosen[:, 0], chosen[:, 1], s=size, linewidths=0, color=color, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     save_image(figure, path)
-    tested = cluster.untested or f"corrected p = {cluster.p_corrected:.2g}"
-    verdict = "significantly worse" if cluster.flagged else "not significantly worse"
+    tested = cluster.untested or f"corrected p = {cluster.p:.2g}"
+    verdict = "significantly worse" if cluster.is_weak else "not significantly worse"
     return f"{cluster.sentence} ({verdict}, {tested})"
 
 
@@ -297,7 +303,7 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
     """
     from matplotlib.ticker import PercentFormatter
 
-    boards = make_dashboards(results, against=(column,), metrics=tuple(MEASURES))
+    boards = make_dashboards(Record(results), against=(column,), metrics=tuple(MEASURES))
     if not boards or boards[0].kind != "numeric":
         raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
     rows = -(-len(boards) // PANEL_COLUMNS)

@@ -16,7 +16,9 @@ from rich.console import Console
 from librispeech_clf.development.documents.drawing import label_column
 from librispeech_clf.development.documents.pictures import MAP_COLUMNS
 from librispeech_clf.local.analysis.associations import make_dashboards
-from librispeech_clf.local.analysis.intervals import summarize
+from librispeech_clf.local.analysis.clusters import group_states
+from librispeech_clf.local.analysis.rates import summarize_rates
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.report.terminal import format_finding, interval, percent, probability, show_rates
 
@@ -78,7 +80,7 @@ def format_bundled(results: pd.DataFrame) -> dict[str, str]:
     """Return the figures of the bundled corpus: the terminal's table of error rates."""
     console = Console(width=WIDTH, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(show_rates(summarize(results)))
+        console.print(show_rates(summarize_rates(Record(results))))
     lines = [line.rstrip() for line in captured.get().rstrip().splitlines()]
     return {"bundled table": "\n".join(["```", *lines, "```"])}
 
@@ -93,7 +95,7 @@ def format_test_clean(
         run: what summary.json says was evaluated.
         shown: what each picture shows, by its name without ending, see `pictures.draw_all`.
     """
-    boards = make_dashboards(results)
+    boards = make_dashboards(Record(results))
     hours = results["signal_duration_s"].sum() / 3600
     told = (
         f"{len(results):,} utterances of {results['record_speaker_id'].nunique()} speakers, {hours:.2f} hours, "
@@ -111,7 +113,7 @@ def format_test_clean(
 
 def format_rates(results: pd.DataFrame) -> str:
     """Return word and character error rates of all utterances, by gender and by length, as a Markdown table."""
-    rates = summarize(results)
+    rates = summarize_rates(Record(results))
     rows = [["", "utterances", "words", "WER % (95 %)", "CER % (95 %)"], ["---"] * 5]
     pairs = [("all", rates["word"]["all"], rates["character"]["all"])]
     for group in ("gender", "length"):
@@ -142,8 +144,9 @@ def format_genders(boards: Sequence[Dashboard]) -> str:
 
 def format_first(results: pd.DataFrame) -> str:
     """Return what to look at first as a numbered list, or that nothing stands out."""
-    search = find_slices(results)
-    tested = f"{search.looked_at:,} slices, chance of any false finding {100 * search.alpha:g} %"
+    scored = Record(results).select_scored()
+    search = find_slices(scored, group_states(scored).list_clusters())
+    tested = f"{search.candidates_tested:,} slices, chance of any false finding {100 * search.alpha:g} %"
     if not search.findings:
         return f"Nothing stands out ({tested})."
     lines = [f"{number}. {format_finding(finding)[0]}" for number, finding in enumerate(search.findings, 1)]
@@ -179,7 +182,7 @@ def format_traits(boards: Sequence[Dashboard]) -> str:
 
 def format_loss(results: pd.DataFrame) -> str:
     """Say whether the CTC loss goes with how much the level varies, as one test has it; else nothing."""
-    boards = make_dashboards(results, against=("signal_rms_std",), metrics=("ctc_loss",))
+    boards = make_dashboards(Record(results), against=("signal_rms_std",), metrics=("ctc_loss",))
     found = _find_board(boards, "ctc_loss", "signal_rms_std")
     if found is None or found.kind != "spearman":
         return ""

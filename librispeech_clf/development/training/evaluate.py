@@ -116,12 +116,12 @@ def read_reports(folders: list[Path], model: Path) -> dict[str, "pd.DataFrame"]:
         FileNotFoundError: a folder holds no finished evaluation.
         ValueError: it is of another model, or of a part of the data only.
     """
-    from librispeech_clf.local.analysis.results_table import read_results
+    from librispeech_clf.local.analysis.record import read_table
     from librispeech_clf.local.evaluation.store import hash_file
 
     found: dict[str, pd.DataFrame] = {}
     for folder in folders:
-        results = read_results(folder)
+        results = read_table(folder)
         described = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["run"]
         if not hash_file(model).startswith(described["model SHA-256"]):
             raise ValueError(

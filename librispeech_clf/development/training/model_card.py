@@ -1,7 +1,7 @@
 """Figures of a model by data set, voice, gender and speaker, and their place in the bundled model's card.
 
 In: results tables, of `recognise_split` or of `evaluate`. Out: rows of text, and Markdown. Intervals have speakers as
-the unit (`analysis.intervals`).
+the unit (`analysis.rates`).
 """
 
 import json
@@ -17,7 +17,8 @@ from librispeech_clf.audio.reading import normalize
 from librispeech_clf.corpus.schema import Split
 from librispeech_clf.ctc.decoding import greedy_text, spell
 from librispeech_clf.development.training.material import Recording, list_speech, read_or_warn
-from librispeech_clf.local.analysis.intervals import corpus_error_rate
+from librispeech_clf.local.analysis.rates import rate_errors
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.model.inference import (
     BATCH_SAMPLES,
     Predict,
@@ -144,7 +145,8 @@ def make_tables(results: dict[str, "pd.DataFrame"], *, voices: dict[str, str]) -
 
 def list_figures(results: "pd.DataFrame", label: str) -> tuple[str, ...]:
     """Return one row of figures: label, utterances, speakers, WER and CER with their 95 % intervals."""
-    rates = [corpus_error_rate(results, unit=unit) for unit in ("word", "character")]
+    record = Record(results)
+    rates = [rate_errors(record, unit) for unit in ("word", "character")]
     return (
         label,
         str(rates[0].utterances),
@@ -167,7 +169,7 @@ def _by_gender(results: "pd.DataFrame") -> tuple[tuple[str, ...], ...]:
 def _by_speaker(results: "pd.DataFrame", names: dict[str, str]) -> tuple[tuple[str, ...], ...]:
     """Return one row of figures per speaker, the best first."""
     groups = [(str(speaker), group) for speaker, group in results.groupby("record_speaker_id")]
-    groups.sort(key=lambda pair: corpus_error_rate(pair[1]).rate or 0.0)
+    groups.sort(key=lambda pair: rate_errors(Record(pair[1])).rate or 0.0)
     return tuple(list_figures(group, names.get(speaker, speaker)) for speaker, group in groups)
 
 

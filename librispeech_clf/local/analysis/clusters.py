@@ -1,198 +1,179 @@
-"""Weak clusters: groups in the latent space with a higher word error rate, and the metadata that name them.
+"""Clusters of the hidden states: where the model's inner picture of the utterances goes with more errors.
 
-In: the results table. Out: a `Clustering`. k-means sees the latent vectors only, never errors, so a
-cluster's error rate is a fair test of it. Whether it is worse than all other utterances is tested with
-speakers as units (`significance.compare_rates`), one-sided, corrected by Holm's procedure: in data without
-a weakness the chance that any cluster is flagged is about `ALPHA`.
+In: the record of results. Out: groups for the search for slices, and a `Clustering` to be shown. k-means sees the
+hidden states only, never errors, so the search's test of a cluster is a fair one. Clusters are looked for at several
+sizes; all those of one size are shown, each with what its utterances have in common.
 
-Source: Rousseeuw, "Silhouettes", J. of Computational and Applied Mathematics 20, 1987.
+Sources: Rousseeuw, "Silhouettes", J. of Computational and Applied Mathematics 20, 1987; Kaufman & Rousseeuw, "Finding
+Groups in Data", 1990.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from librispeech_clf.local.analysis.intervals import (
-    FEWEST_SPEAKERS,
-    ErrorRate,
-    corpus_error_rate,
-    find_blocks,
-)
+from librispeech_clf.local.analysis.candidates import FEWEST_UTTERANCES
+from librispeech_clf.local.analysis.labels import is_plain, join_labels
 from librispeech_clf.local.analysis.latent_space import reduce_vectors
-from librispeech_clf.local.analysis.results_table import (
-    count_errors,
-    find_scored,
-    list_speakers,
-    read_vectors,
-)
-from librispeech_clf.local.analysis.significance import compare_rates, correct_holm
-from librispeech_clf.local.analysis.traits import MetadataCorrelation, correlate_metadata
+from librispeech_clf.local.analysis.rates import ErrorRate, compare_groups, rate_errors, rate_groups
+from librispeech_clf.local.analysis.record import SPEAKER, Record
+from librispeech_clf.local.analysis.slices import ALPHA, Search
+from librispeech_clf.local.analysis.traits import Features, Trait
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-ALPHA = 0.01
-SMALLEST_CLUSTER = 8
-SMALLEST_SHARE = 0.02
-MOST_CLUSTERS = 10
-SPEAKERS_PER_CLUSTER = 6
-FEWEST_EFFECTIVE_BLOCKS = 2.0
+COUNTS = (3, 4, 5, 6, 8, 10, 12, 16)
+"""Numbers of clusters. Never two: the one would be what the other is not."""
+MOST_SHOWN = 10
+SHOWN_WITHOUT_STRUCTURE = 8
+NO_STRUCTURE = 0.25
+"""Mean silhouette below which a number of clusters is as good as another (Kaufman & Rousseeuw 1990)."""
+MOST_FITTED = 20_000
+"""Utterances that k-means learns the clusters from; all are assigned."""
+TRAITS_IN_NAME = 3
 _SILHOUETTE_SAMPLE = 2000
 _COMPONENTS = 20
 
 
 @dataclass(frozen=True)
+class Grouping:
+    """The clusters of the hidden states at several numbers of clusters.
+
+    Attributes:
+        labels: number of clusters -> int (N,), the cluster of each row, -1 without a hidden state.
+        silhouettes: number of clusters -> mean silhouette in [-1, 1], of those that may be shown.
+        note: why there are no clusters; None otherwise.
+    """
+
+    labels: Mapping[int, np.ndarray]
+    silhouettes: Mapping[int, float]
+    note: str | None
+
+    @property
+    def shown(self) -> int | None:
+        """Return the number of clusters to show; None where there are none."""
+        if not self.silhouettes:
+            return None
+        best = max(self.silhouettes, key=lambda count: self.silhouettes[count])
+        if self.silhouettes[best] >= NO_STRUCTURE:
+            return best
+        return max(count for count in self.silhouettes if count <= SHOWN_WITHOUT_STRUCTURE)
+
+    def list_clusters(self) -> dict[str, np.ndarray]:
+        """Return every cluster by name, bool (N,)."""
+        return {
+            name_cluster(count, label): labels == label
+            for count, labels in self.labels.items()
+            for label in range(count)
+        }
+
+
+@dataclass(frozen=True)
 class Cluster:
-    """One cluster of the latent space.
+    """One cluster of the hidden states.
 
     Attributes:
         number: 1 for the highest word error rate.
+        name: what its utterances have in common, in plain words; "" where nothing sets them apart.
         utterance_ids: its utterances.
         rate: its corpus word error rate with interval.
         rest: the same of all other utterances.
-        difference: rate minus rest.
+        difference: the first minus the second; None where one is unknown.
+        low: lower bound of its 95 % interval; None where there is none.
+        high: upper bound.
         speakers: number of known speakers in it.
         largest_speaker: the speaker with most of its utterances, None if unknown.
         largest_speaker_share: that speaker's share of its utterances, in [0, 1].
-        p_value: one-sided, that the cluster is not worse than the rest; None where not tested.
-        p_corrected: by Holm's procedure over the clusters tested.
-        flagged: worse than the rest at `Clustering.alpha`.
-        untested: why it was not tested, None if it was.
-        metadata: what sets it apart, best first; looked for in flagged clusters only.
-        sentence: the finding in words.
+        p: corrected for everything that the search looked at; None where it did not look at this cluster.
+        findings: names of the search's findings that hold at least half of its utterances.
+        is_weak: whether it is worse than the rest, and the search found it or what holds half of it.
+        untested: why the search did not look at it, None if it did.
+        traits: what sets it apart, largest effect first.
+        sentence: all that in short, in words.
     """
 
     number: int
+    name: str
     utterance_ids: tuple[str, ...]
     rate: ErrorRate
     rest: ErrorRate
     difference: float | None
+    low: float | None
+    high: float | None
     speakers: int
     largest_speaker: str | None
     largest_speaker_share: float
-    p_value: float | None
-    p_corrected: float | None
-    flagged: bool
+    p: float | None
+    findings: tuple[str, ...]
+    is_weak: bool
     untested: str | None
-    metadata: tuple[MetadataCorrelation, ...]
+    traits: tuple[Trait, ...]
     sentence: str
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """The clusters of a results table.
+    """The clusters that are shown.
 
     Attributes:
         clusters: highest word error rate first.
-        criterion: how the number of clusters was chosen, in words.
+        criterion: how they were made, in words.
         silhouettes: mean silhouette by number of clusters tried, in [-1, 1].
-        alpha: chance of flagging anything when no cluster is worse.
-        tested_by: "speakers" or "utterances": what the test takes as independent.
-        smallest: fewest utterances of a cluster that is tested.
+        alpha: chance of any finding of the search where there is none.
         utterances: utterances clustered.
-        left_out: utterances without a latent vector or without metrics.
-        note: why there are no clusters or no speakers to test by, None otherwise.
+        left_out: utterances without a hidden state or without metrics.
+        note: why there are no clusters, or none was looked at; None otherwise.
     """
 
     clusters: tuple[Cluster, ...]
     criterion: str
-    silhouettes: dict[int, float]
+    silhouettes: Mapping[int, float]
     alpha: float
-    tested_by: str
-    smallest: int
     utterances: int
     left_out: int
     note: str | None
 
 
-def find_clusters(results: pd.DataFrame, *, seed: int = 0) -> Clustering:
-    """Cluster the latent space and flag the clusters with a higher word error rate.
+def name_cluster(count: int, label: int) -> str:
+    """Name a cluster for the search."""
+    return f"cluster {label + 1} of {count}"
+
+
+def group_states(record: Record, *, seed: int = 0) -> Grouping:
+    """Group the hidden states by k-means, at several numbers of clusters.
 
     Args:
-        results: the results table with the column `latent`.
+        record: the scored utterances; those without the column `latent` are in no cluster.
         seed: of PCA, k-means and silhouettes.
-
-    Returns:
-        The clusters, highest word error rate first. Flagged ones carry the metadata that set them apart.
     """
-    scored = find_scored(results)
-    vectors, rows = read_vectors(scored, "latent")
-    clustered = scored.iloc[rows].reset_index(drop=True)
-    smallest = max(SMALLEST_CLUSTER, int(np.ceil(SMALLEST_SHARE * len(rows))))
-    blocks = find_blocks(clustered)
-    labels, silhouettes, note = choose_clusters(
-        vectors, speakers=blocks.speakers, smallest=smallest, seed=seed
-    )
-    tested = _test_clusters(clustered, labels, smallest)
-    return Clustering(
-        clusters=tuple(replace(cluster, number=number) for number, cluster in enumerate(tested, 1)),
-        criterion=_describe_criterion(smallest),
-        silhouettes=silhouettes,
-        alpha=ALPHA,
-        tested_by="speakers" if blocks.resampled == "speakers" else "utterances",
-        smallest=smallest,
-        utterances=len(rows),
-        left_out=len(results) - len(rows),
-        note=note or blocks.note,
-    )
-
-
-def _describe_criterion(smallest: int) -> str:
-    return (
-        "k-means on the standardised latent space reduced by PCA; the number of clusters with the highest "
-        f"mean silhouette, up to {MOST_CLUSTERS} and to one per {SPEAKERS_PER_CLUSTER} speakers (three with "
-        f"few speakers); clusters below {smallest} utterances are not tested"
-    )
-
-
-def choose_clusters(
-    vectors: np.ndarray, *, speakers: int, smallest: int, seed: int = 0
-) -> tuple[np.ndarray, dict[int, float], str | None]:
-    """Group latent vectors by k-means, the number of groups chosen by the mean silhouette.
-
-    Args:
-        vectors: float64 (K, D).
-        speakers: number of known speakers; limits the number of groups if at least 5 are known.
-        smallest: fewest members of a group that counts.
-        seed: of PCA, k-means and silhouettes.
-
-    Returns:
-        int (K,) group of each vector; the mean silhouette by number of groups tried; why there is a single
-        group, None otherwise.
-    """
-    alone = np.zeros(len(vectors), dtype=int)
-    if len(vectors) < 2 * smallest:
-        return alone, {}, f"{len(vectors)} utterances are too few for two clusters of {smallest}"
-    reduced, _ = reduce_vectors(vectors, seed=seed, most_components=_COMPONENTS, variance_kept=0.9)
-    if reduced.shape[1] == 0:
-        return alone, {}, "all latent vectors are alike"
-    limit = min(MOST_CLUSTERS, len(vectors) // smallest, len(np.unique(reduced, axis=0)) - 1)
-    if speakers >= FEWEST_SPEAKERS:
-        limit = min(limit, max(3, speakers // SPEAKERS_PER_CLUSTER))
-    tried = {count: _group(reduced, count, seed) for count in range(2, limit + 1)}
-    usable = {count: labels for count, labels in tried.items() if _has_clusters(labels, smallest)}
-    silhouettes = {count: _score(reduced, labels, seed) for count, labels in usable.items()}
-    if not silhouettes:
-        return alone, {}, f"no grouping has two clusters of at least {smallest} utterances"
-    best = max(silhouettes, key=lambda count: silhouettes[count])
-    return usable[best], silhouettes, None
+    vectors, rows = record.vectors("latent")
+    if len(vectors) < COUNTS[0] * FEWEST_UTTERANCES:
+        return Grouping({}, {}, f"{len(vectors)} utterances are too few for {COUNTS[0]} clusters")
+    # By name, so that the order of the rows does not matter.
+    order = np.argsort(record.ids[rows].astype(str), kind="stable")
+    reduced, _ = reduce_vectors(vectors[order], seed=seed, most_components=_COMPONENTS, variance_kept=0.9)
+    counts = [count for count in COUNTS if count * FEWEST_UTTERANCES <= len(reduced)]
+    labels, silhouettes = {}, {}
+    for count in counts if reduced.shape[1] else ():
+        own = _group(reduced, count, seed)
+        if len(np.unique(own)) < count:
+            break  # fewer different hidden states than clusters
+        labels[count] = np.full(len(record), -1)
+        labels[count][rows[order]] = own
+        if count <= MOST_SHOWN:
+            silhouettes[count] = _score(reduced, own, seed)
+    return Grouping(labels, silhouettes, None if labels else "the hidden states are alike")
 
 
 def _group(reduced: np.ndarray, count: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
+    model = KMeans(n_clusters=count, n_init=4, random_state=seed)
+    step = -(-len(reduced) // MOST_FITTED)
     with threadpool_limits(limits=1):  # on some thousand points threads cost more than they save
-        return KMeans(n_clusters=count, n_init=4, random_state=seed).fit_predict(reduced)
-
-
-def _has_clusters(labels: np.ndarray, smallest: int) -> bool:
-    sizes = np.bincount(labels)
-    return bool((sizes >= smallest).sum() >= 2 and sizes[sizes >= smallest].sum() >= 0.9 * len(labels))
+        return model.fit(reduced[::step]).predict(reduced)
 
 
 def _score(reduced: np.ndarray, labels: np.ndarray, seed: int) -> float:
@@ -203,76 +184,79 @@ def _score(reduced: np.ndarray, labels: np.ndarray, seed: int) -> float:
         return float(silhouette_score(reduced, labels, sample_size=sample, random_state=seed))
 
 
-def _test_clusters(clustered: pd.DataFrame, labels: np.ndarray, smallest: int) -> list[Cluster]:
-    """Rate and test each cluster, correct for the number tested, describe those flagged; worst first."""
-    groups = [labels == label for label in np.unique(labels)]
-    tests = [_test_cluster(clustered, inside, smallest) for inside in groups]
-    corrected = correct_holm([p for p, _ in tests])
-    clusters = []
-    for inside, (p_value, untested), p_corrected in zip(groups, tests, corrected, strict=True):
-        flagged = p_corrected is not None and p_corrected < ALPHA
-        cluster = _rate_cluster(
-            clustered,
-            inside,
-            p_value=p_value,
-            p_corrected=p_corrected,
-            flagged=flagged,
-            untested=untested,
-            metadata=correlate_metadata(clustered, inside) if flagged else (),
-        )
-        clusters.append(replace(cluster, sentence=_write_sentence(cluster)))
-    return sorted(clusters, key=lambda cluster: -(cluster.rate.rate or 0.0))
+def describe_clusters(record: Record, grouping: Grouping, search: Search) -> Clustering:
+    """Describe the clusters to show.
+
+    Args:
+        record: the scored utterances.
+        grouping: their clusters.
+        search: whose candidates these clusters were.
+    """
+    count = grouping.shown
+    labels = np.full(len(record), -1) if count is None else grouping.labels[count]
+    clustered = record.select(labels >= 0)
+    labels = labels[labels >= 0]
+    features = Features(clustered)
+    rates = rate_groups(clustered, labels, count or 0)
+    order = sorted(range(count or 0), key=lambda label: -(rates[label].rate or 0.0))
+    clusters = tuple(
+        _describe(features, labels == label, rates[label], number, name_cluster(count or 0, label), search)
+        for number, label in enumerate(order, 1)
+    )
+    criterion = (
+        "k-means on the standardized hidden states reduced by PCA; of "
+        f"{COUNTS[0]} to {MOST_SHOWN} clusters the number with the highest mean silhouette is shown, or "
+        f"{SHOWN_WITHOUT_STRUCTURE} where none reaches {NO_STRUCTURE}"
+    )
+    left_out = len(record) - len(clustered)
+    note = grouping.note or search.note
+    return Clustering(clusters, criterion, grouping.silhouettes, search.alpha, len(clustered), left_out, note)
 
 
-def _test_cluster(
-    clustered: pd.DataFrame, inside: np.ndarray, smallest: int
-) -> tuple[float | None, str | None]:
-    """Return the one-sided p-value of a cluster, or None and why it cannot be tested."""
-    if inside.all():
-        return None, "all utterances are in one cluster"
-    if inside.sum() < smallest:
-        return None, f"{inside.sum()} utterances, fewer than {smallest}"
-    blocks = find_blocks(clustered)
-    tested = compare_rates(*count_errors(clustered), inside, blocks.index)
-    if tested is None:
-        return None, "no reference words to compare"
-    if tested.effective_blocks < FEWEST_EFFECTIVE_BLOCKS:
-        return (
-            None,
-            f"nearly all of one of the {blocks.resampled}: a voice of its own, not a weakness of many",
-        )
-    return tested.p_greater, None
-
-
-def _rate_cluster(clustered: pd.DataFrame, inside: np.ndarray, **tested: Any) -> Cluster:
-    rate = corpus_error_rate(clustered[inside])
-    rest = corpus_error_rate(clustered[~inside])
-    counted = Counter(speaker for speaker in list_speakers(clustered[inside]) if speaker is not None)
-    largest, most = counted.most_common(1)[0] if counted else (None, 0)
+def _describe(
+    features: Features, inside: np.ndarray, rate: ErrorRate, number: int, key: str, search: Search
+) -> Cluster:
+    record = features.record
+    errors, words = record.errors(), record.units()
+    tested = compare_groups(errors, words, inside, record.blocks)
+    rest = rate_errors(record.select(~inside))
+    traits = features.describe(inside)
+    speakers = record.column(SPEAKER)
+    codes = np.empty(0, int) if speakers is None else speakers.codes[inside & record.is_known]
+    counts = np.bincount(codes) if len(codes) else np.zeros(1, int)
+    largest = None if speakers is None or not len(codes) else speakers.levels[int(counts.argmax())]
+    p, untested = search.clusters.get(key), None
+    own = set(record.ids[inside])
+    findings = tuple(
+        finding.name for finding in search.findings if 2 * len(own & set(finding.utterance_ids)) >= len(own)
+    )
+    if p is None:
+        untested = "of too few speakers, or nearly all of one: voices, not a weakness"
+        if inside.sum() < FEWEST_UTTERANCES:
+            untested = f"fewer than {FEWEST_UTTERANCES} utterances"
+    labels = [trait.label for trait in traits]
+    name = join_labels(([label for label in labels if is_plain(label)] or labels)[:TRAITS_IN_NAME])
+    against = "" if rest.rate is None else f" against {100 * rest.rate:.1f} %"
+    sentence = (
+        f"{name or 'nothing sets it apart'}: {int(inside.sum())} utterances, "
+        f"word error rate {100 * (rate.rate or 0.0):.1f} %{against}"
+    )
     return Cluster(
-        number=0,
-        utterance_ids=tuple(str(name) for name in clustered["utterance_id"][inside]),
+        number=number,
+        name=name,
+        utterance_ids=tuple(record.ids[inside]),
         rate=rate,
         rest=rest,
         difference=None if rate.rate is None or rest.rate is None else rate.rate - rest.rate,
-        speakers=len(counted),
+        low=None if tested is None else tested.low,
+        high=None if tested is None else tested.high,
+        speakers=int(np.count_nonzero(counts)),
         largest_speaker=largest,
-        largest_speaker_share=most / int(inside.sum()) if inside.any() else 0.0,
-        sentence="",
-        **tested,
+        largest_speaker_share=float(counts.max() / inside.sum()),
+        p=p,
+        findings=findings,
+        is_weak=tested is not None and tested.low > 0 and (bool(findings) or (p is not None and p < ALPHA)),
+        untested=untested,
+        traits=traits,
+        sentence=sentence,
     )
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.1f} %"
-
-
-def _write_sentence(cluster: Cluster) -> str:
-    against = f" against {_percent(cluster.rest.rate)}" if cluster.rest.rate is not None else ""
-    count = cluster.rate.utterances
-    sizes = f"{count} utterance{'s' * (count != 1)}"
-    named = ", ".join(item.phrase for item in cluster.metadata if item.named)
-    finding = f"word error rate {_percent(cluster.rate.rate or 0.0)}{against}, {sizes}"
-    if cluster.flagged:
-        return f"{finding}: {named or 'no metadata sets it apart'}"
-    return finding

@@ -1,27 +1,28 @@
 """Comparison of two runs over the same utterances, with paired significance tests.
 
-In: two results tables. Out: a `Comparison` record. Differences are second minus first, the first run being the
-old one, so below zero the second run is better.
+In: two records of results. Out: a `Comparison`. Differences are second minus first, the first run being the old one, so
+below zero the second run is better.
 
 The test is a paired one with the speaker as the unit: Gillick & Cox, "Some statistical issues in the comparison
 of speech recognition algorithms", ICASSP 1989, whose segments must be independent, here all utterances of a
-speaker, because those of one speaker are not (Liu & Peng, arXiv:1912.09508); see `jackknife`. The probability of
+speaker, because those of one speaker are not (Liu & Peng, arXiv:1912.09508); see `rates`. The probability of
 improvement is that of Bisani & Ney, ICASSP 2004, doi:10.1109/ICASSP.2004.1326009, from the same t.
 """
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.local.analysis.intervals import ErrorRate, corpus_error_rate, find_blocks
-from librispeech_clf.local.analysis.jackknife import compare_paired, sum_blocks
-from librispeech_clf.local.analysis.results_table import OPERATIONS, UNITS, count_errors, find_scored, is_null
-
-if TYPE_CHECKING:
-    import pandas as pd
+from librispeech_clf.local.analysis.rates import (
+    ErrorRate,
+    compare_paired,
+    explain_blocks,
+    rate_errors,
+    sum_by,
+)
+from librispeech_clf.local.analysis.record import OPERATIONS, Record
 
 
 @dataclass(frozen=True)
@@ -104,65 +105,60 @@ SOURCES = (
 
 
 def compare_runs(
-    first: pd.DataFrame,
-    second: pd.DataFrame,
-    *,
-    names: tuple[str, str] = ("first", "second"),
+    first: Record, second: Record, *, names: tuple[str, str] = ("first", "second")
 ) -> Comparison:
-    """Compare two results tables over the utterances that both scored.
+    """Compare two runs over the utterances that both scored.
 
     Args:
         first: results of the first run.
         second: results of the second run.
         names: of the runs, for messages and headings.
 
-    Returns:
-        The comparison.
-
     Raises:
         ValueError: an utterance occurs twice in a run, the runs share no scored utterance, or their
             references differ.
     """
-    left, right = (_index(run, name) for run, name in zip((first, second), names, strict=True))
-    scored = [set(run.index) for run in (left, right)]
-    shared = [name for name in left.index if name in scored[1]]
-    if not shared:
+    left, right = (_select_unique(run, name) for run, name in zip((first, second), names, strict=True))
+    places = {name: place for place, name in enumerate(right.ids)}
+    shared = np.array([name in places for name in left.ids], bool)
+    if not shared.any():
         raise ValueError(
             f"{names[0]} and {names[1]}: two runs can be compared over utterances that both scored; "
             f"received {len(left)} and {len(right)} scored utterances, none shared. "
             "Evaluate the same split with both models."
         )
-    only = [
-        tuple(name for name in own.index if name not in other)
-        for own, other in ((left, scored[1]), (right, scored[0]))
-    ]
-    left, right = left.loc[shared].reset_index(), right.loc[shared].reset_index()
+    known = set(left.ids)
+    only = tuple(left.ids[~shared]), tuple(name for name in right.ids if name not in known)
+    left = left.select(shared)
+    right = right.select(np.array([places[name] for name in left.ids], int))
     _check_references(left, right, names)
-    units = {unit: _compare_unit(left, right, unit) for unit in UNITS}
-    better, worse, unchanged = _list_changes(left, right)
-    word = units["word"]
-    if word is None:  # `find_scored` kept rows with word counts only
-        raise ValueError(f"{names[0]} and {names[1]}: the tables hold no word counts.")
-    return Comparison(names, word, units["character"], better, worse, unchanged, only[0], only[1], SOURCES)
+    word = _compare_unit(left, right, "word")
+    # A character count is missing where a table was made without them.
+    has_letters = all(np.isfinite(run.counts("character")).all() for run in (left, right))
+    character = _compare_unit(left, right, "character") if has_letters else None
+    rows = zip(left.ids, left.errors(), right.errors(), left.units(), strict=True)
+    changes = [Change(str(name), int(a), int(b), int(n)) for name, a, b, n in rows if a != b]
+    changes.sort(key=lambda change: (-abs(change.second - change.first), change.utterance_id))
+    better = tuple(change for change in changes if change.second < change.first)
+    worse = tuple(change for change in changes if change.second > change.first)
+    return Comparison(names, word, character, better, worse, len(left) - len(changes), *only, SOURCES)
 
 
-def _index(run: pd.DataFrame, name: str) -> pd.DataFrame:
-    if "utterance_id" not in run.columns:
-        return run.iloc[:0]
-    scored = find_scored(run)
-    twice = scored["utterance_id"][scored["utterance_id"].duplicated()]
-    if len(twice):
-        raise ValueError(f"{name}: an utterance may occur once; received {twice.iloc[0]!r} more than once.")
-    return scored.set_index("utterance_id")
+def _select_unique(run: Record, name: str) -> Record:
+    scored = run.select_scored()
+    distinct, counts = np.unique(scored.ids.astype(str), return_counts=True)
+    if (counts > 1).any():
+        twice = str(distinct[counts > 1][0])
+        raise ValueError(f"{name}: an utterance may occur once; received {twice!r} more than once.")
+    return scored
 
 
-def _check_references(left: pd.DataFrame, right: pd.DataFrame, names: tuple[str, str]) -> None:
-    if "reference" in left.columns and "reference" in right.columns:
-        pairs = zip(left["utterance_id"], left["reference"], right["reference"], strict=True)
-        differing = [(name, a, b) for name, a, b in pairs if not is_null(a) and not is_null(b) and a != b]
+def _check_references(left: Record, right: Record, names: tuple[str, str]) -> None:
+    if "reference" in left.names and "reference" in right.names:
+        pairs = zip(left.ids, left.texts("reference"), right.texts("reference"), strict=True)
+        differing = [(name, a, b) for name, a, b in pairs if None not in (a, b) and a != b]
     else:
-        words = [count_errors(run)[1] for run in (left, right)]
-        rows = zip(left["utterance_id"], *words, strict=True)
+        rows = zip(left.ids, left.units(), right.units(), strict=True)
         differing = [(name, f"{a:g} words", f"{b:g} words") for name, a, b in rows if a != b]
     if differing:
         name, a, b = differing[0]
@@ -172,30 +168,24 @@ def _check_references(left: pd.DataFrame, right: pd.DataFrame, names: tuple[str,
         )
 
 
-def _compare_unit(left: pd.DataFrame, right: pd.DataFrame, unit: str) -> UnitComparison | None:
-    if any(len(find_scored(run, unit=unit)) < len(run) for run in (left, right)):
-        return None
-    first, second = (corpus_error_rate(run, unit=unit) for run in (left, right))
-    errors, units = count_errors(left, unit=unit)
-    change = count_errors(right, unit=unit)[0] - errors
-    blocks = find_blocks(left, fewest=1)
-    sums = sum_blocks(np.stack([change, units], axis=1), blocks.index, blocks.count)
+def _compare_unit(left: Record, right: Record, unit: str) -> UnitComparison:
+    first, second = rate_errors(left, unit), rate_errors(right, unit)
+    changed = right.errors(unit) - left.errors(unit)
+    sums = sum_by(np.stack([changed, left.units(unit)], axis=1), left.blocks)
     tested = compare_paired(*sums.T)
-    low, high, p_value, improved = (None,) * 4 if tested is None else astuple(tested)
-    changes = {name: int(right[f"{unit}_{name}"].sum() - left[f"{unit}_{name}"].sum()) for name in OPERATIONS}
+    totals = (right.counts(unit) - left.counts(unit)).sum(axis=0)
+    changes = {name: int(total) for name, total in zip(OPERATIONS, totals, strict=True)}
     difference = None if first.rate is None or second.rate is None else second.rate - first.rate
+    resampled, note = explain_blocks(first.speakers, len(sums))
     return UnitComparison(
-        first, second, difference, low, high, p_value, improved, blocks.resampled, blocks.note, changes
+        first=first,
+        second=second,
+        difference=difference,
+        low=tested.low if tested else None,
+        high=tested.high if tested else None,
+        p_value=tested.p_value if tested else None,
+        probability_of_improvement=tested.probability if tested else None,
+        resampled=resampled,
+        note=note,
+        changes=changes,
     )
-
-
-def _list_changes(
-    left: pd.DataFrame, right: pd.DataFrame
-) -> tuple[tuple[Change, ...], tuple[Change, ...], int]:
-    (first, words), (second, _) = count_errors(left), count_errors(right)
-    rows = zip(left["utterance_id"], first, second, words, strict=True)
-    changes = [Change(str(name), int(a), int(b), int(n)) for name, a, b, n in rows if a != b]
-    changes.sort(key=lambda change: (-abs(change.second - change.first), change.utterance_id))
-    better = tuple(change for change in changes if change.second < change.first)
-    worse = tuple(change for change in changes if change.second > change.first)
-    return better, worse, len(left) - len(changes)

@@ -1,6 +1,6 @@
 """Kinds of word errors: near misses, joined and split words, other substitutions, deletions, insertions.
 
-In: the results table. Out: an `ErrorKind` each; together they count every word error once. The recall of a list of
+In: the record of results. Out: an `ErrorKind` each; together they count every word error once. The recall of a list of
 terms is in `terms`.
 """
 
@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.local.analysis.intervals import find_blocks, rate_interval
-from librispeech_clf.local.analysis.results_table import is_null
+from librispeech_clf.local.analysis.rates import find_interval, sum_by
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import Edit, align_words, count_letters
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KINDS = {
     "near miss": "another word, of which one letter differs",
@@ -57,47 +53,43 @@ class ErrorKind:
     examples: tuple[tuple[str, str, int], ...]
 
 
-def find_error_kinds(results: pd.DataFrame) -> tuple[ErrorKind, ...]:
-    """Count the kinds of word errors.
-
-    Args:
-        results: the results table; rows without reference or hypothesis are left out.
+def find_error_kinds(record: Record) -> tuple[ErrorKind, ...]:
+    """Count the kinds of word errors; rows without reference or hypothesis are left out.
 
     Returns:
         All kinds, those without errors, too; none without texts.
     """
-    rows, texts = list_texts(results)
+    rows, texts = select_texts(record)
     if not texts:
         return ()
-    found = [list(classify_errors(align_words(*pair))) for pair in texts]
-    counts = {
-        name: np.array([sum(n for kind, n, *_ in own if kind == name) for own in found]) for name in KINDS
-    }
-    totals = np.sum(list(counts.values()), axis=0)
-    blocks = find_blocks(rows, fewest=1)
+    numbers = {name: number for number, name in enumerate(KINDS)}
+    counts = np.zeros((len(texts), len(KINDS)))
+    pairs: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in KINDS}
+    for row, pair in enumerate(texts):
+        for kind, count, expected, received in classify_errors(align_words(*pair)):
+            counts[row, numbers[kind]] += count
+            pairs[kind][expected, received] += 1
+    sums = sum_by(counts, rows.blocks)
+    totals, everything = sums.sum(axis=1), counts.sum()
     kinds = []
-    for name, meaning in KINDS.items():
-        pairs = Counter(
-            (expected, received) for own in found for kind, _, expected, received in own if kind == name
-        )
-        listed = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
-        values = np.stack([counts[name], totals], axis=1).astype(np.float64)
-        low, high = rate_interval(values, blocks, scale="share") if totals.any() else (None, None)
-        share = float(counts[name].sum() / totals.sum()) if totals.any() else None
+    for (name, meaning), errors, own in zip(KINDS.items(), counts.sum(axis=0), sums.T, strict=True):
+        listed = sorted(pairs[name].items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+        low, high = find_interval(np.stack([own, totals], axis=1), "share")
+        share = float(errors / everything) if everything else None
         examples = tuple((*pair, count) for pair, count in listed)
-        kinds.append(ErrorKind(name, meaning, int(counts[name].sum()), share, low, high, examples))
+        kinds.append(ErrorKind(name, meaning, int(errors), share, low, high, examples))
     return tuple(kinds)
 
 
-def list_texts(results: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+def select_texts(record: Record) -> tuple[Record, list[tuple[str, str]]]:
     """Return the rows with reference and hypothesis that did not fail, and these texts."""
-    if not {"reference", "hypothesis"} <= set(results.columns):
-        return results.iloc[:0], []
-    failed = results["error"].notna() if "error" in results.columns else np.zeros(len(results), bool)
-    pairs = zip(results["reference"], results["hypothesis"], failed, strict=True)
-    kept = np.array([not (is_null(a) or is_null(b) or bad) for a, b, bad in pairs], bool)
-    rows = results[kept].reset_index(drop=True)
-    return rows, list(zip(rows["reference"], rows["hypothesis"], strict=True))
+    columns = (record.texts(name) for name in ("reference", "hypothesis", "error"))
+    found = {
+        row: (expected, received)
+        for row, (expected, received, error) in enumerate(zip(*columns, strict=True))
+        if error is None and expected is not None and received is not None
+    }
+    return record.select(np.array(list(found), int)), list(found.values())
 
 
 def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]]:

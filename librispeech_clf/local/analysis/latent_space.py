@@ -1,7 +1,7 @@
-"""Two-dimensional maps of the latent spaces: standardised, PCA, then t-SNE.
+"""Two-dimensional maps of the latent spaces: standardized, PCA, then t-SNE.
 
-In: the results table's vectors (`latent`, the pooled hidden states, and `acoustic_statistics`). Out: a
-point per utterance. The same seed and table give the same map.
+In: the record's vectors (`latent`, the pooled hidden states, and `acoustic_statistics`). Out: a point per
+utterance. The same seed and table give the same map.
 
 Sources: van der Maaten & Hinton, "Visualizing data using t-SNE", JMLR 9, 2008 (perplexity 5 to 50; PCA
 before); Kobak & Berens, "The art of using t-SNE for single-cell transcriptomics", Nature Communications 10,
@@ -12,15 +12,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from librispeech_clf.local.analysis.results_table import read_vectors
-
-if TYPE_CHECKING:
-    import pandas as pd
+from librispeech_clf.local.analysis.record import Record
 
 LATENT_SPACES = ("latent", "acoustic_statistics")
 MOST_COMPONENTS = 50
@@ -55,26 +51,19 @@ class LatentMap:
     left_out: int
 
 
-def make_latent_maps(results: pd.DataFrame) -> dict[str, LatentMap]:
-    """Return a map per latent space that the table holds vectors of.
-
-    Args:
-        results: the results table.
-
-    Returns:
-        Maps by column name: "latent" and "acoustic_statistics"; a space without vectors has an empty map.
-    """
+def make_latent_maps(record: Record) -> dict[str, LatentMap]:
+    """Return a map per latent space, by column name; a space without vectors has an empty map."""
     # t-SNE lets other threads run. The limit is for the whole process, so it is set around both maps.
     with threadpool_limits(limits=1), ThreadPoolExecutor() as pool:
-        made = pool.map(lambda space: make_latent_map(results, space=space), LATENT_SPACES)
+        made = pool.map(lambda space: make_latent_map(record, space=space), LATENT_SPACES)
         return dict(zip(LATENT_SPACES, made, strict=True))
 
 
-def make_latent_map(results: pd.DataFrame, *, space: str, seed: int = 0) -> LatentMap:
+def make_latent_map(record: Record, *, space: str, seed: int = 0) -> LatentMap:
     """Return the map of one latent space.
 
     Args:
-        results: the results table.
+        record: the results.
         space: the column of vectors.
         seed: of PCA and t-SNE.
 
@@ -82,9 +71,9 @@ def make_latent_map(results: pd.DataFrame, *, space: str, seed: int = 0) -> Late
         The map. With fewer than 10 or more than 20,000 utterances it shows the first two principal
         components.
     """
-    vectors, rows = read_vectors(results, space)
-    ids = tuple(str(results["utterance_id"].iloc[row]) for row in rows)
-    left_out = len(results) - len(rows)
+    vectors, rows = record.vectors(space)
+    ids = tuple(record.ids[rows])
+    left_out = len(record) - len(rows)
     if len(rows) == 0:
         return LatentMap(space, (), (), "none", None, 0, 0.0, left_out)
     reduced, kept = reduce_vectors(vectors, seed=seed)
@@ -114,10 +103,10 @@ def reduce_vectors(
     most_components: int = MOST_COMPONENTS,
     variance_kept: float = VARIANCE_KEPT,
 ) -> tuple[np.ndarray, float]:
-    """Standardise vectors and keep their first principal components.
+    """Standardize vectors and keep their first principal components.
 
     Args:
-        vectors: float64 (K, D), K at least 1.
+        vectors: float (K, D), K at least 1.
         seed: of the PCA.
         most_components: the largest number of components.
         variance_kept: the share of the variance to keep, in (0, 1].
@@ -128,15 +117,16 @@ def reduce_vectors(
     """
     from sklearn.decomposition import PCA
 
+    vectors = vectors.astype(np.float64)
     deviations = vectors.std(axis=0)
     varied = deviations > 1e-9 * np.maximum(1, np.abs(vectors).max(axis=0))
     if not varied.any():
         return np.zeros((len(vectors), 0)), 0.0
-    standardised = (vectors[:, varied] - vectors[:, varied].mean(axis=0)) / deviations[varied]
-    count = min(most_components, *standardised.shape)
+    standardized = (vectors[:, varied] - vectors[:, varied].mean(axis=0)) / deviations[varied]
+    count = min(most_components, *standardized.shape)
     model = PCA(n_components=count, svd_solver="full", random_state=seed)
     with threadpool_limits(limits=1):
-        reduced = model.fit_transform(standardised)
+        reduced = model.fit_transform(standardized)
     shares = np.cumsum(model.explained_variance_ratio_)
     wanted = min(int(np.searchsorted(shares, variance_kept - 1e-12)) + 1, count)
     return reduced[:, :wanted], float(min(shares[wanted - 1], 1.0))

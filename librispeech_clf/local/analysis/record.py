@@ -132,10 +132,10 @@ class Record:
         return np.unique(blocks, return_inverse=True)[1].reshape(-1)
 
     @property
-    def known_speakers(self) -> int:
-        """Return the number of known speakers."""
+    def is_known(self) -> np.ndarray:
+        """Tell of each row whether its speaker is known, bool (N,)."""
         column = self.column(SPEAKER)
-        return 0 if column is None else len(np.unique(column.codes[column.codes >= 0]))
+        return np.zeros(len(self), bool) if column is None else column.codes >= 0
 
     def counts(self, unit: str = "word") -> np.ndarray:
         """Return hits, substitutions, deletions and insertions: float64 (N, 4), NaN where the row failed.
@@ -219,6 +219,18 @@ def read_record(folder: Path) -> Record:
             f"{path}: not found; name the folder of a finished evaluation, or run `poetry run evaluate` first."
         )
     return Record(path)
+
+
+def read_table(folder: Path) -> pd.DataFrame:
+    """Read all columns of a finished evaluation, nested ones too.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+    """
+    import pandas as pd
+
+    read_record(folder)
+    return pd.read_parquet(folder / "results.parquet")
 
 
 def label_column(name: str) -> str:

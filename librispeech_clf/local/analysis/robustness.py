@@ -1,22 +1,18 @@
 """Robustness: word and character error rate against the severity of simulated conditions.
 
-In: a results table with the columns `simulation` (str, null for the recordings as they are) and `severity`
+In: the record of results, its columns `simulation` (str, null for the recordings as they are) and `severity`
 (float, in the simulation's own unit). Out: a `Curve` per simulation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from librispeech_clf.local.analysis.comparison import UnitComparison, compare_runs
-from librispeech_clf.local.analysis.intervals import ErrorRate, corpus_error_rate
-from librispeech_clf.local.analysis.results_table import find_scored, is_null
-
-if TYPE_CHECKING:
-    import pandas as pd
+from librispeech_clf.local.analysis.rates import ErrorRate, rate_errors
+from librispeech_clf.local.analysis.record import Record
 
 
 @dataclass(frozen=True)
@@ -52,51 +48,49 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def measure_robustness(results: pd.DataFrame) -> tuple[Curve, ...]:
-    """Return the error rate against severity, for each simulation of a results table.
+def measure_robustness(record: Record) -> tuple[Curve, ...]:
+    """Return the error rate against severity, for each simulation.
 
     Args:
-        results: the results table with `simulation` and `severity`; rows with a null `simulation` are the
-            recordings as they are. An utterance may occur once per simulation and severity.
+        record: the results; rows with a null `simulation` are the recordings as they are. An utterance may occur once
+            per simulation and severity.
 
     Returns:
-        The curves by name; none when the table has no such column or no simulated row.
+        The curves by name; none without simulated rows.
 
     Raises:
         ValueError: a simulated row lacks its severity.
     """
-    if "simulation" not in results.columns or "severity" not in results.columns:
+    simulations = record.column("simulation")
+    if simulations is None or "severity" not in record.names:
         return ()
-    names = np.array([None if is_null(name) else str(name) for name in results["simulation"]], dtype=object)
-    simulated = np.array([name is not None for name in names], dtype=bool)
-    severities = results["severity"].to_numpy(np.float64, na_value=np.nan)
-    if np.isnan(severities[simulated]).any():
-        row = results[simulated & np.isnan(severities)].iloc[0]
+    severities = record.numbers("severity")
+    lacking = np.flatnonzero((simulations.codes >= 0) & np.isnan(severities))
+    if len(lacking):
+        name = simulations.levels[simulations.codes[lacking[0]]]
         raise ValueError(
-            f"{row['utterance_id']}: a simulated utterance needs a severity; "
-            f"received none for {row['simulation']!r}."
+            f"{record.ids[lacking[0]]}: a simulated utterance needs a severity; received none for {name!r}."
         )
-    clean = results[~simulated]
-    return tuple(
-        Curve(
-            name,
-            tuple(
-                _measure(results[(names == name) & (severities == severity)], clean, float(severity))
-                for severity in np.unique(severities[names == name])
-            ),
+    clean = record.select(simulations.codes == -1).select_scored()
+    curves = []
+    for code, name in enumerate(simulations.levels):
+        own = simulations.codes == code
+        values = np.unique(severities[own])
+        points = (
+            _measure(record.select(own & (severities == value)), clean, float(value)) for value in values
         )
-        for name in sorted(set(names[simulated]))
-    )
+        curves.append(Curve(name, tuple(points)))
+    return tuple(curves)
 
 
-def _measure(rows: pd.DataFrame, clean: pd.DataFrame, severity: float) -> Point:
-    scored, unchanged = find_scored(rows), find_scored(clean)
-    shared = len(scored) and scored["utterance_id"].isin(unchanged.get("utterance_id", ())).any()
+def _measure(rows: Record, clean: Record, severity: float) -> Point:
+    scored = rows.select_scored()
+    shared = set(scored.ids) & set(clean.ids)
     names = ("the recordings", "the simulation")
     return Point(
         severity=severity,
-        word=corpus_error_rate(rows, unit="word"),
-        character=corpus_error_rate(rows, unit="character"),
-        change=compare_runs(unchanged, scored, names=names).word if shared else None,
+        word=rate_errors(rows),
+        character=rate_errors(rows, "character"),
+        change=compare_runs(clean, scored, names=names).word if shared else None,
         failed=len(rows) - len(scored),
     )

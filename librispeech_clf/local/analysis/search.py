@@ -1,13 +1,16 @@
 """The test of the search for slices: one chance of a false finding for everything that was looked at.
 
-In: errors, words, speakers and the candidates' scores, a column each. Out: a t and a corrected p of every column.
+In: errors, words, speakers and the candidates' scores. Out: a t and a corrected p of every candidate.
 
-The effect of a column is the slope of the error rate on it by generalised least squares, with speakers as a random
-effect and utterances weighted by their words. Its standard error comes from the variances between speakers and
-within them, pooled over all of them, because a slice may be of few. p is corrected by the largest t of all columns in
-tables without any association: speakers' own rates are dealt to other speakers, and what is left of an utterance to
-another one of the same speaker. Utterances of a chapter are not independent either: by how much the scores of
-speakers vary more than that, in the median of all columns, every t is lessened.
+The effect of a candidate is the slope of the error rate on its scores by generalized least squares, with speakers as
+a random effect and utterances weighted by their words. Its standard error comes from the variances between speakers
+and within them, pooled over all of them, because a slice may be of few. p is corrected by the largest t of all
+candidates in tables without any association: speakers' own rates are dealt to other speakers, and what is left of an
+utterance to another one of the same speaker. Utterances of a chapter are not independent either: by how much the
+scores of speakers vary more than that, in the median of all candidates, every t is lowered.
+
+Nothing as large as utterances times candidates times tables is ever held: a candidate's t needs its sums per speaker
+and its product with each table, both made in batches.
 
 Sources: correction by the largest statistic, Westfall & Young, "Resampling-Based Multiple Testing", 1993;
 permuted residuals of nested effects, Anderson & ter Braak, "Permutation tests for multi-factorial analysis of
@@ -17,204 +20,261 @@ association studies", 1999, doi:10.1111/j.0006-341X.1999.00997.x.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 PERMUTATIONS = 999
-MOST_BLOCKS = 100
-_COLUMNS_AT_ONCE = 512
+_CELLS_AT_ONCE = 20_000_000
 _ENOUGH_WITHIN = 0.2
-"""Share of a column's variance within speakers from which on it tells how independent their utterances are."""
+"""Share of a candidate's variance within speakers from which on it tells how independent their utterances are."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Utterances as the search sees them.
+    """Utterances as the search sees them, those of a speaker next to each other.
 
     Attributes:
+        errors: float64 (N,), errors of each.
         words: float64 (N,), reference words, above 0.
-        blocks: int (N,) rising from 0, the speaker of each.
-        between: variance of the speakers' rates.
-        noise: variance of an utterance's errors per word within its speaker.
+        blocks: int (N,) rising from 0, the speaker of each; at least 3.
     """
 
+    errors: np.ndarray
     words: np.ndarray
     blocks: np.ndarray
-    between: float
-    noise: float
 
-    @property
+    @cached_property
     def starts(self) -> np.ndarray:
-        """The first utterance of each speaker, int (K,)."""
+        """Return the first utterance of each speaker, int (K,)."""
         return np.flatnonzero(np.diff(self.blocks, prepend=-1))
 
-    def lessen(self, rates: np.ndarray) -> np.ndarray:
-        """Take from values of a rate, (N, C), the share of the speaker's mean that does not help to tell them.
+    @cached_property
+    def totals(self) -> np.ndarray:
+        """Return the words of each speaker, float64 (K,)."""
+        return np.add.reduceat(self.words, self.starts)
 
-        What is left is as uncertain for each word, whoever said it: generalised least squares become weighted
-        ones. The share is 0 where speakers have the same rate and nears 1 where they differ much.
+    @cached_property
+    def variances(self) -> tuple[float, float]:
+        """Return the variance of speakers' rates, and that of an utterance's errors per word within its speaker."""
+        centered = self.errors - self.words * self.errors.sum() / self.words.sum()
+        own = np.add.reduceat(centered, self.starts)
+        freedom = len(centered) - len(own)
+        squares = np.sum((centered - self.words * (own / self.totals)[self.blocks]) ** 2 / self.words)
+        noise = float(squares / freedom) if freedom > 0 else 0.0
+        between = float(np.sum(own**2) - noise * self.totals.sum()) / float(np.sum(self.totals**2))
+        return max(0.0, between), noise
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """Return the share of a speaker's mean that is left when its random effect is partialled out, float64 (K,).
+
+        1 where speakers have the same rate, near 0 where they differ much. What is left is as uncertain for each
+        word, whoever said it, so that generalized least squares become weighted ones.
         """
-        totals = np.add.reduceat(self.words, self.starts)
-        kept = np.sqrt(self.noise / np.maximum(self.noise + self.between * totals, 1e-300))
-        means = np.add.reduceat(rates * self.words[:, None], self.starts, axis=0) / totals[:, None]
-        return rates - ((1 - kept)[:, None] * means)[self.blocks]
+        between, noise = self.variances
+        return np.sqrt(noise / np.maximum(noise + between * self.totals, 1e-300))
+
+    def sum_speakers(self, values: np.ndarray) -> np.ndarray:
+        """Sum (N, C) by speaker: (K, C)."""
+        return np.add.reduceat(values, self.starts, axis=0)
+
+    def partial_out_speaker(self, values: np.ndarray) -> np.ndarray:
+        """Take from (N, C) the share of the speaker's mean that does not help to tell it."""
+        means = self.sum_speakers(values * self.words[:, None]) / self.totals[:, None]
+        return values - ((1 - self.kept)[:, None] * means)[self.blocks]
 
 
-def describe_sample(errors: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> Sample:
-    """Estimate the variances between and within speakers by moments.
+@dataclass(frozen=True)
+class Sums:
+    """What is needed of candidates, besides their products with tables.
 
-    Args:
-        errors: float64 (N,).
-        words: float64 (N,), above 0.
-        blocks: int (N,) rising from 0.
+    Attributes:
+        squares: float64 (C,), of what is left of the scores beside what is given, weighted by words.
+        sides: float64 (K, C), their sums by speaker over the root of the speaker's words.
     """
-    centred = errors - words * errors.sum() / words.sum()
-    own, total = np.bincount(blocks, centred), np.bincount(blocks, words)
-    freedom = len(centred) - len(total)
-    squares = np.sum((centred - words * (own / total)[blocks]) ** 2 / words)
-    noise = float(squares / freedom) if freedom > 0 else 0.0
-    between = max(0.0, float(np.sum(own**2) - noise * total.sum()) / float(np.sum(total**2)))
-    return Sample(words, blocks, between, noise)
+
+    squares: np.ndarray
+    sides: np.ndarray
 
 
-def merge_blocks(blocks: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Number the speakers from 0; more than 100 are merged into 100 at random, as each costs time."""
-    _, index = np.unique(blocks, return_inverse=True)
-    count = int(index.max(initial=-1)) + 1
-    if count <= MOST_BLOCKS:
-        return index
-    return np.random.default_rng(seed).permutation(np.arange(count) % MOST_BLOCKS)[index]
+class Basis:
+    """What is given: the level, and candidates beside which others are tested."""
+
+    def __init__(self, sample: Sample, given: Sequence[np.ndarray] = ()) -> None:
+        """Take the scores of the candidates that are given, (N,) each."""
+        ones = np.ones(len(sample.words))
+        values = sample.partial_out_speaker(np.stack([ones, *given], axis=1).astype(np.float64))
+        root = np.sqrt(sample.words)[:, None]
+        self.sample, self.vectors = sample, np.linalg.qr(values * root)[0] / root
+        self._weighted = sample.partial_out_speaker(self.vectors) * sample.words[:, None]
+        self._sides = (
+            sample.sum_speakers(self.vectors * sample.words[:, None]) / np.sqrt(sample.totals)[:, None]
+        )
+
+    def prepare(self, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prepare error rates of tables, (N, R).
+
+        Returns:
+            float32 (N, R), whose products with scores are the slopes' numerators, and float64 (K, R), as `Sums.sides`.
+        """
+        sample, words = self.sample, self.sample.words[:, None]
+        left = sample.partial_out_speaker(rates)
+        left -= self.vectors @ (self.vectors.T @ (left * words))
+        sides = sample.sum_speakers(left * words) / np.sqrt(sample.totals)[:, None]
+        return (sample.partial_out_speaker(left) * words).astype(np.float32), sides
+
+    def sum_scores(self, scores: np.ndarray) -> Sums:
+        """Sum up candidates' scores, (N, C)."""
+        sample, weighted = self.sample, scores * self.sample.words[:, None]
+        means = sample.sum_speakers(weighted) / sample.totals[:, None]
+        explained = self._weighted.T @ scores
+        lost = ((1 - sample.kept**2) * sample.totals) @ means**2
+        squares = np.sum(weighted * scores, axis=0) - lost - np.sum(explained**2, axis=0)
+        sides = (np.sqrt(sample.totals) * sample.kept)[:, None] * means - self._sides @ explained
+        return Sums(squares, sides)
+
+    def t_statistics(self, sums: Sums, slopes: np.ndarray, sides: np.ndarray) -> np.ndarray:
+        """Divide slopes by their standard errors.
+
+        Args:
+            sums: of C candidates.
+            slopes: (C, R), products of scores and prepared tables.
+            sides: float64 (K, R), of the tables.
+
+        Returns:
+            float64 (C, R); 0 where nothing varies.
+        """
+        squares = np.maximum(sums.squares, 1e-9)[:, None]
+        slope = slopes / squares
+        balance = np.sum(sums.sides**2, axis=0)[:, None]
+        residual = np.sum(sides**2, axis=0) - 2 * slope * (sums.sides.T @ sides) + slope**2 * balance
+        between = np.maximum(residual, 0.0) / (len(self.sample.starts) - 2)
+        variance = (
+            between * balance + self.sample.variances[1] * np.maximum(squares - balance, 0.0)
+        ) / squares**2
+        return np.divide(slope, np.sqrt(variance), out=np.zeros_like(slope), where=variance > 0)
 
 
-def correct_by_largest(
-    errors: np.ndarray,
-    words: np.ndarray,
-    blocks: np.ndarray,
-    scores: np.ndarray,
+def batch(scores: Sequence[np.ndarray]) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield candidates' scores some at a time, as places and float32 (N, C)."""
+    at_once = max(1, _CELLS_AT_ONCE // max(len(scores[0]), 1)) if scores else 1
+    for start in range(0, len(scores), at_once):
+        places = slice(start, min(start + at_once, len(scores)))
+        yield places, np.stack(scores[places], axis=1).astype(np.float32)
+
+
+def t_beside(sample: Sample, scores: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the t of candidates beside others, which explain what they can, float64 (C,).
+
+    What the others explain nearly whole (all but 1 % of its variance) is one of them by another name; its t is 0.
+    """
+    alone, beside = Basis(sample), Basis(sample, given)
+    prepared, sides = beside.prepare((sample.errors / sample.words)[:, None])
+    found = np.zeros(len(scores))
+    for places, columns in batch(scores):
+        sums = beside.sum_scores(columns)
+        fresh = sums.squares > 0.01 * alone.sum_scores(columns).squares
+        found[places] = np.where(fresh, beside.t_statistics(sums, columns.T @ prepared, sides)[:, 0], 0.0)
+    return found
+
+
+def max_t_p_values(
+    sample: Sample,
+    scores: Sequence[np.ndarray],
     families: np.ndarray,
     *,
     seed: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Test every column, one-sided, and correct within each family of columns.
+    """Test every candidate, one-sided, and correct within each family.
 
     Args:
-        errors: float64 (N,), errors of each utterance.
-        words: float64 (N,), its reference words, above 0.
-        blocks: int (N,), its speaker, from 0; at least 3.
-        scores: float32 (N, C), what may go with errors.
+        sample: the utterances.
+        scores: (N,) of each candidate, what may go with errors.
         families: int (C,), from 0.
         seed: of the permutations.
         permutations: number of tables without association.
 
     Returns:
-        float64 (C,) t of each column and p, corrected for all columns of its family.
+        float64 (C,) t of each candidate and p, corrected for all of its family.
     """
-    order = np.argsort(blocks, kind="stable")
-    errors, words, blocks, scores = errors[order], words[order], blocks[order], scores[order]
-    sample = describe_sample(errors, words, blocks)
-    tables = np.column_stack([errors, permute(errors, sample, permutations, seed)])
-    level = sample.lessen(np.ones((len(words), 1)))
-    rates = centre(sample.lessen(tables / words[:, None]), words, level)
-    largest = np.full((families.max(initial=0) + 1, permutations), -np.inf)
-    found, inflation = np.zeros(scores.shape[1]), np.full(scores.shape[1], np.nan)
-    for start in range(0, scores.shape[1], _COLUMNS_AT_ONCE):
-        part = slice(start, start + _COLUMNS_AT_ONCE)
-        columns = centre(sample.lessen(scores[:, part]), words, level)
-        tested = studentise(columns, rates, sample)
-        found[part], inflation[part] = tested[:, 0], measure_inflation(columns, rates[:, 0], sample)
-        for family in np.unique(families[part]):
-            own = tested[families[part] == family, 1:].max(axis=0)
-            largest[family] = np.maximum(largest[family], own)
+    basis = Basis(sample)
+    prepared, sides = basis.prepare((sample.errors / sample.words)[:, None])
+    found, inflation, sums = np.zeros(len(scores)), np.zeros(len(scores)), {}
+    for places, columns in batch(scores):
+        sums[places.start] = basis.sum_scores(columns)
+        found[places] = basis.t_statistics(sums[places.start], columns.T @ prepared, sides)[:, 0]
+        inflation[places] = measure_inflation(sample, columns, sums[places.start])
     known = inflation[np.isfinite(inflation)]
     found /= np.sqrt(max(1.0, np.median(known))) if len(known) else 1.0
-    reached = (largest[families] >= found[:, None]).sum(axis=1)
+    largest = []
+    for tables in permute(sample, permutations, seed):
+        prepared, sides = basis.prepare(tables / sample.words[:, None])
+        highest = np.full((families.max(initial=0) + 1, tables.shape[1]), -np.inf)
+        for places, columns in batch(scores):
+            tested = basis.t_statistics(sums[places.start], columns.T @ prepared, sides)
+            for family in np.unique(families[places]):
+                own = tested[families[places] == family].max(axis=0)
+                highest[family] = np.maximum(highest[family], own)
+        largest.append(highest)
+    reached = (np.concatenate(largest, axis=1)[families] >= found[:, None]).sum(axis=1)
     return found, (1 + reached) / (1 + permutations)
 
 
-def permute(errors: np.ndarray, sample: Sample, count: int, seed: int) -> np.ndarray:
-    """Return errors without association: speakers' rates and what is left within each dealt anew.
+def permute(sample: Sample, count: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield errors without association: speakers' rates, and what is left within each, dealt to others.
 
     Args:
-        errors: float64 (N,), of the table as it is.
-        sample: its utterances.
-        count: number of tables, R.
+        sample: the utterances.
+        count: number of tables.
         seed: of the random numbers.
 
-    Returns:
-        float64 (N, R).
+    Yields:
+        float64 (N, R), some tables at a time.
     """
     generator = np.random.default_rng(seed)
     words, blocks = sample.words, sample.blocks
-    size, total = np.bincount(blocks), np.bincount(blocks, words)
-    rates = np.bincount(blocks, errors) / total
-    left = (errors - words * rates[blocks]) / np.sqrt(words) * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
-    bounds = np.concatenate([[0], np.cumsum(size)])
-    drawn = np.empty((len(words), count))
-    for table in range(count):
-        drawn[:, table] = generator.permutation(rates)[blocks] * words
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
-            drawn[start:end, table] += np.sqrt(words[start:end]) * generator.permutation(left[start:end])
-    return drawn
+    size = np.bincount(blocks)
+    rates = np.add.reduceat(sample.errors, sample.starts) / sample.totals
+    # What is left varies less than what was drawn, as the speaker's own mean is taken from it.
+    left = (
+        (sample.errors - words * rates[blocks])
+        / np.sqrt(words)
+        * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
+    )
+    bounds = [*sample.starts, len(words)]
+    at_once = max(1, _CELLS_AT_ONCE // len(words))
+    for first in range(0, count, at_once):
+        drawn = np.empty((min(at_once, count - first), len(words)))
+        for table in drawn:
+            table[:] = generator.permutation(rates)[blocks] * words
+            for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+                table[start:end] += np.sqrt(words[start:end]) * generator.permutation(left[start:end])
+        yield drawn.T
 
 
-def centre(columns: np.ndarray, words: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Take from columns, (N, C), what others, (N, G), explain by least squares weighted by words: float32 (N, C)."""
-    basis, root = np.linalg.qr(given * np.sqrt(words)[:, None])[0], np.sqrt(words)[:, None]
-    weighted = columns * root
-    return ((weighted - basis @ (basis.T @ weighted)) / root).astype(np.float32)
-
-
-def studentise(columns: np.ndarray, rates: np.ndarray, sample: Sample) -> np.ndarray:
-    """Divide the slope of rates on each column by its standard error.
-
-    Args:
-        columns: float32 (N, C), lessened and centred.
-        rates: float32 (N, R), of R tables, lessened and centred.
-        sample: their utterances.
-
-    Returns:
-        float32 (C, R); 0 where nothing varies.
-    """
-    words, starts = sample.words.astype(np.float32)[:, None], sample.starts
-    errors, weighted = rates * words, columns * words
-    squares = np.maximum(np.sum(weighted * columns, axis=0), 1e-12)[:, None]
-    slope = columns.T @ errors / squares
-    root = np.sqrt(np.add.reduceat(words, starts, axis=0))
-    own = np.add.reduceat(errors, starts, axis=0) / root
-    sides = np.add.reduceat(weighted, starts, axis=0) / root
-    balance = np.sum(sides**2, axis=0)[:, None]
-    residual = np.sum(own**2, axis=0) - 2 * slope * (sides.T @ own) + slope**2 * balance
-    between = np.maximum(residual, 0.0) / (len(starts) - 2)
-    variance = (between * balance + sample.noise * np.maximum(squares - balance, 0.0)) / squares**2
-    return np.divide(slope, np.sqrt(variance), out=np.zeros_like(slope), where=variance > 0)
-
-
-def measure_inflation(columns: np.ndarray, rates: np.ndarray, sample: Sample) -> np.ndarray:
+def measure_inflation(sample: Sample, columns: np.ndarray, sums: Sums) -> np.ndarray:
     """Return how many times more the scores within speakers vary than independent utterances would let them.
 
     Args:
-        columns: float32 (N, C), lessened and centred.
-        rates: float32 (N,), of one table, lessened and centred.
-        sample: its utterances.
+        sample: the utterances.
+        columns: (N, C), scores.
+        sums: of these scores.
 
     Returns:
         float64 (C,), about 1 where utterances are independent; NaN where a column varies little within speakers.
     """
-    words, starts = sample.words[:, None], sample.starts
-    totals = np.add.reduceat(words, starts, axis=0)
-
-    def take_means(values: np.ndarray) -> np.ndarray:
-        return values - (np.add.reduceat(values * words, starts, axis=0) / totals)[sample.blocks]
-
-    inner, left = take_means(columns.astype(np.float64)), take_means(rates[:, None].astype(np.float64))
-    curvature = np.add.reduceat(inner**2 * words, starts, axis=0)
-    scores = np.add.reduceat(inner * words * left, starts, axis=0)
-    expected = curvature.sum(axis=0)
-    enough = expected > _ENOUGH_WITHIN * np.sum(columns**2 * words, axis=0)
-    slope = scores.sum(axis=0) / np.maximum(expected, 1e-12)
-    observed = np.sum((scores - slope * curvature) ** 2, axis=0)
-    degrees = 1 - np.sum(curvature**2, axis=0) / np.maximum(expected, 1e-12) ** 2
-    found = observed / np.maximum(sample.noise * expected * degrees, 1e-12)
-    return np.where(enough, found, np.nan)
+    rates = sample.sum_speakers(sample.errors[:, None])[:, 0] / sample.totals
+    left = (sample.errors - sample.words * rates[sample.blocks])[:, None]
+    weighted = columns * sample.words[:, None]
+    means = sample.sum_speakers(weighted) / sample.totals[:, None]
+    curvature = sample.sum_speakers(weighted * columns) - sample.totals[:, None] * means**2
+    scores = sample.sum_speakers(columns * left)
+    expected = np.maximum(curvature.sum(axis=0), 1e-12)
+    observed = np.sum((scores - scores.sum(axis=0) / expected * curvature) ** 2, axis=0)
+    degrees = 1 - np.sum(curvature**2, axis=0) / expected**2
+    found = observed / np.maximum(sample.variances[1] * expected * degrees, 1e-12)
+    return np.where(expected > _ENOUGH_WITHIN * sums.squares, found, np.nan)

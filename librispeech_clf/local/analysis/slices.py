@@ -1,10 +1,8 @@
 """What to look at first: the slices of a corpus where the model errs more than elsewhere.
 
-In: the results table. Out: a `Search` with its findings. Categories, ends and trends of numeric columns, pairs,
-dense clusters of the latent space and the worst speakers are looked at together; see `candidates`, `search` and
-`speakers_apart`. The chance of any finding in a table without one is about `ALPHA`, whatever was looked at
-(of 200 corpora simulated as in tests/helpers/planted.py 3 had one with the rates of a good model, 5 with those of the
-bundled one).
+In: the record of results. Out: a `Search` with its findings. Categories, tails and trends of numeric columns, pairs,
+clusters of the hidden states and the worst speakers are looked at together; see `candidates`, `search` and
+`outlier_speakers`. The chance of any finding in a table without one is about `ALPHA`, whatever was looked at.
 
 Of what is significant the strongest is taken, then what is still significant beside it, and so on, so that
 several names of one weakness are one finding; a pair is one only where it is worse than its parts. What is
@@ -13,38 +11,77 @@ significant only within speakers, and whose interval over speakers holds 0, is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from librispeech_clf.local.analysis.candidates import Candidate, Condition, list_candidates
-from librispeech_clf.local.analysis.finding import Finding, describe_slice
-from librispeech_clf.local.analysis.intervals import FEWEST_SPEAKERS, find_blocks
-from librispeech_clf.local.analysis.results_table import count_errors, find_scored, list_speakers
-from librispeech_clf.local.analysis.search import (
-    centre,
-    correct_by_largest,
-    describe_sample,
-    merge_blocks,
-    studentise,
-)
-from librispeech_clf.local.analysis.speakers_apart import find_apart
-
-if TYPE_CHECKING:
-    import pandas as pd
+from librispeech_clf.local.analysis.labels import is_plain, join_labels
+from librispeech_clf.local.analysis.outlier_speakers import find_outliers
+from librispeech_clf.local.analysis.rates import FEWEST_SPEAKERS, compare_groups, merge_blocks
+from librispeech_clf.local.analysis.record import SPEAKER, Record
+from librispeech_clf.local.analysis.search import Sample, max_t_p_values, t_beside
+from librispeech_clf.local.analysis.traits import Features
 
 ALPHA = 0.02
 SHARES_OF_ALPHA = {"single": 0.35, "pair": 0.35, "speakers": 0.3}
 """How the chance of a false finding is dealt to what is looked at."""
 MOST_FINDINGS = 10
-_NOTHING_NEW = 0.01
-"""Share of a candidate's variance beside others below which it is one of them by another name."""
+EXAMPLES = 5
+ALSO_DIFFERS = 4
+TRAITS_IN_NAME = 2
+"""Of a cluster."""
 _ALMOST = 0.99
 """Of the least significant t: what a t beside others may be below it, as rounding differs."""
 _WORSE_THAN_PARTS = 3.5
 """The t that a pair needs beside both of its parts to be named instead of one of them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Utterances to look at.
+
+    Attributes:
+        name: in plain words: "women, noisy recordings".
+        where: exactly: "gender F, signal to noise ratio under 12.5 dB".
+        kind: "category", "number", "pair", "cluster" or "speakers".
+        conditions: what its utterances fulfil; none for speakers.
+        utterances: how many.
+        speakers: how many known ones.
+        words: its reference words.
+        errors: its word errors.
+        error_rate: errors / words.
+        rest_error_rate: the same of all other utterances.
+        effect_points: error rate minus the rest's, in points (hundredths).
+        low: lower bound of the effect's 95 % interval, in points, speakers as the unit, of named speakers their
+            utterances; None where there is none.
+        high: upper bound.
+        avoidable_errors: errors that there would be less at the rest's error rate.
+        p: corrected for everything that was looked at.
+        also_differs: what else sets these utterances apart, in words.
+        examples: ids of utterances with the most errors beyond the rest's rate.
+        utterance_ids: all of them.
+    """
+
+    name: str
+    where: str
+    kind: str
+    conditions: tuple[Condition, ...]
+    utterances: int
+    speakers: int
+    words: int
+    errors: int
+    error_rate: float
+    rest_error_rate: float
+    effect_points: float
+    low: float | None
+    high: float | None
+    avoidable_errors: float
+    p: float
+    also_differs: tuple[str, ...]
+    examples: tuple[str, ...]
+    utterance_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,34 +90,17 @@ class Search:
 
     Attributes:
         findings: those with the most avoidable errors first.
-        looked_at: number of slices, trends, pairs and clusters tested.
+        candidates_tested: number of slices, trends, pairs and clusters.
         alpha: chance of any finding where there is none.
         note: why nothing, or not everything, was looked at; None otherwise.
+        clusters: corrected p of each cluster that was looked at, by name.
     """
 
     findings: tuple[Finding, ...]
-    looked_at: int
+    candidates_tested: int
     alpha: float
     note: str | None
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The scored utterances that have words, a speaker's after another's.
-
-    Attributes:
-        rows: of the results table.
-        errors: float64 (N,), word errors of each.
-        words: float64 (N,), reference words of each.
-        speakers: int (N,), the speaker of each; an unknown one is a speaker of its own.
-        blocks: int (N,) rising, the same with many speakers merged.
-    """
-
-    rows: pd.DataFrame
-    errors: np.ndarray
-    words: np.ndarray
-    speakers: np.ndarray
-    blocks: np.ndarray
+    clusters: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,65 +112,133 @@ class _Tested:
     significant: np.ndarray
 
 
-def find_slices(results: pd.DataFrame) -> Search:
+def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None) -> Search:
     """Search for the slices where the model errs more than elsewhere.
 
     Args:
-        results: the results table; failed utterances and those without words are left out.
+        record: the results; failed utterances and those without words are left out.
+        clusters: groups of the hidden states: name -> bool (N,), who is inside; see `clusters.group_states`.
 
     Returns:
         At most 11 findings; none with fewer than 5 known speakers.
     """
-    scored = find_scored(results)
-    scored = scored[count_errors(scored)[1] > 0]
-    if len(scored):
-        scored = scored.sort_values("utterance_id").reset_index(drop=True)
-    found = find_blocks(scored)
-    if found.resampled != "speakers":
-        return Search((), 0, ALPHA, f"fewer than {FEWEST_SPEAKERS} speakers are known: no search for slices")
-    table = _sort_by_speaker(scored, found.index)
-    candidates, note = list_candidates(table.rows, table.speakers)
-    if not table.errors.any() or not candidates:
-        return Search((), len(candidates), ALPHA, note or "no errors, or no slice of enough utterances")
-    tested = _test(table, candidates)
+    rated = np.flatnonzero(record.units() > 0)
+    known = len(np.unique(record.blocks[rated][record.is_known[rated]]))
+    if known < FEWEST_SPEAKERS:
+        few = f"fewer than {FEWEST_SPEAKERS} speakers are known: no search for slices"
+        return Search((), 0, ALPHA, few)
+    # Those of a speaker next to each other; by name, so that the order of the rows does not matter.
+    rated = rated[np.argsort(record.ids[rated].astype(str), kind="stable")]
+    merged = merge_blocks(record.blocks[rated])
+    rows = rated[np.argsort(merged, kind="stable")]
+    scored = record.select(rows)
+    sample = Sample(scored.errors(), scored.units(), np.sort(merged))
+    features = Features(scored)
+    groups = {name: inside[rows] for name, inside in (clusters or {}).items()}
+    candidates, note = list_candidates(features, scored.blocks, groups)
+    if not sample.errors.any() or not candidates:
+        note = note or "no errors, or no slice of enough utterances"
+        return Search((), len(candidates), ALPHA, note)
+    tested = _test(sample, candidates)
     findings = [
-        describe_slice(table.rows, candidates[number], p) for number, p in _choose(table, candidates, tested)
+        describe_slice(features, candidates[number], p) for number, p in _choose(sample, candidates, tested)
     ]
-    findings += _find_speakers(table)
+    findings += _find_speakers(features)
     findings = [finding for finding in findings if finding.low is None or finding.low > 0]
     findings.sort(key=lambda finding: -finding.avoidable_errors)
-    return Search(tuple(findings), len(candidates), ALPHA, note)
+    p_values = {
+        candidate.conditions[0].name: float(p)
+        for candidate, p in zip(candidates, tested.p, strict=True)
+        if candidate.kind == "cluster"
+    }
+    return Search(tuple(findings), len(candidates), ALPHA, note, p_values)
 
 
-def _sort_by_speaker(scored: pd.DataFrame, speakers: np.ndarray) -> _Table:
-    blocks = merge_blocks(speakers)
-    order = np.argsort(blocks, kind="stable")
-    rows = scored.iloc[order].reset_index(drop=True)
-    return _Table(rows, *count_errors(rows), speakers[order], blocks[order])
+def describe_slice(features: Features, candidate: Candidate, p: float) -> Finding:
+    """Describe a slice: rates, effect with interval, what else differs, examples.
+
+    Args:
+        features: of the scored utterances.
+        candidate: with their scores.
+        p: corrected for everything that was looked at.
+    """
+    scored, inside = features.record, candidate.scores > 0
+    errors, words = scored.errors(), scored.units()
+    rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
+    blocks = scored.blocks
+    if (
+        candidate.kind == "speakers"
+    ):  # found by name, they stand for themselves: their utterances are the unit
+        blocks = np.where(inside, blocks.max() + 1 + np.arange(len(blocks)), blocks)
+    effect = compare_groups(errors, words, inside, np.unique(blocks, return_inverse=True)[1].reshape(-1))
+    beyond = errors - rest * words
+    worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], scored.ids[row]))[:EXAMPLES]
+    name, others = _name(features, candidate, inside)
+    return Finding(
+        name=name,
+        where=", ".join(condition.where for condition in candidate.conditions),
+        kind=candidate.kind,
+        conditions=candidate.conditions,
+        utterances=int(inside.sum()),
+        speakers=len(np.unique(scored.blocks[inside & scored.is_known])),
+        words=int(words[inside].sum()),
+        errors=int(errors[inside].sum()),
+        error_rate=float(rate),
+        rest_error_rate=float(rest),
+        effect_points=100 * float(rate - rest),
+        low=None if effect is None else 100 * effect.low,
+        high=None if effect is None else 100 * effect.high,
+        avoidable_errors=float(beyond[inside].sum()),
+        p=p,
+        also_differs=others,
+        examples=tuple(scored.ids[worst]),
+        utterance_ids=tuple(sorted(scored.ids[inside])),
+    )
 
 
-def _test(table: _Table, candidates: Sequence[Candidate]) -> _Tested:
-    scores = np.stack([candidate.scores for candidate in candidates], axis=1)
+def _name(features: Features, candidate: Candidate, inside: np.ndarray) -> tuple[str, tuple[str, ...]]:
+    """Name a slice by its conditions, a cluster by what sets it apart; and say what else does."""
+    own = {name for condition in candidate.conditions for name in (condition.column, *condition.correlated)}
+    labels = [trait.label for trait in features.describe(inside) if trait.column not in own]
+    names = [condition.name for condition in candidate.conditions]
+    if candidate.kind == "cluster" and labels:
+        names = ([label for label in labels if is_plain(label)] or labels)[:TRAITS_IN_NAME]
+        others = [label for label in labels if label not in names]
+        return f"cluster: {join_labels(names)}", tuple(others[:ALSO_DIFFERS])
+    return join_labels(names), tuple(label for label in labels if label not in names)[:ALSO_DIFFERS]
+
+
+def _test(sample: Sample, candidates: Sequence[Candidate]) -> _Tested:
     pairs = np.array([candidate.kind == "pair" for candidate in candidates])
-    t, p = correct_by_largest(table.errors, table.words, table.blocks, scores, pairs.astype(int))
+    t, p = max_t_p_values(sample, [candidate.scores for candidate in candidates], pairs.astype(int))
     shares = np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"])
     corrected = np.minimum(1.0, p / shares)
     return _Tested(t, corrected, corrected < ALPHA)
 
 
-def _choose(table: _Table, candidates: Sequence[Candidate], tested: _Tested) -> list[tuple[int, float]]:
+def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) -> list[tuple[int, float]]:
     """Return what to show and its p: the strongest, then what is significant beside it, and so on."""
     remaining = np.flatnonzero(tested.significant)
     least = _ALMOST * tested.t[remaining].min(initial=np.inf)
     chosen: list[tuple[int, float]] = []
     given: list[int] = []
+
+    def test(numbers: Iterable[int], beside: Sequence[int]) -> np.ndarray:
+        scores = [[candidates[number].scores for number in those] for those in (numbers, beside)]
+        return t_beside(sample, *scores)
+
     while len(remaining) and len(chosen) < MOST_FINDINGS:
-        t = _studentise_beside(table, candidates, remaining, given)
+        t = test(remaining, given)
         remaining, t = remaining[t >= least], t[t >= least]
         if len(remaining) == 0:
             break
         taken = int(remaining[np.argmax(t)])
-        shown = _prefer_part(table, candidates, tested, _find_shown(taken, candidates, tested), given)
+        shown = _find_shown(taken, candidates, tested)
+        if candidates[shown].kind == "pair":
+            parts = [part for part in _list_parts(shown, candidates) if part not in given]
+            if parts and test([shown], [*given, *parts])[0] < _WORSE_THAN_PARTS:
+                best = max(parts, key=lambda part: tested.t[part])
+                shown = best if tested.significant[best] else shown
         if candidates[shown].conditions not in [candidates[number].conditions for number, _ in chosen]:
             chosen.append((shown, float(min(tested.p[taken], tested.p[shown]))))
         given += [taken] if taken == shown else [taken, shown]
@@ -158,65 +246,40 @@ def _choose(table: _Table, candidates: Sequence[Candidate], tested: _Tested) -> 
     return chosen
 
 
-def _studentise_beside(
-    table: _Table, candidates: Sequence[Candidate], numbers: Iterable[int], given: Sequence[int]
-) -> np.ndarray:
-    """Return the t of candidates beside others, which explain what they can."""
-    sample = describe_sample(table.errors, table.words, table.blocks)
-    ones = np.ones(len(table.words), np.float32)
-    beside = sample.lessen(np.stack([ones, *(candidates[number].scores for number in given)], axis=1))
-    scores = sample.lessen(np.stack([candidates[number].scores for number in numbers], axis=1))
-    rates = centre(sample.lessen((table.errors / table.words)[:, None]), table.words, beside)
-    columns = centre(scores, table.words, beside)
-    alone = centre(scores, table.words, beside[:, :1])
-    fresh = table.words @ columns**2 > _NOTHING_NEW * (table.words @ alone**2)
-    return np.where(fresh, studentise(columns, rates, sample)[:, 0], 0.0)
-
-
 def _find_shown(number: int, candidates: Sequence[Candidate], tested: _Tested) -> int:
-    """Return the candidate itself; for a trend the strongest slice at its end."""
+    """Return the candidate itself; for a trend the strongest slice at its tail."""
     if candidates[number].kind != "trend":
         return number
     trend = candidates[number].conditions[0]
-    ends = [
+    tails = [
         other
         for other, candidate in enumerate(candidates)
         if candidate.kind == "number"
         and (candidate.conditions[0].column, candidate.conditions[0].name) == (trend.column, trend.name)
     ]
-    return max(ends, key=lambda other: tested.t[other], default=number)
+    return max(tails, key=lambda other: tested.t[other], default=number)
 
 
-def _prefer_part(
-    table: _Table, candidates: Sequence[Candidate], tested: _Tested, number: int, given: Sequence[int]
-) -> int:
-    """Return the better part of a pair that is not worse than its parts, else the candidate itself."""
-    if candidates[number].kind != "pair":
-        return number
+def _list_parts(number: int, candidates: Sequence[Candidate]) -> list[int]:
+    """Return the candidates that are one of a pair's conditions alone."""
     single = {
         candidate.conditions[0]: other
         for other, candidate in enumerate(candidates)
         if candidate.kind in ("category", "number")
     }
-    parts = [single[condition] for condition in candidates[number].conditions if condition in single]
-    parts = [part for part in parts if part not in given]
-    if not parts or _studentise_beside(table, candidates, [number], [*given, *parts])[0] >= _WORSE_THAN_PARTS:
-        return number
-    best = max(parts, key=lambda part: tested.t[part])
-    return best if tested.significant[best] else number
+    return [single[condition] for condition in candidates[number].conditions if condition in single]
 
 
-def _find_speakers(table: _Table) -> list[Finding]:
+def _find_speakers(features: Features) -> list[Finding]:
     """Describe the speakers who stand apart, if there are any."""
-    names = list_speakers(table.rows)
-    known = np.array([name is not None for name in names])
-    _, blocks = np.unique(table.speakers[known], return_inverse=True)
-    apart = find_apart(table.errors[known], table.words[known], blocks)
-    if apart is None or apart[1] / SHARES_OF_ALPHA["speakers"] >= ALPHA:
+    scored = features.record
+    known = np.flatnonzero(scored.is_known)
+    names, blocks = np.unique(scored.speakers[known].astype(str), return_inverse=True)
+    found = find_outliers(scored.errors()[known], scored.units()[known], blocks)
+    if found is None or found[1] / SHARES_OF_ALPHA["speakers"] >= ALPHA:
         return []
-    order = [names[int(np.flatnonzero(known)[np.argmax(blocks == block)])] for block in apart[0]]
-    name = f"speaker{'s' * (len(order) > 1)} {', '.join(str(speaker) for speaker in order)}"
-    scores = np.array([speaker in order for speaker in names], np.float32)
-    condition = Condition("record_speaker_id", name, name)
-    p = min(1.0, apart[1] / SHARES_OF_ALPHA["speakers"])
-    return [describe_slice(table.rows, Candidate("speakers", (condition,), scores), p)]
+    worst = [str(names[block]) for block in found[0]]
+    name = f"speaker{'s' * (len(worst) > 1)} {', '.join(worst)}"
+    inside = np.isin(scored.speakers.astype(str), worst) & scored.is_known
+    p = min(1.0, found[1] / SHARES_OF_ALPHA["speakers"])
+    return [describe_slice(features, Candidate("speakers", (Condition(SPEAKER, name, name),), inside), p)]

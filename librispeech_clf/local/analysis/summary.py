@@ -1,6 +1,6 @@
-"""Analyse a results table: error rates, findings, weak clusters, maps, dashboards, comparison, robustness.
+"""Analyze a run: error rates, findings, weak clusters, maps, dashboards, comparison, robustness.
 
-In: the results table. Out: `Analysis` for terminal and page, and a dictionary for summary.json, which holds
+In: the record of results. Out: `Analysis` for terminal and page, and a dictionary for summary.json, which holds
 no time stamps, so that the same rows give the same bytes.
 """
 
@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from librispeech_clf.local.analysis.associations import make_dashboards
-from librispeech_clf.local.analysis.clusters import find_clusters
+from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.comparison import compare_runs
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds
-from librispeech_clf.local.analysis.intervals import summarize
 from librispeech_clf.local.analysis.latent_space import make_latent_maps
-from librispeech_clf.local.analysis.results_table import count_errors, find_scored, is_null
+from librispeech_clf.local.analysis.rates import summarize_rates
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
 from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.analysis.suspicious import find_suspicious
@@ -27,8 +29,6 @@ from librispeech_clf.local.analysis.terms import measure_recall
 from librispeech_clf.text.plain_text import escape_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind
@@ -66,7 +66,7 @@ class Analysis:
     """Everything that terminal, summary and page show of a run.
 
     Attributes:
-        rates: see `intervals.summarize`.
+        rates: see `rates.summarize_rates`.
         worst: highest word error rate first.
         failures: utterance id -> reason; simulated ones with their conditions.
         search: the slices to look at first.
@@ -96,81 +96,78 @@ class Analysis:
     other_latent_maps: dict[str, Any] | None
 
 
-def analyse(
-    results: pd.DataFrame,
+def analyze(
+    record: Record,
     *,
-    other: pd.DataFrame | None = None,
+    other: Record | None = None,
     names: tuple[str, str] = ("old run", "this run"),
     refused: Mapping[str, str] | None = None,
     terms: Sequence[str] = (),
-    tell: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
-    """Analyse a results table.
+    """Analyze a run.
 
     Args:
-        results: the rows, simulated ones among them.
+        record: its results, simulated rows among them.
         other: results of another, older run over the same utterances.
         names: of the other run and of this one.
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
-        tell: told in words what is analysed next.
+        on_progress: told in words what is analyzed next.
 
     Raises:
         ValueError: the other run cannot be compared.
     """
-    recordings = select_recordings(results)
-    second = None if other is None else select_recordings(other)
-    steps: dict[str, tuple[str, Callable[[], Any]]] = {
-        "rates": ("error rates", lambda: summarize(recordings)),
-        "worst": ("worst utterances", lambda: find_worst(recordings)),
-        "failures": ("failures", lambda: {**list_failures(results), **(refused or {})}),
-        "search": ("what stands out", lambda: find_slices(recordings)),
-        "error_kinds": ("kinds of errors", lambda: find_error_kinds(recordings)),
-        "terms": ("terms", lambda: measure_recall(recordings, terms)),
-        "suspicious": ("references", lambda: find_suspicious(recordings)),
-        "clusters": ("clusters", lambda: find_clusters(recordings)),
-        "latent_maps": ("latent maps", lambda: make_latent_maps(recordings)),
-        "dashboards": ("dashboards", lambda: make_dashboards(recordings, with_bars=False)),
-        "robustness": ("robustness", lambda: measure_robustness(results)),
-    }
-    if second is not None:
-        steps["comparison"] = ("comparison", lambda: compare_runs(second, recordings, names=names))
-        steps["other_latent_maps"] = ("the other run's latent maps", lambda: make_latent_maps(second))
-    found: dict[str, Any] = {"comparison": None, "other_latent_maps": None}
-    for name, (words, step) in steps.items():
-        tell(words)
-        found[name] = step()
-    return Analysis(**found)
+    recordings = record.select_recordings()
+    scored = recordings.select_scored()
+    on_progress("error rates")
+    rates, worst = summarize_rates(recordings), find_worst(scored)
+    failures = {**list_failures(record), **(refused or {})}
+    on_progress("what stands out")
+    grouping = group_states(scored)
+    search = find_slices(scored, grouping.list_clusters())
+    clusters = describe_clusters(scored, grouping, search)
+    on_progress("kinds of errors")
+    kinds, recall = find_error_kinds(recordings), measure_recall(recordings, terms)
+    suspicious = find_suspicious(recordings)
+    on_progress("latent maps")
+    maps = make_latent_maps(recordings)
+    on_progress("dashboards")
+    dashboards = make_dashboards(scored, with_bars=False)
+    robustness, comparison, other_maps = measure_robustness(record), None, None
+    if other is not None:
+        on_progress("comparison")
+        second = other.select_recordings()
+        comparison, other_maps = compare_runs(second, recordings, names=names), make_latent_maps(second)
+    return Analysis(
+        rates, worst, failures, search, kinds, recall, suspicious, clusters, maps, dashboards, robustness,
+        comparison, other_maps,
+    )  # fmt: skip
 
 
-def select_recordings(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are no simulation."""
-    if "simulation" not in results.columns:
-        return results
-    return results[results["simulation"].isna()].reset_index(drop=True)
-
-
-def find_worst(recordings: pd.DataFrame) -> tuple[Worst, ...]:
+def find_worst(scored: Record) -> tuple[Worst, ...]:
     """Return the utterances with the highest word error rate; of equal ones those with more errors first."""
-    scored = find_scored(recordings)
-    errors, words = (values.astype(int).tolist() for values in count_errors(scored))
-    texts = [scored.get(name, ()) for name in ("utterance_id", "reference", "hypothesis")]
-    rows = zip(errors, words, *texts, strict=True)
-    worst = [Worst(name, error, word, *pair) for error, word, name, *pair in rows if error]
-    worst.sort(key=lambda item: (-item.errors / max(item.words, 1), -item.errors, item.utterance_id))
-    return tuple(worst[:WORST])
+    errors, words = scored.errors(), scored.units()
+    order = np.lexsort([scored.ids.astype(str), -errors, -errors / np.maximum(words, 1)])[:WORST]
+    chosen = scored.select(order[errors[order] > 0])
+    texts = (chosen.texts(name) for name in ("utterance_id", "reference", "hypothesis"))
+    rows = zip(chosen.errors(), chosen.units(), *texts, strict=True)
+    return tuple(Worst(name, int(error), int(word), *pair) for error, word, name, *pair in rows)
 
 
-def list_failures(results: pd.DataFrame) -> dict[str, str]:
+def list_failures(record: Record) -> dict[str, str]:
     """Return the reason of each failed row by utterance id, with the conditions where they were simulated."""
-    failures = {}
-    for row in results[results["error"].notna()].itertuples():
-        simulated = "" if is_null(row.simulation) else f" ({row.simulation}, {row.severity:g})"
-        failures[f"{row.utterance_id}{simulated}"] = row.error
-    return failures
+    errors = record.texts("error")
+    failed = record.select(np.flatnonzero([error is not None for error in errors]))
+    rows = zip(failed.ids, failed.texts("simulation"), failed.numbers("severity"), strict=True)
+    names = (
+        name if simulation is None else f"{name} ({simulation}, {severity:g})"
+        for name, simulation, severity in rows
+    )
+    return dict(zip(names, (error for error in errors if error is not None), strict=True))
 
 
-def summarise(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
+def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
     """Return what summary.json holds.
 
     Args:
@@ -197,7 +194,7 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
     """
     found = {
         "findings": analysis.search.findings,
-        "looked_at": analysis.search.looked_at,
+        "candidates_tested": analysis.search.candidates_tested,
         "alpha": analysis.search.alpha,
         "note": analysis.search.note,
         "error_kinds": analysis.error_kinds,

@@ -1,7 +1,7 @@
 """References that may be wrong: to be heard before a model is blamed for them.
 
-In: the results table. Out: utterances with reasons, the most suspicious first. Two signs: the transcript is far less
-likely to the model than what it heard itself, compared with the other utterances; or it has too many or too few
+In: the record of results. Out: utterances with reasons, the most suspicious first. Two signs: the transcript is far
+less likely to the model than what it heard itself, compared with the other utterances; or it has too many or too few
 letters for its recording.
 
 The excess is the transcript's CTC loss less that of the greedy path (its log-probability, from `confidence`), a
@@ -13,14 +13,11 @@ when it lies beyond a quartile by three times the distance of the quartiles, as 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.local.analysis.error_kinds import list_texts
-
-if TYPE_CHECKING:
-    import pandas as pd
+from librispeech_clf.local.analysis.error_kinds import select_texts
+from librispeech_clf.local.analysis.record import Record
 
 FEWEST_UTTERANCES = 20
 FAR_OUT = 3.0
@@ -53,19 +50,19 @@ class Suspicion:
     hypothesis: str
 
 
-def find_suspicious(results: pd.DataFrame) -> tuple[Suspicion, ...]:
+def find_suspicious(record: Record) -> tuple[Suspicion, ...]:
     """List the references that may be wrong, the most suspicious first, at most 50.
 
     Args:
-        results: the results table; without `ctc_loss` and `confidence`, or `signal_duration_s`, that sign is not
+        record: the results; without `ctc_loss` and `confidence`, or `signal_duration_s`, that sign is not
             looked for; none in fewer than 20 utterances.
     """
-    rows, texts = list_texts(results)
+    rows, texts = select_texts(record)
     if len(rows) < FEWEST_UTTERANCES:
         return ()
     letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
     excess = measure_excess(rows, texts)
-    pace = letters / _read(rows, "signal_duration_s")
+    pace = letters / rows.numbers("signal_duration_s")
     unlikely = np.where(excess >= LEAST_EXCESS, measure_distance(excess), -np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = {
@@ -79,16 +76,16 @@ def find_suspicious(results: pd.DataFrame) -> tuple[Suspicion, ...]:
         if reasons and reference != hypothesis:
             named = tuple(name for _, name in sorted(reasons, reverse=True))
             values = (_known(excess[row]), _known(pace[row]))
-            name = str(rows["utterance_id"].iloc[row])
+            name = str(rows.ids[row])
             found.append(Suspicion(name, named, float(max(reasons)[0]), *values, reference, hypothesis))
     return tuple(sorted(found, key=lambda item: (-item.score, item.utterance_id))[:MOST_LISTED])
 
 
-def measure_excess(rows: pd.DataFrame, texts: list[tuple[str, str]]) -> np.ndarray:
+def measure_excess(rows: Record, texts: list[tuple[str, str]]) -> np.ndarray:
     """Return the transcript's CTC loss less that of the greedy path, a letter; float64 (N,), NaN where unknown."""
     emitted = np.array([max(len(hypothesis), 1) for _, hypothesis in texts], np.float64)
     letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
-    return (_read(rows, "ctc_loss") + _read(rows, "confidence") * emitted) / letters
+    return (rows.numbers("ctc_loss") + rows.numbers("confidence") * emitted) / letters
 
 
 def measure_distance(values: np.ndarray) -> np.ndarray:
@@ -98,12 +95,6 @@ def measure_distance(values: np.ndarray) -> np.ndarray:
         return np.full(len(values), -np.inf)
     low, high = np.quantile(values[known], [0.25, 0.75])
     return np.where(known, (values - high) / max(high - low, 1e-9), -np.inf)
-
-
-def _read(rows: pd.DataFrame, column: str) -> np.ndarray:
-    if column not in rows.columns:
-        return np.full(len(rows), np.nan)
-    return rows[column].to_numpy(np.float64, na_value=np.nan)
 
 
 def _known(value: float) -> float | None:

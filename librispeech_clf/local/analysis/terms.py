@@ -1,6 +1,6 @@
 """Recall of terms that matter to the user: names, products, numbers.
 
-In: a list of terms and the results table. Out: how many of their occurrences the hypotheses have, in all and of
+In: a list of terms and the record of results. Out: how many of their occurrences the hypotheses have, in all and of
 each term.
 """
 
@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.local.analysis.error_kinds import list_texts
-from librispeech_clf.local.analysis.intervals import find_blocks, rate_interval
+from librispeech_clf.local.analysis.error_kinds import select_texts
+from librispeech_clf.local.analysis.rates import find_interval, sum_by
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import Edit, align_words
 from librispeech_clf.text.vocabulary import normalize_transcript
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,11 @@ def read_terms(path: Path) -> tuple[str, ...]:
     return terms
 
 
-def measure_recall(results: pd.DataFrame, terms: Sequence[str]) -> tuple[TermRecall, ...]:
+def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ...]:
     """Measure the recall of terms.
 
     Args:
-        results: the results table; rows without reference or hypothesis are left out.
+        record: the results; rows without reference or hypothesis are left out.
         terms: one or more words each, as `read_terms` gives them.
 
     Returns:
@@ -81,15 +78,15 @@ def measure_recall(results: pd.DataFrame, terms: Sequence[str]) -> tuple[TermRec
     """
     if not terms:
         return ()
-    rows, texts = list_texts(results)
+    rows, texts = select_texts(record)
     alignments = [align_words(*pair) for pair in texts]
     counts = np.array(
         [[count_term(edits, term.split()) for edits in alignments] for term in terms], np.float64
     )
     counts = counts.reshape(len(terms), len(texts), 3)
-    each = [_measure(rows, term, own) for term, own in zip(terms, counts, strict=True)]
+    each = [_measure(rows.blocks, term, own) for term, own in zip(terms, counts, strict=True)]
     each.sort(key=lambda item: (item.recall is None, item.recall or 0.0, -item.occurrences, item.term))
-    return (_measure(rows, None, counts.sum(axis=0)), *each)
+    return (_measure(rows.blocks, None, counts.sum(axis=0)), *each)
 
 
 def count_term(edits: Sequence[Edit], words: Sequence[str]) -> tuple[int, int, int]:
@@ -106,9 +103,9 @@ def _count(sequence: Sequence[str | None], words: Sequence[str]) -> int:
     return sum(list(sequence[start : start + len(words)]) == list(words) for start in places)
 
 
-def _measure(rows: pd.DataFrame, term: str | None, counts: np.ndarray) -> TermRecall:
+def _measure(blocks: np.ndarray, term: str | None, counts: np.ndarray) -> TermRecall:
     occurrences, recognised, added = (int(total) for total in counts.sum(axis=0))
     if occurrences == 0:
         return TermRecall(term, 0, 0, added, None, None, None)
-    low, high = rate_interval(counts[:, [1, 0]], find_blocks(rows, fewest=1), scale="share")
+    low, high = find_interval(sum_by(counts[:, [1, 0]], blocks), "share")
     return TermRecall(term, occurrences, recognised, added, recognised / occurrences, low, high)

@@ -1,6 +1,6 @@
 """Traits of a group of utterances: the metadata that set it apart from the others.
 
-In: the results table and which rows belong to the group. Out: `MetadataCorrelation`s, the largest effect first.
+In: the record of results and which rows belong to the group. Out: `Trait`s, the largest effect first.
 
 Sources: Cliff, "Dominance statistics", Psychological Bulletin 114, 1993; the bound of a negligible effect, 0.147,
 Romano et al., 2006; Mann & Whitney 1947; Fisher's exact test.
@@ -8,193 +8,176 @@ Romano et al., 2006; Mann & Whitney 1947; Fisher's exact test.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.local.analysis.results_table import (
-    list_metadata,
-    physical_unit,
-    read_categories,
-    read_numbers,
-    readable_name,
-)
-from librispeech_clf.local.analysis.significance import correct_holm
+from librispeech_clf.local.analysis.labels import LOW_AND_HIGH, label_category, label_tail
+from librispeech_clf.local.analysis.rates import correct_holm
+from librispeech_clf.local.analysis.record import Record, physical_unit
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-METADATA_ALPHA = 0.01
+ALPHA = 0.01
 NEGLIGIBLE_EFFECT = 0.147
-NAMED_IN_SENTENCE = 4
-ALIKE = 0.9
+CORRELATED = 0.9
+FEWEST_SPEAKERS = 3
+"""Of a category: what fewer speakers share is who they are, not a trait."""
+RARE_WORDS = "text_rare_word_share"
 
 
 @dataclass(frozen=True)
-class MetadataCorrelation:
-    """A metadata column (or one value of it) that sets a cluster apart.
+class Trait:
+    """A metadata column (or one value of it) that sets a group apart.
 
     Attributes:
         column: the column of the results table.
-        name: its name in words.
-        kind: "numeric" or "categorical".
-        direction: "higher" or "lower" for numbers, "more" for categories.
+        label: in words: "women", "noisy recordings".
         value: the category, None for numbers.
         effect: Cliff's delta in [-1, 1]: the chance that a value inside is above one outside, minus the
             reverse; for a category, the share inside minus the share outside.
         inside: median inside, or share of the category inside, in [0, 1].
         outside: the same outside.
-        enrichment: share inside / share outside, None for numbers or where the share outside is 0.
         unit: physical unit of the medians, None for a plain number.
-        p_value: Mann-Whitney U test, two-sided, or Fisher's exact test, one-sided.
-        p_corrected: by Holm's procedure over everything tested for the cluster.
-        named: whether the cluster's sentence names it: among the best, and not just another spelling of a
-            better one.
-        phrase: in words: "gender F", "higher spectral centroid".
+        p_corrected: by Mann & Whitney's test, two-sided, or Fisher's exact one, one-sided; by Holm's procedure over
+            everything tested for the group. Utterances are taken as independent.
     """
 
     column: str
-    name: str
-    kind: str
-    direction: str
+    label: str
     value: str | None
     effect: float
     inside: float
     outside: float
-    enrichment: float | None
     unit: str | None
-    p_value: float
     p_corrected: float
-    named: bool
-    phrase: str
 
 
-def correlate_metadata(results: pd.DataFrame, inside: np.ndarray) -> tuple[MetadataCorrelation, ...]:
-    """Find the metadata that set some utterances apart from the others.
+class Features:
+    """The numeric columns of a record that vary, and their ranks, made once for all groups."""
 
-    Numbers are compared by Mann-Whitney's U and Cliff's delta, categories by Fisher's exact test of each
-    value that is more frequent inside. p-values describe the utterances at hand: they take utterances as
-    independent, so a speaker's own traits count once per utterance.
+    def __init__(self, record: Record) -> None:
+        """Read the numbers, plainest names first, and the share of rare words."""
+        columns = {name: record.column(name) for name in record.metadata}
+        found = {
+            name: column.numbers for name, column in columns.items() if column and column.numbers is not None
+        }
+        rare = measure_rare_words(record)
+        if rare is not None:
+            found[RARE_WORDS] = rare
+        varied = {name: own for name, own in found.items() if len(np.unique(own[np.isfinite(own)])) > 1}
+        self.record = record
+        self.numbers = {
+            name: varied[name] for name in dict.fromkeys([*LOW_AND_HIGH, *varied]) if name in varied
+        }
+        self.ranks = {name: _rank(numbers) for name, numbers in self.numbers.items()}
+        stacked = np.array([*self.ranks.values()]).reshape(len(self.ranks), len(record))
+        correlations = np.corrcoef(stacked) if len(stacked) > 1 else np.ones((len(stacked),) * 2)
+        self._places = {name: place for place, name in enumerate(self.ranks)}
+        self._correlations = np.abs(correlations)
+        self.categories = [column for column in columns.values() if column and column.kind == "category"]
 
-    Args:
-        results: the rows, with metadata columns or without.
-        inside: bool (N,), the utterances to set apart.
+    def correlation(self, first: str, second: str) -> float:
+        """Return the absolute rank correlation of two columns."""
+        return float(self._correlations[self._places[first], self._places[second]])
 
-    Returns:
-        What is significant at 1 % after Holm's correction over everything tested and not negligible (|Cliff's
-        delta| at least 0.147), largest effect first.
-    """
-    found = [item for column in list_metadata(results) for item in _correlate(results[column], inside)]
-    corrected = correct_holm([item.p_value for item in found])
-    kept = [
-        replace(item, p_corrected=p)
-        for item, p in zip(found, corrected, strict=True)
-        if p is not None and p < METADATA_ALPHA and abs(item.effect) >= NEGLIGIBLE_EFFECT
-    ]
-    kept.sort(key=lambda item: (-abs(item.effect), item.p_corrected, item.column))
-    return _choose_named(results, kept)
+    def describe(self, inside: np.ndarray) -> tuple[Trait, ...]:
+        """Find what sets some utterances apart from the others.
 
+        Numbers are compared by Mann & Whitney's test and Cliff's delta, categories by Fisher's exact test of each
+        value that is more frequent inside.
 
-def _correlate(column: pd.Series, inside: np.ndarray) -> list[MetadataCorrelation]:
-    numbers = read_numbers(column)
-    if numbers is not None:
-        return _correlate_numbers(str(column.name), numbers, inside)
-    categories = read_categories(column)
-    return [] if categories is None else _correlate_categories(str(column.name), categories, inside)
+        Args:
+            inside: bool (N,), the utterances to set apart.
 
+        Returns:
+            What is significant at 1 % after correction over everything tested and not negligible, largest effect
+            first; of what a listener would call the same, and of columns that rank utterances alike, the first.
+        """
+        tested = [*self._test_numbers(inside), *self._test_categories(inside)]
+        corrected = correct_holm([p for _, p in tested])
+        kept = [
+            replace(trait, p_corrected=p)
+            for (trait, _), p in zip(tested, corrected, strict=True)
+            if p is not None and p < ALPHA and abs(trait.effect) >= NEGLIGIBLE_EFFECT
+        ]
+        kept.sort(key=lambda trait: (-abs(trait.effect), trait.p_corrected, trait.column))
+        named: list[Trait] = []
+        for trait in kept:
+            if not any(self._are_alike(trait, other) for other in named):
+                named.append(trait)
+        return tuple(named)
 
-def _correlate_numbers(column: str, numbers: np.ndarray, inside: np.ndarray) -> list[MetadataCorrelation]:
-    from scipy.stats import mannwhitneyu
+    def _are_alike(self, trait: Trait, other: Trait) -> bool:
+        if trait.label == other.label:
+            return True
+        numeric = trait.value is None and other.value is None
+        return numeric and self.correlation(trait.column, other.column) > CORRELATED
 
-    present = np.isfinite(numbers)
-    within, without = numbers[present & inside], numbers[present & ~inside]
-    if min(len(within), len(without)) == 0 or np.ptp(numbers[present]) == 0:
-        return []
-    test = mannwhitneyu(within, without, alternative="two-sided", method="asymptotic")
-    effect = float(2 * test.statistic / (len(within) * len(without)) - 1)
-    direction = "higher" if effect > 0 else "lower"
-    return [
-        MetadataCorrelation(
-            column=column,
-            name=readable_name(column),
-            kind="numeric",
-            direction=direction,
-            value=None,
-            effect=effect,
-            inside=float(np.median(within)),
-            outside=float(np.median(without)),
-            enrichment=None,
-            unit=physical_unit(column),
-            p_value=float(test.pvalue),
-            p_corrected=1.0,
-            named=False,
-            phrase=f"{direction} {readable_name(column).removesuffix(' mean').removesuffix(' median')}",
-        )
-    ]
+    def _test_numbers(self, inside: np.ndarray) -> Iterator[tuple[Trait, float]]:
+        from scipy.stats import norm
 
+        for name, numbers in self.numbers.items():
+            present = np.isfinite(numbers)
+            within, without = numbers[present & inside], numbers[present & ~inside]
+            count, total = len(within), len(within) + len(without)
+            if min(count, len(without)) == 0:
+                continue
+            ranks = self.ranks[name][present] * total + 0.5
+            excess = ranks[inside[present]].sum() - count * (total + 1) / 2
+            ties = np.unique(ranks, return_counts=True)[1].astype(float)
+            spread = count * len(without) / 12 * (total + 1 - np.sum(ties**3 - ties) / (total * (total - 1)))
+            effect = float(2 * excess / (count * len(without)))
+            # Half a rank for the normal approximation of whole ones.
+            score = max(abs(excess) - 0.5, 0.0) / np.sqrt(max(spread, 1e-12))
+            label = label_tail(name, "high" if effect > 0 else "low")
+            medians = float(np.median(within)), float(np.median(without))
+            yield (
+                Trait(name, label, None, effect, *medians, physical_unit(name), 1.0),
+                float(2 * norm.sf(score)),
+            )
 
-def _correlate_categories(column: str, values: np.ndarray, inside: np.ndarray) -> list[MetadataCorrelation]:
-    present = np.array([value is not None for value in values], dtype=bool)
-    within, without = Counter(values[present & inside]), Counter(values[present & ~inside])
-    if len(set(within) | set(without)) < 2 or not within or not without:
-        return []
-    return [
-        _correlate_category(column, value, within, without)
-        for value in sorted(within)
-        if within[value] >= 3 and within[value] / within.total() > without[value] / without.total()
-    ]
+    def _test_categories(self, inside: np.ndarray) -> Iterator[tuple[Trait, float]]:
+        from scipy.stats import hypergeom
 
-
-def _correlate_category(column: str, value: str, within: Counter, without: Counter) -> MetadataCorrelation:
-    from scipy.stats import fisher_exact
-
-    table = [
-        [within[value], within.total() - within[value]],
-        [without[value], without.total() - without[value]],
-    ]
-    share, share_outside = within[value] / within.total(), without[value] / without.total()
-    return MetadataCorrelation(
-        column=column,
-        name=readable_name(column),
-        kind="categorical",
-        direction="more",
-        value=value,
-        effect=share - share_outside,
-        inside=share,
-        outside=share_outside,
-        enrichment=share / share_outside if share_outside else None,
-        unit=None,
-        p_value=float(fisher_exact(table, alternative="greater").pvalue),
-        p_corrected=1.0,
-        named=False,
-        phrase=f"{readable_name(column)} {value}",
-    )
-
-
-def _choose_named(results: pd.DataFrame, kept: list[MetadataCorrelation]) -> tuple[MetadataCorrelation, ...]:
-    """Mark the best few that are not another spelling of a better one (|rank correlation| at most 0.9)."""
-    named: list[np.ndarray] = []
-    marked = []
-    for item in kept:
-        values = _rank(results[item.column], item.value)
-        fresh = len(named) < NAMED_IN_SENTENCE and not any(_are_alike(values, other) for other in named)
-        if fresh:
-            named.append(values)
-        marked.append(replace(item, named=fresh))
-    return tuple(marked)
+        blocks, known = self.record.blocks, self.record.is_known.any()
+        for column in self.categories:
+            present, levels = column.codes >= 0, len(column.levels)
+            counts = np.bincount(column.codes[present], minlength=levels)
+            within = np.bincount(column.codes[present & inside], minlength=levels)
+            count, total = int(within.sum()), int(counts.sum())
+            if min(count, total - count) == 0 or np.count_nonzero(counts) < 2:
+                continue
+            pairs = np.unique(np.stack([column.codes[present], blocks[present]]), axis=1)
+            speakers = np.bincount(pairs[0], minlength=levels)
+            shares, others = within / count, (counts - within) / (total - count)
+            chances = hypergeom.sf(within - 1, total, counts, count)
+            for code in np.flatnonzero((within >= 3) & (shares > others)):
+                if known and speakers[code] < FEWEST_SPEAKERS:
+                    continue
+                value, share, other = column.levels[code], float(shares[code]), float(others[code])
+                label = label_category(column.name, value)
+                yield (
+                    Trait(column.name, label, value, share - other, share, other, None, 1.0),
+                    float(chances[code]),
+                )
 
 
-def _rank(column: pd.Series, value: str | None) -> np.ndarray:
+def measure_rare_words(record: Record) -> np.ndarray | None:
+    """Return the share of an utterance's words that no other place of the references holds, in [0, 1]."""
+    if "reference" not in record.names:
+        return None
+    words = [(text or "").split() for text in record.texts("reference")]
+    counted = Counter(itertools.chain.from_iterable(words))
+    return np.array([sum(counted[word] == 1 for word in own) / max(len(own), 1) for own in words])
+
+
+def _rank(numbers: np.ndarray) -> np.ndarray:
+    """Return mid-ranks from 0 to 1; nulls are in the middle."""
     from scipy.stats import rankdata
 
-    numbers = read_numbers(column) if value is None else None
-    if numbers is None:
-        categories = read_categories(column)
-        return np.array([float(category == value) for category in ([] if categories is None else categories)])
-    return rankdata(np.where(np.isfinite(numbers), numbers, np.nanmedian(numbers)))
-
-
-def _are_alike(values: np.ndarray, other: np.ndarray) -> bool:
-    return abs(float(np.corrcoef(values, other)[0, 1])) > ALIKE
+    ranks = np.full(len(numbers), 0.5)
+    present = np.isfinite(numbers)
+    ranks[present] = (rankdata(numbers[present]) - 0.5) / present.sum()
+    return ranks

@@ -81,7 +81,7 @@ def evaluate(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
 
-    from librispeech_clf.local.analysis.results_table import read_results
+    from librispeech_clf.local.analysis.record import read_record
     from librispeech_clf.local.analysis.terms import read_terms
     from librispeech_clf.local.evaluation.run import evaluate_windows, open_run, read_splits
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
@@ -93,7 +93,7 @@ def evaluate(options: argparse.Namespace) -> int:
     # code-loader asks for three states; only what is evaluated has to be on the disk.
     configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(STATES[:3], [*split_by_subset]))
     if options.compare is not None:
-        read_results(options.compare)
+        read_record(options.compare)
     terms = () if options.terms is None else read_terms(options.terms)
     console = Console()
     with console.status("Opening corpus and model"):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from librispeech_clf.local.analysis import summary
-from librispeech_clf.local.analysis.results_table import is_null
+from librispeech_clf.local.analysis.record import is_null
 from librispeech_clf.text.alignment import Edit, align_characters, align_words
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
-from librispeech_clf.local.analysis.results_table import read_results
+from librispeech_clf.local.analysis.record import Record, read_record, read_table
 from librispeech_clf.local.analysis.summary import (
     Analysis,
-    analyse,
+    analyze,
     collect_findings,
     make_plain,
     render_json,
-    summarise,
+    summarize,
 )
 from librispeech_clf.local.analysis.thresholds import Threshold, check_threshold
 from librispeech_clf.local.report.page import write_page
@@ -88,7 +88,7 @@ def write_outputs(
     audio: Callable[[str], bytes | None],
     console: Console,
 ) -> Analysis:
-    """Write the results, analyse them, write the summary, print the tables, and write the page.
+    """Write the results, analyze them, write the summary, print the tables, and write the page.
 
     Args:
         table: the rows of the evaluation.
@@ -112,13 +112,13 @@ def write_outputs(
     results = table.to_pandas()
     audio_s = float(results[DURATION].sum()) if DURATION in results.columns else 0.0
     speed = Speed(audio_s, {"evaluation": evaluation_s})
-    with console.status("Analysing") as status, speed.measure("analysis"):
-        other = None if compare is None else read_results(compare)
+    with console.status("Analyzing") as status, speed.measure("analysis"):
+        other = None if compare is None else read_record(compare)
         old, new = (compare or out).resolve().name, out.resolve().name
         names = (old, new) if old != new else (f"{old} (old)", f"{new} (this)")
-        analysis = analyse(
-            results, other=other, names=names, refused=refused, terms=terms,
-            tell=lambda words: status.update(f"Analysing: {words}"),
+        analysis = analyze(
+            Record(table), other=other, names=names, refused=refused, terms=terms,
+            on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):
@@ -129,7 +129,8 @@ def write_outputs(
         sections = {**vars(analysis), "speed": speed.report()}
         title = f"wav2vec 2.0 on {described['source']}: {described['split']}"
         write_page(
-            out / "index.html", results, analysis=sections, audio=audio, other=other, title=title,
+            out / "index.html", results, analysis=sections, audio=audio, title=title,
+            other=None if compare is None else read_table(compare),
             description=dict(described), advance=lambda count: progress.advance(task, count),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
@@ -144,7 +145,7 @@ def write_summary(out: Path, analysis: Analysis, described: Mapping[str, str], s
     Raises:
         OSError: it cannot be written.
     """
-    summary = summarise(analysis, dict(described)) | {"speed": speed.report()}
+    summary = summarize(analysis, dict(described)) | {"speed": speed.report()}
     atomic_write(out / "summary.json", render_json(summary).encode())
 
 

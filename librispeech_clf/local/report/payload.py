@@ -10,14 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
-from librispeech_clf.local.analysis.results_table import (
+from librispeech_clf.local.analysis.record import (
     METADATA_GROUPS,
-    count_errors,
-    find_scored,
+    Record,
     is_null,
+    label_column,
     physical_unit,
-    readable_name,
 )
 from librispeech_clf.local.report.encoding import (
     align_texts,
@@ -152,7 +153,7 @@ def describe_column(key: str) -> dict[str, str]:
     prefix = key.partition("_")[0]
     group = "metric" if key in METRICS else prefix if prefix in METADATA_GROUPS else "record"
     unit = "" if key in METRICS else physical_unit(key) or ""
-    return {"key": key, "group": group, "label": readable_name(key), "unit": unit}
+    return {"key": key, "group": group, "label": label_column(key), "unit": unit}
 
 
 def _natural_order(text: str) -> list[tuple[int, int, str]]:
@@ -267,8 +268,9 @@ def _order_simulated(results: pd.DataFrame) -> pd.DataFrame:
     if simulated.empty:
         return simulated.reindex(columns=["simulation", "severity", "row", "hypothesis", "reference"])
     rows = {utterance_id: row for row, utterance_id in enumerate(read_texts(recordings["utterance_id"]))}
-    scored = find_scored(simulated)
-    errors, words = count_errors(scored)
+    record = Record(simulated)
+    scored = simulated[np.isfinite(record.counts()).all(axis=1)]
+    errors, words = (values[np.isfinite(values)] for values in (record.errors(), record.units()))
     ids = read_texts(scored["utterance_id"])
     found = [rows.get(name, rows.get(name.rpartition("+")[0], -1)) for name in ids]
     table = scored.assign(row=found, errors=errors, words=words)
@@ -282,4 +284,4 @@ def name_severity(simulation: str) -> str:
     if not numeric:
         return "severity"
     unit = physical_unit(numeric[0])
-    return readable_name(numeric[0]) + (f" in {unit}" if unit else "")
+    return label_column(numeric[0]) + (f" in {unit}" if unit else "")

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind
-    from librispeech_clf.local.analysis.finding import Finding
     from librispeech_clf.local.analysis.robustness import Curve
-    from librispeech_clf.local.analysis.slices import Search
+    from librispeech_clf.local.analysis.slices import Finding, Search
     from librispeech_clf.local.analysis.summary import Analysis, Worst
     from librispeech_clf.local.analysis.suspicious import Suspicion
     from librispeech_clf.local.analysis.terms import TermRecall
@@ -94,9 +93,11 @@ def show_findings(search: Search) -> Iterator[RenderableType]:
     """List the slices to look at first, or say that nothing stands out."""
     note = f" ({search.note})" if search.note else ""
     if not search.findings:
-        yield Text(f"What to look at first: nothing stands out in {search.looked_at} slices{note}.")
+        yield Text(f"What to look at first: nothing stands out in {search.candidates_tested} slices{note}.")
         return
-    yield Text(f"What to look at first (p < {search.alpha:g} over all {search.looked_at} slices{note}):")
+    yield Text(
+        f"What to look at first (p < {search.alpha:g} over all {search.candidates_tested} slices{note}):"
+    )
     for number, finding in enumerate(search.findings, 1):
         first, *others = format_finding(finding)
         yield without_markup(f"  {number}  {first}")
@@ -167,16 +168,16 @@ def format_crossing(crossing: Crossing) -> str:
 def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
     """Say the weak clusters in words, or that there are none."""
     clustering = analysis.clusters
-    flagged = [cluster for cluster in clustering.clusters if cluster.flagged]
+    flagged = [cluster for cluster in clustering.clusters if cluster.is_weak]
     count = len(clustering.clusters)
     if not flagged:
         reason = f" ({clustering.note})" if clustering.note else ""
         yield Text(
-            f"Weak clusters: none of {count} clusters of the latent space is worse than the rest{reason}.\n"
+            f"Weak clusters: none of {count} clusters of the hidden states is worse than the rest{reason}.\n"
         )
         return
     yield Text(
-        f"Weak clusters ({len(flagged)} of {count} clusters of the latent space, p < {clustering.alpha:g}):"
+        f"Weak clusters ({len(flagged)} of {count} clusters of the hidden states, p < {clustering.alpha:g}):"
     )
     for cluster in flagged:
         yield without_markup(f"  {cluster.number}  {cluster.sentence}")

@@ -10,8 +10,8 @@ from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
 from librispeech_clf.corpus.schema import Utterance
 from librispeech_clf.development.documents import drawing, pictures
 from librispeech_clf.local.analysis.clusters import Cluster, Clustering
-from librispeech_clf.local.analysis.intervals import ErrorRate
 from librispeech_clf.local.analysis.latent_space import LatentMap
+from librispeech_clf.local.analysis.rates import ErrorRate
 from librispeech_clf.text.plain_text import escape_unprintable
 
 
@@ -111,9 +111,25 @@ def test_utterance(tmp_path):
 def make_clustering(ids: tuple[str, ...], *, flagged: bool) -> Clustering:
     rate = ErrorRate(0.4, 0.3, 0.5, 40, 100, len(ids), 5, "speakers", None)
     cluster = Cluster(
-        0, ids, rate, rate, 0.2, 5, "103", 0.5, 0.001, 0.002, flagged, None, (), "word error rate 0.40"
+        0,
+        "",
+        ids,
+        rate,
+        rate,
+        0.2,
+        0.1,
+        0.3,
+        5,
+        "103",
+        0.5,
+        0.002,
+        (),
+        flagged,
+        None,
+        (),
+        "word error rate 0.40",
     )
-    return Clustering((cluster,), "k-means", {}, 0.01, "speakers", 8, 80, 0, None)
+    return Clustering((cluster,), "k-means", {}, 0.01, 80, 0, None)
 
 
 @pytest.mark.parametrize(("flagged", "verdict"), [(True, "significantly"), (False, "not significantly")])
@@ -153,7 +169,7 @@ def test_extremes_have_a_reference(results):
 def test_all_images_from_a_finished_evaluation(results, latent_map, make_audio, tmp_path, monkeypatch):
     clustering = make_clustering(tuple(results["utterance_id"][:9]), flagged=True)
     monkeypatch.setattr(pictures, "make_latent_map", lambda *_, **__: latent_map)
-    monkeypatch.setattr(pictures, "find_clusters", lambda *_, **__: clustering)
+    monkeypatch.setattr(pictures, "describe_clusters", lambda *_, **__: clustering)
 
     def find_utterance(utterance_id):
         return Utterance(utterance_id, "", 1, 1, make_audio(), None)

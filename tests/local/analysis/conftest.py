@@ -98,7 +98,7 @@ def simulate_utterance(generator, speaker, number, voice, noisy, added_rate):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def simulate():
     """The function that simulates a results table."""
     return simulate_results

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.local.analysis.candidates import (
-    list_candidates,
-    measure_rare_words,
-    merge_alike,
-    read_features,
-)
+from librispeech_clf.local.analysis import candidates as looked_at
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.traits import Features, measure_rare_words
 from tests.helpers.planted import simulate_corpus
+
+
+def list_candidates(table, blocks, clusters=()):
+    return looked_at.list_candidates(Features(Record(table)), blocks, dict(clusters))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,15 @@ def test_bounds_say_exactly_which_utterances_are_inside(corpus):
             assert (inside == (candidate.scores > 0)).all(), candidate.conditions
 
 
+def test_clusters_are_looked_at_where_they_are_large_enough(corpus):
+    blocks = np.unique(corpus["record_speaker_id"], return_inverse=True)[1]
+    rows = np.arange(len(corpus))
+    found, _ = list_candidates(
+        corpus, blocks, {"large": rows % 3 == 0, "small": rows < 19, "one": blocks == 0}
+    )
+    assert [own.conditions[0].name for own in found if own.kind == "cluster"] == ["large"]
+
+
 def test_columns_that_rank_alike_are_one_feature_with_the_plainest_name():
     numbers = np.arange(50.0)
     table = pd.DataFrame(
@@ -56,9 +66,8 @@ def test_columns_that_rank_alike_are_one_feature_with_the_plainest_name():
             "signal_flat": 1.0,
         }
     )
-    (feature,) = merge_alike(read_features(table))
-    assert feature.column == "signal_level_dbfs"
-    assert feature.alike == ("signal_rms_mean", "signal_peak")
+    merged = looked_at.merge_correlated(Features(Record(table)))
+    assert merged == {"signal_level_dbfs": ("signal_rms_mean", "signal_peak")}
 
 
 def test_missing_values_are_in_no_end():
@@ -73,4 +82,4 @@ def test_missing_values_are_in_no_end():
 
 def test_rare_words_are_those_that_occur_once():
     table = pd.DataFrame({"reference": ["THE CAT", "THE THE", "", None]})
-    assert measure_rare_words(table).tolist() == [0.5, 0.0, 0.0, 0.0]
+    assert measure_rare_words(Record(table)).tolist() == [0.5, 0.0, 0.0, 0.0]

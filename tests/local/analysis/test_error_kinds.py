@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from librispeech_clf.local.analysis.error_kinds import KINDS, classify_errors, find_error_kinds
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import align_words
 
 
@@ -37,7 +38,7 @@ def test_kinds_add_up_to_the_errors_that_jiwer_counts():
     table = pd.DataFrame(texts, columns=["reference", "hypothesis"]).assign(
         utterance_id=["a", "b", "c"], record_speaker_id=["1", "2", "3"], error=None
     )
-    kinds = find_error_kinds(table)
+    kinds = find_error_kinds(Record(table))
     counted = jiwer.process_words(*map(list, zip(*texts, strict=True)))
     assert [kind.name for kind in kinds] == list(KINDS)
     assert (
@@ -50,6 +51,6 @@ def test_kinds_add_up_to_the_errors_that_jiwer_counts():
 
 
 def test_failed_utterances_and_tables_without_texts_have_no_kind():
-    assert find_error_kinds(pd.DataFrame({"utterance_id": ["a"]})) == ()
+    assert find_error_kinds(Record(pd.DataFrame({"utterance_id": ["a"]}))) == ()
     table = pd.DataFrame({"utterance_id": ["a"], "reference": ["A"], "hypothesis": [None], "error": ["x"]})
-    assert find_error_kinds(table) == ()
+    assert find_error_kinds(Record(table)) == ()

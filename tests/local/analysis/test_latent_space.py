@@ -10,10 +10,13 @@ from librispeech_clf.local.analysis.latent_space import (
     make_latent_maps,
     reduce_vectors,
 )
+from librispeech_clf.local.analysis.record import Record
 
 
 def table_of(vectors):
-    return pd.DataFrame({"utterance_id": [f"u{n}" for n in range(len(vectors))], "latent": list(vectors)})
+    return Record(
+        pd.DataFrame({"utterance_id": [f"u{n}" for n in range(len(vectors))], "latent": list(vectors)})
+    )
 
 
 def two_groups(count=30):
@@ -61,7 +64,7 @@ def test_rows_without_a_usable_vector_are_left_out():
 def test_missing_space_is_an_empty_map():
     maps = make_latent_maps(table_of(two_groups(5)))
     assert (maps["latent"].method, maps["acoustic_statistics"].method) == ("PCA", "none")
-    assert make_latent_maps(pd.DataFrame())["latent"].points == ()
+    assert make_latent_maps(Record(pd.DataFrame()))["latent"].points == ()
 
 
 def test_perplexity_leaves_room_for_neighbours():

@@ -27,7 +27,7 @@ def test_an_unknown_speaker_is_a_block_of_its_own_and_blocks_follow_the_names():
     record = Record(counted(record_speaker_id=["2", None, None]))
     assert record.blocks.tolist() == [0, 1, 2]
     assert Record(counted(record_speaker_id=[None, None, "2"])).blocks.tolist() == [2, 1, 0]
-    assert record.known_speakers == 1
+    assert record.is_known.tolist() == [True, False, False]
 
 
 def test_numbers_are_not_identifiers_texts_truth_values_or_lists():
@@ -98,5 +98,5 @@ def test_an_unknown_unit_is_refused():
 def test_names_in_words():
     assert label_column("signal_spectral_centroid_mean_hz") == "spectral centroid mean"
     assert label_column("record_speaker_id") == "speaker"
-    assert label_column("readability_dale_chall_score") == "dale chall score"
+    assert label_column("readability_dale_chall_score") == "Dale-Chall score"
     assert (physical_unit("signal_duration_s"), physical_unit("text_word_count")) == ("s", None)

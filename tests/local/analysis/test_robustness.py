@@ -7,7 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
+
+
+def measure(table):
+    return measure_robustness(Record(table))
 
 
 def variant(simulation, severity, errors, count=20):
@@ -38,30 +43,30 @@ def table():
 
 
 def test_curves_by_rising_severity(table):
-    curves = measure_robustness(table)
+    curves = measure(table)
     assert [curve.simulation for curve in curves] == ["noise", "tempo"]
     assert [(point.severity, point.word.rate) for point in curves[0].points] == [(5.0, 0.2), (20.0, 0.4)]
 
 
 def test_change_is_against_the_recordings_as_they_are(table):
-    point = measure_robustness(table)[0].points[1]
+    point = measure(table)[0].points[1]
     assert point.change.difference == pytest.approx(0.3)
     assert (point.change.low, point.change.high) == pytest.approx((0.3, 0.3))
 
 
 def test_without_unchanged_recordings_there_is_no_change(table):
-    assert measure_robustness(table[table["simulation"].notna()])[0].points[0].change is None
+    assert measure(table[table["simulation"].notna()])[0].points[0].change is None
 
 
 def test_failed_rows_are_counted(table):
     table.loc[20, "word_hits"] = None
-    assert measure_robustness(table)[0].points[1].failed == 1
+    assert measure(table)[0].points[1].failed == 1
 
 
 def test_tables_without_simulation_have_no_curve(table):
-    assert measure_robustness(pd.DataFrame()) == ()
-    assert measure_robustness(table.drop(columns="severity")) == ()
-    assert measure_robustness(table[table["simulation"].isna()]) == ()
+    assert measure(pd.DataFrame()) == ()
+    assert measure(table.drop(columns="severity")) == ()
+    assert measure(table[table["simulation"].isna()]) == ()
 
 
 def test_simulated_row_without_severity_is_refused(table):
@@ -69,8 +74,8 @@ def test_simulated_row_without_severity_is_refused(table):
     with pytest.raises(
         ValueError, match="u5: a simulated utterance needs a severity; received none for 'noise'"
     ):
-        measure_robustness(table)
+        measure(table)
 
 
 def test_curves_are_json(table):
-    assert json.loads(json.dumps([asdict(curve) for curve in measure_robustness(table)], allow_nan=False))
+    assert json.loads(json.dumps([asdict(curve) for curve in measure(table)], allow_nan=False))

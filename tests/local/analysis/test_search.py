@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from librispeech_clf.local.analysis import search
 from librispeech_clf.local.analysis.search import (
-    MOST_BLOCKS,
-    centre,
-    correct_by_largest,
-    describe_sample,
+    Basis,
+    Sample,
+    max_t_p_values,
     measure_inflation,
-    merge_blocks,
     permute,
-    studentise,
+    t_beside,
 )
 
 
@@ -29,29 +28,46 @@ def draw(seed, *, speakers=12, utterances=10, spread=0.0, effect=0.0):
 
 def test_t_of_a_slice_without_spread_between_speakers_is_that_of_weighted_least_squares():
     errors, words, blocks, inside = draw(0, speakers=200, utterances=4, effect=0.05)
-    sample = describe_sample(errors, words, blocks)
-    level = sample.lessen(np.ones((len(words), 1)))
-    rates = centre(sample.lessen((errors / words)[:, None]), words, level)
-    columns = centre(sample.lessen(inside[:, None].astype(float)), words, level)
-    found = studentise(columns, rates, sample)[0, 0]
+    (found,) = t_beside(Sample(errors, words, blocks), [inside], [])
     difference = errors[inside].sum() / words[inside].sum() - errors[~inside].sum() / words[~inside].sum()
     expected = difference / (0.3 * np.sqrt(1 / words[inside].sum() + 1 / words[~inside].sum()))
     assert found == pytest.approx(expected, rel=0.1)
 
 
+def test_t_is_that_of_generalized_least_squares_by_hand():
+    """Sums per speaker and products stand for the matrices of the textbook."""
+    errors, words, blocks, inside = draw(4, spread=0.1, effect=0.1)
+    sample = Sample(errors, words, blocks)
+    between, noise = sample.variances
+    covariance = np.diag(noise / words) + between * (blocks[:, None] == blocks)
+    design = np.stack([np.ones(len(words)), inside], axis=1)
+    inverse = np.linalg.inv(covariance)
+    slope = np.linalg.solve(design.T @ inverse @ design, design.T @ inverse @ (errors / words))[1]
+    basis = Basis(sample)
+    prepared, _ = basis.prepare((errors / words)[:, None])
+    scores = inside[:, None].astype(float)
+    assert (scores.T @ prepared)[0, 0] / basis.sum_scores(scores).squares[0] == pytest.approx(slope, rel=1e-5)
+
+
+def test_what_others_explain_leaves_nothing():
+    errors, words, blocks, inside = draw(0, effect=0.1)
+    sample = Sample(errors, words, blocks)
+    other = np.random.default_rng(1).random(len(words)) < 0.5
+    found = t_beside(sample, [inside, ~inside, other], [inside])
+    assert found[:2].tolist() == [0, 0] and found[2] != 0
+
+
 def test_variances_between_and_within_speakers_are_recovered():
     errors, words, blocks, _ = draw(1, speakers=400, utterances=8, spread=0.1)
-    sample = describe_sample(errors, words, blocks)
-    assert sample.between == pytest.approx(0.01, rel=0.2)
-    assert sample.noise == pytest.approx(0.09, rel=0.1)
+    assert Sample(errors, words, blocks).variances == pytest.approx((0.01, 0.09), rel=0.2)
 
 
 def test_permuted_tables_keep_the_total_spread_and_lose_the_association():
     errors, words, blocks, inside = draw(2, speakers=60, spread=0.1, effect=0.2)
-    sample = describe_sample(errors, words, blocks)
-    tables = permute(errors, sample, 200, seed=0)
-    again = [describe_sample(table, words, blocks) for table in tables.T]
-    assert np.mean([own.between for own in again]) == pytest.approx(sample.between, rel=0.15)
+    sample = Sample(errors, words, blocks)
+    tables = np.concatenate([*permute(sample, 200, seed=0)], axis=1)
+    again = [Sample(table, words, blocks).variances[0] for table in tables.T]
+    assert np.mean(again) == pytest.approx(sample.variances[0], rel=0.15)
     rates = [tables[side].sum(axis=0) / words[side].sum() for side in (inside, ~inside)]
     gaps = rates[0] - rates[1]
     assert abs(gaps.mean()) < 4 * gaps.std() / np.sqrt(200)
@@ -61,46 +77,34 @@ def test_p_is_uniform_where_nothing_is_associated():
     found = []
     for seed in range(150):
         errors, words, blocks, inside = draw(seed, spread=0.1)
-        scores = inside[:, None].astype(np.float32)
-        found.append(
-            correct_by_largest(errors, words, blocks, scores, np.zeros(1, int), permutations=99)[1][0]
-        )
+        sample = Sample(errors, words, blocks)
+        found.append(max_t_p_values(sample, [inside], np.zeros(1, int), permutations=99)[1][0])
     assert kstest(found, "uniform").pvalue > 0.01
 
 
-def test_correction_counts_everything_looked_at():
+def test_correction_counts_everything_looked_at_however_it_is_batched(monkeypatch):
     errors, words, blocks, inside = draw(3, effect=0.05)
-    generator = np.random.default_rng(0)
-    others = generator.integers(0, 2, (len(words), 300)).astype(np.float32)
-    scores = np.column_stack([inside, others]).astype(np.float32)
-    alone = correct_by_largest(errors, words, blocks, scores[:, :1], np.zeros(1, int))[1][0]
-    together = correct_by_largest(errors, words, blocks, scores, np.zeros(301, int))[1][0]
-    apart = correct_by_largest(errors, words, blocks, scores, np.minimum(np.arange(301), 1))[1][0]
-    assert max(alone, apart) <= 0.005 < together
+    sample = Sample(errors, words, blocks)
+    others = np.random.default_rng(0).integers(0, 2, (300, len(words))).astype(bool)
+    scores = [inside, *others]
+    alone = max_t_p_values(sample, scores[:1], np.zeros(1, int))[1][0]
+    together = max_t_p_values(sample, scores, np.zeros(301, int))[1]
+    apart = max_t_p_values(sample, scores, np.minimum(np.arange(301), 1))[1][0]
+    assert max(alone, apart) <= 0.005 < together[0]
+    monkeypatch.setattr(search, "_CELLS_AT_ONCE", 40 * len(words))
+    assert (max_t_p_values(sample, scores, np.zeros(301, int))[1] == together).all()
 
 
-def test_dependent_utterances_of_a_chapter_lessen_every_t():
+def test_dependent_utterances_of_a_chapter_lower_every_t():
     generator = np.random.default_rng(0)
     blocks = np.repeat(np.arange(20), 40)
     chapter = np.repeat(np.arange(80), 10)
     words = np.full(len(blocks), 10.0)
     scores = generator.integers(0, 2, (80, 200))[chapter].astype(np.float32)
-    for spread, expected in ((0.0, 1.0), (0.1, 2.0)):
+    inflation = []
+    for spread in (0.0, 0.1):
         rates = 0.2 + generator.normal(0, spread, 80)[chapter] + generator.normal(0, 0.1, len(blocks))
-        errors = words * rates
-        sample = describe_sample(errors, words, blocks)
-        level = sample.lessen(np.ones((len(words), 1)))
-        centred = centre(sample.lessen(rates[:, None]), words, level)[:, 0]
-        found = measure_inflation(centre(sample.lessen(scores), words, level), centred, sample)
-        assert (
-            np.median(found) == pytest.approx(expected, rel=0.3)
-            if spread == 0
-            else np.median(found) > expected
-        )
-
-
-def test_many_speakers_are_merged_and_few_are_not():
-    assert merge_blocks(np.array([7, 7, 3])).tolist() == [1, 1, 0]
-    merged = merge_blocks(np.repeat(np.arange(250), 2))
-    assert len(np.unique(merged)) == MOST_BLOCKS
-    assert (merged[::2] == merged[1::2]).all()
+        sample = Sample(words * rates, words, blocks)
+        inflation.append(np.median(measure_inflation(sample, scores, Basis(sample).sum_scores(scores))))
+    assert inflation[0] == pytest.approx(1, rel=0.3)
+    assert inflation[1] > 2

@@ -1,14 +1,15 @@
 """The list of what to look at first: planted weaknesses are found and named, and none where there is none."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from librispeech_clf.local.analysis import slices
 from librispeech_clf.local.analysis.candidates import Candidate, Condition
-from librispeech_clf.local.analysis.finding import describe_slice
-from librispeech_clf.local.analysis.results_table import count_errors
-from librispeech_clf.local.analysis.slices import ALPHA, find_slices
+from librispeech_clf.local.analysis.clusters import group_states
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.search import Sample
+from librispeech_clf.local.analysis.slices import ALPHA, describe_slice
+from librispeech_clf.local.analysis.traits import Features
 from tests.helpers.planted import (
     BUNDLED_MODEL,
     GOOD_MODEL,
@@ -17,6 +18,11 @@ from tests.helpers.planted import (
     simulate_corpus,
     with_errors,
 )
+
+
+def find_slices(table):
+    scored = Record(table).select_scored()
+    return slices.find_slices(scored, group_states(scored).list_clusters())
 
 
 def measure_overlap(search, table, inside):
@@ -38,7 +44,7 @@ def test_a_gap_between_genders_is_one_finding_with_its_figures(gap):
     table, search = gap
     (finding,) = search.findings
     inside = (table["record_gender"] == "F").to_numpy()
-    errors, words = count_errors(table)
+    errors, words = Record(table).errors(), Record(table).units()
     assert (finding.name, finding.where, finding.kind) == ("women", "gender F", "category")
     assert finding.utterances == inside.sum() == len(finding.utterance_ids)
     assert finding.speakers == 20
@@ -55,7 +61,7 @@ def test_a_gap_between_genders_is_one_finding_with_its_figures(gap):
 def test_examples_have_the_most_errors_beyond_the_rest(gap):
     table, search = gap
     finding = search.findings[0]
-    errors, words = count_errors(table)
+    errors, words = Record(table).errors(), Record(table).units()
     beyond = dict(zip(table["utterance_id"], errors - finding.rest_error_rate * words, strict=True))
     assert len(finding.examples) == 5
     lowest = min(beyond[name] for name in finding.examples)
@@ -71,7 +77,7 @@ def test_the_order_of_rows_does_not_matter(gap):
 def test_a_corpus_without_weakness_has_no_finding():
     search = find_slices(simulate_corpus(5, speakers=16, utterances=25))
     assert search.findings == ()
-    assert search.looked_at > 200
+    assert search.candidates_tested > 200
 
 
 def test_synonyms_are_one_finding():
@@ -80,7 +86,7 @@ def test_synonyms_are_one_finding():
     table = plant(table, quiet, times=3)
     search = find_slices(table)
     assert [finding.name for finding in search.findings] == ["quiet recordings"]
-    assert "signal_rms_mean" in search.findings[0].conditions[0].alike
+    assert "signal_rms_mean" in search.findings[0].conditions[0].correlated
 
 
 def test_few_speakers_and_no_errors_are_told():
@@ -132,9 +138,9 @@ def test_what_is_worse_only_within_speakers_is_no_finding():
     table = with_errors(
         corpus.assign(record_place=np.where(noisy, "street", "room")), generator.binomial(words, rates)
     )
-    inside = noisy.astype(np.float32)
+    inside = noisy
     condition = Condition("record_place", "street", "place street")
-    own = describe_slice(table, Candidate("category", (condition,), inside), 0.001)
+    own = describe_slice(Features(Record(table)), Candidate("category", (condition,), inside), 0.001)
     assert own.low < 0 < own.high
     assert all("street" not in finding.name for finding in find_slices(table).findings)
 
@@ -148,11 +154,11 @@ def test_a_slice_is_named_once_however_many_candidates_lead_to_it():
     candidates = [
         Candidate("trend", (trend,), first),
         Candidate("trend", (trend,), second),
-        Candidate("number", (end,), (first > 0.9).astype(np.float32)),
+        Candidate("number", (end,), first > 0.9),
     ]
     words = np.full(count, 10.0)
     errors = 3 * first + 3 * second + generator.random(count)
     blocks = np.repeat(np.arange(6), count // 6)
-    table = slices._Table(pd.DataFrame(), errors, words, blocks, blocks)
+    sample = Sample(errors, words, blocks)
     tested = slices._Tested(np.full(3, 5.0), np.full(3, 0.001), np.full(3, True))
-    assert [number for number, _ in slices._choose(table, candidates, tested)] == [2]
+    assert [number for number, _ in slices._choose(sample, candidates, tested)] == [2]

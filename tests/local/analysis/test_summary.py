@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import (
-    analyse,
+    analyze,
     find_worst,
     make_plain,
     render_json,
-    select_recordings,
-    summarise,
+    summarize,
 )
 from librispeech_clf.local.report import terminal
 
@@ -43,6 +43,10 @@ def make_results(texts=TEXTS) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def run(results, other=None, **options):
+    return analyze(Record(results), other=None if other is None else Record(other), **options)
+
+
 def show(analysis, width: int = 100) -> str:
     console = Console(width=width, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
     for part in terminal.show_analysis(analysis):
@@ -52,7 +56,7 @@ def show(analysis, width: int = 100) -> str:
 
 def test_rates_agree_with_jiwer_to_the_last_digit():
     results = make_results()
-    summary = summarise(analyse(results), {})
+    summary = summarize(run(results), {})
     references, hypotheses = map(list, zip(*TEXTS, strict=True))
     assert summary["word"]["all"]["rate"] == jiwer.wer(references, hypotheses)
     assert summary["character"]["all"]["rate"] == jiwer.cer(references, hypotheses)
@@ -62,13 +66,13 @@ def test_rates_agree_with_jiwer_to_the_last_digit():
 
 def test_same_rows_give_the_same_bytes():
     results = make_results()
-    texts = [render_json(summarise(analyse(results), {"model": "wav2vec.h5"})) for _ in range(2)]
+    texts = [render_json(summarize(run(results), {"model": "wav2vec.h5"})) for _ in range(2)]
     assert texts[0] == texts[1]
     assert json.loads(texts[0])["run"] == {"model": "wav2vec.h5"}
 
 
 def test_worst_come_by_rate_and_without_correct_ones():
-    worst = find_worst(make_results())
+    worst = find_worst(Record(make_results()))
     assert [item.utterance_id for item in worst][:3] == ["u-1", "u-2", "u-4"]
     assert (worst[0].errors, worst[0].words) == (3, 2)
     assert "u-3" not in {item.utterance_id for item in worst}
@@ -85,18 +89,17 @@ def test_failed_rows_are_listed_with_their_conditions():
     }
     noisy = failed | {"utterance_id": "u-8", "error": "too long", "simulation": "tempo", "severity": 0.7}
     results = pd.concat([results, pd.DataFrame([failed, noisy])], ignore_index=True)
-    analysis = analyse(results, refused={"tempo (rate 0.7)": "no utterance fits"})
+    analysis = run(results, refused={"tempo (rate 0.7)": "no utterance fits"})
     assert analysis.failures == {
         "u-9": "u-9: cut off",
         "u-8 (tempo, 0.7)": "too long",
         "tempo (rate 0.7)": "no utterance fits",
     }
-    assert len(select_recordings(results)) == 7
     assert "3 failed" in show(analysis) and "u-9: cut off" in show(analysis)
 
 
 def test_terminal_shows_rates_groups_and_texts_as_they_are():
-    text = show(analyse(make_results()))
+    text = show(run(make_results()))
     errors = jiwer.wer(*map(list, zip(*TEXTS, strict=True)))
     assert f"{100 * errors:.2f}" in text
     for part in ("split: test", "gender: F", "duration in s:", "[bold]A MAN[/bold]", "(nothing)", "none of"):
@@ -106,7 +109,7 @@ def test_terminal_shows_rates_groups_and_texts_as_they_are():
 def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole():
     results = make_results([("A LONG SENTENCE " * 9, "A SHORT TENTS " * 9), *TEXTS])
     results["utterance_id"] = [f"1089-134686-{number:04d}" for number in range(len(results))]
-    text = show(analyse(results), width=80)
+    text = show(run(results), width=80)
     lines = text[text.index("Worst") : text.index("Weak clusters")].splitlines()
     cut = [line.rstrip() for line in lines if "LONG SENT" in line or "SHORT TENTS" in line]
     assert len(cut) == 2 and all(line.endswith("…") and len(line) == 79 for line in cut)
@@ -116,7 +119,7 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole()
 def test_comparison_is_shown():
     first = make_results()
     second = make_results([(reference, reference) for reference, _ in TEXTS])
-    text = show(analyse(first, other=second, names=("old", "new")))
+    text = show(run(first, other=second, names=("old", "new")))
     assert "0 utterances better, 5 worse" in " ".join(text.split())
     assert "> 99.9 %" not in text
     comparison = text[text.index("Comparison") :]
@@ -124,9 +127,9 @@ def test_comparison_is_shown():
 
 
 def test_no_utterance_at_all_is_shown():
-    analysis = analyse(make_results().iloc[:0])
+    analysis = run(make_results().iloc[:0])
     assert "Error rates" in show(analysis)
-    assert json.loads(render_json(summarise(analysis, {})))["utterances"] == 0
+    assert json.loads(render_json(summarize(analysis, {})))["utterances"] == 0
 
 
 @pytest.mark.parametrize(
@@ -139,5 +142,5 @@ def test_numbers_become_plain(value, plain):
 
 def test_what_is_analysed_is_told():
     told = []
-    analyse(make_results(), tell=told.append)
+    run(make_results(), on_progress=told.append)
     assert told[0] == "error rates" and "latent maps" in told

@@ -3,7 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.suspicious import find_suspicious
+
+
+def find(table):
+    return find_suspicious(Record(table))
 
 
 def make_table(count=60):
@@ -26,14 +31,14 @@ def make_table(count=60):
 
 
 def test_plain_utterances_are_not_suspicious():
-    assert find_suspicious(make_table()) == ()
+    assert find(make_table()) == ()
 
 
 def test_a_transcript_far_less_likely_than_what_was_heard_is_listed_first():
     table = make_table()
     table.loc[7, "ctc_loss"] = 400.0
     table.loc[9, "signal_duration_s"] *= 3
-    first, second = find_suspicious(table)
+    first, second = find(table)
     assert (first.utterance_id, first.reasons) == (
         "u-07", ("the model finds it far less likely than what it heard",),
     )  # fmt: skip
@@ -44,20 +49,20 @@ def test_a_transcript_far_less_likely_than_what_was_heard_is_listed_first():
 def test_errors_of_the_model_alone_are_no_sign():
     table = make_table()
     table.loc[5, "ctc_loss"] = 1.5 * len(table.loc[5, "reference"])
-    assert find_suspicious(table) == ()
+    assert find(table) == ()
 
 
 def test_too_many_letters_are_told_and_agreement_is_not_doubted():
     table = make_table()
     table.loc[[3, 4], "signal_duration_s"] /= 3
     table.loc[4, "hypothesis"] = table.loc[4, "reference"]
-    (found,) = find_suspicious(table)
+    (found,) = find(table)
     assert (found.utterance_id, found.reasons) == ("u-03", ("many letters for so short a recording",))
 
 
 def test_missing_columns_failed_and_few_utterances_are_no_error():
     table = make_table()
-    assert find_suspicious(table.drop(columns=["ctc_loss", "confidence", "signal_duration_s"])) == ()
+    assert find(table.drop(columns=["ctc_loss", "confidence", "signal_duration_s"])) == ()
     table.loc[0, ["hypothesis", "ctc_loss"]] = [None, np.nan]
-    assert find_suspicious(table) == ()
-    assert find_suspicious(table.iloc[:5]) == ()
+    assert find(table) == ()
+    assert find(table.iloc[:5]) == ()

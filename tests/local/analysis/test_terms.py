@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.terms import count_term, measure_recall, read_terms
 from librispeech_clf.text.alignment import align_words
 
@@ -49,7 +50,7 @@ def test_recall_of_all_and_each_worst_first():
             "error": None,
         }
     )
-    everything, *each = measure_recall(table, ("ANNA", "BOB", "CARL", "DORA"))
+    everything, *each = measure_recall(Record(table), ("ANNA", "BOB", "CARL", "DORA"))
     assert (everything.term, everything.occurrences, everything.recognised) == (None, 6, 4)
     assert everything.low <= everything.recall <= everything.high
     assert [(item.term, item.recall) for item in each] == [
@@ -58,4 +59,4 @@ def test_recall_of_all_and_each_worst_first():
         ("BOB", 1.0),
         ("DORA", None),
     ]
-    assert measure_recall(table, ()) == ()
+    assert measure_recall(Record(table), ()) == ()

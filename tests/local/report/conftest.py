@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from librispeech_clf.local.analysis.associations import make_dashboards
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.page import write_page
 
 
@@ -29,7 +30,7 @@ def report(results, make_analysis, make_audio, tmp_path_factory):
     """Write the page."""
     analysis = make_analysis(results)
     analysis["other_latent_maps"] = analysis["latent_maps"]
-    analysis["dashboards"] = make_dashboards(results, with_bars=False)
+    analysis["dashboards"] = make_dashboards(Record(results), with_bars=False)
     audio = make_audio(duration_s=4.0)
     described = {"source": "sample", "split": "test", "subsets": "test-clean, test-other", "model": "w.h5"}
     return write_page(

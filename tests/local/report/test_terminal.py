@@ -4,8 +4,7 @@ from rich.console import Console
 
 from librispeech_clf.local.analysis.candidates import Condition
 from librispeech_clf.local.analysis.error_kinds import ErrorKind
-from librispeech_clf.local.analysis.finding import Finding
-from librispeech_clf.local.analysis.slices import Search
+from librispeech_clf.local.analysis.slices import Finding, Search
 from librispeech_clf.local.analysis.suspicious import Suspicion
 from librispeech_clf.local.analysis.terms import TermRecall
 from librispeech_clf.local.analysis.thresholds import Crossing

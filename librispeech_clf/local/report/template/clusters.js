@@ -1,35 +1,36 @@
-// Weak clusters as cards in words; the rate of each card follows the filters.
+// The clusters of the hidden states as cards: what they have in common, and which of them are weak.
 
 const clustering = payload.analysis.clusters ?? null;
+const SHOWN_TRAITS = 6;
 
 function showClusters(panel) {
   const intro = make("p", { class: "note" });
   const board = make("div", { class: "board" });
   panel.append(intro, board);
-  const flagged = clustering.clusters.filter((cluster) => cluster.flagged);
-  const verdict = flagged.length
-    ? `${flagged.length} of ${clustering.clusters.length} clusters are significantly worse than the rest`
-    : `None of ${clustering.clusters.length} clusters is significantly worse than the rest`;
+  const { clusters, criterion, alpha, note } = clustering;
+  const weak = clusters.filter((cluster) => cluster.is_weak).length;
   intro.append(
-    `${verdict} (chance of any false alarm ${clustering.alpha}, tested with ${clustering.tested_by} as ` +
-      `units, corrected). ${clustering.criterion ?? ""}. ${clustering.note ?? ""}`,
+    `${weak || "None"} of ${clusters.length} clusters ${weak === 1 ? "is" : "are"} ` +
+      "significantly worse than the rest " +
+      `(chance of any false finding ${formatShare(alpha)}, see “What to look at first”). ${criterion}.` +
+      (note ? ` ${capitalize(note)}.` : ""),
   );
-  const render = () => board.replaceChildren(...clustering.clusters.map(makeClusterCard));
+  const render = () => board.replaceChildren(...clusters.map(makeClusterCard));
   render();
   return { rows: render };
 }
 
 function makeClusterCard(cluster) {
   const rows = cluster.rows.filter((row) => row >= 0);
-  const verdict = cluster.flagged ? "weak" : cluster.untested ? "not tested" : "not significant";
+  const verdict = cluster.is_weak ? "weak" : cluster.untested ? "not tested" : "not significant";
+  const title = cluster.name || "nothing sets it apart";
   return make(
     "article",
-    { class: `card cluster${cluster.flagged ? " flagged" : ""}` },
-    make("h2", {}, `Cluster ${cluster.number}`, make("span", { class: "badge" }, verdict)),
-    make("p", { class: "finding" }, `${capitalize(cluster.sentence)}.`),
+    { class: `card cluster${cluster.is_weak ? " flagged" : ""}` },
+    make("h2", {}, `${cluster.number}. ${capitalize(title)}`, make("span", { class: "badge" }, verdict)),
     makeClusterFacts(cluster),
     makeShownRate(rows),
-    makeClusterMetadata(cluster),
+    makeClusterTraits(cluster.traits),
     make(
       "div",
       { class: "buttons" },
@@ -52,20 +53,21 @@ function makeClusterCard(cluster) {
 }
 
 function makeClusterFacts(cluster) {
-  const { rate, rest } = cluster;
-  const facts = [
-    ["word error rate", formatRange(rate, rate.rate)],
-    ["all others", formatRange(rest, rest.rate)],
-    ["corrected p-value", cluster.untested ?? formatProbability(cluster.p_corrected)],
+  const { rate, rest, difference, low, high, speakers } = cluster;
+  const most = cluster.largest_speaker
+    ? `, most by ${cluster.largest_speaker} (${formatShare(cluster.largest_speaker_share)})`
+    : "";
+  const points = low === null ? null : { effect_points: 100 * difference, low: 100 * low, high: 100 * high };
+  return makeFacts(
     [
-      "speakers",
-      cluster.largest_speaker
-        ? `${cluster.speakers}, most by ${cluster.largest_speaker} ` +
-          `(${formatShare(cluster.largest_speaker_share)})`
-        : String(cluster.speakers),
-    ],
-  ];
-  return makeFacts(facts);
+      ["utterances", `${cluster.rows.length} of ${speakers} speaker${speakers === 1 ? "" : "s"}${most}`],
+      ["word error rate", formatRange(rate, rate.rate)],
+      ["all others", formatRange(rest, rest.rate)],
+      points && ["difference", describeEffect(points)],
+      ["p, corrected", cluster.untested ?? formatProbability(cluster.p)],
+      cluster.findings.length ? ["part of", cluster.findings.join("; ")] : null,
+    ].filter((fact) => fact),
+  );
 }
 
 function makeShownRate(rows) {
@@ -79,18 +81,12 @@ function makeShownRate(rows) {
   );
 }
 
-function makeClusterMetadata(cluster) {
-  if (!cluster.metadata?.length) return null;
-  const show = (item, value) =>
-    item.kind === "categorical" ? formatShare(value) : formatNumber(value, item.unit ?? "");
-  const rows = cluster.metadata
-    .slice(0, 12)
-    .map((item) => [
-      item.phrase,
-      show(item, item.inside),
-      show(item, item.outside),
-      formatNumber(item.effect),
-      formatProbability(item.p_corrected),
-    ]);
-  return makeTable(["what sets it apart", "here", "others", "effect", "p"], rows, { numeric: [1, 2, 3, 4] });
+function makeClusterTraits(traits) {
+  if (!traits?.length) return null;
+  const show = (trait, value) =>
+    trait.value === null ? formatNumber(value, trait.unit ?? "") : formatShare(value);
+  const rows = traits
+    .slice(0, SHOWN_TRAITS)
+    .map((trait) => [trait.label, show(trait, trait.inside), show(trait, trait.outside)]);
+  return makeTable(["in common", "here", "others"], rows, { numeric: [1, 2] });
 }

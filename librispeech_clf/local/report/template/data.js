@@ -102,7 +102,7 @@ const figures = [
   ),
 ].filter((figure) => figure.numerator && payload.count && figure.denominator(firstScored()) !== null);
 
-function makeRate(key, short, numerator, denominator, scale = "log") {
+function makeRate(key, short, numerator, denominator, scale = "rate") {
   const label = capitalize(key.replaceAll("_", " "));
   return { key, label, short, numerator, denominator, scale, percent: true };
 }

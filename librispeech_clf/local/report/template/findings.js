@@ -5,7 +5,7 @@ const findingState = { open: new Set() };
 
 function addFindings(board) {
   if (!findings) return;
-  const scope = `${findings.looked_at} slices, clusters and groups of speakers were looked at`;
+  const scope = `${findings.candidates_tested} slices, clusters and groups of speakers were looked at`;
   const told = findings.findings.length
     ? `${scope}; chance that any of these is false ${formatShare(findings.alpha)}. ` +
       "Over all utterances, not changed by the filters."

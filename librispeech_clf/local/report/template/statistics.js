@@ -1,18 +1,8 @@
 // Statistics on plain arrays: ratios of sums, jackknife over speakers, histograms, rank correlation.
 
 const FEWEST_SPEAKERS = 5;
-const COUNT_PER_SQUARE = 1.25;
-const STRETCH = 1.5;
-const LARGEST = 100;
-const NO_ERROR = 3.6888794541139363;
-// 97.5 % quantiles of Student's t, by degrees of freedom, as in analysis/jackknife.py.
-const FREEDOM = [...Array.from({ length: 30 }, (_, index) => index + 1), 40, 60, 120, Infinity];
-const QUANTILES = [
-  12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139,
-  2.200985, 2.178813, 2.160369, 2.144787, 2.13145, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963, 2.079614,
-  2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.04523, 2.042272, 2.021075, 2.000298,
-  1.97993, 1.959964,
-];
+const TAIL = 0.025;
+const HIGHEST = 100;
 
 function quantile(sorted, share) {
   const place = (sorted.length - 1) * share;
@@ -63,7 +53,7 @@ function estimateRatio(rows, metric, speakerOf) {
   }
   const { numerators, denominators } = sums;
   const units = numerators.length;
-  const [low, high] = findInterval(numerators, denominators, metric.scale ?? "log") ?? [null, null];
+  const [low, high] = findInterval(numerators, denominators, metric.scale ?? "rate");
   return {
     estimate: divide(sum(numerators), sum(denominators), units),
     low,
@@ -74,62 +64,87 @@ function estimateRatio(rows, metric, speakerOf) {
   };
 }
 
-// The arithmetic of analysis/jackknife.py: sources and reasons are told there.
+// The intervals of analysis/rates.py: sources and reasons are told there.
 function findInterval(allNumerators, allDenominators, scale) {
   const numerators = allNumerators.filter((_, index) => allDenominators[index] > 0);
   const denominators = allDenominators.filter((denominator) => denominator > 0);
   const count = denominators.length;
-  if (count < 2) return null;
+  if (count < 2) return [null, null];
   const total = sum(denominators);
   const whole = sum(numerators);
   const value = whole / total;
-  const squares = numerators.map(
-    (numerator, index) => ((whole - numerator) / (total - denominators[index]) - value) ** 2,
-  );
-  const error = Math.sqrt(((count - 1) / count) * sum(squares));
-  const freedom = Math.max(1, 1 / sum(denominators.map((denominator) => (denominator / total) ** 2)) - 1);
-  const quantile = findStudentQuantile(freedom);
+  const without = numerators.map((numerator, index) => (whole - numerator) / (total - denominators[index]));
+  const variance = ((count - 1) / count) * sum(without.map((one) => (one - value) ** 2));
   const mixed =
     numerators.some((numerator) => numerator < 0) && numerators.some((numerator) => numerator > 0);
-  if (scale === "linear" || (scale === "log" && mixed)) {
-    const half = error && findCriticalScore(numerators, denominators, value / error) * error;
+  if (scale === "linear" || (scale === "rate" && mixed)) {
+    const half = findStudentQuantile(count - 1) * Math.sqrt(variance);
     return [value - half, value + half];
   }
-  if (scale === "share" && value > 0.5) {
-    const [low, high] = findLogInterval(1 - value, error, quantile, total, count);
-    return [Math.max(0, 1 - high), 1 - low];
-  }
-  const [low, high] = findLogInterval(Math.abs(value), error, quantile, total, count);
-  if (value < 0) return [-high, -low];
-  return [low, scale === "share" ? Math.min(high, 1) : high];
+  const effective = 1 / sum(denominators.map((denominator) => (denominator / total) ** 2));
+  const quantile = findStudentQuantile(Math.max(1, effective - 1));
+  if (scale === "share") return findWilson(Math.min(Math.max(value, 0), 1), variance, quantile, total);
+  const sizes = without.map(Math.abs);
+  const [low, high] = findLogInterval(Math.abs(value), sizes, denominators, quantile);
+  return value < 0 ? [-high, -low] : [low, high];
 }
 
-// The 95 % quantile of a difference's t, whose changes may be those of a few speakers.
-function findCriticalScore(numerators, denominators, score) {
-  const count = denominators.length;
+function findLogInterval(value, without, denominators, quantile) {
   const total = sum(denominators);
-  const squares = numerators.map((numerator, index) => (numerator / (total - denominators[index])) ** 2);
-  const reached = (count * score ** 2) / (count - 1 + score ** 2);
-  const worth = (3 * sum(squares) ** 2) / sum(squares.map((square) => square ** 2)) - 2;
-  const counted = Math.min(count, Math.max(2, worth, COUNT_PER_SQUARE * reached));
-  const quantile = findStudentQuantile(counted - 1);
-  const limit = (counted * quantile ** 2) / (counted - 1 + quantile ** 2);
-  return Math.sqrt((limit * (count - 1)) / (count - limit));
+  if (value === 0) return [0, -Math.log(TAIL) / total];
+  const count = denominators.length;
+  const changes = without.map((one, index) =>
+    Math.log(Math.max(one, 0.5 / (total - denominators[index])) / value),
+  );
+  const error = Math.sqrt(((count - 1) / count) * sum(changes.map((change) => change ** 2)));
+  const reach = Math.min(quantile * error + (error ** 2 * (quantile ** 2 + 1)) / 2, Math.log(HIGHEST));
+  const high = count >= FEWEST_SPEAKERS ? Math.exp(reach) : 1 + reach;
+  return [value * Math.exp(-quantile * error), value * high];
 }
 
-function findLogInterval(value, error, quantile, total, count) {
-  if (value === 0) return [0, NO_ERROR / total];
-  const relative = error / value;
-  const stretched = quantile * relative * (1 + STRETCH * relative);
-  const high = count >= FEWEST_SPEAKERS ? Math.min(Math.exp(stretched), LARGEST) : 1 + stretched;
-  return [value * Math.exp(-quantile * relative), value * high];
+function findWilson(share, variance, quantile, units) {
+  const count = variance > 0 && share > 0 && share < 1 ? (share * (1 - share)) / variance : units;
+  const square = quantile ** 2 / count;
+  const middle = (share + square / 2) / (1 + square);
+  const half = Math.sqrt(share * (1 - share) * square + square ** 2 / 4) / (1 + square);
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
+
+// The 97.5 % quantile of Student's t, by bisection.
+const studentQuantiles = new Map();
 
 function findStudentQuantile(freedom) {
-  const above = FREEDOM.findIndex((candidate) => candidate >= freedom);
-  if (above === 0) return QUANTILES[0];
-  const [low, high] = [1 / FREEDOM[above], 1 / FREEDOM[above - 1]];
-  return QUANTILES[above] + ((QUANTILES[above - 1] - QUANTILES[above]) * (1 / freedom - low)) / (high - low);
+  if (!studentQuantiles.has(freedom)) {
+    let [low, high] = [1.9, 12.8];
+    while (high - low > 1e-12) {
+      const middle = (low + high) / 2;
+      if (findStudentTail(middle, freedom) > TAIL) low = middle;
+      else high = middle;
+    }
+    studentQuantiles.set(freedom, (low + high) / 2);
+  }
+  return studentQuantiles.get(freedom);
+}
+
+// P(T > t): half of the incomplete beta function at freedom / (freedom + t²), by its power series.
+function findStudentTail(t, freedom) {
+  const y = t ** 2 / (freedom + t ** 2);
+  let term = 1;
+  let series = 1;
+  for (let index = 1; term > 1e-17; index += 1) {
+    term *= (((freedom - 1) / 2 + index) / (0.5 + index)) * y;
+    series += term;
+  }
+  const density = Math.sqrt(y) * (1 - y) ** (freedom / 2) * findGammaRatio(freedom / 2);
+  return 0.5 - (density * series) / Math.sqrt(Math.PI);
+}
+
+// Γ(a + 1/2) / Γ(a), by its expansion for large a and the recurrence.
+function findGammaRatio(start) {
+  let [factor, a] = [1, start];
+  for (; a < 50; a += 1) factor *= a / (a + 0.5);
+  const series = 1 - 1 / (8 * a) + 1 / (128 * a ** 2) + 5 / (1024 * a ** 3) - 21 / (32768 * a ** 4);
+  return factor * Math.sqrt(a) * series;
 }
 
 // Errors without reference units count absolutely, as jiwer has it.

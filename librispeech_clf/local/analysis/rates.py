@@ -1,0 +1,393 @@
+"""Error rates with intervals, comparisons and correlations, all by the same rule: leave out one speaker at a time.
+
+Utterances of one speaker are not independent, so the speaker is the unit; where no speaker is known, the utterance.
+Everything is a figure of sums per speaker. Without speaker k it is r(k), and its variance is (K - 1) / K times the sum
+of (r(k) - r)^2, the jackknife's (Efron & Stein 1981, doi:10.1214/aos/1176345462). Intervals are the figure plus and
+minus its standard error times Student's t:
+
+- rates that may exceed 1: on the log scale. Speakers' rates are skewed to the right, about like a log-normal, whose
+  skewness is three times its coefficient of variation; of the t statistic's quantile this takes s (q^2 + 1) / 2, with s
+  the standard error (Johnson 1978, doi:10.1080/01621459.1978.10480051), so the upper bound is that much farther out;
+- shares: Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) with as many units as would have this variance,
+  the design effect of Korn & Graubard 1998;
+- differences: on their own scale, as signs balance;
+- rank correlations: on Fisher's z scale, ranked anew without each speaker.
+
+Degrees of freedom: of differences and correlations, K - 1; of groups, Welch's, at most these; of rates and shares, the
+effective number of speakers minus one, 1 / sum(h^2) - 1 with h the speaker's share of the units, so that one long
+speaker does not count as many (Carter, Schnepel & Steigerwald 2017, doi:10.1162/REST_a_00639). Coverage and false
+alarms of all of these are simulated in tests/local/analysis/test_rates.py; `report/template/statistics.js` holds the
+same intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from librispeech_clf.local.analysis.binning import Bins, bin_by_quantiles
+from librispeech_clf.local.analysis.record import SPEAKER, UNITS, Record
+
+FEWEST_SPEAKERS = 5
+"""Below that, speakers are few: the upper bound of a rate is not made on the log scale, where it explodes."""
+MOST_GROUPS = 100
+"""Speakers that are left out one at a time for a correlation, and permuted by the search; more are merged at random."""
+LENGTHS = 4
+_TAIL = 0.025
+_HIGHEST = 100.0
+"""Of an upper bound over its rate: where one speaker has nearly all errors, the bound is finite at least."""
+_NEARLY_ONE = 1 - 1e-6
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """A corpus error rate.
+
+    Attributes:
+        rate: summed errors / summed reference units; without reference units the number of errors, as jiwer
+            has it; None without utterances.
+        low: lower bound of the 95 % interval, None where there is none (a single speaker or utterance).
+        high: upper bound.
+        errors: substitutions + deletions + insertions.
+        units: reference words or characters.
+        utterances: number of scored utterances.
+        speakers: number of known speakers.
+        resampled: what is left out one at a time: "speakers", "utterances" or "nothing".
+        note: why there is no interval, or what it lacks: known speakers, or many of them; None otherwise.
+    """
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    errors: int
+    units: int
+    utterances: int
+    speakers: int
+    resampled: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference, or a correlation, with its test.
+
+    Attributes:
+        value: second run minus first, inside minus outside, or Spearman's rho.
+        low: lower bound of its 95 % interval.
+        high: upper bound.
+        p_value: two-sided, that it is 0.
+        probability: that it is below 0, in [0, 1]; 0.5 where it is exactly 0.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    probability: float
+
+
+def sum_by(values: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Sum float64 (N, C) by block, int (N,) from 0: float64 (K, C)."""
+    count = int(blocks.max(initial=-1)) + 1
+    return np.stack([np.bincount(blocks, column, count) for column in values.T], axis=1)
+
+
+def divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    """Divide float64 (R,) by float64 (R,); NaN where a denominator is not positive."""
+    return np.divide(numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0)
+
+
+def _ratio(sums: np.ndarray) -> np.ndarray:
+    return divide(sums[:, 0], sums[:, 1])
+
+
+def find_interval(
+    sums: np.ndarray,
+    scale: str,
+    *,
+    figure: Callable[[np.ndarray], np.ndarray] = _ratio,
+    units: np.ndarray | None = None,
+) -> tuple[float, float] | tuple[None, None]:
+    """Return the 95 % interval of a figure of sums, by default the first sum over the second.
+
+    Args:
+        sums: float64 (K, C), of each speaker.
+        scale: "rate" for rates and means of one sign, "share" for those in [0, 1], "linear" for differences; a mean
+            whose sums have either sign is "linear", too.
+        figure: of summed sums, float64 (R, C) to (R,).
+        units: float64 (K,), reference units of each speaker; by default the second sum.
+
+    Returns:
+        Lower and upper bound; both None where fewer than two speakers have units.
+    """
+    from scipy.stats import t as student
+
+    units = sums[:, 1] if units is None else units
+    sums, units = sums[units > 0], units[units > 0]
+    count, total = len(units), float(units.sum())
+    everything = sums.sum(axis=0, keepdims=True)
+    if count < 2:
+        return None, None
+    value, without = float(figure(everything)[0]), figure(everything - sums)
+    if not np.isfinite(value) or not np.isfinite(without).all():
+        return None, None
+    variance = (count - 1) / count * float(np.sum((without - value) ** 2))
+    if scale == "linear" or (scale == "rate" and sums.min() < 0 < sums[:, 0].max()):
+        half = float(student.ppf(1 - _TAIL, count - 1)) * variance**0.5
+        return value - half, value + half
+    effective = 1 / float(np.sum((units / total) ** 2))
+    quantile = float(student.ppf(1 - _TAIL, max(1.0, effective - 1)))
+    if scale == "share":
+        return _wilson(min(max(value, 0.0), 1.0), variance, quantile, total)
+    low, high = _on_log_scale(abs(value), np.abs(without), units, quantile)
+    return (low, high) if value >= 0 else (-high, -low)
+
+
+def _on_log_scale(
+    value: float, without: np.ndarray, units: np.ndarray, quantile: float
+) -> tuple[float, float]:
+    if value == 0:  # with a true rate above this, no error at all has a chance below 2.5 %
+        return 0.0, -float(np.log(_TAIL)) / float(units.sum())
+    count = len(units)
+    # Half an error stands for none where one speaker has them all.
+    changes = np.log(np.maximum(without, 0.5 / (units.sum() - units)) / value)
+    error = float(np.sqrt((count - 1) / count * np.sum(changes**2)))
+    reach = min(quantile * error + error**2 * (quantile**2 + 1) / 2, float(np.log(_HIGHEST)))
+    high = np.exp(reach) if count >= FEWEST_SPEAKERS else 1 + reach
+    return value * float(np.exp(-quantile * error)), value * float(high)
+
+
+def _wilson(share: float, variance: float, quantile: float, units: float) -> tuple[float, float]:
+    count = share * (1 - share) / variance if variance > 0 and 0 < share < 1 else units
+    square = quantile**2 / count
+    middle = (share + square / 2) / (1 + square)
+    half = np.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def _test(value: float, without: np.ndarray, freedom: float) -> Difference:
+    """Test a difference from its values without each speaker, float64 (K,)."""
+    from scipy.stats import t as student
+
+    count = len(without)
+    error = float(np.sqrt((count - 1) / count * np.sum((without - value) ** 2)))
+    if error <= 1e-12 * abs(value) or error == 0:
+        return Difference(value, value, value, float(value == 0), 0.5 - 0.5 * np.sign(value))
+    half = float(student.ppf(1 - _TAIL, freedom)) * error
+    score = value / error
+    chances = 2 * student.sf(abs(score), freedom), student.cdf(-score, freedom)
+    return Difference(value, value - half, value + half, *(float(chance) for chance in chances))
+
+
+def compare_paired(changes: np.ndarray, units: np.ndarray) -> Difference | None:
+    """Test whether two runs over the same utterances have the same error rate.
+
+    Args:
+        changes: float64 (K,), errors of the second run minus those of the first, by speaker.
+        units: float64 (K,), reference units by speaker.
+
+    Returns:
+        The test; None with fewer than two speakers.
+    """
+    changes, units = changes[units > 0], units[units > 0]
+    if len(units) < 2:
+        return None
+    value = float(changes.sum() / units.sum())
+    return _test(value, (changes.sum() - changes) / (units.sum() - units), len(units) - 1)
+
+
+def compare_groups(
+    errors: np.ndarray, units: np.ndarray, inside: np.ndarray, blocks: np.ndarray
+) -> Difference | None:
+    """Test whether utterances inside a group have another rate than those outside.
+
+    Args:
+        errors: float64 (N,).
+        units: float64 (N,).
+        inside: bool (N,).
+        blocks: int (N,), the speaker of each utterance; one may be on both sides.
+
+    Returns:
+        The rate inside minus that outside; None where one side has no units, or only one speaker's.
+    """
+    sides = np.stack([errors * inside, units * inside, errors * ~inside, units * ~inside], axis=1)
+    sums = sum_by(sides[units > 0], blocks[units > 0])
+    sums = sums[sums[:, 1] + sums[:, 3] > 0]
+    counts = np.count_nonzero(sums[:, 1::2], axis=0)
+    if len(sums) == 0 or counts.min() < 2:
+        return None
+
+    def subtract(sums: np.ndarray) -> np.ndarray:
+        return sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+
+    everything = sums.sum(axis=0, keepdims=True)
+    # Welch's degrees of freedom with equal variance of speakers: a side of few weighs by their number.
+    weights = np.sum(sums[:, 1::2] ** 2, axis=0) / everything[0, 1::2] ** 2
+    freedom = min(len(sums) - 1, weights.sum() ** 2 / np.sum(weights**2 / (counts - 1)))
+    return _test(float(subtract(everything)[0]), subtract(everything - sums), freedom)
+
+
+def correlate_ranks(first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -> Difference | None:
+    """Return Spearman's rank correlation with its test.
+
+    Args:
+        first: float64 (N,).
+        second: float64 (N,).
+        blocks: int (N,), the speaker of each utterance.
+
+    Returns:
+        The correlation; None for fewer than three utterances or two speakers, or where one is constant.
+    """
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    blocks = merge_blocks(blocks)
+    codes = [np.unique(values, return_inverse=True)[1].reshape(-1) for values in (first, second)]
+    value = _correlate([_rank(own) for own in codes])
+    kept = [blocks != block for block in range(int(blocks.max()) + 1)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        without = np.array([_correlate([_rank(own[rows]) for own in codes]) for rows in kept])
+    if len(kept) < 2 or not np.isfinite(without).all():
+        return None
+    scaled, values = (np.arctanh(np.clip(rho, -_NEARLY_ONE, _NEARLY_ONE)) for rho in (value, without))
+    found = _test(float(scaled), values, len(kept) - 1)
+    low, high = np.tanh([found.low, found.high])
+    return Difference(value, float(low), float(high), found.p_value, found.probability)
+
+
+def _rank(codes: np.ndarray) -> np.ndarray:
+    """Return mid-ranks of small whole numbers, without sorting them again."""
+    counts = np.bincount(codes)
+    return (np.cumsum(counts) - counts / 2)[codes]
+
+
+def _correlate(ranks: Sequence[np.ndarray]) -> float:
+    left, right = (own - own.mean() for own in ranks)
+    return float(left @ right / np.sqrt((left @ left) * (right @ right)))
+
+
+def merge_blocks(blocks: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Number blocks from 0; more than 100 are merged into 100 at random, as each costs time."""
+    index = np.unique(blocks, return_inverse=True)[1].reshape(-1)
+    count = int(index.max(initial=-1)) + 1
+    return (
+        index
+        if count <= MOST_GROUPS
+        else np.random.default_rng(seed).permutation(np.arange(count) % MOST_GROUPS)[index]
+    )
+
+
+def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected for the number of tests; None stays None and is not counted.
+
+    Holm's procedure (Scandinavian J. of Statistics 6, 1979) bounds the chance of any false rejection, whatever the
+    dependence between the tests.
+    """
+    order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, index) in enumerate(order):
+        highest = max(highest, min(1.0, p * (len(order) - rank)))
+        corrected[index] = highest
+    return corrected
+
+
+def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
+    """Return what is left out one at a time, and what an interval lacks.
+
+    Args:
+        speakers: number of known speakers.
+        count: number of blocks.
+    """
+    if count < 2:
+        return "nothing", f"{'a single speaker' if speakers else 'fewer than two utterances'}: no interval"
+    if speakers == 0:
+        return "utterances", "utterances resampled: no speaker is known"
+    return "speakers", f"few speakers ({speakers}): a coarse interval" if speakers < FEWEST_SPEAKERS else None
+
+
+def rate_errors(record: Record, unit: str = "word") -> ErrorRate:
+    """Return the corpus error rate of a record's scored rows; the same as jiwer's over these texts.
+
+    Raises:
+        ValueError: the unit is neither "word" nor "character".
+    """
+    (rate,) = rate_groups(record, np.zeros(len(record), int), 1, unit)
+    return rate
+
+
+def rate_groups(record: Record, groups: np.ndarray, count: int, unit: str = "word") -> list[ErrorRate]:
+    """Return the corpus error rate of each group of rows.
+
+    Args:
+        record: the rows; failed ones are left out.
+        groups: int (N,), the group of each row, -1 for none.
+        count: number of groups.
+        unit: "word" or "character".
+    """
+    scored = np.flatnonzero(np.isfinite(record.counts(unit)).all(axis=1) & (groups >= 0))
+    order = scored[np.argsort(groups[scored], kind="stable")]
+    values = np.stack([record.errors(unit)[order], record.units(unit)[order]], axis=1)
+    blocks, known = record.blocks[order], record.is_known[order]
+    bounds = np.searchsorted(groups[order], np.arange(count + 1))
+    parts = (slice(*ends) for ends in zip(bounds[:-1], bounds[1:], strict=True))
+    return [_rate(values[part], blocks[part], known[part]) for part in parts]
+
+
+def _rate(values: np.ndarray, blocks: np.ndarray, known: np.ndarray) -> ErrorRate:
+    names, index = np.unique(blocks, return_inverse=True)
+    speakers = len(np.unique(blocks[known]))
+    errors, units = values.sum(axis=0)
+    rate = None if len(values) == 0 else float(errors / units) if units > 0 else float(errors)
+    low, high = find_interval(sum_by(values, index.reshape(-1)), "rate") if len(names) > 1 else (None, None)
+    explained = explain_blocks(speakers, len(names))
+    return ErrorRate(rate, low, high, int(errors), int(units), len(values), speakers, *explained)
+
+
+def bin_by_length(record: Record) -> tuple[str, Bins]:
+    """Bin rows by duration where it is known, else by reference words; return what is binned, and the bins."""
+    durations = record.column("signal_duration_s")
+    if durations is not None and durations.numbers is not None:
+        return "duration in s", bin_by_quantiles(durations.numbers, count=LENGTHS)
+    return "reference words", bin_by_quantiles(record.units(), count=LENGTHS)
+
+
+def summarize_rates(record: Record) -> dict:
+    """Summarize a run: corpus rates of words and characters, overall and by group.
+
+    Returns:
+        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), and for "word" and
+        "character" each: "all" (an `ErrorRate` as dictionary) and "split", "subset", "gender", "length",
+        "speaker" (dictionaries of them by group, empty where the table lacks the column).
+    """
+    length, bins = bin_by_length(record)
+    groups: dict[str, tuple[Sequence[str], np.ndarray]] = {}
+    for name, key in {
+        "split": "split",
+        "subset": "subset",
+        "gender": "record_gender",
+        "speaker": SPEAKER,
+    }.items():
+        column = record.column(key)
+        groups[name] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+    groups["length"] = bins.labels, bins.index
+    summary: dict = {
+        "utterances": len(record),
+        "failed": len(record) - len(record.select_scored()),
+        "length": length,
+    }
+    for unit in UNITS:
+        summary[unit] = {"all": asdict(rate_errors(record, unit))}
+        for name, (labels, codes) in groups.items():
+            rates = rate_groups(record, codes, len(labels), unit)
+            named = zip(labels, rates, strict=True)
+            # A category of simulated rows only has no recording.
+            summary[unit][name] = {
+                label: asdict(rate)
+                for (label, rate), held in zip(
+                    named, np.bincount(codes[codes >= 0], minlength=len(labels)), strict=True
+                )
+                if held
+            }
+    return summary
