@@ -1,7 +1,7 @@
 """What Tensorleap sees of the integration: thin decorated functions over the package `librispeech_clf`.
 
 Read from top to bottom: data, model, loss, metrics, metadata, visualizers, latent space, simulations, and the
-integration test that wires them. Nothing is read or loaded when this file is imported.
+integration test that wires them. When this file is imported, it reads config.yaml and the vocabulary, nothing else.
 """
 
 import os
@@ -45,13 +45,16 @@ from librispeech_clf.ctc import loss as ctc
 from librispeech_clf.ctc.frames import infer_frame_duration
 from librispeech_clf.metadata import readability, record, signal, text
 from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of
-from librispeech_clf.text import vocabulary
+from librispeech_clf.text.vocabulary import pad_labels
 
 
 def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
     """Return metadata types as code-loader names them."""
     return {key: DatasetMetadataType[name] for key, name in types.items()}
 
+
+VOCABULARY = context().vocabulary
+"""The model's."""
 
 # Data
 
@@ -87,20 +90,18 @@ def encode_transcript(utterance_id: str, preprocess_response: PreprocessResponse
     """Return the CTC labels: float32 (max_letters,), label ids, then zeros."""
     utterance = preprocess_response.data.utterance(utterance_id)
     labels = context().encode_labels(utterance)
-    return vocabulary.pad_labels(
-        labels, max_letters=context().configuration.text.max_letters, utterance_id=utterance.id
-    )
+    return pad_labels(labels, max_letters=context().configuration.text.max_letters, utterance_id=utterance.id)
 
 
 # Model
 
 
-@tensorleap_load_model([PredictionTypeHandler("letters", list(vocabulary.LETTERS), channel_dim=-1)])
+@tensorleap_load_model([PredictionTypeHandler("letters", list(VOCABULARY.tokens), channel_dim=-1)])
 def load_model():
     """Load the Keras model that config.yaml names."""
     from librispeech_clf.local.model.load import load_model as load
 
-    return load(context().configuration.model.path)
+    return load(context().configuration.model.path, VOCABULARY)
 
 
 @tensorleap_custom_loss("ctc_loss")
@@ -142,7 +143,7 @@ def rates_only(directions: dict[str, MetricDirection]) -> dict[str, bool]:
 )
 def word_errors(letters: np.ndarray, transcript: np.ndarray) -> dict[str, np.ndarray]:
     """Return word error rates and counts, each float32 (B,)."""
-    return metrics.word_errors(letters, transcript)
+    return metrics.word_errors(letters, transcript, VOCABULARY)
 
 
 @tensorleap_custom_metric(
@@ -150,13 +151,13 @@ def word_errors(letters: np.ndarray, transcript: np.ndarray) -> dict[str, np.nda
 )
 def character_errors(letters: np.ndarray, transcript: np.ndarray) -> dict[str, np.ndarray]:
     """Return character error rate and counts, each float32 (B,)."""
-    return metrics.character_errors(letters, transcript)
+    return metrics.character_errors(letters, transcript, VOCABULARY)
 
 
 @tensorleap_custom_metric("confidence", direction=UP, compute_insights=True)
 def confidence(letters: np.ndarray) -> np.ndarray:
     """Return the mean log-probability of the greedy path per emitted letter, float32 (B,)."""
-    return metrics.confidence(letters)
+    return metrics.confidence(letters, VOCABULARY)
 
 
 # Metadata
@@ -174,10 +175,11 @@ def signal_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
     )
 
 
-@tensorleap_metadata("text", metadata_type=typed(text.TEXT_METADATA_TYPES))
+@tensorleap_metadata("text", metadata_type=typed(text.text_metadata_types(VOCABULARY)))
 def text_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Count words and letters."""
-    return text.text_metadata(context().read_transcript(preprocess_response.data.utterance(utterance_id)))
+    transcript = context().read_transcript(preprocess_response.data.utterance(utterance_id))
+    return text.text_metadata(transcript, VOCABULARY)
 
 
 @tensorleap_metadata("readability", metadata_type=typed(readability.READABILITY_METADATA_TYPES))
@@ -212,13 +214,13 @@ def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
 @tensorleap_custom_visualizer("hypothesis", LeapDataType.Text)
 def hypothesis(letters: np.ndarray) -> LeapText:
     """Show the greedy hypothesis."""
-    return visualizers.show_hypothesis(letters)
+    return visualizers.show_hypothesis(letters, VOCABULARY)
 
 
 @tensorleap_custom_visualizer("reference", LeapDataType.Text)
 def reference(transcript: np.ndarray) -> LeapText:
     """Show the transcript."""
-    return visualizers.show_reference(transcript)
+    return visualizers.show_reference(transcript, VOCABULARY)
 
 
 def waveform_heatmap(audio: np.ndarray, raw_inputs: RawInputsForHeatmap) -> np.ndarray:
@@ -255,32 +257,32 @@ def audio_player(audio: np.ndarray) -> LeapAudio:
 @tensorleap_custom_visualizer("word_alignment", LeapDataType.TextMask)
 def word_alignment(letters: np.ndarray, transcript: np.ndarray) -> LeapTextMask:
     """Align reference and hypothesis word by word."""
-    return visualizers.show_word_alignment(letters, transcript)
+    return visualizers.show_word_alignment(letters, transcript, VOCABULARY)
 
 
 @tensorleap_custom_visualizer("character_alignment", LeapDataType.TextMask)
 def character_alignment(letters: np.ndarray, transcript: np.ndarray) -> LeapTextMask:
     """Align reference and hypothesis letter by letter."""
-    return visualizers.show_character_alignment(letters, transcript)
+    return visualizers.show_character_alignment(letters, transcript, VOCABULARY)
 
 
 @tensorleap_custom_visualizer("letter_posteriors", LeapDataType.Image)
 def letter_posteriors(letters: np.ndarray) -> LeapImage:
     """Draw the probability of every letter over time."""
     duration_s = infer_frame_duration(letters.shape[-2], samples=context().configuration.audio.max_samples)
-    return visualizers.draw_letter_posteriors(letters, frame_duration_s=duration_s)
+    return visualizers.draw_letter_posteriors(letters, VOCABULARY, frame_duration_s=duration_s)
 
 
 @tensorleap_custom_visualizer("word_confidence", LeapDataType.Text)
 def word_confidence(letters: np.ndarray) -> LeapText:
     """Show the hypothesis, each word coloured by the model's confidence."""
-    return visualizers.show_word_confidence(letters)
+    return visualizers.show_word_confidence(letters, VOCABULARY)
 
 
 @tensorleap_custom_visualizer("edit_operations", LeapDataType.HorizontalBar)
 def edit_operations(letters: np.ndarray, transcript: np.ndarray) -> LeapHorizontalBar:
     """Count hits, substitutions, deletions and insertions."""
-    return visualizers.show_edit_operations(letters, transcript)
+    return visualizers.show_edit_operations(letters, transcript, VOCABULARY)
 
 
 # Latent space and simulations

@@ -18,7 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import leap_binder
 from librispeech_clf.local.push.checks import read_result
-from librispeech_clf.text import vocabulary
+from librispeech_clf.text.vocabulary import BLANK
+from tests.helpers.letters import LETTERS, encode
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
@@ -104,13 +105,13 @@ def score(logits, transcript):
 
 def spell_as_logits(texts):
     """Logits whose greedy path is exactly the transcript: float32 (B, T, 32), a blank before every letter."""
-    labels = [vocabulary.encode(text, utterance_id="test") for text in texts]
-    logits = np.full((len(texts), 2 * max(map(len, labels)) + 1, len(vocabulary.LETTERS)), -1e4, np.float32)
+    labels = [encode(text, utterance_id="test") for text in texts]
+    logits = np.full((len(texts), 2 * max(map(len, labels)) + 1, len(LETTERS)), -1e4, np.float32)
     for row, ids in enumerate(labels):
-        logits[row, 1 : 2 * len(ids) : 2, vocabulary.BLANK] = -1e4
+        logits[row, 1 : 2 * len(ids) : 2, BLANK] = -1e4
         logits[row, np.arange(1, 2 * len(ids), 2), ids] = 1e4
-        logits[row, 0::2, vocabulary.BLANK] = 1e4
-        logits[row, 2 * len(ids) :, vocabulary.BLANK] = 1e4
+        logits[row, 0::2, BLANK] = 1e4
+        logits[row, 2 * len(ids) :, BLANK] = 1e4
     return logits
 
 

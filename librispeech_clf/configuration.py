@@ -17,7 +17,9 @@ from typing import Any
 import yaml
 
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
-from librispeech_clf.text.vocabulary import NORMALIZATIONS, STRICT
+from librispeech_clf.text.normalization import NORMALIZATIONS, STRICT
+from librispeech_clf.text.vocabulary import UNITS, Vocabulary
+from librispeech_clf.text.vocabulary_file import name_vocabulary_file, read_vocabulary
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent
@@ -101,15 +103,20 @@ class TextConfiguration:
     Attributes:
         max_letters: The longest transcript in letters, spaces included.
         normalize: "strict" refuses punctuation, "letters" takes it out.
+        language: ISO 639 code; None: the vocabulary's.
+        units: what the main error rate counts, "words", "characters" or "tokens"; None: what suits the vocabulary.
     """
 
     max_letters: int
     normalize: str = STRICT
+    language: str | None = None
+    units: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers below one and normalisations that do not exist."""
         _require_positive("text.max_letters", self.max_letters)
         _refuse_unknown("text.normalize", [self.normalize], NORMALIZATIONS)
+        _refuse_unknown("text.units", [self.units] if self.units else [], UNITS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,9 +125,11 @@ class ModelFileConfiguration:
 
     Attributes:
         path: The Keras .h5 file.
+        vocabulary: The JSON file with its vocabulary; None: the one beside the model, of its name.
     """
 
     path: Path
+    vocabulary: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +140,16 @@ class Configuration:
     audio: AudioConfiguration
     text: TextConfiguration
     model: ModelFileConfiguration
+
+    def read_vocabulary(self) -> Vocabulary:
+        """Read the model's vocabulary.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It does not describe a vocabulary.
+        """
+        path = self.model.vocabulary or name_vocabulary_file(self.model.path)
+        return read_vocabulary(path, language=self.text.language, units=self.text.units)
 
     def with_corpus(
         self,
@@ -207,7 +226,9 @@ def load_configuration(
         text = dataclasses.replace(configuration.text, normalize=normalize)
         configuration = dataclasses.replace(configuration, text=text)
     if model := model or environment.get(MODEL_VARIABLE):
-        file = ModelFileConfiguration(path=Path(model).expanduser().absolute())
+        path = Path(model).expanduser().absolute()
+        beside = name_vocabulary_file(path)
+        file = ModelFileConfiguration(path, beside if beside.is_file() else configuration.model.vocabulary)
         configuration = dataclasses.replace(configuration, model=file)
     return configuration
 

@@ -16,7 +16,7 @@ from librispeech_clf.configuration import Configuration, load_configuration
 from librispeech_clf.corpus.fields import unite_types
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
-from librispeech_clf.text import vocabulary
+from librispeech_clf.text.vocabulary import Vocabulary
 
 
 class Context:
@@ -43,6 +43,11 @@ class Context:
         return [self.split(state) for state, subsets in subsets_by_state.items() if subsets]
 
     @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The model's vocabulary."""
+        return self.configuration.read_vocabulary()
+
+    @cached_property
     def field_types(self) -> dict[str, str]:
         """The types of the corpus' further columns over all splits."""
         return unite_types(split.field_types for split in self.splits())
@@ -53,12 +58,12 @@ class Context:
 
     def read_transcript(self, utterance: Utterance) -> str:
         """Return the transcript as labels, counts and readability have it."""
-        return vocabulary.normalize_transcript(utterance.text, self.configuration.text.normalize)
+        return self.vocabulary.normalize(utterance.text, self.configuration.text.normalize)
 
     def encode_labels(self, utterance: Utterance) -> np.ndarray:
         """Return the transcript's label ids, int32 (L,)."""
         normalization = self.configuration.text.normalize
-        return vocabulary.encode(utterance.text, utterance_id=utterance.id, normalization=normalization)
+        return self.vocabulary.encode(utterance.text, utterance_id=utterance.id, normalization=normalization)
 
 
 _current: Context | None = None

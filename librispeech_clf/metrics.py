@@ -1,8 +1,9 @@
 """Error counts and rates of utterances: logits and label ids in, one number per utterance out.
 
-Reference labels are spelled letter by letter (never collapsed), hypotheses are the greedy path. Counts come from
-jiwer. Alignments that are shown have the most hits of all equally short ones (`text/alignment.py`): how they divide
-into kinds may differ from these counts, never their sum. B batch, T frames, V vocabulary, L label ids.
+Reference labels are spelled letter by letter (never collapsed), hypotheses are the greedy path. Where a vocabulary has
+no words, its units are counted as words. Counts come from jiwer. Alignments that are shown have the most hits of all
+equally short ones (`text/alignment.py`): how they divide into kinds may differ from these counts, never their sum.
+B batch, T frames, V vocabulary, L label ids.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 import jiwer
 import numpy as np
 
-from librispeech_clf.ctc.decoding import greedy_confidence, greedy_text
-from librispeech_clf.text.vocabulary import decode_labels
+from librispeech_clf.ctc.decoding import greedy_confidence, greedy_labels
+from librispeech_clf.text.vocabulary import Vocabulary, to_ids
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def count_words(reference: str, hypothesis: str) -> ErrorCounts:
 
     Args:
         reference: the transcript; may be empty.
-        hypothesis: the recognised text; may be empty.
+        hypothesis: the recognized text; may be empty.
 
     Returns:
         The counts over words.
@@ -99,7 +100,7 @@ def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
 
     Args:
         reference: the transcript; may be empty.
-        hypothesis: the recognised text; may be empty.
+        hypothesis: the recognized text; may be empty.
 
     Returns:
         The counts over characters.
@@ -108,12 +109,13 @@ def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
     return ErrorCounts(output.hits, output.substitutions, output.insertions, output.deletions)
 
 
-def word_errors(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+def word_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
     """Word error measures of each utterance.
 
     Args:
         logits: float (B, T, V).
         labels: (B, L) of any number type, label ids, zero-padded.
+        vocabulary: what the rows mean.
 
     Returns:
         float32 (B,) by name: rates `word_error_rate` (>= 0; the number of insertions where the reference is
@@ -123,7 +125,7 @@ def word_errors(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]
     Raises:
         ValueError: batch sizes differ.
     """
-    counts = [count_words(*texts) for texts in _texts(logits, labels)]
+    counts = [count_words(*map(vocabulary.spell, pair)) for pair in _pairs(logits, labels)]
     return {
         "word_error_rate": _column(counts, "error_rate"),
         "match_error_rate": _column(counts, "match_error_rate"),
@@ -133,12 +135,13 @@ def word_errors(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]
     }
 
 
-def character_errors(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Character error measures of each utterance; a space between words is a character.
+def character_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+    """Character error measures of each utterance; a space between words is a character, and so is each token.
 
     Args:
         logits: float (B, T, V).
         labels: (B, L) of any number type, label ids, zero-padded.
+        vocabulary: what the rows mean.
 
     Returns:
         float32 (B,) by name: `character_error_rate` (>= 0; the number of insertions where the reference is
@@ -148,29 +151,30 @@ def character_errors(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.nda
     Raises:
         ValueError: batch sizes differ.
     """
-    counts = [count_characters(*texts) for texts in _texts(logits, labels)]
+    counts = [count_characters(*map(vocabulary.spell_characters, pair)) for pair in _pairs(logits, labels)]
     return {"character_error_rate": _column(counts, "error_rate"), **_count_columns(counts, "character")}
 
 
-def confidence(logits: np.ndarray) -> np.ndarray:
+def confidence(logits: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
     """Log-probability of the greedy path per emitted letter, see `decoding.greedy_confidence`.
 
     Args:
         logits: float (B, T, V).
+        vocabulary: what the rows mean.
 
     Returns:
         float32 (B,), <= 0; 0 is certain; NaN, no confidence, where an utterance's logits hold NaN.
     """
-    return np.array([greedy_confidence(frames) for frames in logits], np.float32)
+    return np.array([greedy_confidence(frames, vocabulary) for frames in logits], np.float32)
 
 
-def _texts(logits: np.ndarray, labels: np.ndarray) -> list[tuple[str, str]]:
-    """Return reference and hypothesis of each utterance."""
+def _pairs(logits: np.ndarray, labels: np.ndarray) -> list[tuple[list[int], list[int]]]:
+    """Return the rows of reference and hypothesis of each utterance."""
     if len(logits) != len(labels):
         raise ValueError(
             f"logits and labels must be one batch; received {len(logits)} and {len(labels)} items."
         )
-    return [(decode_labels(ids), greedy_text(frames)) for frames, ids in zip(logits, labels, strict=True)]
+    return [(to_ids(ids), greedy_labels(frames)) for frames, ids in zip(logits, labels, strict=True)]
 
 
 def _column(counts: list[ErrorCounts], name: str) -> np.ndarray:

@@ -12,7 +12,8 @@ from librispeech_clf.metrics import (
     count_words,
     word_errors,
 )
-from librispeech_clf.text.vocabulary import BLANK, encode
+from librispeech_clf.text.vocabulary import BLANK
+from tests.helpers.letters import VOCABULARY, encode
 
 TEXTS = ["HELLO ALL WILL TELL", "I DON'T SEE", "A", "", "MISSISSIPPI COFFEE COMMITTEE"]
 
@@ -41,8 +42,8 @@ def batch(references: list[str], hypotheses: list[str]) -> tuple[np.ndarray, np.
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_perfect_hypotheses_score_zero(dtype: type) -> None:
     logits, labels = batch(TEXTS, TEXTS)
-    words = word_errors(logits.astype(dtype), labels.astype(dtype))
-    characters = character_errors(logits.astype(dtype), labels.astype(dtype))
+    words = word_errors(logits.astype(dtype), labels.astype(dtype), VOCABULARY)
+    characters = character_errors(logits.astype(dtype), labels.astype(dtype), VOCABULARY)
     for name in ("word_error_rate", "match_error_rate", "word_information_lost", "word_substitutions"):
         np.testing.assert_array_equal(words[name], 0)
     for name in ("character_error_rate", "character_insertions", "character_deletions"):
@@ -54,7 +55,7 @@ def test_perfect_hypotheses_score_zero(dtype: type) -> None:
 
 def test_names_types_and_shapes() -> None:
     logits, labels = batch(TEXTS, TEXTS[::-1])
-    words, characters = word_errors(logits, labels), character_errors(logits, labels)
+    words, characters = word_errors(logits, labels, VOCABULARY), character_errors(logits, labels, VOCABULARY)
     assert list(words) == [
         "word_error_rate",
         "match_error_rate",
@@ -72,7 +73,7 @@ def test_names_types_and_shapes() -> None:
         "character_deletions",
         "character_insertions",
     ]
-    for values in (*words.values(), *characters.values(), confidence(logits)):
+    for values in (*words.values(), *characters.values(), confidence(logits, VOCABULARY)):
         assert values.shape == (5,)
         assert values.dtype == np.float32
         assert np.isfinite(values).all()
@@ -80,7 +81,7 @@ def test_names_types_and_shapes() -> None:
 
 def test_every_utterance_of_a_batch_is_scored() -> None:
     logits, labels = batch(["A B C D", "A B C D", "A B C D"], ["A B C D", "A X C", "A A B C D"])
-    scores = word_errors(logits, labels)
+    scores = word_errors(logits, labels, VOCABULARY)
     np.testing.assert_allclose(scores["word_error_rate"], [0, 2 / 4, 1 / 4])
     np.testing.assert_array_equal(scores["word_hits"], [4, 2, 4])
     np.testing.assert_array_equal(scores["word_substitutions"], [0, 1, 0])
@@ -90,14 +91,14 @@ def test_every_utterance_of_a_batch_is_scored() -> None:
     np.testing.assert_allclose(scores["word_information_preserved"], [1, 2 / 4 * 2 / 3, 4 / 4 * 4 / 5])
     np.testing.assert_allclose(scores["word_information_lost"], [0, 1 - 1 / 3, 1 / 5], rtol=1e-6)
     for row in range(3):
-        alone = word_errors(logits[[row]], labels[[row]])
+        alone = word_errors(logits[[row]], labels[[row]], VOCABULARY)
         assert {name: value[0] for name, value in alone.items()} == {
             name: value[row] for name, value in scores.items()
         }
 
 
 def test_character_error_rate_counts_spaces() -> None:
-    scores = character_errors(*batch(["AB CD"], ["ABCE"]))
+    scores = character_errors(*batch(["AB CD"], ["ABCE"]), VOCABULARY)
     assert scores["character_error_rate"] == pytest.approx([2 / 5])
     assert [scores[f"character_{name}"][0] for name in ("hits", "substitutions", "deletions")] == [3, 1, 1]
 
@@ -109,7 +110,7 @@ def test_character_error_rate_counts_spaces() -> None:
 def test_empty_texts(
     reference: str, hypothesis: str, rate: float, match_rate: float, preserved: float
 ) -> None:
-    scores = word_errors(*batch([reference], [hypothesis]))
+    scores = word_errors(*batch([reference], [hypothesis]), VOCABULARY)
     assert scores["word_error_rate"] == [rate]
     assert scores["match_error_rate"] == [match_rate]
     assert scores["word_information_preserved"] == [preserved]
@@ -139,19 +140,19 @@ def test_counts_add_up_to_the_corpus() -> None:
 def test_batch_sizes_must_agree() -> None:
     logits, labels = batch(["A", "B"], ["A", "B"])
     with pytest.raises(ValueError, match="one batch; received 2 and 1 items"):
-        word_errors(logits, labels[:1])
+        word_errors(logits, labels[:1], VOCABULARY)
 
 
 def test_confidence_prefers_certain_logits() -> None:
     certain, unsure = perfect_logits("HELLO"), perfect_logits("HELLO")
     unsure[:10] *= 0.3
-    scores = confidence(np.stack([certain, unsure, perfect_logits("")]))
+    scores = confidence(np.stack([certain, unsure, perfect_logits("")]), VOCABULARY)
     assert scores[1] < scores[0] < scores[2] == 0
 
 
 def test_logits_of_nan_have_no_confidence() -> None:
     logits = np.stack([perfect_logits("HELLO")] * 2)
     logits[0, -1] = np.nan
-    scores = confidence(logits)
+    scores = confidence(logits, VOCABULARY)
     assert np.isnan(scores[0])
     assert scores[1] <= 0

@@ -21,6 +21,7 @@ from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configurat
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.development.documents.readme import MARKED, format_bundled
 from librispeech_clf.local.report.corpus_statistics import describe_split, statistics_table
+from tests.helpers.letters import VOCABULARY
 
 README = (PROJECT_ROOT / "README.md").read_text()
 PACKAGE_README = (PROJECT_ROOT / "librispeech_clf" / "README.md").read_text()
@@ -168,7 +169,7 @@ def test_settings():
 def test_the_bundled_corpus_is_as_described():
     rows = re.findall(r"^\| (training|validation|test) \| (.+) \|$", README, flags=re.MULTILINE)
     corpus = load_configuration().with_corpus(source="sample").corpus
-    splits = [describe_split(load_split(corpus, state)) for state, _ in rows]
+    splits = [describe_split(load_split(corpus, state), VOCABULARY) for state, _ in rows]
     columns = [list(column.cells) for column in statistics_table("", splits).columns]
     assert [[state, *cells.split(" | ")] for state, cells in rows] == [
         list(row) for row in zip(*columns, strict=True)

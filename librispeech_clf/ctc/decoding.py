@@ -6,12 +6,11 @@ out. A frame that holds NaN is no padding: it says nothing, so it counts as a va
 whatever depends on its probabilities is NaN. T frames, V vocabulary.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
+from librispeech_clf.text.vocabulary import BLANK, WORDS, Vocabulary
 
 # Half of the model's forced value (1e4): no logit of a real frame comes near it, and float16 holds it.
 _FORCED_THRESHOLD = 5e3
@@ -22,7 +21,7 @@ class Timing:
     """A letter or a word of the greedy path.
 
     Attributes:
-        text: the letter, of which `|` separates words, or the word.
+        text: the letter (a token; " " between words), or the word.
         start_s: start of its (first letter's) first frame, s.
         end_s: end of its (last letter's) last frame, s. CTC letters are short peaks, so a word's span is a lower bound.
         confidence: geometric mean of a letter's probability over its frames, of a word's letters' confidences, [0, 1].
@@ -32,12 +31,6 @@ class Timing:
     start_s: float
     end_s: float
     confidence: float
-
-
-def spell(labels: Iterable[int]) -> str:
-    """Spell collapsed label ids: specials left out, `|` as space, runs of spaces folded, ends trimmed."""
-    letters = "".join(LETTERS[label] for label in labels if label not in SPECIALS)
-    return " ".join(letters.replace(LETTERS[WORD_SEPARATOR], " ").split())
 
 
 def drop_batch_axis(array: np.ndarray, *, dimensions: int) -> np.ndarray:
@@ -97,42 +90,53 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def greedy_text(logits: np.ndarray) -> str:
-    """Text of the most probable path: repeats collapsed, blanks and specials dropped.
+def greedy_labels(logits: np.ndarray) -> list[int]:
+    """Return the rows of the most probable path, repeats collapsed; blanks and special ones are among them.
 
     Args:
         logits: float (T, V) or (1, T, V).
-
-    Returns:
-        The text; empty for zero frames and where the blank wins in every frame.
     """
-    return spell(label for label, _, _ in _runs(_greedy_path(logits)))
+    return [label for label, _, _ in _runs(_greedy_path(logits))]
 
 
-def greedy_confidence(logits: np.ndarray) -> float:
+def greedy_text(logits: np.ndarray, vocabulary: Vocabulary) -> str:
+    """Return the text of the most probable path; empty for zero frames and where the blank wins in every frame.
+
+    Args:
+        logits: float (T, V) or (1, T, V).
+        vocabulary: what the rows mean.
+    """
+    return vocabulary.spell(greedy_labels(logits))
+
+
+def greedy_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> float:
     """Log-probability of the greedy path per emitted letter.
 
     The natural logarithm of the path's probability over the valid frames (blanks included), divided by the
-    number of letters it emits, `|` included. Where it emits none, the whole sum is returned (a divisor of 1);
-    without a valid frame that is 0, the logarithm of the empty product.
+    number of letters it emits, those between words included. Where it emits none, the whole sum is returned (a
+    divisor of 1); without a valid frame that is 0, the logarithm of the empty product.
 
     Args:
         logits: float (T, V) or (1, T, V).
+        vocabulary: which rows are special.
 
     Returns:
         A number <= 0; 0 is certain; NaN where a valid frame holds NaN.
     """
     frames = log_probabilities(logits)
     path = _greedy_path(logits)
-    emitted = sum(label not in SPECIALS for label, _, _ in _runs(path))
+    emitted = sum(label not in vocabulary.special for label, _, _ in _runs(path))
     return float(np.take_along_axis(frames, path[:, None], axis=1).sum() / max(emitted, 1))
 
 
-def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Timing, ...]:
-    """Letters of the greedy path with times and confidences, word separators included.
+def greedy_letters(
+    logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
+) -> tuple[Timing, ...]:
+    """Letters of the greedy path with times and confidences, those between words included.
 
     Args:
         logits: float (T, V) or (1, T, V).
+        vocabulary: what the rows mean.
         frame_duration_s: time from frame to frame, s (wav2vec 2.0: 320 samples at 16 kHz, 0.02 s).
 
     Returns:
@@ -141,31 +145,37 @@ def greedy_letters(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Timi
     frames = log_probabilities(logits)
     return tuple(
         Timing(
-            text=LETTERS[label],
+            text=" " if label == vocabulary.word_delimiter else vocabulary.tokens[label],
             start_s=start * frame_duration_s,
             end_s=stop * frame_duration_s,
             confidence=float(np.exp(frames[start:stop, label].mean())),
         )
         for label, start, stop in _runs(_greedy_path(logits))
-        if label not in SPECIALS
+        if label not in vocabulary.special
+        and (label != vocabulary.word_delimiter or vocabulary.units == WORDS)
     )
 
 
-def greedy_words(logits: np.ndarray, *, frame_duration_s: float) -> tuple[Timing, ...]:
+def greedy_words(
+    logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
+) -> tuple[Timing, ...]:
     """Words of the greedy path with times and confidences; their texts joined by spaces are `greedy_text`.
 
     Args:
         logits: float (T, V) or (1, T, V).
+        vocabulary: what the rows mean; where its units are not words, each of them stands for a word.
         frame_duration_s: time from frame to frame, s.
 
     Returns:
         The words in order; none for zero frames and where the blank wins in every frame.
     """
+    every = greedy_letters(logits, vocabulary, frame_duration_s=frame_duration_s)
+    if vocabulary.units != WORDS:
+        return every
     words: list[Timing] = []
     letters: list[Timing] = []
-    separator = LETTERS[WORD_SEPARATOR]
-    for letter in (*greedy_letters(logits, frame_duration_s=frame_duration_s), None):
-        if letter is not None and letter.text != separator:
+    for letter in (*every, None):
+        if letter is not None and letter.text != " ":
             letters.append(letter)
         elif letters:
             words.append(_join_letters(letters))

@@ -13,7 +13,6 @@ from functools import lru_cache
 from types import ModuleType
 
 from librispeech_clf.metadata.syllables import count_syllables
-from librispeech_clf.text.vocabulary import normalize_transcript
 
 READABILITY_METADATA_TYPES: dict[str, str] = {
     "syllables": "int",
@@ -39,7 +38,7 @@ def readability_metadata(transcript: str) -> dict[str, float | int | None]:
     of one syllable too.
 
     Args:
-        transcript: words separated by spaces, in any case; normalised first, as the labels are.
+        transcript: normalized, as the labels are: words separated by spaces, in any case.
 
     Returns:
         Counts (`syllables`, `sentences`, `difficult_words`), grades of the US school system
@@ -48,7 +47,7 @@ def readability_metadata(transcript: str) -> dict[str, float | int | None]:
         ease (100 is easy, 0 very hard), the share of difficult words in [0, 1] and the mean number of
         syllables per word. An empty transcript has counts of 0 and `None` for the rest.
     """
-    text = normalize_transcript(transcript).lower()
+    text = " ".join(transcript.lower().split())
     if not text:
         return {key: 0 if kind == "int" else None for key, kind in READABILITY_METADATA_TYPES.items()}
     textstat = _textstat()

@@ -7,7 +7,7 @@ an apostrophe.
 
 from collections import Counter
 
-from librispeech_clf.text.vocabulary import LETTERS, normalize_transcript
+from librispeech_clf.text.vocabulary import WORDS, Vocabulary
 
 TEXT_METADATA_TYPES: dict[str, str] = {
     "word_count": "int",
@@ -25,10 +25,14 @@ TEXT_METADATA_TYPES: dict[str, str] = {
 }
 """Key -> "float", "int" or "string"; the keys of `text_metadata`, in its order."""
 
-APOSTROPHE = "'"
+
+def text_metadata_types(vocabulary: Vocabulary) -> dict[str, str]:
+    """Return the keys that say something: without words, those of letters."""
+    words = vocabulary.units == WORDS
+    return {key: kind for key, kind in TEXT_METADATA_TYPES.items() if words or not key.startswith("word_")}
 
 
-def text_metadata(transcript: str) -> dict[str, float | int | str | None]:
+def text_metadata(transcript: str, vocabulary: Vocabulary) -> dict[str, float | int | str | None]:
     """Count words and letters.
 
     Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of letters
@@ -38,18 +42,20 @@ def text_metadata(transcript: str) -> dict[str, float | int | str | None]:
 
     Args:
         transcript: any text.
+        vocabulary: the model's; of one without words, letters are the units.
 
     Returns:
-        One value per key of `TEXT_METADATA_TYPES`. An empty transcript has counts of 0 and `None` for word
+        One value per key of `text_metadata_types`. An empty transcript has counts of 0 and `None` for word
         lengths and for most and least frequent letter.
     """
-    words = normalize_transcript(transcript).split()
+    words = vocabulary.normalize(transcript).split()
     lengths = [len(word) for word in words]
-    signs = Counter("".join(words))
-    letters = {sign: count for sign, count in signs.items() if sign != APOSTROPHE}
+    signs = Counter("".join(words) if vocabulary.units == WORDS else words)
+    apostrophes = signs.pop(vocabulary.apostrophe, 0)
+    letters = signs
     most = min(letters, key=lambda letter: (-letters[letter], letter), default=None)
     least = min(letters, key=lambda letter: (letters[letter], letter), default=None)
-    return {
+    values = {
         "word_count": len(lengths),
         "word_length_min": min(lengths, default=None),
         "word_length_mean": sum(lengths) / len(lengths) if lengths else None,
@@ -60,10 +66,9 @@ def text_metadata(transcript: str) -> dict[str, float | int | str | None]:
         "most_frequent_letter_count": letters[most] if most else 0,
         "least_frequent_letter": least,
         "least_frequent_letter_count": letters[least] if least else 0,
-        "apostrophe_count": signs[APOSTROPHE],
-        "out_of_vocabulary_letter_count": sum(count for sign, count in signs.items() if not _is_known(sign)),
+        "apostrophe_count": apostrophes,
+        "out_of_vocabulary_letter_count": sum(
+            count for sign, count in signs.items() if not vocabulary.signs.issuperset(sign)
+        ),
     }
-
-
-def _is_known(sign: str) -> bool:
-    return sign != "|" and sign in LETTERS
+    return {key: values[key] for key in text_metadata_types(vocabulary)}

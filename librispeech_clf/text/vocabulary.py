@@ -1,186 +1,356 @@
-"""The 32 letters of facebook/wav2vec2-base-960h: transcripts in, label ids out, and back.
+"""The vocabulary of a model: transcripts in, label ids out, and back; and how a transcript is spelled in its tokens.
 
-Source of the order: `vocab.json` of the checkpoint facebook/wav2vec2-base-960h.
+A vocabulary is a small JSON file beside the model file (and an attribute in it): the token of each row of the logits,
+which of them are special and which separates words, the language, and what the error rate counts. Nothing here knows a
+letter by itself: `models/wav2vec.vocabulary.json` has those of facebook/wav2vec2-base-960h.
 """
 
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-LETTERS = (
-    "<pad>", "<s>", "</s>", "<unk>", "|",
-    "E", "T", "A", "O", "N", "I", "H", "S", "R", "D", "L", "U", "M", "W", "C", "F", "G", "Y", "P", "B", "V", "K",
-    "'", "X", "J", "Q", "Z",
-)  # fmt: skip
+from librispeech_clf.text.normalization import (
+    APOSTROPHES,
+    QUOTED,
+    STRICT,
+    STROKES,
+    TO_LETTERS,
+    is_accent,
+    name_remedy,
+    take_out,
+)
+
 BLANK = 0
-WORD_SEPARATOR = 4
-SPECIALS = frozenset((0, 1, 2, 3))
-_ID_OF_LETTER = {letter: index for index, letter in enumerate(LETTERS) if index not in SPECIALS}
+"""Row of CTC's blank: in every model file the first, so that labels can be padded with zeros."""
+WORDS, CHARACTERS, TOKENS = "words", "characters", "tokens"
+UNITS = (WORDS, CHARACTERS, TOKENS)
+"""What the main error rate counts: words; characters, of a script without spaces; tokens, such as phonemes. Of the last
+two, a text is its units with spaces between, as Kaldi and sclite score Mandarin: what counts words counts them."""
+# Scripts without spaces: Thai and Lao, Myanmar, Khmer, kana, ideographs.
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_SPACELESS_LANGUAGES = frozenset(("zh", "cmn", "yue", "ja", "th", "lo", "my", "km"))
+_DOTTED_LANGUAGES = frozenset(("tr", "az"))  # i and ı are two letters, with the capitals İ and I
+_TWO_LETTERS = {
+    "ara": "ar", "aze": "az", "azj": "az", "deu": "de", "eng": "en", "fra": "fr", "hin": "hi", "ita": "it",
+    "jpn": "ja", "nld": "nl", "pol": "pl", "por": "pt", "rus": "ru", "spa": "es", "tha": "th", "tur": "tr", "zho": "zh",
+}  # fmt: skip
+_SMALLEST_VIRTUAL = 0xF0000  # private characters, one a token, so that jiwer counts tokens
 
 
-STRICT, TO_LETTERS = "strict", "letters"
-NORMALIZATIONS = (STRICT, TO_LETTERS)
-APOSTROPHES = (
-    "`\u00b4\u02b9\u02bb\u02bc\u02bd\u02ca\u02cb\u055a\u05f3\u07f4\u07f5\u1fbd\u1fbf\u1fef\u1ffd\u1ffe"
-    "\u2018\u2019\u201b\u2032\u2035\ua78b\ua78c\uff07\uff40"
-)
-"""Signs that people type for an apostrophe: quotes, primes, accents that stand alone, modifier letters."""
-_AS_APOSTROPHE = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
-# Letters with strokes and ligatures: Unicode does not take them apart.
-_FOLDED = str.maketrans(
-    {
-        "\u00d8": "O",
-        "\u0141": "L",
-        "\u0110": "D",
-        "\u00d0": "D",
-        "\u00c6": "AE",
-        "\u0152": "OE",
-        "\u00de": "TH",
-    }
-)
-_QUOTED = re.compile(r"(?<!\w)[\u2018\u201b]((?:[^\u2018\u2019]|(?<=\w)\u2019(?=\w))*)\u2019(?!\w)")
-_SPACED = frozenset(".,;:!?/_\u00a1\u00bf\u2022\u2026")
-CHANGES = (
-    "signs taken out",
-    "hyphens within words that became spaces",
-    "signs written as apostrophes",
-    "letters without accents",
-)
-"""What `normalize_transcript` changes besides case and white space."""
-# Kept, to be refused: signs that are read out, and brackets of annotations such as [noise], which are not.
-_TELLING = frozenset("[]{}&@%#*\u2030\u00a7")
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a model.
 
-
-def normalize_transcript(text: str, normalization: str = STRICT) -> str:
-    """Return the transcript in LibriSpeech's form: upper case, no accents, single spaces.
-
-    Labels, counts and readability all start from it. Every sign of `APOSTROPHES` becomes an apostrophe, letters
-    lose their accents (Unicode NFKD; strokes and ligatures too), invisible signs go, white space is folded.
-
-    Args:
-        text: a transcript in any case.
-        normalization: "strict" keeps every other sign (digits, punctuation), so that `encode` can refuse it by
-            name. "letters" takes punctuation out: hyphens, dashes, slashes and the signs that end a clause
-            (. , ; : ! ?) become spaces, so WELL-KNOWN is two words; quotation marks, round brackets and the
-            rest vanish. Digits, symbols such as & or %, and [annotations] stay, for they are spoken or tell
-            something.
-
-    Returns:
-        The transcript; equal to itself when normalised again.
-    """
-    if normalization == TO_LETTERS:
-        text = _QUOTED.sub(r"\1", text)
-    plain = "".join(map(_decompose, text.translate(_AS_APOSTROPHE)))
-    visible = (
-        sign for sign in plain if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf"
-    )
-    upper = "".join(visible).upper().translate(_FOLDED)
-    if normalization == TO_LETTERS:
-        words = "".join(map(_take_out, upper)).split()
-        return " ".join(word for word in words if word.strip("'"))
-    return " ".join(upper.split())
-
-
-def describe_normalization(texts: Iterable[str], normalization: str) -> str | None:
-    """Say in one line how much normalisation changed transcripts, besides case and white space; None: nothing.
-
-    Args:
-        texts: the transcripts as the corpus has them.
-        normalization: the configured one.
-    """
-    counts: Counter[str] = Counter()
-    transcripts = changed = 0
-    for text in texts:
-        of_text = _count_changes(text, normalization)
-        counts += of_text
-        transcripts += 1
-        changed += bool(of_text)
-    if not changed:
-        return None
-    told = "; ".join(f"{what}: {counts[what]}" for what in CHANGES if counts[what])
-    return f"text.normalize {normalization}: {changed} of {transcripts} transcripts changed; {told}."
-
-
-def _count_changes(text: str, normalization: str) -> Counter[str]:
-    strict = normalize_transcript(text)
-    counts = Counter(dict.fromkeys(CHANGES, 0))
-    if normalization == TO_LETTERS and strict != normalize_transcript(text, TO_LETTERS):
-        counts[CHANGES[0]] = sum(_take_out(sign) != sign for sign in strict if not sign.isspace())
-        counts[CHANGES[1]] = len(re.findall(r"\w[-\u2010-\u2015]\w", strict))
-    if not text.isascii() or "`" in text:
-        counts[CHANGES[2]] = sum(sign in APOSTROPHES for sign in text)
-        counts[CHANGES[3]] = sum(map(_is_folded, text))
-    return +counts
-
-
-def _is_folded(sign: str) -> bool:
-    """Whether a sign is an accent, or a letter that loses one, or a stroke, or falls into several."""
-    if sign in APOSTROPHES or sign.isspace():
-        return False
-    return bool(unicodedata.combining(sign)) or _decompose(sign) != sign or ord(sign.upper()[0]) in _FOLDED
-
-
-def find_unknown_letters(text: str, normalization: str = STRICT) -> list[str]:
-    """Return the distinct signs of a transcript that the vocabulary does not hold, sorted."""
-    return sorted(
-        set(normalize_transcript(text, normalization)) - set(_ID_OF_LETTER) - {" "} | set(text) & {"|"}
-    )
-
-
-def encode(text: str, *, utterance_id: str, normalization: str = TO_LETTERS) -> np.ndarray:
-    """Encode a transcript as label ids, one per letter, words separated by `|`.
-
-    Args:
-        text: the transcript; normalised by `normalize_transcript` first.
-        utterance_id: named in errors.
-        normalization: "letters" or "strict", as for `normalize_transcript`.
-
-    Returns:
-        int32 (L,), values in [4, 31]; empty for an empty transcript.
+    Attributes:
+        tokens: by row of the logits; the blank first.
+        special: rows that are never written: blank, sentence ends, unknown.
+        word_delimiter: row of the token that separates words; None without one.
+        language: ISO 639 code, such as "en"; None where it is not known.
+        units: one of `UNITS`; empty to see it from tokens and language.
 
     Raises:
-        ValueError: the transcript holds signs that are not in the vocabulary.
+        ValueError: the fields do not describe a vocabulary.
     """
-    unknown = find_unknown_letters(text, normalization)
-    if unknown:
-        raise ValueError(
-            f"{utterance_id}: a transcript may hold the letters A-Z, apostrophes and spaces; received {unknown}. "
-            f"Spell numbers out{_remedy(unknown, normalization)}."
+
+    tokens: tuple[str, ...]
+    special: frozenset[int] = frozenset((BLANK,))
+    word_delimiter: int | None = None
+    language: str | None = None
+    units: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields, and see what the units are."""
+        rows = range(len(self.tokens))
+        if not all(isinstance(token, str) and token for token in self.tokens) or len(rows) < 2:
+            raise ValueError(f"tokens must be two or more texts. Received: {self.tokens!r:.80}")
+        if twice := [token for token, count in Counter(self.tokens).items() if count > 1]:
+            raise ValueError(f"tokens must differ. Received twice: {twice[:5]}")
+        if BLANK not in self.special or not self.special < set(rows):
+            raise ValueError(
+                f"special must hold the blank, row 0, and other rows. Received: {set(self.special)}"
+            )
+        if self.word_delimiter is not None and (
+            self.word_delimiter not in rows or self.word_delimiter in self.special
+        ):
+            raise ValueError(f"word_delimiter must be one of the tokens. Received: {self.word_delimiter!r}")
+        language = self.language and self.language.lower().replace("_", "-").split("-")[0]
+        object.__setattr__(self, "language", _TWO_LETTERS.get(language or "", language) or None)
+        units = self.units or self._guess_units()
+        if units not in UNITS or (units == WORDS and self.word_delimiter is None):
+            raise ValueError(
+                f"text.units must be one of {', '.join(UNITS)}, and words need a token that separates them. "
+                f"Received: {units!r}"
+            )
+        object.__setattr__(self, "units", units)
+
+    def _guess_units(self) -> str:
+        spaceless = sum(map(bool, map(_SPACELESS.match, self._rows)))
+        if self.word_delimiter is not None and self.language not in _SPACELESS_LANGUAGES:
+            return CHARACTERS if spaceless > len(self._rows) / 2 else WORDS
+        return TOKENS if self._longest > 1 and not spaceless else CHARACTERS
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        """The row of each token that can be written, by its composed form (Unicode NFC)."""
+        skipped = self.special | {self.word_delimiter}
+        return {
+            unicodedata.normalize("NFC", token): row
+            for row, token in enumerate(self.tokens)
+            if row not in skipped
+        }
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._rows), default=1)
+
+    @cached_property
+    def signs(self) -> frozenset[str]:
+        """The characters that its tokens consist of."""
+        return frozenset("".join(self._rows))
+
+    @cached_property
+    def _cases(self) -> tuple[bool, bool]:
+        """Whether there are small letters, and capitals; ß and the like have no single capital and do not count."""
+        cased = [sign for sign in self.signs if len(sign.swapcase()) == 1 and sign.lower() != sign.upper()]
+        return any(sign.islower() for sign in cased), any(sign.isupper() for sign in cased)
+
+    @cached_property
+    def apostrophe(self) -> str:
+        """The vocabulary's own sign for an apostrophe; empty without one."""
+        return next((sign for sign in APOSTROPHES if sign in self.signs), "")
+
+    @cached_property
+    def summary(self) -> str:
+        """The signs that a transcript may hold, runs of the alphabet joined: "', A-Z"."""
+        runs: list[str] = []
+        for sign in sorted(self.signs):
+            if runs and ord(sign) == ord(runs[-1][-1]) + 1:
+                runs[-1] += sign
+            else:
+                runs.append(sign)
+        shown = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs]
+        return ", ".join(shown[:20]) + (" and more" if len(shown) > 20 else "")
+
+    def normalize(self, text: str, normalization: str = STRICT) -> str:
+        """Return a transcript as the vocabulary spells it, with single spaces.
+
+        Labels, counts and readability all start from it. A sign that the vocabulary has stays; else it gets the
+        vocabulary's case, composed or taken apart as the vocabulary is; else every sign of `APOSTROPHES` becomes the
+        vocabulary's, letters lose their accents (strokes and ligatures too), invisible signs go.
+
+        Args:
+            text: a transcript in any case.
+            normalization: "strict" keeps every other sign (digits, punctuation), so that `encode` can refuse it by
+                name. "letters" takes punctuation out: hyphens, dashes, slashes and the signs that end a clause become
+                spaces, so WELL-KNOWN is two words; quotation marks, round brackets and the rest vanish. Digits,
+                symbols such as & or %, and [annotations] stay, for they are spoken or tell something.
+
+        Returns:
+            The transcript, its units with spaces between; equal to itself when normalized again.
+        """
+        words = self._parse(text, normalization)
+        spelled = [
+            [piece if isinstance(piece, str) else self.tokens[piece] for piece in word] for word in words
+        ]
+        if self.units == WORDS:
+            return " ".join(map("".join, spelled))
+        return " ".join(piece for word in spelled for piece in word)
+
+    def encode(self, text: str, *, utterance_id: str, normalization: str = TO_LETTERS) -> np.ndarray:
+        """Encode a transcript as label ids, words separated by the delimiter.
+
+        Args:
+            text: the transcript; normalized by `normalize` first.
+            utterance_id: named in errors.
+            normalization: as for `normalize`.
+
+        Returns:
+            int32 (L,), rows of tokens that are not special; empty for an empty transcript.
+
+        Raises:
+            ValueError: the transcript holds signs that are not in the vocabulary.
+        """
+        words = self._parse(text, normalization)
+        if unknown := sorted({piece for word in words for piece in word if isinstance(piece, str)}):
+            raise ValueError(
+                f"{utterance_id}: a transcript may hold {self.summary} and spaces, what the model can write; received "
+                f"{unknown}. Spell numbers out{name_remedy(unknown, normalization)}."
+            )
+        ids: list[int] = []
+        for word in words:
+            if ids and self.units == WORDS:
+                ids.append(self.word_delimiter)  # type: ignore[arg-type]
+            ids += word  # type: ignore[arg-type]
+        return np.array(ids, np.int32)
+
+    def find_unknown(self, text: str, normalization: str = STRICT) -> list[str]:
+        """Return the distinct signs of a transcript that the vocabulary does not hold, sorted."""
+        pieces = {piece for word in self._parse(text, normalization) for piece in word}
+        return sorted(piece for piece in pieces if isinstance(piece, str))
+
+    def _parse(self, text: str, normalization: str) -> list[list[int | str]]:
+        """Return the words of a transcript as rows of tokens; signs without one stay as they are."""
+        if normalization == TO_LETTERS:
+            text = QUOTED.sub(r"\1", text)
+        plain = "".join(map(self.spell_sign, self.fold_case(unicodedata.normalize("NFC", text))))
+        if normalization == TO_LETTERS:
+            plain = "".join(sign if sign in self.signs else take_out(sign) for sign in plain)
+        words = plain.split()
+        if normalization == TO_LETTERS and self.apostrophe:
+            words = [word for word in words if word.strip(self.apostrophe)]
+        return [self._tokenize(unicodedata.normalize("NFC", word)) for word in words]
+
+    def _tokenize(self, word: str) -> list[int | str]:
+        """Cut a word into tokens, at each place the longest."""
+        pieces: list[int | str] = []
+        start = 0
+        while start < len(word):
+            for length in range(min(self._longest, len(word) - start), 0, -1):
+                if (row := self._rows.get(word[start : start + length])) is not None:
+                    pieces.append(row)
+                    break
+            else:
+                length = 1
+                # A vocabulary of letters and accents: what Unicode composes is taken apart.
+                apart = unicodedata.normalize("NFD", word[start])
+                rows = [self._rows[sign] for sign in apart if sign in self._rows]
+                pieces += rows if len(rows) == len(apart) else [word[start]]
+            start += length
+        return pieces
+
+    def fold_case(self, text: str) -> str:
+        """Write capitals small where the vocabulary has no capitals, as a whole: a final sigma depends on its place."""
+        small, capitals = self._cases
+        if not small or capitals:
+            return text
+        if self.language in _DOTTED_LANGUAGES:
+            text = text.replace("I", "\u0131").replace("\u0130", "i")
+        return text.lower()
+
+    def spell_sign(self, sign: str) -> str:
+        """Return what a sign becomes, one sign or several."""
+        known = self._spelled.get(sign)
+        if known is None:
+            known = self._spelled[sign] = self._find_spelling(sign)
+        return known
+
+    @cached_property
+    def _spelled(self) -> dict[str, str]:
+        return {}
+
+    def _find_spelling(self, sign: str) -> str:
+        if sign in self.signs or sign.isspace():
+            return sign
+        if sign in APOSTROPHES:
+            return self.apostrophe
+        if unicodedata.category(sign)[0] in "SN":  # symbols and numbers would pass for letters
+            return sign
+        if is_accent(sign) or unicodedata.category(sign) == "Cf":
+            return ""
+        cased = self.fold_sign(sign)
+        apart = unicodedata.normalize("NFD", sign)
+        if len(apart) > 1 and self.signs.issuperset(apart):
+            return apart
+        plain = unicodedata.normalize("NFKD", sign)
+        if (
+            plain[0] == " " and len(plain) > 1
+        ):  # an accent that stands alone would become a space and split the word
+            return sign
+        base = "".join(x for x in plain if not is_accent(x))
+        for candidate in (cased, unicodedata.normalize("NFC", plain), base):
+            candidate = "".join(self.fold_sign(STROKES.get(x, x)) for x in candidate)
+            if candidate and self.signs.issuperset(candidate):
+                return candidate
+        return cased
+
+    def fold_sign(self, sign: str) -> str:
+        """Return a sign in the case that the vocabulary has."""
+        if sign in self.signs:
+            return sign
+        upper = "\u0130" if sign == "i" and self.language in _DOTTED_LANGUAGES else sign.upper()
+        small, capitals = self._cases
+        if capitals and (not small or self.signs.issuperset(upper)):
+            return upper
+        lower = sign.lower()
+        folded = sign.casefold()
+        return (
+            lower
+            if not small or self.signs.issuperset(lower)
+            else folded
+            if self.signs.issuperset(folded)
+            else sign
         )
-    normalized = normalize_transcript(text, normalization)
-    return np.array([_ID_OF_LETTER[sign] for sign in normalized.replace(" ", "|")], np.int32)
+
+    def clean(self, labels: Iterable[int]) -> list[int]:
+        """Return rows as a text has them: special ones left out, delimiters single and between words only."""
+        kept = [label for label in labels if label not in self.special]
+        delimiter = self.word_delimiter
+        if delimiter is None or self.units != WORDS:
+            return [label for label in kept if label != delimiter]
+        after = [label for last, label in pairwise([delimiter, *kept]) if not label == last == delimiter]
+        return after[:-1] if after and after[-1] == delimiter else after
+
+    def spell(self, labels: Iterable[int]) -> str:
+        """Spell rows of tokens as text: units with spaces between."""
+        tokens = [" " if label == self.word_delimiter else self.tokens[label] for label in self.clean(labels)]
+        return ("" if self.units == WORDS else " ").join(tokens)
+
+    def decode(self, labels: np.ndarray) -> str:
+        """Spell label ids as text: nothing is collapsed, so double letters stay.
+
+        Args:
+            labels: (L,) of any number type, zero-padded or not.
+        """
+        return self.spell(to_ids(labels))
+
+    def spell_characters(self, labels: Iterable[int]) -> str:
+        """Return a text with one character for each token, for counting: a token of several letters is one unit."""
+        if self._longest == 1:
+            text = self.spell(labels)
+            return text if self.units == WORDS else text.replace(" ", "")
+        return "".join(
+            " " if label == self.word_delimiter else chr(_SMALLEST_VIRTUAL + label)
+            for label in self.clean(labels)
+        )
+
+    def name_character(self, sign: str) -> str:
+        """Return the token that a character of `spell_characters` stands for."""
+        return (
+            self.tokens[ord(sign) - _SMALLEST_VIRTUAL]
+            if len(sign) == 1 and sign >= chr(_SMALLEST_VIRTUAL)
+            else sign
+        )
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return what the JSON file holds."""
+        delimiter = None if self.word_delimiter is None else self.tokens[self.word_delimiter]
+        special = [self.tokens[row] for row in sorted(self.special)]
+        return {
+            "tokens": list(self.tokens),
+            "special_tokens": special,
+            "word_delimiter": delimiter,
+            "language": self.language,
+            "units": self.units,
+        }
 
 
-def _decompose(sign: str) -> str:
-    """Take a letter apart into base and accents; symbols and numbers stay, or they would pass for letters."""
-    if unicodedata.category(sign)[0] in "SN":
-        return sign
-    plain = unicodedata.normalize("NFKD", sign)
-    # An accent that stands alone would become a space and split the word.
-    return sign if plain[0] == " " and len(plain) > 1 else plain
-
-
-def _take_out(sign: str) -> str:
-    category = unicodedata.category(sign)
-    if sign == "'" or sign in _TELLING or category not in ("Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sk"):
-        return " " if category == "Cc" else sign
-    return " " if category == "Pd" or sign in _SPACED else ""
-
-
-def _remedy(unknown: Iterable[str], normalization: str) -> str:
-    if normalization == STRICT and any(_take_out(sign) != sign for sign in unknown):
-        return " and remove punctuation: text.normalize: letters in config.yaml (or LIBRISPEECH_NORMALIZE=letters) does"
-    return ", write symbols as they are spoken, and take annotations and letters of other alphabets out"
+def to_ids(labels: np.ndarray) -> list[int]:
+    """Return label ids as whole numbers; the engine hands them on as float16."""
+    return np.rint(np.asarray(labels, np.float32)).astype(int).reshape(-1).tolist()
 
 
 def pad_labels(labels: np.ndarray, *, max_letters: int, utterance_id: str) -> np.ndarray:
     """Pad label ids with the blank to a fixed length.
 
     Args:
-        labels: int (L,), as `encode` returns them.
+        labels: int (L,), as `Vocabulary.encode` returns them.
         max_letters: length of the result.
         utterance_id: named in errors.
 
@@ -196,16 +366,3 @@ def pad_labels(labels: np.ndarray, *, max_letters: int, utterance_id: str) -> np
             "raise text.max_letters in config.yaml."
         )
     return np.pad(labels, (0, max_letters - len(labels))).astype(np.float32)
-
-
-def decode_labels(labels: np.ndarray) -> str:
-    """Spell label ids as text, letter by letter: nothing is collapsed, so double letters stay.
-
-    Args:
-        labels: (L,) of any number type, zero-padded or not.
-
-    Returns:
-        The transcript, `|` as space, blank and special letters left out.
-    """
-    ids = np.rint(np.asarray(labels, np.float32)).astype(int).reshape(-1)
-    return "".join(LETTERS[index] for index in ids if index not in SPECIALS).replace("|", " ").strip()

@@ -8,7 +8,7 @@ from code_loader.contract.visualizer_classes import LeapImage
 from PIL import Image, ImageDraw, ImageFont
 
 from librispeech_clf.ctc.decoding import log_probabilities
-from librispeech_clf.text.vocabulary import BLANK, LETTERS, SPECIALS, WORD_SEPARATOR
+from librispeech_clf.text.vocabulary import BLANK, Vocabulary
 from librispeech_clf.visualizers.waveform import magma
 
 if TYPE_CHECKING:
@@ -22,22 +22,28 @@ LEFT, RIGHT, TOP, BOTTOM = 55, 15, 12, 54
 _FONT_SIZE = 13.9
 _TICK = 5
 _MOST_TIMES = 9
+MOST_ROWS = 40
 
 
-def draw_letter_posteriors(logits: np.ndarray, *, frame_duration_s: float) -> LeapImage:
+def draw_letter_posteriors(
+    logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
+) -> LeapImage:
     """Draw the letters' probabilities over time.
 
-    Letters are on y (blank and word separator on top, then the alphabet), seconds on x.
+    Letters are on y (blank and word delimiter on top, then the alphabet), seconds on x. Of a large vocabulary only the
+    `MOST_ROWS` that are most probable somewhere are drawn.
 
     Args:
         logits: float (T, V).
+        vocabulary: what the rows mean.
         frame_duration_s: time from frame to frame, s.
 
     Returns:
         uint8 (600, 600 to 2000, 3), black 0, cream 1. Without a valid frame, one of certain blank is drawn.
     """
-    rows = letter_rows()
-    probabilities = letter_posteriors(logits)[:, rows].T
+    posteriors = letter_posteriors(logits)
+    rows = letter_rows(vocabulary, posteriors)
+    probabilities = posteriors[:, rows].T
     duration_s = probabilities.shape[1] * frame_duration_s
     width = int(np.clip(duration_s * PIXELS_PER_SECOND, *WIDTHS))
     colors = magma()[np.minimum(probabilities * 256, 255).astype(np.uint8)]
@@ -45,7 +51,7 @@ def draw_letter_posteriors(logits: np.ndarray, *, frame_duration_s: float) -> Le
     canvas[TOP : HEIGHT - BOTTOM, LEFT : width - RIGHT] = magnify(
         colors, height=HEIGHT - TOP - BOTTOM, width=width - LEFT - RIGHT
     )
-    names = ["blank" if row == BLANK else LETTERS[row] for row in rows]
+    names = ["blank" if row == BLANK else vocabulary.tokens[row] for row in rows]
     return LeapImage(_draw_axes(canvas, names, duration_s=duration_s), compress=False)
 
 
@@ -102,11 +108,13 @@ def _font() -> "FreeTypeFont":
     return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", _FONT_SIZE)
 
 
-def letter_rows() -> list[int]:
-    """Return the label ids in the order of the image's rows: blank, `|`, then the letters by alphabet."""
-    first = [BLANK, WORD_SEPARATOR]
-    others = [label for label in range(len(LETTERS)) if label not in (*first, *SPECIALS)]
-    return first + sorted(others, key=LETTERS.__getitem__)
+def letter_rows(vocabulary: Vocabulary, posteriors: np.ndarray) -> list[int]:
+    """Return the label ids in the order of the image's rows: blank, word delimiter, then the letters by alphabet."""
+    delimiter = vocabulary.word_delimiter
+    first = [BLANK] if delimiter is None else [BLANK, delimiter]
+    others = [row for row in range(len(vocabulary.tokens)) if row not in (*first, *vocabulary.special)]
+    likeliest = sorted(others, key=lambda row: -posteriors[:, row].max())[:MOST_ROWS]
+    return first + sorted(likeliest, key=vocabulary.tokens.__getitem__)
 
 
 def letter_posteriors(logits: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.helpers.letters import VOCABULARY, encode
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SAMPLING_RATE = 16_000
 MAX_SAMPLES = 562_480
@@ -48,14 +50,14 @@ def times_real_time(call: Callable[[], object], *, seconds: float = SECONDS, rep
 
 def make_logits(text: str, *, frames: int) -> np.ndarray:
     """Return logits that say a text with every sixth letter wrong: float32 (T, V)."""
-    from librispeech_clf.text import vocabulary
+    from librispeech_clf.text.vocabulary import BLANK
 
-    labels = vocabulary.encode(text, utterance_id="benchmark")
+    labels = encode(text, utterance_id="benchmark")
     generator = np.random.default_rng(0)
     labels[::6] = generator.integers(5, 32, len(labels[::6]))
     logits = generator.normal(0, 1, (frames, 32)).astype(np.float32)
     places = np.linspace(0, frames - 1, len(labels)).astype(int)
-    logits[:, vocabulary.BLANK] += 4
+    logits[:, BLANK] += 4
     logits[places, labels] += 12
     return logits
 
@@ -74,12 +76,12 @@ def measure_functions() -> list[Row]:
     from librispeech_clf.audio import reading as audio
     from librispeech_clf.ctc import loss as ctc_loss
     from librispeech_clf.local.model.inference import pad_logits
-    from librispeech_clf.text import vocabulary
+    from librispeech_clf.text.vocabulary import pad_labels
     from tests.benchmarks.benchmark_metadata import TRANSCRIPT, make_waveform
 
     utterance, text = make_utterance(make_waveform(SECONDS)), f"{TRANSCRIPT} {TRANSCRIPT}"
-    labels = vocabulary.encode(text, utterance_id="benchmark")
-    padded_labels = vocabulary.pad_labels(labels, max_letters=640, utterance_id="benchmark")[None]
+    labels = encode(text, utterance_id="benchmark")
+    padded_labels = pad_labels(labels, max_letters=640, utterance_id="benchmark")[None]
     logits = make_logits(text, frames=599)
     padded = pad_logits(logits, frames=1757)
     stored = padded[None].astype(np.float16)
@@ -87,7 +89,7 @@ def measure_functions() -> list[Row]:
     def read():
         return audio.read_waveform(utterance, sampling_rate=SAMPLING_RATE)
 
-    def encode():
+    def encode_audio():
         audio.read_waveform.cache_clear()
         return audio.pad(audio.normalize(read()), max_samples=MAX_SAMPLES, utterance_id="benchmark")
 
@@ -101,16 +103,19 @@ def measure_functions() -> list[Row]:
         for _ in range(7):
             read()
 
-    model_input = encode()
-    hypothesis = visualizers.show_hypothesis(padded).data
+    model_input = encode_audio()
+    hypothesis = visualizers.show_hypothesis(padded, VOCABULARY).data
     shown = [
         lambda: visualizers.draw_waveform(model_input, sampling_rate=SAMPLING_RATE),
         lambda: visualizers.draw_mel_spectrogram(model_input, sampling_rate=SAMPLING_RATE),
         lambda: visualizers.play_audio(model_input, sampling_rate=SAMPLING_RATE),
-        lambda: visualizers.draw_letter_posteriors(padded, frame_duration_s=0.02),
-        *(lambda f=f: f(padded) for f in (visualizers.show_hypothesis, visualizers.show_word_confidence)),
+        lambda: visualizers.draw_letter_posteriors(padded, VOCABULARY, frame_duration_s=0.02),
         *(
-            lambda f=f: f(padded, padded_labels[0])
+            lambda f=f: f(padded, VOCABULARY)
+            for f in (visualizers.show_hypothesis, visualizers.show_word_confidence)
+        ),
+        *(
+            lambda f=f: f(padded, padded_labels[0], VOCABULARY)
             for f in (
                 visualizers.show_word_alignment,
                 visualizers.show_character_alignment,
@@ -119,13 +124,13 @@ def measure_functions() -> list[Row]:
         ),
     ]
     measured = (
-        lambda: metrics.word_errors(stored, padded_labels),
-        lambda: metrics.character_errors(stored, padded_labels),
-        lambda: metrics.confidence(stored),
+        lambda: metrics.word_errors(stored, padded_labels, VOCABULARY),
+        lambda: metrics.character_errors(stored, padded_labels, VOCABULARY),
+        lambda: metrics.confidence(stored, VOCABULARY),
     )
     reference, spoken = text, " ".join(hypothesis)
     return [
-        ("audio encoder", "real time", times_real_time(encode)),
+        ("audio encoder", "real time", times_real_time(encode_audio)),
         (
             "one decode for seven readers",
             "a decode for each",

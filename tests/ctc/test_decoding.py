@@ -12,11 +12,11 @@ from librispeech_clf.ctc.decoding import (
     greedy_text,
     greedy_words,
     log_probabilities,
-    spell,
     valid_frames,
 )
-from librispeech_clf.text.vocabulary import BLANK, LETTERS
+from librispeech_clf.text.vocabulary import BLANK
 from tests.helpers.beam_search import beam_search
+from tests.helpers.letters import LETTERS, VOCABULARY
 
 LETTER_IDS = {"_": BLANK} | {letter: index for index, letter in enumerate(LETTERS)}
 
@@ -54,19 +54,19 @@ def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
     ],
 )
 def test_greedy_text_of_known_paths(path: str, text: str) -> None:
-    assert greedy_text(path_logits(path)) == text
+    assert greedy_text(path_logits(path), VOCABULARY) == text
 
 
 def test_specials_are_left_out() -> None:
     logits = path_logits("HHI")
     logits[1] = 0
     logits[1, LETTERS.index("<unk>")] = 9
-    assert greedy_text(logits) == "HI"
-    assert [letter.text for letter in greedy_letters(logits, frame_duration_s=0.02)] == ["H", "I"]
+    assert greedy_text(logits, VOCABULARY) == "HI"
+    assert [letter.text for letter in greedy_letters(logits, VOCABULARY, frame_duration_s=0.02)] == ["H", "I"]
 
 
 def test_spell_keeps_double_letters() -> None:
-    assert spell([LETTER_IDS[sign] for sign in "HELLO|ALL"]) == "HELLO ALL"
+    assert VOCABULARY.spell([LETTER_IDS[sign] for sign in "HELLO|ALL"]) == "HELLO ALL"
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -75,9 +75,13 @@ def test_padding_precision_and_batch_axis_change_nothing(dtype: type, padding: i
     logits = path_logits("HH_EL_LO|YOU__")
     padded = pad(logits, padding).astype(dtype)[None]
     assert valid_frames(padded) == len(logits)
-    assert greedy_text(padded) == "HELLO YOU"
-    assert greedy_confidence(padded) == pytest.approx(greedy_confidence(logits), rel=1e-5)
-    assert greedy_words(padded, frame_duration_s=0.02) == greedy_words(logits, frame_duration_s=0.02)
+    assert greedy_text(padded, VOCABULARY) == "HELLO YOU"
+    assert greedy_confidence(padded, VOCABULARY) == pytest.approx(
+        greedy_confidence(logits, VOCABULARY), rel=1e-5
+    )
+    assert greedy_words(padded, VOCABULARY, frame_duration_s=0.02) == greedy_words(
+        logits, VOCABULARY, frame_duration_s=0.02
+    )
     assert beam_search(padded, beam_width=4)[0].text == "HELLO YOU"
 
 
@@ -95,7 +99,7 @@ def test_confident_blank_is_not_taken_for_padding() -> None:
 
 def test_batches_are_refused() -> None:
     with pytest.raises(ValueError, match=r"received shape \(2, 3, 32\)"):
-        greedy_text(np.stack([path_logits("ABC")] * 2))
+        greedy_text(np.stack([path_logits("ABC")] * 2), VOCABULARY)
 
 
 def test_log_probabilities_sum_to_one() -> None:
@@ -104,7 +108,7 @@ def test_log_probabilities_sum_to_one() -> None:
 
 
 def test_word_times_and_confidences() -> None:
-    first, second = greedy_words(path_logits("_HHI|_YOO__"), frame_duration_s=0.02)
+    first, second = greedy_words(path_logits("_HHI|_YOO__"), VOCABULARY, frame_duration_s=0.02)
     assert (first.text, second.text) == ("HI", "YOU"[:2])
     assert (first.start_s, first.end_s) == pytest.approx((0.02, 0.08))
     assert (second.start_s, second.end_s) == pytest.approx((0.12, 0.18))
@@ -116,35 +120,35 @@ def test_letter_confidence_is_the_geometric_mean_over_its_frames() -> None:
     logits = np.full((2, 32), -np.inf)
     logits[0, [5, 6]] = np.log([0.8, 0.2])
     logits[1, [5, 6]] = np.log([0.6, 0.4])
-    (letter,) = greedy_letters(logits, frame_duration_s=0.5)
+    (letter,) = greedy_letters(logits, VOCABULARY, frame_duration_s=0.5)
     assert (letter.text, letter.start_s, letter.end_s) == ("E", 0, 1)
     assert letter.confidence == pytest.approx(math.sqrt(0.8 * 0.6))
 
 
 def test_words_joined_are_the_greedy_text() -> None:
     logits = np.random.default_rng(1).normal(size=(400, 32))
-    words = greedy_words(logits, frame_duration_s=0.02)
-    assert " ".join(word.text for word in words) == greedy_text(logits)
+    words = greedy_words(logits, VOCABULARY, frame_duration_s=0.02)
+    assert " ".join(word.text for word in words) == greedy_text(logits, VOCABULARY)
     assert all(word.start_s < word.end_s and 0 < word.confidence <= 1 for word in words)
 
 
 def test_confidence_is_path_log_probability_per_letter() -> None:
     frame = -math.log(math.exp(8) + 31) + 8
-    assert greedy_confidence(path_logits("A_B|")) == pytest.approx(4 * frame / 3, rel=1e-4)
+    assert greedy_confidence(path_logits("A_B|"), VOCABULARY) == pytest.approx(4 * frame / 3, rel=1e-4)
 
 
 def test_confidence_without_letters() -> None:
     frame = -math.log(math.exp(8) + 31) + 8
-    assert greedy_confidence(path_logits("__")) == pytest.approx(2 * frame, rel=1e-4)
-    assert greedy_confidence(path_logits("")) == 0
-    assert greedy_confidence(pad(path_logits(""), 3)) == 0
+    assert greedy_confidence(path_logits("__"), VOCABULARY) == pytest.approx(2 * frame, rel=1e-4)
+    assert greedy_confidence(path_logits(""), VOCABULARY) == 0
+    assert greedy_confidence(pad(path_logits(""), 3), VOCABULARY) == 0
 
 
 @pytest.mark.parametrize("path", ["", "_", "___"])
 def test_no_letters_no_words(path: str) -> None:
     logits = path_logits(path)
-    assert greedy_letters(logits, frame_duration_s=0.02) == ()
-    assert greedy_words(logits, frame_duration_s=0.02) == ()
+    assert greedy_letters(logits, VOCABULARY, frame_duration_s=0.02) == ()
+    assert greedy_words(logits, VOCABULARY, frame_duration_s=0.02) == ()
     assert beam_search(logits, beam_width=2)[0].text == ""
 
 
@@ -175,7 +179,7 @@ def test_beam_search_finds_more_than_the_greedy_path() -> None:
     # Blank wins each frame (0.36 over both), but the paths of "E" together weigh 0.64.
     logits = np.full((2, 32), -np.inf)
     logits[:, [BLANK, LETTER_IDS["E"]]] = np.log([0.6, 0.4])
-    assert greedy_text(logits) == ""
+    assert greedy_text(logits, VOCABULARY) == ""
     best = beam_search(logits, beam_width=4)[0]
     assert best.text == "E"
     assert math.exp(best.log_probability) == pytest.approx(0.64)
@@ -192,12 +196,12 @@ def test_nan_is_no_padding_and_no_certainty(dtype: type, where: slice) -> None:
     logits = path_logits("H_I___").astype(dtype)
     logits[where] = np.nan
     assert valid_frames(pad(logits, 4)) == len(logits)
-    assert math.isnan(greedy_confidence(pad(logits, 4)))
+    assert math.isnan(greedy_confidence(pad(logits, 4), VOCABULARY))
 
 
 def test_frames_with_nan_say_nothing() -> None:
     logits = path_logits("HH_EY")
     logits[1, 7] = np.nan
-    assert greedy_text(logits) == beam_search(logits, beam_width=4)[0].text == "HEY"
+    assert greedy_text(logits, VOCABULARY) == beam_search(logits, beam_width=4)[0].text == "HEY"
     assert beam_search(np.full((3, 32), np.nan), beam_width=4)[0].text == ""
-    assert [word.text for word in greedy_words(logits, frame_duration_s=0.02)] == ["HEY"]
+    assert [word.text for word in greedy_words(logits, VOCABULARY, frame_duration_s=0.02)] == ["HEY"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.model.save import CONFIGURATION
-from librispeech_clf.text.vocabulary import LETTERS
+from tests.helpers.letters import LETTERS
 from tests.helpers.torch_format import Storage, Tensor, make_tensor, write_torch
 
 CONVERTS = "converts"
@@ -139,7 +139,7 @@ def spoil_configuration() -> list[Damage]:
     ]
     others = {
         "conv_bias": "yes", "feat_extract_norm": "batch", "do_stable_layer_norm": 1, "layer_norm_eps": 0,
-        "architectures": "Wav2Vec2ForCTC", "model_type": None, "hidden_act": ["gelu"], "pad_token_id": 31,
+        "architectures": "Wav2Vec2ForCTC", "model_type": "whisper", "hidden_act": ["gelu"], "pad_token_id": 31,
         "quantization_config": {}, "add_adapter": "no",
     }  # fmt: skip
     return made + [

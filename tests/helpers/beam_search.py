@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.ctc.decoding import log_probabilities, spell
+from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.text.vocabulary import BLANK
+from tests.helpers.letters import VOCABULARY
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Hypothesis:
     @property
     def text(self) -> str:
         """The hypothesis as text."""
-        return spell(self.labels)
+        return VOCABULARY.spell(self.labels)
 
 
 def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:

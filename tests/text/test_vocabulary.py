@@ -1,23 +1,32 @@
-"""Transcripts: one normalisation for labels, counts and readability, and what it refuses."""
+"""Transcripts in the model's own letters: one normalization for labels, counts and readability, and what it refuses."""
 
+import json
+
+import jiwer
+import numpy as np
 import pytest
 
+from librispeech_clf import metrics
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.metadata.readability import readability_metadata
 from librispeech_clf.metadata.text import text_metadata
-from librispeech_clf.text import vocabulary
+from librispeech_clf.text.normalization import APOSTROPHES, describe_normalization
+from librispeech_clf.text.vocabulary import Vocabulary
+from librispeech_clf.text.vocabulary_file import make_vocabulary, read_vocabulary
+from tests.helpers.letters import VOCABULARY
+from tests.helpers.vocabularies import VOCABULARIES, make_logits
 
 
 def spell(text, normalization="letters"):
-    return vocabulary.decode_labels(vocabulary.encode(text, utterance_id="u", normalization=normalization))
+    return VOCABULARY.decode(VOCABULARY.encode(text, utterance_id="u", normalization=normalization))
 
 
-@pytest.mark.parametrize("sign", sorted({*vocabulary.APOSTROPHES, "'"}))
+@pytest.mark.parametrize("sign", sorted(APOSTROPHES))
 def test_every_sign_for_an_apostrophe_gives_labels_counts_and_readability_of_the_apostrophe(sign):
     plain, other = "I DON'T KNOW", f"I don{sign}t know"
     assert spell(other, "strict") == spell(other) == plain
-    assert text_metadata(other) == text_metadata(plain)
-    assert readability_metadata(other) == readability_metadata(plain)
+    assert text_metadata(other, VOCABULARY) == text_metadata(plain, VOCABULARY)
+    assert readability_metadata(VOCABULARY.normalize(other)) == readability_metadata(plain)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,7 @@ def test_every_sign_for_an_apostrophe_gives_labels_counts_and_readability_of_the
 )
 def test_accents_forms_and_invisible_signs_do_not_matter(text, plain):
     assert spell(text, "strict") == spell(text) == plain
-    assert text_metadata(text) == text_metadata(plain)
+    assert text_metadata(text, VOCABULARY) == text_metadata(plain, VOCABULARY)
 
 
 @pytest.mark.parametrize("sign", ["\u00b8", "\u02d9", "\u203e", "\u00a8", "\u2017"])
@@ -64,7 +73,7 @@ def test_accents_that_stand_alone_never_split_a_word(sign):
 )
 def test_letters_takes_punctuation_out(text, plain):
     assert spell(text) == plain
-    assert vocabulary.normalize_transcript(plain, "letters") == plain
+    assert VOCABULARY.normalize(plain, "letters") == plain
 
 
 @pytest.mark.parametrize(
@@ -87,24 +96,24 @@ def test_strict_refuses_punctuation_with_the_remedy():
 
 def test_what_letters_changed_is_told_in_one_line():
     texts = ["Hello, world.", "a well-known man", "PLAIN DON'T", "caf\u00e9"]
-    assert vocabulary.describe_normalization(texts, "letters") == (
+    assert describe_normalization(texts, VOCABULARY, "letters") == (
         "text.normalize letters: 3 of 4 transcripts changed; signs taken out: 3; "
         "hyphens within words that became spaces: 1; letters without accents: 1."
     )
-    assert vocabulary.describe_normalization(texts[:3], "strict") is None
-    assert vocabulary.describe_normalization(texts[2:3], "letters") is None
+    assert describe_normalization(texts[:3], VOCABULARY, "strict") is None
+    assert describe_normalization(texts[2:3], VOCABULARY, "letters") is None
 
 
 def test_folded_letters_and_apostrophes_are_counted_in_one_line():
     texts = ["caf\u00e9 No\u00ebl", "cafe\u0301", "don\u2019t `tis", "PLAIN  text", "S\u00d8REN \u00e6on"]
-    assert vocabulary.describe_normalization(texts, "strict") == (
+    assert describe_normalization(texts, VOCABULARY, "strict") == (
         "text.normalize strict: 4 of 5 transcripts changed; signs written as apostrophes: 2; "
         "letters without accents: 5."
     )
-    assert vocabulary.describe_normalization(["fine\u200b", "caf\u00e9!"], "letters") == (
+    assert describe_normalization(["fine\u200b", "caf\u00e9!"], VOCABULARY, "letters") == (
         "text.normalize letters: 1 of 2 transcripts changed; signs taken out: 1; letters without accents: 1."
     )
-    assert vocabulary.describe_normalization(["A\u00a0B", "\u0416"], "strict") is None
+    assert describe_normalization(["A\u00a0B", "\u0416"], VOCABULARY, "strict") is None
 
 
 def test_normalization_is_configured():
@@ -112,3 +121,96 @@ def test_normalization_is_configured():
     assert load_configuration(environment={"LIBRISPEECH_NORMALIZE": "letters"}).text.normalize == "letters"
     with pytest.raises(ValueError, match="text.normalize: unknown lower; known: strict, letters"):
         load_configuration(environment={"LIBRISPEECH_NORMALIZE": "lower"})
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_perfect_hypothesis_scores_nothing_and_one_wrong_token_what_jiwer_says(name):
+    sample = VOCABULARIES[name]
+    vocabulary = sample.vocabulary
+    spelled = vocabulary.normalize(sample.text, "letters")
+    assert (spelled, vocabulary.units) == (sample.spelled, sample.units)
+    assert vocabulary.normalize(spelled, "letters") == spelled
+    labels = vocabulary.encode(sample.text, utterance_id="u")
+    assert vocabulary.decode(labels) == spelled
+    wrong = labels.copy()
+    place = int(np.flatnonzero(wrong != vocabulary.word_delimiter)[-1])
+    wrong[place] = next(
+        row for row in range(1, len(vocabulary.tokens))
+        if row not in (*vocabulary.special, vocabulary.word_delimiter, wrong[place])
+    )  # fmt: skip
+    references = np.stack([labels, labels]).astype(np.float16).astype(np.float32)
+    logits = make_logits([labels, wrong], len(vocabulary.tokens))
+    words = metrics.word_errors(logits, references, vocabulary)
+    characters = metrics.character_errors(logits, references, vocabulary)
+    assert words["word_error_rate"][0] == characters["character_error_rate"][0] == 0
+    heard = vocabulary.decode(wrong)
+    assert words["word_error_rate"][1] == pytest.approx(jiwer.wer(spelled, heard))
+    assert words["word_substitutions"].tolist() == characters["character_substitutions"].tolist() == [0, 1]
+    assert characters["character_error_rate"][1] == pytest.approx(1 / len(labels))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("german", "Stra\u00dfe \u00e9", "letters without accents: 1"),
+        ("russian", "\u0401\u043b\u043a\u0430", "letters without accents: 1"),
+        ("arabic", "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f", "letters without accents: 4"),
+        ("turkish", "\u0130stanbul'da", "apostrophes left out: 1"),
+    ],
+)
+def test_what_is_folded_is_counted(name, text, told):
+    assert told in describe_normalization([text], VOCABULARIES[name].vocabulary, "strict")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sign"),
+    [("german", "\u0434\u0430", "\u0434"), ("kana", "\u6f22", "\u6f22"), ("hindi", "\u0915\u0971", "\u0971"),
+     ("mandarin", "abc", "a"), ("phonemes", "q", "q"), ("english-lower", "9", "9")],
+)  # fmt: skip
+def test_what_the_vocabulary_lacks_is_named(name, text, sign):
+    with pytest.raises(ValueError, match="u7: a transcript may hold") as error:
+        VOCABULARIES[name].vocabulary.encode(text, utterance_id="u7")
+    assert repr(sign) in str(error.value)
+
+
+def test_vocabulary_survives_its_json(tmp_path):
+    for sample in VOCABULARIES.values():
+        (tmp_path / "v.json").write_text(json.dumps(sample.vocabulary.to_fields()))
+        assert read_vocabulary(tmp_path / "v.json") == sample.vocabulary
+    assert read_vocabulary(tmp_path / "v.json", language="fra").language == "fr"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ([], "must hold tokens"),
+        ({"tokens": "abc"}, "must hold tokens"),
+        ({"tokens": ["<pad>"], "special_tokens": ["<pad>"]}, "two or more"),
+        ({"tokens": ["<pad>", "a", "a"], "special_tokens": ["<pad>"]}, "must differ"),
+        ({"tokens": ["<pad>", 5], "special_tokens": ["<pad>"]}, "tokens must be"),
+        ({"tokens": ["<pad>", "a"], "special_tokens": []}, "must hold the blank"),
+        ({"tokens": ["<pad>", "a"], "special_tokens": ["b"]}, "not a vocabulary"),
+        ({"tokens": ["<pad>", "a"], "special_tokens": ["<pad>"], "units": "words"}, "text.units must be"),
+        ({"tokens": ["<pad>", "a"], "letters": 1}, "must hold tokens"),
+    ],
+)
+def test_fields_that_are_no_vocabulary_are_refused_in_a_sentence(fields, message):
+    with pytest.raises(ValueError, match=rf"v.json: .*{message}.*convert-model"):
+        make_vocabulary(fields, place="v.json")
+
+
+def test_vocabulary_file_that_is_missing_or_damaged_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such vocabulary; convert-model writes it"):
+        read_vocabulary(tmp_path / "v.json")
+    (tmp_path / "v.json").write_text("{")
+    with pytest.raises(ValueError, match="v.json: not valid JSON"):
+        read_vocabulary(tmp_path / "v.json")
+
+
+def test_units_can_be_set():
+    mandarin = VOCABULARIES["mandarin"].vocabulary
+    assert make_vocabulary(mandarin.to_fields() | {"units": "words"}, place="v").units == "words"
+    plain = Vocabulary(("<pad>", "|", "a"), word_delimiter=1)
+    assert (plain.units, make_vocabulary(plain.to_fields(), place="v", units="characters").units) == (
+        "words", "characters",
+    )  # fmt: skip

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.text.vocabulary import BLANK, encode
+from librispeech_clf.text.vocabulary import BLANK
+from tests.helpers.letters import encode
 
 SAMPLING_RATE = 16000
 

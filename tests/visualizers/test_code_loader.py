@@ -9,6 +9,7 @@ from code_loader.contract.visualizer_classes import map_leap_data_type_to_visual
 from code_loader.inner_leap_binder import leapbinder_decorators
 
 from librispeech_clf import visualizers
+from tests.helpers.letters import VOCABULARY
 
 TYPES = {
     "show_hypothesis": LeapDataType.Text,
@@ -31,6 +32,7 @@ def arguments(function, *, audio: np.ndarray, logits: np.ndarray, labels: np.nda
         "labels": labels,
         "sampling_rate": 16000,
         "frame_duration_s": 0.02,
+        "vocabulary": VOCABULARY,
     }
     return {name: offered[name] for name in inspect.signature(function).parameters}
 

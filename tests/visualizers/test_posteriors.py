@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.text.vocabulary import BLANK, LETTERS
+from librispeech_clf.text.vocabulary import BLANK
 from librispeech_clf.visualizers import draw_letter_posteriors
 from librispeech_clf.visualizers.posteriors import (
     BOTTOM,
@@ -15,16 +15,17 @@ from librispeech_clf.visualizers.posteriors import (
     magnify,
     time_labels,
 )
+from tests.helpers.letters import LETTERS, VOCABULARY
 
 
 def test_rows_are_blank_separator_and_alphabet() -> None:
-    rows = letter_rows()
+    rows = letter_rows(VOCABULARY, np.zeros((1, 32)))
     assert rows[0] == BLANK
     assert "".join(LETTERS[row] for row in rows[1:]) == "|'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def test_image_of_ten_seconds(logits_of) -> None:
-    image = draw_letter_posteriors(logits_of("A" * 250), frame_duration_s=0.02)
+    image = draw_letter_posteriors(logits_of("A" * 250), VOCABULARY, frame_duration_s=0.02)
     assert image.data.shape == (600, 1200, 3)
     assert image.data.dtype == np.uint8
     assert image.compress is False
@@ -32,7 +33,7 @@ def test_image_of_ten_seconds(logits_of) -> None:
 
 def test_padding_is_not_drawn(logits_of) -> None:
     short, long = (
-        draw_letter_posteriors(logits_of("HELLO", padding=frames), frame_duration_s=0.02).data
+        draw_letter_posteriors(logits_of("HELLO", padding=frames), VOCABULARY, frame_duration_s=0.02).data
         for frames in (1, 900)
     )
     np.testing.assert_array_equal(short, long)
@@ -42,7 +43,7 @@ def test_probable_letter_is_bright_in_its_row_and_column() -> None:
     logits = np.zeros((100, 32), np.float32)
     logits[:, BLANK] = 30
     logits[50:60, [BLANK, LETTERS.index("Z")]] = 0, 30
-    image = draw_letter_posteriors(logits, frame_duration_s=0.02).data.astype(int).sum(axis=2)
+    image = draw_letter_posteriors(logits, VOCABULARY, frame_duration_s=0.02).data.astype(int).sum(axis=2)
     # Z is the last of 29 rows; the axes fill the height but for the margin of the time axis.
     plot = image[12:546, 60:580]
     bottom_row = plot[-9]
@@ -53,7 +54,7 @@ def test_probable_letter_is_bright_in_its_row_and_column() -> None:
 
 @pytest.mark.parametrize("frames", [0, 1, 2])
 def test_few_frames(frames: int) -> None:
-    image = draw_letter_posteriors(np.zeros((1, frames, 32), np.float16), frame_duration_s=0.02)
+    image = draw_letter_posteriors(np.zeros((1, frames, 32), np.float16), VOCABULARY, frame_duration_s=0.02)
     assert image.data.shape == (600, 600, 3)
 
 
@@ -68,13 +69,14 @@ def test_plot_is_what_matplotlib_draws() -> None:
     from matplotlib.figure import Figure
 
     logits = np.random.default_rng(0).normal(0, 3, (250, 32)).astype(np.float32)
-    image = draw_letter_posteriors(logits, frame_duration_s=0.02).data
+    image = draw_letter_posteriors(logits, VOCABULARY, frame_duration_s=0.02).data
     height, width, _ = image.shape
     canvas = FigureCanvasAgg(Figure(figsize=(width / 100, height / 100), dpi=100))
     plot = (width - LEFT - RIGHT) / width, (height - TOP - BOTTOM) / height
     axes = canvas.figure.add_axes((LEFT / width, BOTTOM / height, *plot))
     axes.set_axis_off()
-    table = letter_posteriors(logits)[:, letter_rows()].T
+    table = letter_posteriors(logits)
+    table = table[:, letter_rows(VOCABULARY, table)].T
     axes.imshow(table, aspect="auto", interpolation="nearest", cmap="magma", vmin=0, vmax=1)
     canvas.draw()
     expected = np.asarray(canvas.buffer_rgba())[..., :3]

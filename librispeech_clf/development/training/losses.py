@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from librispeech_clf.ctc.decoding import greedy_text, spell
+from librispeech_clf.ctc.decoding import greedy_text
 from librispeech_clf.development.training.batches import Batch, level
-from librispeech_clf.development.training.material import Recording, read_or_warn
+from librispeech_clf.development.training.material import Recording, bundled_vocabulary, read_or_warn
 from librispeech_clf.development.training.stages import Course
 from librispeech_clf.development.training.student import draw_sinusoids, look_ahead
 from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder
@@ -194,8 +194,9 @@ def measure_letters(
         if (waveform := read_or_warn(recording)) is None:
             continue
         audio = torch.from_numpy(level(waveform))[None]
-        hypothesis = greedy_text(spell_out(audio, torch.tensor([audio.shape[1]]))[0].float().numpy())
-        reference = spell(recording.labels)
+        logits = spell_out(audio, torch.tensor([audio.shape[1]]))[0].float().numpy()
+        hypothesis = greedy_text(logits, bundled_vocabulary())
+        reference = bundled_vocabulary().spell(recording.labels)
         words += count_words(reference, hypothesis)
         characters += count_characters(reference, hypothesis)
     return {"wer": words.error_rate, "cer": characters.error_rate}

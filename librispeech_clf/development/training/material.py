@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ import pyarrow
 import pyarrow.parquet as parquet
 
 from librispeech_clf.audio.reading import measure_length, read_waveform
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.schema import UNKNOWN, Split, Utterance
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
-from librispeech_clf.text.vocabulary import encode
+from librispeech_clf.text.vocabulary import Vocabulary
 
 SHARD_COLUMNS = ("id", "text", "samples", "sample_count")
 SORTED_BATCHES = 40
@@ -116,7 +118,7 @@ def _read_shard(path: Path) -> list[Recording]:
 
     def to_recording(row: dict) -> Recording:
         samples = np.frombuffer(row["samples"], "<i2")
-        labels = encode(row["text"], utterance_id=row["id"])
+        labels = bundled_vocabulary().encode(row["text"], utterance_id=row["id"])
         return Recording(
             row["id"], len(samples), labels, lambda: samples.astype(np.float32) / np.float32(32768)
         )
@@ -136,9 +138,15 @@ def _list(utterances: Sequence[Utterance]) -> Speech:
     return Speech(tuple(recordings), left_out)
 
 
+@cache
+def bundled_vocabulary() -> Vocabulary:
+    """Return the vocabulary of the bundled model, which is the one that is trained."""
+    return load_configuration(environment={}).read_vocabulary()
+
+
 def _list_utterance(utterance: Utterance) -> Recording | str:
     try:
-        labels = encode(utterance.text, utterance_id=utterance.id)
+        labels = bundled_vocabulary().encode(utterance.text, utterance_id=utterance.id)
         samples = round(measure_length(utterance) * SAMPLING_RATE_HZ)
     except (ValueError, OSError) as error:
         return str(error)

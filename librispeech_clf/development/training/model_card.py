@@ -15,8 +15,13 @@ from rich.progress import track
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.audio.reading import normalize
 from librispeech_clf.corpus.schema import Split
-from librispeech_clf.ctc.decoding import greedy_text, spell
-from librispeech_clf.development.training.material import Recording, list_speech, read_or_warn
+from librispeech_clf.ctc.decoding import greedy_text
+from librispeech_clf.development.training.material import (
+    Recording,
+    bundled_vocabulary,
+    list_speech,
+    read_or_warn,
+)
 from librispeech_clf.local.analysis.rates import rate_errors
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.model.inference import (
@@ -99,12 +104,13 @@ def _recognise(
         pairs = [(recording, normalize(waveform)) for recording, waveform in read if waveform is not None]
         if pairs:
             logits, _ = predict_batch(predict, [waveform for _, waveform in pairs], count_frames=count_frames)
-            yield from zip([recording for recording, _ in pairs], map(greedy_text, logits), strict=True)
+            texts = [greedy_text(frames, bundled_vocabulary()) for frames in logits]
+            yield from zip([recording for recording, _ in pairs], texts, strict=True)
 
 
 def _count_errors(split: Split, recording: Recording, hypothesis: str) -> dict[str, Any]:
     utterance = split.utterance(recording.utterance_id)
-    speaker, reference = split.speaker(utterance), spell(recording.labels)
+    speaker, reference = split.speaker(utterance), bundled_vocabulary().spell(recording.labels)
     row: dict[str, Any] = {
         "utterance_id": utterance.id,
         "record_speaker_id": str(utterance.speaker_id),

@@ -26,6 +26,7 @@ from librispeech_clf.development.training.losses import (
 from librispeech_clf.development.training.material import (
     Recording,
     Speech,
+    bundled_vocabulary,
     draw_batches,
     list_pairs,
     list_shards,
@@ -268,7 +269,7 @@ def export(student: "torch.nn.Module", configuration: Wav2Vec2Configuration, pat
 
     model = build_wav2vec2(configuration)
     convert_weights(model, tensors)
-    save_model(model, path, compressed=True)
+    save_model(model, path, vocabulary=bundled_vocabulary(), compressed=True)
 
 
 if __name__ == "__main__":

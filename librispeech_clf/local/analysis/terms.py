@@ -6,7 +6,7 @@ each term.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from librispeech_clf.local.analysis.error_kinds import select_texts
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import Edit, align_words
-from librispeech_clf.text.vocabulary import normalize_transcript
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,12 @@ class TermRecall:
     high: float | None
 
 
-def read_terms(path: Path) -> tuple[str, ...]:
-    """Read terms, one a line, spelled as the transcripts are; empty lines and those after `#` are left out.
+def read_terms(path: Path, normalize: Callable[[str], str]) -> tuple[str, ...]:
+    """Read terms, one a line; empty lines and those after `#` are left out.
+
+    Args:
+        path: the file.
+        normalize: spells a term as the transcripts are spelled.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -59,7 +62,7 @@ def read_terms(path: Path) -> tuple[str, ...]:
         raise ValueError(
             f"{path}: terms are text in UTF-8; received other bytes ({error}). Save it as UTF-8."
         ) from error
-    named = [normalize_transcript(line) for line in lines if not line.lstrip().startswith("#")]
+    named = [normalize(line) for line in lines if not line.lstrip().startswith("#")]
     terms = tuple(dict.fromkeys(" ".join(name.split()) for name in named if name.split()))
     if not terms:
         raise ValueError(f"{path}: at least one term is needed, one a line; received none.")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.local.commands.cli import make_parser, run
 from librispeech_clf.local.push import checks
 
@@ -44,6 +44,7 @@ def rehearse(parser: argparse.ArgumentParser, options: argparse.Namespace) -> in
         checks.rehearse(
             options.root.resolve(),
             model=options.model,
+            vocabulary=load_configuration(environment={}).read_vocabulary(),
             files_only=options.files_only,
             install=options.requirements,
             engine=options.engine,

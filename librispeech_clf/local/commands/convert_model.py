@@ -14,7 +14,9 @@ from librispeech_clf.local.commands.cli import make_parser, run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
-        "convert-model", "Convert a wav2vec 2.0 CTC checkpoint of Hugging Face to a Keras model file."
+        "convert-model",
+        "Convert a CTC checkpoint of Hugging Face to a Keras model file: wav2vec 2.0, XLSR, MMS, HuBERT, UniSpeech, "
+        "data2vec-audio, WavLM.",
     )
     add = parser.add_argument
     add(
@@ -22,10 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="Hugging Face folder, or hub name such as facebook/wav2vec2-base-960h",
     )  # fmt: skip
     add("--to", type=Path, required=True, help="model file to write: models/NAME.h5")
-    add(
-        "--drop-letters", action="store_true",
-        help="leave out letters of the checkpoint that this project does not know",
-    )  # fmt: skip
+    add("--language", metavar="CODE", help="what it hears, such as de; of MMS the adapter, such as deu")
     return run(parser, convert, arguments)
 
 
@@ -34,7 +33,7 @@ def convert(options: argparse.Namespace) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from librispeech_clf.local.model.convert.conversion import convert_file
 
-    convert_file(options.source, options.to, drop_letters=options.drop_letters)
+    convert_file(options.source, options.to, language=options.language)
 
 
 if __name__ == "__main__":

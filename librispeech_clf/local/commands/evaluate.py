@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from librispeech_clf.atomic_write import output_lock
@@ -86,7 +87,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from librispeech_clf.local.evaluation.run import evaluate_windows, open_run, read_splits
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
-    from librispeech_clf.text.vocabulary import describe_normalization
+    from librispeech_clf.text.normalization import TO_LETTERS, describe_normalization
 
     configuration = load_configuration(source=options.source, root=options.root, model=options.model)
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
@@ -94,14 +95,17 @@ def evaluate(options: argparse.Namespace) -> int:
     configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(STATES[:3], [*split_by_subset]))
     if options.compare is not None:
         read_record(options.compare)
-    terms = () if options.terms is None else read_terms(options.terms)
+    vocabulary = configuration.read_vocabulary()
+    # Punctuation is taken out of terms in any case: no transcript that can be scored has it.
+    normalize = partial(vocabulary.normalize, normalization=TO_LETTERS)
+    terms = () if options.terms is None else read_terms(options.terms, normalize)
     console = Console()
     with console.status("Opening corpus and model"):
         opened = open_run(
             configuration, split_by_subset, options.out, limit=options.limit,
             simulate=options.simulate, simulated_utterances=options.simulated_utterances,
         )  # fmt: skip
-    changes = describe_normalization(opened.engine.split.texts, configuration.text.normalize)
+    changes = describe_normalization(opened.engine.split.texts, vocabulary, configuration.text.normalize)
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
     with output_lock(options.out, "evaluation"):

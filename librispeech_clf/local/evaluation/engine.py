@@ -36,7 +36,7 @@ from librispeech_clf.local.model.inference import (
     predict_batch,
 )
 from librispeech_clf.local.model.load import load_model
-from librispeech_clf.text.vocabulary import LETTERS, WORD_SEPARATOR
+from librispeech_clf.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from code_loader.contract.datasetclasses import DatasetSample
@@ -106,19 +106,21 @@ class Model:
     Attributes:
         predict: audio, float32 (B, N), to logits, float32 (B, T, V), and latent vectors, float32 (B, C).
         count_frames: frames that it makes of a number of samples.
+        vocabulary: what the rows of the logits mean.
         frame_duration_s: time from frame to frame, s.
     """
 
     predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     count_frames: Callable[[int], int]
+    vocabulary: Vocabulary
     frame_duration_s: float = FRAME_DURATION_S
 
 
-def open_model(path: Path) -> Model:
-    """Load and compile a Keras model file."""
-    model = load_model(path)
-    strides = model.configuration.conv_stride
-    return Model(compile_model(model), model.configuration.count_frames, measure_frame_duration(strides))
+def open_model(path: Path, vocabulary: Vocabulary) -> Model:
+    """Load and compile a Keras model file, whose vocabulary must be the configured one."""
+    model = load_model(path, vocabulary)
+    duration_s = measure_frame_duration(model.configuration.conv_stride)
+    return Model(compile_model(model), model.configuration.count_frames, vocabulary, duration_s)
 
 
 def open_loader(project_root: Path) -> Any:
@@ -279,7 +281,7 @@ class Engine:
                 },
                 **{name: vector.tolist() for name, vector in (sample.custom_latent_spaces or {}).items()},
                 "latent": latent[index].tolist(),
-                **time_hypothesis(tensors[PREDICTION][index], frame_duration_s=self.model.frame_duration_s),
+                **time_hypothesis(tensors[PREDICTION][index], self.model),
             }
             for index, (task, sample) in enumerate(encoded)
         ]
@@ -378,20 +380,14 @@ def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
     )
 
 
-def time_hypothesis(logits: np.ndarray, *, frame_duration_s: float = FRAME_DURATION_S) -> Row:
-    """Return words and letters of the greedy path with times and confidences.
+def time_hypothesis(logits: np.ndarray, model: Model) -> Row:
+    """Return words and letters of the greedy path of logits (T, V), with times and confidences.
 
-    Args:
-        logits: float (T, V).
-        frame_duration_s: time from frame to frame, s.
-
-    Returns:
-        `words` and `letters`, lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
+    Both are lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
     """
-    words = greedy_words(logits, frame_duration_s=frame_duration_s)
-    letters = greedy_letters(logits, frame_duration_s=frame_duration_s)
-    separator = LETTERS[WORD_SEPARATOR]
+    words = greedy_words(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
+    letters = greedy_letters(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
     return {
         "words": [dict(vars(word)) for word in words],
-        "letters": [vars(letter) | {"text": letter.text.replace(separator, " ")} for letter in letters],
+        "letters": [dict(vars(letter)) for letter in letters],
     }

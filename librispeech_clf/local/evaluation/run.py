@@ -20,6 +20,7 @@ from librispeech_clf.local.evaluation import engine as engines
 from librispeech_clf.local.evaluation.engine import Engine, Task
 from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
 from librispeech_clf.local.model.quiet import suppress_stderr
+from librispeech_clf.text.vocabulary import WORDS
 
 if TYPE_CHECKING:
     import pyarrow
@@ -88,12 +89,13 @@ def open_run(
     model_path = configuration.model.path
     if not model_path.is_file():
         raise FileNotFoundError(f"{model_path}: no model file; {MODEL_REMEDY}")
+    vocabulary = configuration.read_vocabulary()
     set_context(configuration)
     loader = engines.open_loader(PROJECT_ROOT)
 
     def open_model() -> engines.Model:
         with suppress_stderr():
-            return engines.open_model(model_path)
+            return engines.open_model(model_path, vocabulary)
 
     engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
     windows = plan_recordings(engine.split, split_by_subset, limit=limit)
@@ -115,7 +117,7 @@ def open_run(
         )
     model_sha256 = hash_file(model_path)
     source, field_types = configuration.corpus.source, engine.split.field_types
-    key = run_key(model_sha256, (configuration.audio, configuration.text, source, field_types))
+    key = run_key(model_sha256, (configuration.audio, configuration.text, vocabulary, source, field_types))
     described = {
         "source": source,
         "split": ", ".join(dict.fromkeys(split_by_subset.values())),
@@ -123,6 +125,8 @@ def open_run(
         "model": model_path.name,
         "model SHA-256": model_sha256[:12],
     }
+    if vocabulary.units != WORDS:
+        described["units"] = vocabulary.units
     if limit is not None:
         described["limit"] = str(limit)
     if simulate:

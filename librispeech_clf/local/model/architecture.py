@@ -1,4 +1,4 @@
-"""Architecture of a wav2vec 2.0 CTC model: the fields of Hugging Face's `Wav2Vec2Config` that shape it, one added."""
+"""Architecture of a CTC model of the wav2vec 2.0 family: the fields of Hugging Face's configurations, one added."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -28,6 +28,12 @@ class Wav2Vec2Configuration:
         intermediate_size: width of the feed-forward layers.
         num_conv_pos_embeddings: kernel size of the positional convolution, in frames.
         num_conv_pos_embedding_groups: groups of the positional convolution.
+        num_conv_pos_layers: positional convolutions, each with a norm without weights behind it where there are several
+            (data2vec-audio has five).
+        feat_proj_layer_norm: whether a norm stands before the projection of the features (not in every HuBERT).
+        adapter_attn_dim: width of the adapter behind each layer (MMS); 0 without one.
+        num_buckets: of the gated relative position bias (WavLM); 0 without it.
+        max_bucket_distance: frames from which all distances share a bucket.
         do_stable_layer_norm: layer norm before (large models) instead of after (base models) each block.
         sinusoidal_positions: add the sinusoids of a frame's place (Vaswani et al. 2017, as Whisper's encoder has them)
             to what the positional convolution adds; no checkpoint of Hugging Face has them.
@@ -49,6 +55,11 @@ class Wav2Vec2Configuration:
     intermediate_size: int = 3072
     num_conv_pos_embeddings: int = 128
     num_conv_pos_embedding_groups: int = 16
+    num_conv_pos_layers: int = 1
+    feat_proj_layer_norm: bool = True
+    adapter_attn_dim: int = 0
+    num_buckets: int = 0
+    max_bucket_distance: int = 800
     do_stable_layer_norm: bool = False
     sinusoidal_positions: bool = False
     layer_norm_eps: float = 1e-5
@@ -67,6 +78,11 @@ class Wav2Vec2Configuration:
             raise ValueError(
                 f"feat_extract_norm must be one of {_FEATURE_NORMS}. Received: {self.feat_extract_norm!r}"
             )
+        if self.num_buckets and not 4 * self.max_bucket_distance > self.num_buckets >= 4:
+            raise ValueError(
+                "num_buckets must be 4 or more and below 4 times max_bucket_distance. "
+                f"Received: {self.num_buckets}, {self.max_bucket_distance}"
+            )
         for name in ("num_attention_heads", "num_conv_pos_embedding_groups"):
             if self.hidden_size % getattr(self, name):
                 raise ValueError(
@@ -79,12 +95,12 @@ class Wav2Vec2Configuration:
 
 
 def _check_kind(name: str, value: Any, example: Any) -> None:
-    """Raise ValueError unless the value is of the example's kind; numbers must be above 0."""
+    """Raise ValueError unless the value is of the example's kind; numbers must be above 0, or 0 as the example is."""
     if isinstance(example, tuple):
         fits = isinstance(value, tuple) and all(type(x) is int and x > 0 for x in value)
         rule = "a list of whole numbers above 0"
     elif type(example) is int:
-        fits, rule = type(value) is int and value > 0, "a whole number above 0"
+        fits, rule = type(value) is int and value >= min(example, 1), "a whole number above 0"
     elif isinstance(example, float):
         fits, rule = type(value) in (int, float) and value > 0, "a number above 0"
     else:

@@ -113,8 +113,10 @@ class InferenceLayers(SharedLayers):
         epsilon = configuration.layer_norm_eps
         return NormalizedConvolution(convolution, norm, epsilon, spare, name=norm.name)([windows, mask])
 
-    def attend(self, query, key, value, name: str):
+    def attend(self, query, key, value, name: str, bias=None):
         """Attention, heads one by one where there are more than `MOST_SCORES` scores."""
+        if bias is not None:
+            return super().attend(query, key, value, name, bias)
         return HeadwiseAttention(name=f"{name}_scores")([query, key, value])
 
 

@@ -1,6 +1,7 @@
-"""The one definition of wav2vec 2.0 with a CTC head: audio in, logits out, no answer changed by zero padding.
+"""The one definition of wav2vec 2.0 and its kin with a CTC head: audio in, logits out, the same however padded.
 
-Architecture: Baevski et al. 2020 (arXiv 2006.11477) as implemented by `transformers.Wav2Vec2ForCTC`. It is built from
+Architecture: Baevski et al. 2020 (arXiv 2006.11477) as implemented by `transformers.Wav2Vec2ForCTC`, and what HuBERT,
+data2vec-audio, UniSpeech, WavLM and the adapters of MMS have otherwise. It is built from
 layers (`layers.py`): of Keras 3 for local use, of Keras 2 for the model file, of faster ones for training and inference
 (`fused.py`). Layer names are addresses for weights in files and for the converter (`convert/conversion.py`).
 """
@@ -83,10 +84,12 @@ def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers) -> Graph
     encoded = _encode_features(audio, samples, configuration, layers)
     mask = layers.mask_frames(samples, encoded, configuration.conv_kernel, configuration.conv_stride)
     mask = layers.name_tensor(mask, FRAME_MASK)
-    features = layers.layer_norm(encoded, configuration.layer_norm_eps, "feature_projection_norm")
+    features = encoded
+    if configuration.feat_proj_layer_norm:
+        features = layers.layer_norm(encoded, configuration.layer_norm_eps, "feature_projection_norm")
     hidden = layers.dense(features, configuration.hidden_size, "feature_projection")
     hidden = hidden * layers.cast(mask, hidden.dtype)[:, :, None]
-    hidden = _add_positions(hidden, configuration, layers)
+    hidden = _add_positions(hidden, mask, configuration, layers)
     hidden = _transform(hidden, mask, configuration, layers)
     # float32 from here on, whatever the policy: CTC and the platform read these numbers.
     logits = layers.dense(hidden, configuration.vocab_size, "lm_head", dtype="float32")
@@ -121,15 +124,20 @@ def _encode_features(audio, samples, configuration: Wav2Vec2Configuration, layer
     return x
 
 
-def _add_positions(hidden, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
-    x = layers.grouped_convolution(
-        hidden,
-        configuration.hidden_size,
-        configuration.num_conv_pos_embeddings,
-        configuration.num_conv_pos_embedding_groups,
-        "positional_convolution",
-    )
-    added = [hidden, layers.gelu(x, "positional_gelu")]
+def _add_positions(hidden, mask, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
+    kernel, groups = configuration.num_conv_pos_embeddings, configuration.num_conv_pos_embedding_groups
+    sizes = (configuration.hidden_size, kernel, groups)
+    x = hidden
+    if configuration.num_conv_pos_layers == 1:
+        x = layers.gelu(layers.grouped_convolution(x, *sizes, "positional_convolution"), "positional_gelu")
+    else:
+        for name in (f"positional_{index}" for index in range(configuration.num_conv_pos_layers)):
+            x = layers.grouped_convolution(x, *sizes, f"{name}_convolution")
+            norm = {"epsilon": configuration.layer_norm_eps, "center": False, "scale": False}
+            x = layers.gelu(layers.layer("LayerNormalization", f"{name}_norm", **norm)(x), f"{name}_gelu")
+            # The next convolution would see what this one wrote into the padding.
+            x = x * layers.cast(mask, x.dtype)[:, :, None]
+    added = [hidden, x]
     if configuration.sinusoidal_positions:
         added.append(_draw_sinusoids(hidden, layers))
     return layers.layer("Add", "positional_add")(added)
@@ -145,18 +153,22 @@ def _draw_sinusoids(hidden, layers: Keras3Layers):
 
 
 def _transform(hidden, mask, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
+    positions = None
+    if configuration.num_buckets:
+        positions = layers.relative_positions(mask, configuration, "relative_positions")
     if configuration.do_stable_layer_norm:
         for index in range(configuration.num_hidden_layers):
-            hidden = _layer_norm_first(hidden, mask, configuration, layers, f"layer_{index}")
+            hidden = _layer_norm_first(hidden, mask, positions, configuration, layers, f"layer_{index}")
         return layers.layer_norm(hidden, configuration.layer_norm_eps, HIDDEN_STATE)
     hidden = layers.layer_norm(hidden, configuration.layer_norm_eps, "encoder_norm")
     for index in range(configuration.num_hidden_layers):
-        hidden = _layer_norm_last(hidden, mask, configuration, layers, f"layer_{index}")
+        hidden = _layer_norm_last(hidden, mask, positions, configuration, layers, f"layer_{index}")
     return layers.layer("Activation", HIDDEN_STATE, activation="linear")(hidden)
 
 
-def _layer_norm_last(hidden, mask, configuration, layers: Keras3Layers, name: str):
-    attended = layers.attention(hidden, mask, configuration.num_attention_heads, f"{name}_attention")
+def _layer_norm_last(hidden, mask, positions, configuration, layers: Keras3Layers, name: str):
+    heads = configuration.num_attention_heads
+    attended = layers.attention(hidden, mask, heads, f"{name}_attention", positions)
     hidden = layers.layer("Add", f"{name}_attention_add")([hidden, attended])
     hidden = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
     fed = _feed_forward(hidden, configuration, layers, name)
@@ -164,13 +176,21 @@ def _layer_norm_last(hidden, mask, configuration, layers: Keras3Layers, name: st
     return layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
 
 
-def _layer_norm_first(hidden, mask, configuration, layers: Keras3Layers, name: str):
+def _layer_norm_first(hidden, mask, positions, configuration, layers: Keras3Layers, name: str):
     normed = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_attention_norm")
-    attended = layers.attention(normed, mask, configuration.num_attention_heads, f"{name}_attention")
+    heads = configuration.num_attention_heads
+    attended = layers.attention(normed, mask, heads, f"{name}_attention", positions)
     hidden = layers.layer("Add", f"{name}_attention_add")([hidden, attended])
     normed = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_feed_forward_norm")
     fed = _feed_forward(normed, configuration, layers, name)
-    return layers.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
+    hidden = layers.layer("Add", f"{name}_feed_forward_add")([hidden, fed])
+    if not configuration.adapter_attn_dim:
+        return hidden
+    x = layers.layer_norm(hidden, configuration.layer_norm_eps, f"{name}_adapter_norm")
+    x = layers.dense(x, configuration.adapter_attn_dim, f"{name}_adapter_down")
+    x = layers.layer("Activation", f"{name}_adapter_relu", activation="relu")(x)
+    x = layers.dense(x, configuration.hidden_size, f"{name}_adapter_up")
+    return layers.layer("Add", f"{name}_adapter_add")([hidden, x])
 
 
 def _feed_forward(hidden, configuration, layers: Keras3Layers, name: str):

@@ -7,6 +7,7 @@ Legend of shapes: B batch, N samples, T frames, C channels, H heads, D width of 
 valid frames and 0 at padded ones.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -35,6 +36,11 @@ class Keras3Layers:
     ones_like = staticmethod(keras.ops.ones_like)
     transpose = staticmethod(keras.ops.transpose)
     floor_divide = staticmethod(keras.ops.floor_divide)
+    abs = staticmethod(keras.ops.abs)
+    log = staticmethod(keras.ops.log)
+    minimum = staticmethod(keras.ops.minimum)
+    floor = staticmethod(keras.ops.floor)
+    sigmoid = staticmethod(keras.ops.sigmoid)
 
     def sum(self, x, axis: int):
         """Sum over an axis, which stays with length 1."""
@@ -152,8 +158,47 @@ class Keras3Layers:
         ]
         return self.concatenate(parts) if groups > 1 else parts[0]
 
-    def attention(self, x, mask, heads: int, name: str):
+    def relative_positions(self, mask, configuration: Wav2Vec2Configuration, name: str):
+        """Return WavLM's bias of every pair of frames by their distance, before its gates: (B, T) -> (1, H, T, T).
+
+        As T5's: exact distances for the nearer quarter of the buckets, logarithmic ones beyond, forwards and backwards
+        apart (`WavLMAttention._relative_positions_bucket` of transformers).
+        """
+        side = configuration.num_buckets // 2
+        exact = side // 2
+        # A row of ones for all utterances: Keras cannot slice a batch whose size is not known.
+        positions = self.cumulate(self.minimum(self.sum(self.ones_like(mask), 0), 1.0))
+        distance = positions[:, None, :] - positions[:, :, None]
+        near = self.abs(distance)
+        scale = math.log(configuration.max_bucket_distance / exact)
+        far = self.log(self.maximum(near, float(exact)) / float(exact)) / scale * float(side - exact) + float(
+            exact
+        )
+        far = self.minimum(self.floor(far), float(side - 1))
+        bucket = self.where(self.less(near, float(exact)), near, far)
+        bucket = bucket + self.cast(self.less(0.0, distance), "float32") * float(side)
+        sizes = {"input_dim": configuration.num_buckets, "output_dim": configuration.num_attention_heads}
+        embedded = self.layer("Embedding", name, **sizes)(self.cast(bucket, "int32"))
+        return self.transpose(embedded, (0, 3, 1, 2))
+
+    def gate_positions(self, x, positions, heads: int, name: str):
+        """Return the position bias of each utterance, gated by its frames: (1, H, T, T) -> (B, H, T, T).
+
+        WavLM's gate is a * (b * c - 1) + 2, with a and b in (0, 1) from the frame's part of the head, c the head's own.
+        Its projection to 2 x 4 numbers whose fours are summed is one to 2: converting sums the weights.
+        """
+        split = self.layer("Reshape", f"{name}_gate_heads", target_shape=(-1, heads, x.shape[-1] // heads))(x)
+        gates = self.sigmoid(self.layer("Dense", f"{name}_gate", units=2, dtype="float32")(split))
+        scaled = self.layer("DepthwiseConv1D", f"{name}_gate_scale", kernel_size=1, dtype="float32")(
+            gates[:, :, :, 1]
+        )
+        gate = self.transpose(gates[:, :, :, 0] * scaled + 2.0, (0, 2, 1))
+        return gate[:, :, :, None] * positions
+
+    def attention(self, x, mask, heads: int, name: str, positions=None):
         """Self-attention that leaves out padded keys: (B, T, C) -> (B, T, C).
+
+        `positions`, if any, are added to the scores: as `relative_positions` returns them.
 
         The penalty of a padded key is one more element of the key, against a 1 in every query: the product adds it, and
         no mask of T x T elements is made (a quarter of the time at T=1747). No attention dropout.
@@ -170,14 +215,16 @@ class Keras3Layers:
         ones = self.ones_like(query[:, :, :, :1])
         penalty = self.cast((mask - 1.0) * PADDING_PENALTY, key.dtype)[:, None, :, None]
         query, key = self.concatenate([query, ones]), self.concatenate([key, ones * penalty])
-        attended = self.attend(query, key, value, name)
+        bias = None if positions is None else self.gate_positions(x, positions, heads, name)
+        attended = self.attend(query, key, value, name, bias)
         frames = self.layer("Permute", f"{name}_by_frame", dims=(2, 1, 3))(attended)
         joined = self.layer("Reshape", f"{name}_joined", target_shape=(-1, channels))(frames)
         return self.dense(joined, channels, f"{name}_output")
 
-    def attend(self, query, key, value, name: str):
+    def attend(self, query, key, value, name: str, bias=None):
         """Attention of all heads: query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
         scores = self.matmul(query, self.transpose(key, (0, 1, 3, 2)))
+        scores = scores if bias is None else scores + bias
         return self.matmul(self.layer("Softmax", f"{name}_softmax")(scores), value)
 
     def name_tensor(self, x, name: str):
@@ -203,6 +250,8 @@ def load_keras_2_layers() -> Keras3Layers:
             staticmethod(tf.ones_like),
         )
         transpose = staticmethod(tf.transpose)
+        abs, log, floor = staticmethod(tf.abs), staticmethod(tf.math.log), staticmethod(tf.floor)
+        minimum, sigmoid = staticmethod(tf.minimum), staticmethod(tf.sigmoid)
 
         @staticmethod
         def floor_divide(x, y):

@@ -1,6 +1,7 @@
-"""Read a model file that `convert-model` or `train-model` wrote: its numbers by h5py, nothing of it is run."""
+"""Read a model file that `convert-model` or training wrote: its numbers by h5py, nothing of it is run."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ import numpy as np
 
 from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
-from librispeech_clf.local.model.check_model import check_model
-from librispeech_clf.local.model.save import CONFIGURATION
+from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY
+from librispeech_clf.text.vocabulary import Vocabulary
+from librispeech_clf.text.vocabulary_file import make_vocabulary
 
 if TYPE_CHECKING:
     import h5py
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 
 CONVERT_COMMAND = "poetry run convert-model --from facebook/wav2vec2-base-960h --to models/wav2vec.h5"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_MOST_DEFLATED = 1032  # bytes that one byte of gzip can stand for
+_SHOWN = 3
 
 
-def load_model(path: Path | str) -> "keras.Model":
+def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras.Model":
     """Read a wav2vec 2.0 CTC model of this project, ready to predict.
 
     Args:
         path: an `.h5` file.
+        vocabulary: the configured one, which must be the file's; None does not compare.
 
     Returns:
         A model from audio (B, N) to logits (B, T, V), as `graph.build_wav2vec2` describes it.
@@ -37,7 +42,7 @@ def load_model(path: Path | str) -> "keras.Model":
         raise FileNotFoundError(
             f"{path}: no model file; set model.path in config.yaml or make one: {CONVERT_COMMAND}"
         )
-    configuration, weights = read_model_file(path)
+    configuration, weights = read_model_file(path, vocabulary)
     kernels = _list_kernels(configuration, layers=len(weights))
     # Before a model is built whose size the file only claims.
     _refuse_layers(
@@ -59,8 +64,16 @@ def load_model(path: Path | str) -> "keras.Model":
     )
     for name, layer in layers.items():
         layer.set_weights(weights[name])
-    check_model(model, path)
+    if bad := name_not_finite((variable.path, variable.value.numpy()) for variable in model.weights):
+        raise ValueError(f"{path}: weights hold NaN or infinity: {bad}; train or convert it again.")
     return model
+
+
+def name_not_finite(weights: Iterable[tuple[str, np.ndarray]]) -> str:
+    """Return the first names of weights that hold NaN or infinity, and how many more do; empty without any."""
+    bad = [name for name, x in weights if x.size and not (np.isfinite(x.min()) and np.isfinite(x.max()))]
+    more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    return ", ".join(bad[:_SHOWN]) + more
 
 
 def _list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[str, tuple[int, ...]]:
@@ -68,11 +81,14 @@ def _list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[
     hidden, channels = configuration.hidden_size, (1, *configuration.conv_dim)
     width = hidden // configuration.num_conv_pos_embedding_groups
     blocks = min(configuration.num_hidden_layers, layers + 1)
+    positional = (
+        "positional_convolution_0" if configuration.num_conv_pos_layers == 1 else "positional_0_convolution_0"
+    )
     convolutions = zip(configuration.conv_kernel, channels, configuration.conv_dim, strict=False)
     return {
         **{f"feature_encoder_{index}_convolution": shape for index, shape in enumerate(convolutions)},
         "feature_projection": (channels[-1], hidden),
-        "positional_convolution_0": (configuration.num_conv_pos_embeddings, width, width),
+        positional: (configuration.num_conv_pos_embeddings, width, width),
         **{
             f"layer_{index}_intermediate": (hidden, configuration.intermediate_size)
             for index in range(blocks)
@@ -89,17 +105,20 @@ def _refuse_layers(names: list[str], path: Path) -> None:
         )
 
 
-def read_model_file(path: Path) -> tuple[Wav2Vec2Configuration, dict[str, list[np.ndarray]]]:
+def read_model_file(
+    path: Path, vocabulary: Vocabulary | None = None
+) -> tuple[Wav2Vec2Configuration, dict[str, list[np.ndarray]]]:
     """Read the numbers of a model file.
 
     Args:
         path: an `.h5` file.
+        vocabulary: as for `load_model`.
 
     Returns:
         The architecture, and the weights by layer name, in the layer's order.
 
     Raises:
-        ValueError: the file is damaged, or holds another model.
+        ValueError: the file is damaged, or holds another model, or another vocabulary.
     """
     with open(path, "rb") as file:
         start = file.read(len(LFS_POINTER))
@@ -113,13 +132,58 @@ def read_model_file(path: Path) -> tuple[Wav2Vec2Configuration, dict[str, list[n
 
     try:
         with h5py.File(path) as file:
+            if foreign := next(find_foreign(file), None):
+                raise ValueError(f"{path}: {foreign}; make it again: {CONVERT_COMMAND}")
             configuration = _read_configuration(file, path)
+            if vocabulary is not None and (problem := compare_vocabulary(file, vocabulary)):
+                raise ValueError(f"{path}: {problem}")
             weights = {name: arrays for name in file["model_weights"] if (arrays := _read_layer(file, name))}
     except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(
             f"{path}: not a readable Keras model ({error}); it may be cut off; make it again: {CONVERT_COMMAND}"
         ) from error
     return configuration, weights
+
+
+def find_foreign(file: "h5py.File") -> Iterator[str]:
+    """Yield what of an HDF5 file lies in other files, or claims more memory than its bytes can fill."""
+    import h5py
+
+    links: dict[str, Any] = {}
+    file.visititems_links(lambda name, link: links.update({name: link}))
+    for name, link in links.items():
+        if not isinstance(link, h5py.HardLink):
+            yield f"{name} is a link to another place, which is not followed"
+        elif isinstance(part := file[name], h5py.Dataset):
+            if part.external or part.is_virtual:
+                yield f"{name} keeps its numbers in other files, which are not read"
+            elif part.nbytes > _MOST_DEFLATED * part.id.get_storage_size():
+                yield f"{name} claims {part.nbytes} bytes and holds {part.id.get_storage_size()}"
+
+
+def compare_vocabulary(file: "h5py.File", vocabulary: Vocabulary) -> str:
+    """Say in which way a model file's letters are not those of a vocabulary; empty where they are.
+
+    A file without a vocabulary of its own must have as many rows in its head as the vocabulary has tokens.
+    """
+    remedy = "set model.vocabulary in config.yaml to the JSON file that convert-model wrote beside the model."
+    if VOCABULARY not in file.attrs:
+        rows = _read_configuration(file, Path(file.filename)).vocab_size
+        if rows == len(vocabulary.tokens):
+            return ""
+        return (
+            f"its head has {rows} rows and it holds no vocabulary, while the configured one has "
+            f"{len(vocabulary.tokens)} tokens; {remedy}"
+        )
+    try:
+        own = make_vocabulary(json.loads(file.attrs[VOCABULARY]), place=f"its attribute {VOCABULARY}")
+    except (TypeError, ValueError) as error:
+        return f"its attribute {VOCABULARY} cannot be read ({error})"
+    for name in ("tokens", "special", "word_delimiter"):
+        here, configured = getattr(own, name), getattr(vocabulary, name)
+        if here != configured:
+            return f"its vocabulary is not the configured one: {name} {here!r:.80}, not {configured!r:.80}; {remedy}"
+    return ""
 
 
 def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:

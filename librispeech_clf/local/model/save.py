@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import atomic_write, explain_disk
+from librispeech_clf.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import h5py
@@ -20,14 +21,19 @@ if TYPE_CHECKING:
 
 CONFIGURATION = "wav2vec2_configuration"
 """Attribute of the file that holds `Wav2Vec2Configuration` as JSON."""
+VOCABULARY = "vocabulary"
+"""Attribute of the file that holds `Vocabulary.to_fields` as JSON."""
 
 
-def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) -> None:
+def save_model(
+    model: "keras.Model", path: Path, *, vocabulary: Vocabulary | None = None, compressed: bool = False
+) -> None:
     """Write a model file whole or not at all; it is made in memory.
 
     Args:
         model: as `build_wav2vec2` or `load_model` returns it.
         path: ends in `.h5`; its folder is made.
+        vocabulary: what its logits mean; None leaves that to the JSON file beside it.
         compressed: by `compress_h5`.
 
     Raises:
@@ -43,6 +49,8 @@ def save_model(model: "keras.Model", path: Path, *, compressed: bool = False) ->
     with h5py.File(content, "w") as file:
         _save_keras_2(model, file)
         _describe(model, file)
+        if vocabulary is not None:
+            file.attrs[VOCABULARY] = json.dumps(vocabulary.to_fields())
     atomic_write(path, (compress_h5(content) if compressed else content).getbuffer())
 
 

@@ -38,7 +38,7 @@ DATA_FILES = (
     f"{PACKAGE}/corpus/bundled/*.parquet",
     f"{PACKAGE}/corpus/bundled/*.TXT",
 )
-"""What the closure's modules read, as glob patterns."""
+"""What the closure's modules read, as glob patterns; and the vocabulary that config.yaml names."""
 NOT_RUN = "tensorleap_load_model"
 DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 """Distributions whose name is not that of their module."""
@@ -291,7 +291,12 @@ def find_modules(root: Path, module: str) -> list[str]:
 
 def list_data_files(root: Path) -> list[str]:
     """List the data files that the closure reads, relative to the project's folder."""
-    return sorted(path.relative_to(root).as_posix() for name in DATA_FILES for path in root.glob(name))
+    files = {path.relative_to(root).as_posix() for name in DATA_FILES for path in root.glob(name)}
+    configuration = root / DATA_FILES[0]
+    if configuration.is_file():
+        stored = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+        files.add(PurePosixPath(stored["model"]["vocabulary"]).as_posix())
+    return sorted(files)
 
 
 # What the platform installs

@@ -31,6 +31,7 @@ from librispeech_clf.local.push.bundle import (
 )
 from librispeech_clf.local.push.engine import check_model_file, rehearse_engine
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
+from librispeech_clf.text.vocabulary import Vocabulary
 
 LARGE_BUNDLE_BYTES = 200 * 1024 * 1024  # from here on the leap command line asks what to leave out
 RESULT_PREFIX = "rehearsal: "
@@ -53,6 +54,7 @@ def rehearse(
     root: Path,
     *,
     model: Path | None = None,
+    vocabulary: Vocabulary | None = None,
     files_only: bool = False,
     install: bool = False,
     engine: bool = False,
@@ -63,6 +65,7 @@ def rehearse(
     Args:
         root: The project's folder.
         model: The model file; None for the bundle's own.
+        vocabulary: The configured one, which must be the model file's.
         files_only: Run nothing.
         install: Install requirements.txt into a new environment and use that; look for aarch64 wheels, too.
         engine: Import the model file as Tensorleap's engine does.
@@ -76,7 +79,7 @@ def rehearse(
     named, model = model, model or root / MODEL
     findings = [*check_files(root, collection), *check_requirements(root, manifest.entry_file)]
     if named or engine or MODEL in collection.files:
-        findings += check_model_file(model)
+        findings += check_model_file(model, vocabulary=vocabulary)
     if files_only or not all_passed(findings):
         return findings
     with tempfile.TemporaryDirectory(prefix="check-push-") as folder:

@@ -23,8 +23,9 @@ import filelock
 import numpy as np
 
 from librispeech_clf.ctc.frames import count_frames
-from librispeech_clf.local.model.load import load_model
+from librispeech_clf.local.model.load import compare_vocabulary, find_foreign, load_model
 from librispeech_clf.local.push.bundle import Finding
+from librispeech_clf.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import h5py
@@ -45,24 +46,16 @@ _OWN_KEYS = {
     "BatchNormalization": f"{_SCALE} momentum moving_mean_initializer moving_variance_initializer",
     **dict.fromkeys(("Conv1D", "Conv2D"), f"filters {_WINDOW} {_KERNEL} {_BIAS}"),
     **dict.fromkeys(("Concatenate", "Softmax", "UnitNormalization"), "axis"),
-    "Cropping1D": "cropping",
     "Dense": f"units {_KERNEL} {_BIAS}",
     "DepthwiseConv1D": (
         f"{_WINDOW} {_BIAS} depth_multiplier depthwise_initializer depthwise_regularizer depthwise_constraint"
     ),
-    "Dot": "axes normalize",
     "Dropout": "rate noise_shape seed",
-    "EinsumDense": (
-        "equation output_shape bias_axes activation activity_regularizer "
-        f"{_KERNEL} bias_initializer bias_regularizer bias_constraint"
-    ),
-    "Flatten": "data_format",
-    "GroupNormalization": f"groups {_SCALE}",
+    "Embedding": "input_dim output_dim mask_zero input_length activity_regularizer embeddings_initializer "
+    "embeddings_regularizer embeddings_constraint",
     "InputLayer": "batch_input_shape sparse ragged",
     "LayerNormalization": _SCALE,
     "Permute": "dims",
-    "ReLU": "max_value negative_slope threshold",
-    "RepeatVector": "n",
     "Reshape": "target_shape",
     **dict.fromkeys(("SlicingOpLambda", "TFOpLambda"), "function"),
     "ZeroPadding1D": "padding",
@@ -100,10 +93,14 @@ NO_PYTHON = (
 ASK = "import sys, importlib.util as u; print(*sys.version_info[:2], u.find_spec('leap_model_parser') is not None)"
 
 
-def check_model_file(path: Path, *, input_name: str = "audio") -> list[Finding]:
-    """Check that a Keras .h5 file opens in the importer, as far as its text and numbers tell."""
+def check_model_file(
+    path: Path, *, input_name: str = "audio", vocabulary: Vocabulary | None = None
+) -> list[Finding]:
+    """Check that a Keras .h5 file opens in the importer, as far as its text and numbers tell, and its vocabulary."""
     try:
-        problems = list(find_problems(path, input_name))
+        problems = list(find_problems(path, input_name, vocabulary))
+    except ValueError as error:
+        problems = [str(error)]
     except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
         problems = [f"cannot be read to its end ({error}); the file is truncated or damaged: {WRITE_ANEW}"]
     if problems:
@@ -111,7 +108,7 @@ def check_model_file(path: Path, *, input_name: str = "audio") -> list[Finding]:
     return [Finding(str(path), None, "layers, keys and operations known to Keras 2.12; weights finite")]
 
 
-def find_problems(path: Path, input_name: str) -> Iterator[str]:
+def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) -> Iterator[str]:
     """Go through a model file from the outside in; stop where the rest cannot be judged."""
     import h5py
 
@@ -131,7 +128,10 @@ def find_problems(path: Path, input_name: str) -> Iterator[str]:
                 yield configuration
                 return
             yield from find_architecture_problems(configuration, input_name)
-            yield from find_weight_problems(file)
+            foreign = list(find_foreign(file))
+            yield from foreign or find_weight_problems(file)
+            if vocabulary is not None and (problem := compare_vocabulary(file, vocabulary)):
+                yield problem
 
 
 def read_model_configuration(file: h5py.File) -> dict | str:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 PACKAGE = "librispeech_clf"
 BATCH_SIZES = (1, 4)
-FRAMES, CLASSES = 1_757, 32
-"""Shape of the model's output for the longest utterance of the bundled corpus."""
+FRAMES = 1_757
+"""Frames of the model's output for its widest input."""
 
 
 def main() -> None:
@@ -158,12 +158,14 @@ def read_samples(loader, state, ids: list[str]) -> dict:
 def stack_tensors(sources: dict[str, dict], samples: list) -> dict:
     """Make the arguments of a wired function for a batch: inputs, ground truths, noise for the model's output."""
     import numpy as np
+    from code_loader.inner_leap_binder import global_leap_binder
 
+    classes = len(global_leap_binder.setup_container.prediction_types[0].labels)
     tensors = {}
     for argument, source in sources.items():
         name, kind = source["name"], source["type"]
         if kind.startswith("Prediction"):
-            shape = (len(samples), FRAMES, CLASSES)
+            shape = (len(samples), FRAMES, classes)
             tensors[argument] = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
         else:
             kept = [sample.gt if kind == "GroundTruth" else sample.inputs for sample in samples]

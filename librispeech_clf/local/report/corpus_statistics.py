@@ -17,13 +17,9 @@ from librispeech_clf.configuration import Configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split
 from librispeech_clf.metadata.readability import readability_metadata
+from librispeech_clf.text.normalization import STRICT, describe_normalization
 from librispeech_clf.text.plain_text import print_plain
-from librispeech_clf.text.vocabulary import (
-    STRICT,
-    describe_normalization,
-    find_unknown_letters,
-    normalize_transcript,
-)
+from librispeech_clf.text.vocabulary import Vocabulary
 
 SHOWN_SIGNS = 40
 
@@ -64,10 +60,11 @@ def print_statistics(configuration: Configuration) -> int:
         1 when recordings cannot be read or no split is there, else 0.
     """
     corpus, normalization = configuration.corpus, configuration.text.normalize
+    vocabulary = configuration.read_vocabulary()
     statistics, missing = [], []
     for state in corpus.subsets_by_state:
         try:
-            statistics.append(describe_split(load_split(corpus, state), normalization))
+            statistics.append(describe_split(load_split(corpus, state), vocabulary, normalization))
         except (OSError, ValueError) as error:
             missing.append(f"{state}: {error}")
     if statistics:
@@ -79,7 +76,7 @@ def print_statistics(configuration: Configuration) -> int:
     return int(bool(unreadable or not statistics))
 
 
-def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics:
+def describe_split(split: Split, vocabulary: Vocabulary, normalization: str = STRICT) -> SplitStatistics:
     """Count what a split holds; decodes only recordings whose header does not tell their length."""
     genders: dict[str, str] = {}
     seconds, unreadable = [], []
@@ -90,8 +87,9 @@ def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics
             seconds.append(measure_length(utterance))
         except (OSError, ValueError) as error:
             unreadable.append(str(error))
-    texts = [normalize_transcript(text, normalization) for text in split.texts]
-    scores = [readability_metadata(text)["dale_chall_score"] for text in texts]
+    texts = [vocabulary.normalize(text, normalization) for text in split.texts]
+    english = vocabulary.language == "en"
+    scores = [readability_metadata(text)["dale_chall_score"] for text in texts] if english else []
     return SplitStatistics(
         name=split.name,
         utterances=len(split),
@@ -99,16 +97,16 @@ def describe_split(split: Split, normalization: str = STRICT) -> SplitStatistics
         speakers={gender: list(genders.values()).count(gender) for gender in sorted(set(genders.values()))},
         words=tuple(len(text.split()) for text in texts),
         readability=tuple(score for score in scores if score is not None),
-        notes=tuple(_note(split, normalization)),
+        notes=tuple(_note(split, vocabulary, normalization)),
         unreadable=tuple(unreadable),
     )
 
 
-def _note(split: Split, normalization: str) -> Iterator[str]:
-    changes = describe_normalization(split.texts, normalization)
+def _note(split: Split, vocabulary: Vocabulary, normalization: str) -> Iterator[str]:
+    changes = describe_normalization(split.texts, vocabulary, normalization)
     if changes:
         yield changes
-    unknown = [signs for text in split.texts if (signs := find_unknown_letters(text, normalization))]
+    unknown = [signs for text in split.texts if (signs := vocabulary.find_unknown(text, normalization))]
     if unknown:
         signs = sorted({sign for of_text in unknown for sign in of_text})
         shown = " ".join(signs[:SHOWN_SIGNS]) + " ..." * (len(signs) > SHOWN_SIGNS)

@@ -19,7 +19,7 @@ from librispeech_clf.development.training.material import (
     spread,
 )
 from librispeech_clf.development.training.train import open_speech
-from librispeech_clf.text.vocabulary import encode
+from tests.helpers.letters import encode
 from tests.helpers.made_up_speech import make_texts, sing, write_shards, write_speech
 
 

@@ -6,23 +6,24 @@ import pytest
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.terms import count_term, measure_recall, read_terms
 from librispeech_clf.text.alignment import align_words
+from tests.helpers.letters import VOCABULARY
 
 
 def test_terms_are_spelled_as_transcripts_and_named_once(tmp_path):
     path = tmp_path / "terms.txt"
     path.write_text("# names\nmontréal\n\n  New   York \nMONTREAL\n", encoding="utf-8")
-    assert read_terms(path) == ("MONTREAL", "NEW YORK")
+    assert read_terms(path, VOCABULARY.normalize) == ("MONTREAL", "NEW YORK")
 
 
 def test_files_without_terms_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="--terms needs a text file"):
-        read_terms(tmp_path / "missing.txt")
+        read_terms(tmp_path / "missing.txt", str)
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(ValueError, match=r"empty.txt: at least one term"):
-        read_terms(tmp_path / "empty.txt")
+        read_terms(tmp_path / "empty.txt", str)
     (tmp_path / "latin.txt").write_bytes("Müller".encode("latin-1"))
     with pytest.raises(ValueError, match="UTF-8"):
-        read_terms(tmp_path / "latin.txt")
+        read_terms(tmp_path / "latin.txt", str)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The engine against the functions it drives, with a loader and a model whose answers are known."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,19 +14,20 @@ from librispeech_clf.ctc.loss import ctc_loss
 from librispeech_clf.local.evaluation.engine import Engine, Model, Task, Wire, read_wiring, time_hypothesis
 from librispeech_clf.local.model.inference import pad_logits
 from librispeech_clf.local.report.encoding import encode_timings
-from librispeech_clf.text import vocabulary
+from librispeech_clf.text.vocabulary import BLANK, pad_labels
+from tests.helpers.letters import VOCABULARY, encode
 
 PREDICTION = NodeMapping("", NodeMappingType.Prediction0)
 TRANSCRIPT = NodeMapping("transcript", NodeMappingType.GroundTruth)
 AUDIO = NodeMapping("audio", NodeMappingType.Input0)
 PLATFORM_FRAMES = 1757
 REGISTERED = {
-    "word_errors": metrics.word_errors,
-    "character_errors": metrics.character_errors,
-    "confidence": metrics.confidence,
+    "word_errors": partial(metrics.word_errors, vocabulary=VOCABULARY),
+    "character_errors": partial(metrics.character_errors, vocabulary=VOCABULARY),
+    "confidence": partial(metrics.confidence, vocabulary=VOCABULARY),
     "ctc_loss": ctc_loss,
-    "hypothesis": visualizers.show_hypothesis,
-    "reference": visualizers.show_reference,
+    "hypothesis": partial(visualizers.show_hypothesis, vocabulary=VOCABULARY),
+    "reference": partial(visualizers.show_reference, vocabulary=VOCABULARY),
 }
 DRAWN = {"waveform": lambda audio: visualizers.draw_waveform(audio, sampling_rate=16000)}
 
@@ -48,10 +50,10 @@ CONNECTIONS = [
 
 def spell(text: str) -> np.ndarray:
     """Logits that say a text: each letter for one frame, then a blank."""
-    labels = vocabulary.encode(text, utterance_id="made")
+    labels = encode(text, utterance_id="made")
     logits = np.random.default_rng(len(text)).normal(0, 0.5, (2 * len(labels), 32)).astype(np.float32)
     logits[np.arange(0, len(logits), 2), labels] += 8
-    logits[1::2, vocabulary.BLANK] += 8
+    logits[1::2, BLANK] += 8
     return logits
 
 
@@ -67,10 +69,10 @@ class FakeLoader:
     def get_sample(self, state, sample_id):
         if sample_id.startswith("bad"):
             raise ValueError(f"{sample_id}: the audio is cut off")
-        labels = vocabulary.encode(self.texts[sample_id], utterance_id=sample_id)
+        labels = encode(self.texts[sample_id], utterance_id=sample_id)
         audio = np.zeros(60_000, np.float32)
         audio[: 320 * (2 * len(labels) + 1)] = 1
-        padded = vocabulary.pad_labels(labels, max_letters=64, utterance_id=sample_id)
+        padded = pad_labels(labels, max_letters=64, utterance_id=sample_id)
         return SimpleNamespace(
             inputs={"audio": audio},
             gt={"transcript": padded},
@@ -112,7 +114,7 @@ def make_engine(loader: FakeLoader) -> Engine:
     def count(samples: int) -> int:
         return len(by_length[samples])
 
-    return Engine(loader, CONNECTIONS, open_model=lambda: Model(predict, count))
+    return Engine(loader, CONNECTIONS, open_model=lambda: Model(predict, count, VOCABULARY))
 
 
 def evaluate(engine: Engine, names, *, drawn: str | None = None) -> dict[str, dict]:
@@ -158,10 +160,12 @@ def test_pictures_get_the_logits_of_the_whole_input(monkeypatch):
     engine.wires = (*engine.wires, Wire("Visualizer", "posteriors", {"letters": "Prediction0"}))
     monkeypatch.setitem(DRAWN, "posteriors", lambda letters: seen.append(letters))
     count = engine.model.count_frames
-    engine.model = Model(engine.model.predict, lambda samples: 90 if samples == 60_000 else count(samples))
+    engine.model = Model(
+        engine.model.predict, lambda samples: 90 if samples == 60_000 else count(samples), VOCABULARY
+    )
     evaluate(engine, TEXTS, drawn="one")
     assert [letters.shape for letters in seen] == [(90, 32)]
-    assert (seen[0][-1].argmax(), seen[0].dtype) == (vocabulary.BLANK, np.float16)
+    assert (seen[0][-1].argmax(), seen[0].dtype) == (BLANK, np.float16)
 
 
 def test_pictures_get_the_audio_with_its_padding(monkeypatch):
@@ -203,7 +207,7 @@ def test_utterance_whose_logits_are_nan_fails_by_its_name():
         logits[audio.sum(axis=1) == 320 * 5, 1] = np.nan
         return logits, latent
 
-    engine.model = Model(break_second, engine.model.count_frames)
+    engine.model = Model(break_second, engine.model.count_frames, VOCABULARY)
     rows = evaluate(engine, texts)
     assert rows["two"]["error"] == (
         "two: logits must be finite; frames with NaN or infinity received: 1. "
@@ -217,8 +221,8 @@ def test_utterance_whose_logits_are_nan_fails_by_its_name():
 def test_results_over_the_longest_utterance_equal_those_over_all_frames(name):
     """The engine's shortcut: metrics see the batch's longest utterance, the platform 1,757 frames."""
     own = [spell(text) for text in TEXTS.values()]
-    labels = [vocabulary.encode(text, utterance_id="made") for text in ("THE LONG ONE", "A TEXT", "NO")]
-    labels = np.stack([vocabulary.pad_labels(ids, max_letters=64, utterance_id="made") for ids in labels])
+    labels = [encode(text, utterance_id="made") for text in ("THE LONG ONE", "A TEXT", "NO")]
+    labels = np.stack([pad_labels(ids, max_letters=64, utterance_id="made") for ids in labels])
     results = []
     for frames in (max(map(len, own)), PLATFORM_FRAMES):
         letters = np.stack([pad_logits(rows, frames=frames) for rows in own])
@@ -232,15 +236,21 @@ def test_results_over_the_longest_utterance_equal_those_over_all_frames(name):
 def run(name: str, tensors: dict[str, np.ndarray]):
     letters, transcript = tensors["letters"], tensors["transcript"]
     if name == "hypothesis":
-        return [visualizers.show_hypothesis(rows).data for rows in letters]
+        return [visualizers.show_hypothesis(rows, VOCABULARY).data for rows in letters]
     if name == "reference":
-        return [visualizers.show_reference(ids).data for ids in transcript]
-    result = metrics.confidence(letters) if name == "confidence" else REGISTERED[name](letters, transcript)
+        return [visualizers.show_reference(ids, VOCABULARY).data for ids in transcript]
+    result = (
+        metrics.confidence(letters, VOCABULARY)
+        if name == "confidence"
+        else REGISTERED[name](letters, transcript)
+    )
     return {key: v.tolist() for key, v in (result if isinstance(result, dict) else {name: result}).items()}
 
 
 def test_timings_of_words_and_letters_fit_the_page():
-    row = time_hypothesis(pad_logits(spell("TO BE"), frames=100))
+    row = time_hypothesis(
+        pad_logits(spell("TO BE"), frames=100), Model(predict=None, count_frames=None, vocabulary=VOCABULARY)
+    )
     assert [word["text"] for word in row["words"]] == ["TO", "BE"]
     letters = encode_timings(list("TO BE"), row["letters"])
     assert letters[::3] == [0, 4, 8, 12, 16]

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librispeech_clf.local.model.convert.conversion import convert_configuration, convert_weights
-from librispeech_clf.text.vocabulary import LETTERS
+from librispeech_clf.local.model.convert.conversion import convert_configuration
+from librispeech_clf.local.model.convert.weights import convert_weights
+from tests.helpers.letters import LETTERS
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
 

@@ -11,7 +11,7 @@ from librispeech_clf.local.model.convert.checkpoint import read_checkpoint
 from librispeech_clf.local.model.convert.conversion import convert_checkpoint
 from librispeech_clf.local.model.inference import compile_model
 from librispeech_clf.local.model.load import load_model
-from librispeech_clf.text.vocabulary import LETTERS
+from tests.helpers.letters import LETTERS
 
 pytestmark = pytest.mark.slow
 LENGTHS = (32_000, 90_000, 47_123)
@@ -27,7 +27,7 @@ def pair(request, make_golden, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     torch_model.save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({letter: row for row, letter in enumerate(LETTERS)}))
-    return torch_model, folder, convert_checkpoint(read_checkpoint(folder))
+    return torch_model, folder, convert_checkpoint(read_checkpoint(folder)).model
 
 
 def test_unpadded_and_padded_batches_agree_with_torch(pair, make_golden):

@@ -12,6 +12,7 @@ import soundfile
 from librispeech_clf.corpus.schema import Speaker, Split, Utterance
 from librispeech_clf.local.commands.describe_corpus import main
 from librispeech_clf.local.report.corpus_statistics import SplitStatistics, describe_split, statistics_table
+from tests.helpers.letters import VOCABULARY
 from tests.helpers.made_utterances import dataset_from_utterances
 
 
@@ -46,7 +47,7 @@ def split() -> Split:
 
 
 def test_counts(split):
-    statistics = describe_split(split)
+    statistics = describe_split(split, VOCABULARY)
     assert statistics.utterances == 4
     assert statistics.seconds == (1.0, 2.0, 3.0, 4.0)
     assert statistics.speakers == {"?": 1, "F": 1, "M": 1}

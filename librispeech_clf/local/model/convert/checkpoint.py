@@ -1,7 +1,8 @@
-"""Read a wav2vec 2.0 checkpoint in Hugging Face's folder format, local or from the hub, without PyTorch.
+"""Read a checkpoint in Hugging Face's folder format, local or from the hub, without PyTorch.
 
 Format: `config.json`, `vocab.json`, what describes preprocessing and tokenizer (optional: `_DESCRIPTIONS`) and the
-tensors: `model.safetensors`, or `pytorch_model.bin`, or shards of either that an index names.
+tensors: `model.safetensors`, or `pytorch_model.bin`, or shards of either that an index names; and, of MMS, the adapter
+of a language, `adapter.deu.safetensors` or `.bin`, whose tensors replace those of the model.
 """
 
 import json
@@ -31,6 +32,8 @@ _NEEDED = ("config.json", "vocab.json")
 _SAFETENSORS = ["model*.safetensors", "model.safetensors.index.json"]
 _TORCH = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_LANGUAGE_MODELS = ("language_model", "alphabet.json")
+"""What a decoder with a language model needs, beside a checkpoint."""
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -40,30 +43,35 @@ class Checkpoint:
 
     Attributes:
         configuration: `config.json`.
-        vocabulary: `vocab.json`: row of the CTC head by letter.
+        vocabulary: `vocab.json`: row of the CTC head by token; of MMS such a vocabulary for each language.
         tensors: float32 weights by Hugging Face's name.
         preprocessing: `preprocessor_config.json`, empty when there is none, as the following ones.
         processor: `processor_config.json`; transformers 5 keeps the preprocessing in it.
         tokenizer: `tokenizer_config.json`.
         special_tokens: `special_tokens_map.json`.
         added_tokens: `added_tokens.json`.
+        adapter_rows: rows of the CTC head that a language's adapter brings; 0 without one.
+        language_model: the files of a language model beside it, which nothing here uses; empty without.
     """
 
     configuration: Mapping[str, Any]
-    vocabulary: Mapping[str, int]
+    vocabulary: Mapping[str, Any]
     tensors: Mapping[str, np.ndarray]
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     processor: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
     special_tokens: Mapping[str, Any] = field(default_factory=dict)
     added_tokens: Mapping[str, Any] = field(default_factory=dict)
+    adapter_rows: int = 0
+    language_model: str = ""
 
 
-def find_checkpoint(source: str) -> Path:
+def find_checkpoint(source: str, language: str | None = None) -> Path:
     """Return the folder of a checkpoint; a hub name is downloaded to Hugging Face's cache first.
 
     Args:
         source: a local folder, or a hub name such as "facebook/wav2vec2-base-960h".
+        language: whose adapter is downloaded, too, where there is one.
 
     Raises:
         FileNotFoundError: there is no such folder, and the hub does not give it.
@@ -75,10 +83,9 @@ def find_checkpoint(source: str) -> Path:
         raise FileNotFoundError(f"{source}: no such folder, and not a hub name (owner/name).")
     import huggingface_hub
 
+    wanted = [*_DESCRIPTIONS, *_SAFETENSORS, "alphabet.json", f"adapter.{language}.safetensors"]
     try:
-        downloaded = Path(
-            huggingface_hub.snapshot_download(source, allow_patterns=[*_DESCRIPTIONS, *_SAFETENSORS])
-        )
+        downloaded = Path(huggingface_hub.snapshot_download(source, allow_patterns=wanted))
         if not list(downloaded.glob("model*.safetensors")):
             downloaded = Path(huggingface_hub.snapshot_download(source, allow_patterns=_TORCH))
     except (OSError, ValueError) as error:
@@ -90,8 +97,12 @@ def find_checkpoint(source: str) -> Path:
     return downloaded
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
     """Read every file of a checkpoint folder that matters.
+
+    Args:
+        folder: as `find_checkpoint` returns it.
+        language: whose adapter replaces tensors, where the folder has adapters.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -102,7 +113,29 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         for name, attribute in _DESCRIPTIONS.items()
         if name in _NEEDED or (folder / name).is_file()
     }
-    return Checkpoint(tensors=_read_tensors(folder), **descriptions)
+    tensors = _read_tensors(folder)
+    adapter = _read_adapter(folder, language) if any(folder.glob("adapter.*")) and language else {}
+    if foreign := sorted(set(adapter) - set(tensors)):
+        raise ValueError(
+            f"{folder}: the adapter of {language} has tensors that the model lacks: {foreign[:3]}"
+        )
+    found = [name for name in _LANGUAGE_MODELS if (folder / name).exists()]
+    return Checkpoint(
+        tensors=tensors | adapter,
+        adapter_rows=len(adapter["lm_head.weight"]) if "lm_head.weight" in adapter else 0,
+        language_model=", ".join(found),
+        **descriptions,
+    )
+
+
+def _read_adapter(folder: Path, language: str) -> dict[str, np.ndarray]:
+    for suffix in ("safetensors", "bin"):
+        if (path := folder / f"adapter.{language}.{suffix}").is_file():
+            return _read_file(path)
+    names = sorted({path.name.split(".")[1] for path in folder.glob("adapter.*.*")})
+    raise FileNotFoundError(
+        f"{folder}: no adapter for --language {language}; there are {', '.join(names[:20])}."
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -160,12 +193,13 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
     tensors = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch_archive(path)
     others = {name: x.dtype.name for name, x in tensors.items() if x.dtype.name not in _FLOATS}
     if others:
-        raise ValueError(
-            f"{path}: weights must be {', '.join(_FLOATS)}; use a checkpoint that is not quantised. "
-            f"Received: {_shorten(others)}"
-        )
+        raise ValueError(_refuse_kinds(path, _shorten(others)))
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which is refused by name
         return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}
+
+
+def _refuse_kinds(path: Path, received: str) -> str:
+    return f"{path}: weights must be {', '.join(_FLOATS)}; use a checkpoint that is not quantized. Received: {received}"
 
 
 def _shorten(others: Mapping[str, str], count: int = 3) -> str:
@@ -176,5 +210,10 @@ def _shorten(others: Mapping[str, str], count: int = 3) -> str:
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
+    except (
+        AttributeError
+    ) as error:  # NumPy has no such type: "module 'numpy' has no attribute 'float8_e4m3fn'"
+        kind = str(error).rpartition(" ")[2]
+        raise ValueError(_refuse_kinds(path, kind)) from error
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: damaged or not safetensors ({error}); copy the file again.") from error

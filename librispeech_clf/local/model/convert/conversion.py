@@ -1,195 +1,192 @@
-"""Convert published wav2vec 2.0 CTC checkpoints to this project's Keras model: `poetry run convert-model`.
+"""Convert CTC checkpoints of the wav2vec 2.0 family to this project's Keras model: `poetry run convert-model`.
 
-In: a Hugging Face folder or hub name (`checkpoint.py`). Out: an `.h5` file that `load.load_model`
-reads. The order: configuration, vocabulary, weights, file; a doubt is an error that names what does not fit.
+In: a Hugging Face folder or hub name (`checkpoint.py`). Out: an `.h5` file that `load.load_model` reads, and its
+vocabulary beside it. The order: configuration, vocabulary, weights, files; a doubt is an error that names what does not
+fit.
 """
 
 import dataclasses
-import re
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.ctc.frames import measure_frame_duration
+from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.convert.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
-from librispeech_clf.local.model.convert.configuration import (
-    check_preprocessing,
-    check_processor,
-    convert_configuration,
-)
-from librispeech_clf.local.model.convert.tensors import check_finite, check_sizes, strip_prefix
 from librispeech_clf.local.model.convert.vocabulary import (
     check_head,
     fit_head,
-    fit_vocabulary,
     list_left_out,
-    list_never_written,
-    name_tokens,
+    make_vocabulary,
+    read_tokens,
+)
+from librispeech_clf.local.model.convert.weights import (
+    UNNEEDED_TENSORS,
+    check_finite,
+    check_sizes,
+    convert_weights,
+    fold_weight_norm,
+    name_as_wav2vec2,
+    strip_prefix,
 )
 from librispeech_clf.local.model.save import check_suffix, save_model
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
-from librispeech_clf.text.vocabulary import BLANK, LETTERS
+from librispeech_clf.text.vocabulary import Vocabulary
+from librispeech_clf.text.vocabulary_file import name_vocabulary_file
 
 if TYPE_CHECKING:
     import keras
 
-_UNNEEDED_TENSORS = frozenset(  # they replace masked frames in training only; the second is the older name
-    {"wav2vec2.masked_spec_embed", "wav2vec2.mask_time_emb_vector"}
-)
-_POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
-_WEIGHT_NORM_SPELLINGS = (
-    ("weight_g", "weight_v"),
-    ("parametrizations.weight.original0", "parametrizations.weight.original1"),
-)
+_FAMILIES = {  # model_type of config.json: class, prefix of its tensors
+    "wav2vec2": ("Wav2Vec2ForCTC", "wav2vec2"),
+    "hubert": ("HubertForCTC", "hubert"),
+    "data2vec-audio": ("Data2VecAudioForCTC", "data2vec_audio"),
+    "unispeech": ("UniSpeechForCTC", "unispeech"),
+    "unispeech-sat": ("UniSpeechSatForCTC", "unispeech_sat"),
+    "wavlm": ("WavLMForCTC", "wavlm"),
+}
+_REFUSED_FAMILIES = {
+    "wav2vec2-conformer": "its layers are Conformers, with convolutions and batch norms that this graph does not have",
+    "wav2vec2-bert": "it hears mel features, not samples",
+    "sew": "it squeezes its frames, which this graph does not do",
+    "sew-d": "its attention is DeBERTa's, which this graph does not have",
+}
+_ALLOWED = {  # None: absent, transformers' default
+    "hidden_act": ("gelu", None),
+    "feat_extract_activation": ("gelu", None),
+    "add_adapter": (False, None),
+    "conv_pos_batch_norm": (False, None),
+    "position_embeddings_type": (None,),
+    # transformers fixes it in the feature encoder; one value serves all norms here
+    "layer_norm_eps": (1e-5, None),
+}
+_PREPROCESSING = {
+    "sampling_rate": 16000,
+    "do_normalize": True,
+    "feature_size": 1,
+    "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+}
 
 
-def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Replace the positional convolution's magnitude and direction by its kernel.
-
-    `torch.nn.utils.weight_norm` with `dim=2` (Salimans and Kingma 2016, arXiv 1602.07868): at each position k
-    of the kernel, w[:, :, k] = g[k] * v[:, :, k] / ||v[:, :, k]||.
-
-    Args:
-        tensors: weights by Hugging Face's name, in either spelling of torch (`_WEIGHT_NORM_SPELLINGS`).
-
-    Raises:
-        ValueError: the magnitude does not have one value per position.
-    """
-    folded = dict(tensors)
-    for magnitude_name, direction_name in _WEIGHT_NORM_SPELLINGS:
-        names = f"{_POSITIONAL}.{magnitude_name}", f"{_POSITIONAL}.{direction_name}"
-        if not all(name in folded for name in names):
-            continue
-        if f"{_POSITIONAL}.weight" in folded:
-            raise ValueError(f"{names[0]}: the tensors hold this convolution twice; keep one spelling.")
-        magnitude, direction = (folded.pop(name).astype(np.float64) for name in names)
-        expected = (1, 1, *direction.shape[2:])
-        if direction.ndim != len(expected) or magnitude.shape != expected:
-            raise ValueError(f"{names[0]}: must have shape {expected}. Received: {magnitude.shape}")
-        length = np.sqrt(np.sum(direction**2, axis=(0, 1), keepdims=True))
-        if not length.all():
-            raise ValueError(f"{names[1]}: must not be 0 at a position; its direction is undefined.")
-        folded[f"{_POSITIONAL}.weight"] = (magnitude * direction / length).astype(np.float32)
-    return folded
-
-
-def split_groups(tensors: Mapping[str, np.ndarray], *, groups: int) -> dict[str, np.ndarray]:
-    """Replace the grouped positional convolution by one convolution a group, named `conv.0.weight`, `conv.0.bias`, ...
-
-    Args:
-        tensors: weights by Hugging Face's name; without those of the positional convolution nothing is done.
-        groups: of the convolution; outputs are split among them in order.
-    """
-    split = dict(tensors)
-    for kind in ("weight", "bias"):
-        if (whole := split.get(f"{_POSITIONAL}.{kind}")) is not None and not len(whole) % groups:
-            del split[f"{_POSITIONAL}.{kind}"]
-            parts = np.split(whole, groups)
-            split |= {f"{_POSITIONAL}.{group}.{kind}": part for group, part in enumerate(parts)}
-    return split
-
-
-def _join_groups(name: str) -> str:
-    """Return a tensor's name as the checkpoint has it, before `split_groups`."""
-    return re.sub(rf"^({re.escape(_POSITIONAL)})\.\d+\.", r"\1.", name)
-
-
-def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> None:
-    """Fill a model with a checkpoint's weights; nothing is assigned unless everything fits.
-
-    Args:
-        model: as `build_wav2vec2` makes it from the checkpoint's configuration.
-        tensors: float32 weights by Hugging Face's name, the CTC head's rows in this project's order.
+def find_family(hugging_face: Mapping[str, Any]) -> str:
+    """Return the model_type of a `config.json`; without one, that of its architecture.
 
     Raises:
-        ValueError: lists variables without a tensor, tensors without a variable, and shapes that differ.
+        ValueError: it is none of `_FAMILIES`, or its architecture has no CTC head.
     """
-    tensors = split_groups(
-        fold_weight_norm(tensors), groups=model.configuration.num_conv_pos_embedding_groups
+    architectures = hugging_face.get("architectures") or []
+    types = {name: kind for kind, (name, _) in _FAMILIES.items()}
+    kind = hugging_face.get("model_type") or next(
+        (types[name] for name in architectures if name in types), None
     )
-    sources = {variable.path: name_tensor(variable.path) for variable in model.weights}
-    missing = sorted({_join_groups(name) for name in sources.values() if name not in tensors})
-    unused = sorted(set(tensors) - set(sources.values()) - _UNNEEDED_TENSORS)
-    present = [variable for variable in model.weights if sources[variable.path] in tensors]
-    # torch's (out, in) and (out, in, k) are Keras' (in, out) and (k, in, out)
-    values = [tensors[sources[variable.path]].T for variable in present]
-    misfits = [
-        f"{sources[variable.path]} has {value.T.shape}, the model needs {_flat_shape(variable)[::-1]}"
-        for variable, value in zip(present, values, strict=True)
-        if value.shape != _flat_shape(variable)
-    ]
-    if missing or unused or misfits:
+    if kind in _REFUSED_FAMILIES:
         raise ValueError(
-            f"The tensors do not fit config.json: missing {missing}; unused {unused}; wrong shape {misfits}."
+            f"config.json: a model of type {kind} cannot be converted: {_REFUSED_FAMILIES[kind]}."
         )
-    for variable, value in zip(present, values, strict=True):
-        variable.assign(value.reshape(variable.shape))
+    if kind not in _FAMILIES:
+        raise ValueError(f"config.json: model_type must be one of {', '.join(_FAMILIES)}. Received: {kind!r}")
+    if architectures and architectures != [_FAMILIES[kind][0]]:
+        raise ValueError(
+            f"config.json: architectures must be ['{_FAMILIES[kind][0]}'], a model with a CTC head. "
+            f"Received: {architectures}. A model for pre-training must be fine-tuned with CTC first."
+        )
+    return kind
 
 
-def name_tensor(path: str) -> str:
-    """Return Hugging Face's name of a variable.
+def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configuration:
+    """Return the architecture that a Hugging Face `config.json` describes.
 
     Args:
-        path: the variable's path in the Keras model, such as "layer_0_attention_query/kernel".
+        hugging_face: the fields of `Wav2Vec2Config` or of another family's; absent ones have that class's defaults.
 
-    Returns:
-        The tensor's name, such as "wav2vec2.encoder.layers.0.attention.q_proj.weight".
+    Raises:
+        ValueError: another family, a part that this model does not have, or a value that no model can have.
     """
-    layer, variable = path.split("/")
-    kind = {"kernel": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}[variable]
-    return f"{_name_module(layer)}.{kind}"
-
-
-def _name_module(layer: str) -> str:
-    """Return Hugging Face's name of a layer's module."""
-    whole = {
-        "feature_projection_norm": "wav2vec2.feature_projection.layer_norm",
-        "feature_projection": "wav2vec2.feature_projection.projection",
-        "encoder_norm": "wav2vec2.encoder.layer_norm",
-        "last_hidden_state": "wav2vec2.encoder.layer_norm",
-        "lm_head": "lm_head",
-    }
-    if layer in whole:
-        return whole[layer]
-    if layer.startswith("feature_encoder_"):
-        index, part = layer.removeprefix("feature_encoder_").split("_", 1)
-        return (
-            f"wav2vec2.feature_extractor.conv_layers.{index}."
-            + {"convolution": "conv", "norm": "layer_norm"}[part]
+    kind = find_family(hugging_face)
+    if hugging_face.get("quantization_config") is not None:
+        raise ValueError(
+            "config.json: quantization_config says that the weights are quantized; use the checkpoint that is not."
         )
-    if layer.startswith("positional_convolution_"):
-        return f"{_POSITIONAL}.{layer.removeprefix('positional_convolution_')}"
-    index, part = layer.removeprefix("layer_").split("_", 1)
-    modules = {
-        "attention_query": "attention.q_proj",
-        "attention_key": "attention.k_proj",
-        "attention_value": "attention.v_proj",
-        "attention_output": "attention.out_proj",
-        "attention_norm": "layer_norm",
-        "feed_forward_norm": "final_layer_norm",
-        "intermediate": "feed_forward.intermediate_dense",
-        "output": "feed_forward.output_dense",
+    for name, allowed in _ALLOWED.items():
+        if hugging_face.get(name) not in allowed:
+            raise ValueError(
+                f"config.json: {name} must be {allowed[0]!r}. Received: {hugging_face.get(name)!r}"
+            )
+    given = {name: value for name, value in hugging_face.items() if value is not None}
+    if kind == "data2vec-audio":
+        given |= {
+            "feat_extract_norm": "layer",
+            "do_stable_layer_norm": False,
+            "num_conv_pos_layers": given.get("num_conv_pos_embeddings", 5),
+            "num_conv_pos_embeddings": given.get("conv_pos_kernel_size", 19),
+        }
+    if kind == "wavlm":
+        given.setdefault("num_buckets", 320)
+    else:
+        given.pop("num_buckets", None)
+    if not given.get("do_stable_layer_norm"):
+        given.pop("adapter_attn_dim", None)  # transformers builds adapters into stable layers only
+    fields = [field.name for field in dataclasses.fields(Wav2Vec2Configuration)]
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value := given[name], list) else value
+        for name in fields
+        if name in given
     }
-    return f"wav2vec2.encoder.layers.{index}.{modules[part]}"
+    try:
+        return Wav2Vec2Configuration(**values)
+    except ValueError as error:
+        raise ValueError(f"config.json: {error}") from error
 
 
-def _flat_shape(variable) -> tuple[int, ...]:
-    """Return a variable's shape; that of a depthwise convolution of width 1 is the number of its channels."""
-    shape = tuple(variable.shape)
-    return shape[1:2] if variable.path == "feature_encoder_0_norm/kernel" else shape
+def check_preprocessing(preprocessing: Mapping[str, Any], *, file: str = "preprocessor_config.json") -> None:
+    """Refuse a checkpoint that hears audio otherwise than this project prepares it.
+
+    Args:
+        preprocessing: fields of transformers' `Wav2Vec2FeatureExtractor`; absent ones have its defaults, which fit.
+        file: where they stand, for the message.
+
+    Raises:
+        ValueError: another sampling rate than 16 kHz, audio that is not normalized, or no plain samples.
+    """
+    for name, expected in _PREPROCESSING.items():
+        if preprocessing.get(name, expected) != expected:
+            raise ValueError(
+                f"{file}: {name} must be {expected}, as this project prepares audio. "
+                f"Received: {preprocessing[name]!r}"
+            )
 
 
-def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) -> "keras.Model":
-    """Return the Keras model of a checkpoint.
+def check_processor(processor: Mapping[str, Any]) -> None:
+    """Refuse like `check_preprocessing` what transformers 5 says in `processor_config.json`: feature_extractor."""
+    extractor = processor.get("feature_extractor", {})
+    if not isinstance(extractor, Mapping):
+        raise ValueError(
+            f"processor_config.json: feature_extractor must hold one JSON object. Received: {extractor!r}"
+        )
+    check_preprocessing(extractor, file="processor_config.json: feature_extractor")
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """A converted checkpoint: the Keras model, what its logits mean, and the rows of the head that are left out."""
+
+    model: "keras.Model"
+    vocabulary: Vocabulary
+    left_out: list[str]
+
+
+def convert_checkpoint(checkpoint: Checkpoint, *, language: str | None = None) -> Conversion:
+    """Convert a checkpoint.
 
     Args:
         checkpoint: as `read_checkpoint` returns it.
-        drop_letters: see `fit_vocabulary`.
+        language: see `make_vocabulary`.
 
     Raises:
         ValueError: something does not fit; see the functions above.
@@ -197,67 +194,74 @@ def convert_checkpoint(checkpoint: Checkpoint, *, drop_letters: bool = False) ->
     configuration = convert_configuration(checkpoint.configuration)
     check_preprocessing(checkpoint.preprocessing)
     check_processor(checkpoint.processor)
-    head_rows = configuration.vocab_size
-    tensors = strip_prefix(checkpoint.tensors)
+    _, prefix = _FAMILIES[find_family(checkpoint.configuration)]
+    tensors = name_as_wav2vec2(strip_prefix(checkpoint.tensors), prefix)
+    # An adapter brings a head of its own, whatever config.json says.
+    head_rows = checkpoint.adapter_rows or configuration.vocab_size
     check_head(tensors, head_rows=head_rows)
-    tokens = name_tokens(checkpoint, head_rows=head_rows)
-    rows = fit_vocabulary(tokens, head_rows=head_rows, drop_letters=drop_letters)
-    blank = checkpoint.configuration.get("pad_token_id")
-    if blank not in (None, rows[BLANK]):
-        raise ValueError(f"config.json: pad_token_id is {blank}, but vocab.json has <pad> at {rows[BLANK]}.")
+    tokens = read_tokens(checkpoint, head_rows=head_rows, language=language)
+    vocabulary, rows = make_vocabulary(checkpoint, tokens, language=language)
     tensors = fold_weight_norm(fit_head(tensors, rows))
     check_sizes(configuration, tensors)
     check_finite(tensors)
     from librispeech_clf.local.model.graph import build_wav2vec2
 
-    model = build_wav2vec2(dataclasses.replace(configuration, vocab_size=len(LETTERS)))
+    model = build_wav2vec2(dataclasses.replace(configuration, vocab_size=len(rows)))
     convert_weights(model, tensors)
-    return model
+    return Conversion(model, vocabulary, list_left_out(tokens, head_rows=head_rows))
 
 
-def convert_file(source: str, path: Path, *, drop_letters: bool) -> None:
-    """Convert a checkpoint to a model file, and print what was converted.
+def convert_file(source: str, path: Path, *, language: str | None = None) -> None:
+    """Convert a checkpoint to a model file and its vocabulary, and print what was converted.
 
     Args:
         source: Hugging Face folder or hub name.
         path: the `.h5` file to write.
-        drop_letters: leave out letters of the checkpoint that this project does not know.
+        language: ISO 639 code of what it hears; which adapter, where there is one for each language.
 
     Raises:
         ValueError: the suffix is another, or the checkpoint cannot be converted.
-        OSError: the checkpoint is not there, or the file cannot be written.
+        OSError: the checkpoint is not there, or the files cannot be written.
     """
     check_suffix(path)
-    checkpoint = read_checkpoint(find_checkpoint(source))
-    model = convert_checkpoint(checkpoint, drop_letters=drop_letters)
-    save_model(model, path)
-    _print_summary(source, checkpoint, model, path)
+    checkpoint = read_checkpoint(find_checkpoint(source, language), language)
+    converted = convert_checkpoint(checkpoint, language=language)
+    vocabulary = converted.vocabulary
+    save_model(converted.model, path, vocabulary=vocabulary)
+    beside = name_vocabulary_file(path)
+    atomic_write(beside, (json.dumps(vocabulary.to_fields(), ensure_ascii=False, indent=1) + "\n").encode())
+    _print_summary(source, checkpoint, converted, path)
 
 
-def _print_summary(source: str, checkpoint: Checkpoint, model: "keras.Model", path: Path) -> None:
+def _print_summary(source: str, checkpoint: Checkpoint, converted: Conversion, path: Path) -> None:
     """Print what was converted, and how to push it."""
-    configuration = convert_configuration(checkpoint.configuration)
+    model, vocabulary = converted.model, converted.vocabulary
+    configuration = model.configuration
     order = "stable layer norm" if configuration.do_stable_layer_norm else "layer norm last"
+    names = [name.rsplit(".", 1)[-1] for name in UNNEEDED_TENSORS]
+    unneeded = sorted(name for name in checkpoint.tensors if name.rsplit(".", 1)[-1] in names)
+    rows = {
+        "from": source,
+        "to": f"{path} ({path.stat().st_size / 1e6:.1f} MB), {name_vocabulary_file(path).name}",
+        "family": find_family(checkpoint.configuration),
+        "feature encoder": f"{len(configuration.conv_dim)} convolutions, {configuration.feat_extract_norm} norm",
+        "transformer": f"{configuration.num_hidden_layers} layers of width {configuration.hidden_size}, {order}",
+        "frames": f"one every {1000 * measure_frame_duration(configuration.conv_stride):g} ms",
+        "parameters": f"{model.count_params():,} in {len(model.weights)} variables, all assigned",
+        "vocabulary": f"{len(vocabulary.tokens)} tokens: {vocabulary.summary}",
+        "language": vocabulary.language or "not known; --language names it",
+        "error rate of": vocabulary.units,
+        "tensors left out": ", ".join(unneeded) or "none",
+        "rows left out": ", ".join(converted.left_out) or "none",
+        "language model": f"{checkpoint.language_model}, left out" if checkpoint.language_model else "none",
+    }
     table = Table(title="Converted", show_header=False)
-    table.add_row("from", Text(escape_unprintable(source)))
-    table.add_row("to", Text(escape_unprintable(str(path)) + f" ({path.stat().st_size / 1e6:.1f} MB)"))
-    table.add_row(
-        "feature encoder",
-        f"{len(configuration.conv_dim)} convolutions, {configuration.feat_extract_norm} norm",
-    )
-    table.add_row(
-        "transformer",
-        f"{configuration.num_hidden_layers} layers of width {configuration.hidden_size}, {order}",
-    )
-    table.add_row("frames", f"one every {1000 * measure_frame_duration(configuration.conv_stride):g} ms")
-    table.add_row("parameters", f"{model.count_params():,} in {len(model.weights)} variables, all assigned")
-    unneeded = sorted(_UNNEEDED_TENSORS & set(strip_prefix(checkpoint.tensors)))
-    tokens = name_tokens(checkpoint, head_rows=configuration.vocab_size)
-    left_out = list_left_out(tokens, head_rows=configuration.vocab_size)
-    rows = fit_vocabulary(tokens, head_rows=configuration.vocab_size, drop_letters=True)
-    table.add_row("tensors left out", ", ".join(unneeded) or "none")
-    table.add_row("letters left out", Text(escape_unprintable(", ".join(left_out) or "none")))
-    table.add_row("letters never written", ", ".join(list_never_written(rows)) or "none")
+    for name, said in rows.items():
+        table.add_row(name, Text(escape_unprintable(said)))
     Console().print(table)
+    print_plain(f"Evaluate it:            poetry run evaluate --model {path}")
     print_plain(f"Push it with the code:  leap push -n {path.stem} -m {path} -e")
     print_plain(f"Older leap CLI:         leap projects push {path}")
+    print_plain(
+        f"Before a push, name its vocabulary in config.yaml: model.vocabulary: {name_vocabulary_file(path)}"
+    )

@@ -12,17 +12,18 @@ import tf_keras
 from librispeech_clf.local.commands.convert_model import main
 from librispeech_clf.local.model.architecture import BASE, Wav2Vec2Configuration
 from librispeech_clf.local.model.convert.checkpoint import find_checkpoint, read_checkpoint
-from librispeech_clf.local.model.convert.configuration import check_preprocessing, convert_configuration
-from librispeech_clf.local.model.convert.conversion import convert_weights, fold_weight_norm
-from librispeech_clf.local.model.convert.vocabulary import NEVER, fit_head, fit_vocabulary
+from librispeech_clf.local.model.convert.conversion import check_preprocessing, convert_configuration
+from librispeech_clf.local.model.convert.weights import convert_weights, fold_weight_norm
 from librispeech_clf.local.model.graph import build_wav2vec2
 from librispeech_clf.local.model.load import load_model
-from librispeech_clf.local.model.save import CONFIGURATION, save_model
-from librispeech_clf.text.vocabulary import LETTERS
+from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY, save_model
+from librispeech_clf.local.push.engine import check_model_file
+from librispeech_clf.text.vocabulary_file import read_vocabulary
+from tests.helpers.letters import LETTERS
+from tests.helpers.vocabularies import VOCABULARIES
 
 POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
 CTC = {"architectures": ["Wav2Vec2ForCTC"], "model_type": "wav2vec2"}
-ROWS = {letter: row for row, letter in enumerate(LETTERS)}
 
 
 def spell_weight_norm_as_before_torch_2(tensors):
@@ -50,7 +51,7 @@ def test_folder_converts_and_reloads(checkpoint_folder, golden_base, tmp_path, c
     printed = capsys.readouterr().out
     assert f"leap push -n tiny -m {path} -e" in printed
     assert "wav2vec2.masked_spec_embed" in printed
-    assert list(path.parent.iterdir()) == [path]
+    assert sorted(path.parent.iterdir()) == [path, path.with_name("tiny.vocabulary.json")]
 
 
 def test_older_weight_norm_and_shards(golden_base, checkpoint_folder, tmp_path):
@@ -71,14 +72,18 @@ def test_older_weight_norm_and_shards(golden_base, checkpoint_folder, tmp_path):
         read_checkpoint(checkpoint_folder)
 
 
-def test_letters_in_another_order_are_put_in_ours(golden_base, write_checkpoint, tmp_path):
+def test_head_is_put_in_the_order_of_its_vocabulary(golden_base, write_checkpoint, tmp_path):
     order = np.random.default_rng(0).permutation(32)
     vocabulary = {LETTERS[letter].lower(): row for row, letter in enumerate(order)}
     shuffled = {name: golden_base.tensors[name][order] for name in ("lm_head.weight", "lm_head.bias")}
     configuration = golden_base.configuration | {"pad_token_id": vocabulary["<pad>"]}
     folder = write_checkpoint(configuration, golden_base.tensors | shuffled, vocabulary)
     assert convert(folder, tmp_path / "tiny.h5") == 0
-    assert_gives_golden_logits(tmp_path / "tiny.h5", golden_base)
+    read = read_vocabulary(tmp_path / "tiny.vocabulary.json")
+    logits = load_model(tmp_path / "tiny.h5", read)(golden_base.audio[0][None])[0]
+    original = [LETTERS.index(token.upper() if len(token) == 1 else token) for token in read.tokens]
+    np.testing.assert_allclose(logits, golden_base.logits[0][:, original], atol=1e-5)
+    assert read.normalize("A CAT") == "a cat"
 
 
 def test_weight_norm_folds_over_all_but_the_position():
@@ -100,12 +105,17 @@ def test_configuration_of_the_base_model_and_its_defaults():
     ("fields", "message"),
     [
         ({"architectures": ["Wav2Vec2ForPreTraining"]}, "CTC head. Received: .'Wav2Vec2ForPreTraining'"),
-        ({"architectures": None}, "architectures must be"),
-        ({"model_type": "hubert"}, "model_type must be 'wav2vec2'. Received: 'hubert'"),
+        ({"model_type": "whisper"}, "model_type must be one of wav2vec2, hubert.* Received: 'whisper'"),
+        ({"model_type": "hubert"}, "architectures must be .'HubertForCTC'"),
+        (
+            {"model_type": "wav2vec2-conformer"},
+            "wav2vec2-conformer cannot be converted: its layers are Conformers",
+        ),
+        ({"quantization_config": {"quant_method": "gptq"}}, "weights are quantized"),
         ({"hidden_act": "relu"}, "hidden_act must be 'gelu'. Received: 'relu'"),
         ({"feat_extract_activation": "gelu_new"}, "feat_extract_activation"),
         ({"add_adapter": True}, "add_adapter must be False"),
-        ({"adapter_attn_dim": 16}, "adapter_attn_dim must be None. Received: 16"),
+        ({"num_buckets": 2, "model_type": "wavlm", "architectures": None}, "num_buckets must be 4 or more"),
         ({"position_embeddings_type": "rotary"}, "position_embeddings_type"),
         ({"layer_norm_eps": 1e-6}, "layer_norm_eps must be 1e-05"),
     ],
@@ -122,45 +132,6 @@ def test_configuration_refuses_other_architectures(fields, message):
 def test_other_preprocessing_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         check_preprocessing(fields)
-
-
-def test_our_own_vocabulary_fits():
-    assert fit_vocabulary(ROWS, head_rows=32) == tuple(range(32))
-
-
-@pytest.mark.parametrize(
-    ("vocabulary", "head_rows", "message"),
-    [
-        (
-            {k: v for k, v in ROWS.items() if k != "Q"},
-            32,
-            r"missing \['Q'\].*unknown \['row 30, without a letter'\]",
-        ),
-        (ROWS | {"Ä": 32}, 33, r"missing \[\], unknown \['Ä'\]. --drop-letters"),
-        (ROWS | {"Z": 99}, 32, r"own row in 0..31. Received: {'Z': 99}"),
-        (ROWS | {"Z": 5}, 32, "own row"),
-        ({"eng": ROWS}, 32, "own row"),
-        ({k: v for k, v in ROWS.items() if k != "<pad>"}, 32, r"missing \['<pad>'\]"),
-    ],
-)
-def test_vocabulary_that_does_not_fit_is_refused(vocabulary, head_rows, message):
-    with pytest.raises(ValueError, match=message):
-        fit_vocabulary(vocabulary, head_rows=head_rows)
-
-
-def test_missing_specials_become_rows_that_never_win():
-    vocabulary = (
-        {"[PAD]": 29, "[UNK]": 28} | {letter: row for row, letter in enumerate(LETTERS[4:])} | {"-": 30}
-    )
-    rows = fit_vocabulary(vocabulary, head_rows=31, drop_letters=True)
-    assert rows == (29, None, None, 28, *range(28))
-    tensors = {
-        "lm_head.weight": np.ones((31, 4), np.float32),
-        "lm_head.bias": np.arange(31, dtype=np.float32),
-    }
-    head = fit_head(tensors, rows)
-    assert head["lm_head.bias"][:5].tolist() == [29, NEVER, NEVER, 28, 0]
-    assert not head["lm_head.weight"][1:3].any() and tensors["lm_head.weight"].all()
 
 
 @pytest.mark.parametrize(
@@ -237,12 +208,6 @@ def test_hub_without_internet_names_the_remedy(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     with pytest.raises(FileNotFoundError, match="Without internet.*--from FOLDER"):
         find_checkpoint("facebook/wav2vec2-base-960h")
-
-
-def test_blank_of_the_configuration_must_be_the_vocabularys(golden_base, write_checkpoint, tmp_path, capsys):
-    folder = write_checkpoint(golden_base.configuration | {"pad_token_id": 3}, golden_base.tensors)
-    assert convert(folder, tmp_path / "tiny.h5") == 2
-    assert "pad_token_id is 3, but vocab.json has <pad> at 0" in capsys.readouterr().err
 
 
 def test_file_is_written_whole_or_not_at_all(golden_base_model, tmp_path, monkeypatch):
@@ -328,3 +293,71 @@ def test_load_model_names_what_is_wrong_with_a_file(golden_base_model, tmp_path,
     damage(tmp_path / "tiny.h5")
     with pytest.raises(ValueError, match=message):
         load_model(tmp_path / "tiny.h5")
+
+
+def link_outside(path):
+    with h5py.File(path, "r+") as file:
+        del file["model_weights/lm_head"]
+        file["model_weights/lm_head"] = h5py.ExternalLink("/etc/other.h5", "/x")
+
+
+def store_outside(path):
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("model_weights/outside", (4,), "f4", external=[("/etc/hostname", 0, 16)])
+
+
+def claim(path):
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("model_weights/huge", (10**12,), "f4", chunks=(1024,))
+
+
+def make_virtual(path):
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "x", (4,))
+    with h5py.File(path, "r+") as file:
+        file.create_virtual_dataset("model_weights/virtual", layout)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (link_outside, "lm_head is a link to another place"),
+        (store_outside, "outside keeps its numbers in other files"),
+        (make_virtual, "virtual keeps its numbers in other files"),
+        (claim, "huge claims 4000000000000 bytes and holds 0"),
+    ],
+)
+def test_numbers_of_other_files_and_empty_claims_are_refused(golden_base_model, tmp_path, damage, message):
+    save_model(golden_base_model, tmp_path / "tiny.h5")
+    damage(tmp_path / "tiny.h5")
+    with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
+        load_model(tmp_path / "tiny.h5")
+    (finding,) = check_model_file(tmp_path / "tiny.h5")
+    assert message in finding.problem
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (None, "32 rows and it holds no vocabulary, while the configured one has 3503"),
+        (VOCABULARIES["german"].vocabulary.to_fields(), "is not the configured one: tokens"),
+        ("?", "attribute vocabulary cannot be read"),
+    ],
+)
+def test_vocabulary_that_is_wrong_or_missing_is_said_in_a_sentence(
+    golden_base_model, tmp_path, stored, message
+):
+    save_model(golden_base_model, tmp_path / "tiny.h5")
+    if stored is not None:
+        with h5py.File(tmp_path / "tiny.h5", "r+") as file:
+            file.attrs[VOCABULARY] = json.dumps(stored) if stored != "?" else stored
+    with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
+        load_model(tmp_path / "tiny.h5", VOCABULARIES["mandarin"].vocabulary)
+    assert load_model(tmp_path / "tiny.h5").count_params()
+
+
+def test_language_model_beside_a_checkpoint_is_named_as_left_out(checkpoint_folder, tmp_path, capsys):
+    (checkpoint_folder / "language_model").mkdir()
+    (checkpoint_folder / "alphabet.json").write_text("{}")
+    assert convert(checkpoint_folder, tmp_path / "tiny.h5") == 0
+    assert "language_model, alphabet.json, left out" in capsys.readouterr().out

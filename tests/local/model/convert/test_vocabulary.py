@@ -1,28 +1,40 @@
-"""Which row writes which letter: tokenizer files, signs, missing and foreign letters."""
+"""A checkpoint's vocabulary: its own tokens, the blank first, what the tokenizer files say of them."""
 
+import numpy as np
 import pytest
 
 from librispeech_clf.local.model.convert.checkpoint import Checkpoint
 from librispeech_clf.local.model.convert.vocabulary import (
-    fit_vocabulary,
+    fit_head,
     list_left_out,
-    list_never_written,
-    name_tokens,
+    make_vocabulary,
+    read_tokens,
 )
-from librispeech_clf.text.vocabulary import LETTERS
+from tests.helpers.letters import LETTERS, VOCABULARY
 
 ROWS = {letter: row for row, letter in enumerate(LETTERS)}
-TUTORIAL = {
-    letter: row for row, letter in enumerate(["|", *"abcdefghijklmnopqrstuvwxyz", "'", "[UNK]", "[PAD]"])
-}
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+TUTORIAL = {letter: row for row, letter in enumerate(["|", *ALPHABET, "'", "[UNK]", "[PAD]"])}
 
 
-def rename(**names):
-    return {names.get(letter, letter): row for letter, row in ROWS.items()}
+def read(vocabulary, *, head_rows=None, language=None, configuration=None, **files):
+    checkpoint = Checkpoint(configuration or {}, vocabulary, {}, **files)
+    tokens = read_tokens(checkpoint, head_rows=head_rows or len(vocabulary), language=language)
+    return make_vocabulary(checkpoint, tokens, language=language)
 
 
-def name(vocabulary, *, head_rows=32, **files):
-    return name_tokens(Checkpoint({}, vocabulary, {}, **files), head_rows=head_rows)
+def test_published_letters_stay_as_they_are():
+    assert read(ROWS) == (VOCABULARY, list(range(32)))
+
+
+def test_blank_comes_first_and_the_rest_in_the_order_of_the_head():
+    vocabulary, rows = read(TUTORIAL)
+    assert rows == [29, *range(29)]
+    assert vocabulary.tokens == ("[PAD]", "|", *ALPHABET, "'", "[UNK]")
+    assert (vocabulary.special, vocabulary.word_delimiter, vocabulary.language) == ({0, 29}, 1, "en")
+    head = {"lm_head.weight": np.arange(60).reshape(30, 2), "lm_head.bias": np.arange(30)}
+    assert fit_head(head, rows)["lm_head.bias"].tolist() == rows
+    assert fit_head(head, rows)["lm_head.weight"][0].tolist() == [58, 59]
 
 
 @pytest.mark.parametrize(
@@ -36,23 +48,22 @@ def name(vocabulary, *, head_rows=32, **files):
     ],
 )
 def test_blank_under_its_own_name(token, files):
-    vocabulary = {token if letter == "<pad>" else letter: row for letter, row in ROWS.items()}
-    assert fit_vocabulary(name(vocabulary, **files), head_rows=32) == tuple(range(32))
+    rows = {token if letter == "<pad>" else letter: row for letter, row in ROWS.items()}
+    vocabulary, order = read(rows, **files)
+    assert order == list(range(32)) and vocabulary.tokens[0] == token
 
 
-@pytest.mark.parametrize(("role", "letter"), [("word_delimiter_token", "|"), ("unk_token", "<unk>")])
 @pytest.mark.parametrize("token", ["_", "#", "<x>"])
-def test_delimiter_and_unknown_under_their_own_names(role, letter, token):
-    vocabulary = {token if x == letter else x: row for x, row in ROWS.items()}
-    assert fit_vocabulary(name(vocabulary, tokenizer={role: token}), head_rows=32) == tuple(range(32))
+def test_delimiter_under_its_own_name(token):
+    rows = {token if letter == "|" else letter: row for letter, row in ROWS.items()}
+    vocabulary, _ = read(rows, tokenizer={"word_delimiter_token": token})
+    assert vocabulary.word_delimiter == 4 and 4 not in vocabulary.special
+    assert vocabulary.spell([4, 8, 9, 4, 4, 10, 4]) == "ON I"
 
 
 def test_blank_of_the_tokenizer_before_an_unused_pad():
-    vocabulary = ROWS | {"<blank>": 32}
-    tokens = name(vocabulary, head_rows=33, tokenizer={"pad_token": "<blank>"})
-    rows = fit_vocabulary(tokens, head_rows=33)
-    assert rows[0] == 32 and rows[1:] == tuple(range(1, 32))
-    assert list_left_out(tokens, head_rows=33) == ["<pad> (row 0)"]
+    vocabulary, rows = read(ROWS | {"<blank>": 32}, tokenizer={"pad_token": "<blank>"})
+    assert rows == [32, *range(32)] and vocabulary.special == {0, 1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(
@@ -63,10 +74,50 @@ def test_blank_of_the_tokenizer_before_an_unused_pad():
     ],
 )
 def test_added_tokens_have_rows_only_within_the_head(files):
-    assert name(TUTORIAL, **files)["</s>"] == 31
-    rows = fit_vocabulary(name(TUTORIAL, **files), head_rows=32)
-    assert rows[:5] == (29, 30, 31, 28, 0)
-    assert fit_vocabulary(name(TUTORIAL, head_rows=30, **files), head_rows=30)[:4] == (29, None, None, 28)
+    vocabulary, rows = read(TUTORIAL, head_rows=32, **files)
+    assert rows == [29, *range(29), 30, 31] and vocabulary.tokens[-2:] == ("<s>", "</s>")
+    assert read(TUTORIAL, head_rows=30, **files)[1] == [29, *range(29)]
+
+
+def test_letters_of_other_languages_signs_and_phonemes_are_kept():
+    german, _ = read({"<pad>": 0, "|": 1} | {x: i for i, x in enumerate(ALPHABET + "äöüß-", 2)})
+    assert german.encode("Über-Größe", utterance_id="u").tolist() == [
+        german.tokens.index(sign) for sign in "über-größe"
+    ]
+    assert german.language is None
+    phonemes, _ = read({"<pad>": 0, "t": 1, "tʃ": 2, "aː": 3})
+    assert (phonemes.units, phonemes.spell([2, 1, 3])) == ("tokens", "tʃ t aː")
+
+
+def test_rows_without_a_token_are_left_out_and_listed():
+    tokens = ROWS | {"-": 33}
+    assert read(tokens, head_rows=36)[1] == [*range(32), 33]
+    assert list_left_out(tokens, head_rows=36) == [f"row {row}, without a letter" for row in (32, 34, 35)]
+
+
+def test_one_of_many_languages_is_chosen():
+    nested = {"eng": ROWS, "deu": {"<pad>": 0, "|": 1, "ä": 2}}
+    vocabulary, rows = read(nested, head_rows=32, language="deu")
+    assert (vocabulary.tokens, vocabulary.language, rows) == (("<pad>", "|", "ä"), "de", [0, 1, 2])
+    with pytest.raises(
+        ValueError, match="vocabulary for each of 2 languages, deu, eng .*--language. Received: None"
+    ):
+        read(nested, head_rows=32)
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        ({**ROWS, "Z": 99}, r"own row in 0..31. Received: {'Z': 99}"),
+        ({**ROWS, "Z": 5}, "own row"),
+        ({**ROWS, "": 31}, "own row"),
+        ({letter: row for letter, row in ROWS.items() if letter != "<pad>"}, "must hold the blank"),
+        ({"<pad>": 0, "|": 1}, "must hold letters"),
+    ],
+)
+def test_vocabulary_that_does_not_fit_is_refused(vocabulary, message):
+    with pytest.raises(ValueError, match=f"vocab.json: .*{message}"):
+        read(vocabulary, head_rows=32)
 
 
 @pytest.mark.parametrize(
@@ -82,37 +133,9 @@ def test_added_tokens_have_rows_only_within_the_head(files):
             {"special_tokens": {"pad_token": {"content": 1}}},
             "special_tokens_map.json: pad_token must be a text",
         ),
+        ({"configuration": {"pad_token_id": 3}}, "pad_token_id is 3, but vocab.json has <pad> at 0"),
     ],
 )
-def test_tokenizer_files_that_do_not_fit_are_named(files, message):
+def test_files_that_contradict_the_vocabulary_are_named(files, message):
     with pytest.raises(ValueError, match=message):
-        name(ROWS, **files)
-
-
-def test_apostrophe_may_be_missing_or_typographic():
-    without = {letter: row for row, letter in enumerate(x for x in LETTERS if x != "'")}
-    rows = fit_vocabulary(without, head_rows=31)
-    assert rows[27] is None and list_never_written(rows) == ["'"]
-    typographic = rename(**{"'": "\N{RIGHT SINGLE QUOTATION MARK}"})
-    assert fit_vocabulary(typographic, head_rows=32) == tuple(range(32))
-
-
-def test_signs_special_tokens_and_empty_rows_are_left_out_and_listed():
-    vocabulary = ROWS | {"-": 32, "<mask>": 33, "\N{RIGHT SINGLE QUOTATION MARK}": 35}
-    assert fit_vocabulary(vocabulary, head_rows=37) == tuple(range(32))
-    assert list_left_out(vocabulary, head_rows=37) == [
-        "-", "<mask>", "row 34, without a letter", "\N{RIGHT SINGLE QUOTATION MARK}", "row 36, without a letter",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("token", ["Ä", "ß", "1", "TH", "\u2581the", "\u0301", "\N{KELVIN SIGN}"])
-def test_foreign_letters_need_the_option(token):
-    with pytest.raises(ValueError, match="--drop-letters leaves the unknown ones out"):
-        fit_vocabulary(ROWS | {token: 32}, head_rows=33)
-    assert fit_vocabulary(ROWS | {token: 32}, head_rows=33, drop_letters=True) == tuple(range(32))
-
-
-@pytest.mark.parametrize(("token", "letter"), [("a", "A"), (" ", r"\|"), ("[PAD]", "<pad>")])
-def test_two_rows_for_one_letter_are_refused(token, letter):
-    with pytest.raises(ValueError, match=rf"one row for '{letter}'. Received: \d+ and 32"):
-        fit_vocabulary(ROWS | {token: 32}, head_rows=33, drop_letters=True)
+        read(ROWS, **files)

@@ -1,0 +1,102 @@
+"""What people type in transcripts besides letters: apostrophes, punctuation, accents; and how much was changed.
+
+`Vocabulary.normalize` decides by the vocabulary; here stand the signs, whatever the vocabulary.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from librispeech_clf.text.vocabulary import Vocabulary
+
+STRICT, TO_LETTERS = "strict", "letters"
+NORMALIZATIONS = (STRICT, TO_LETTERS)
+APOSTROPHES = (
+    "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02ca\u02cb\u055a\u05f3\u07f4\u07f5\u1fbd\u1fbf\u1fef\u1ffd\u1ffe"
+    "\u2018\u2019\u201b\u2032\u2035\ua78b\ua78c\uff07\uff40"
+)
+"""Signs that people type for an apostrophe: quotes, primes, accents that stand alone, modifier letters."""
+# Letters with strokes and ligatures: Unicode does not take them apart.
+STROKES = dict(zip("ØŁĐÐÆŒÞøłđðæœþ", "O L D D AE OE TH o l d d ae oe th".split(), strict=True))
+QUOTED = re.compile(r"(?<!\w)[\u2018\u201b]((?:[^\u2018\u2019]|(?<=\w)\u2019(?=\w))*)\u2019(?!\w)")
+_SPACED = frozenset(
+    ".,;:!?/_\u00a1\u00bf\u2022\u2026\u060c\u061b\u061f\u06d4\u0964\u0965\u3001\u3002\uff01\uff0c\uff0e\uff1a\uff1b\uff1f"
+)
+# Kept, to be refused: signs that are read out, and brackets of annotations such as [noise], which are not.
+_TELLING = frozenset("[]{}&@%#*\u2030\u00a7")
+CHANGES = (
+    "signs taken out",
+    "hyphens within words that became spaces",
+    "signs written as apostrophes",
+    "letters without accents",
+    "apostrophes left out",
+)
+"""What normalizing changes besides case and white space."""
+
+
+def is_accent(sign: str) -> bool:
+    """Whether a sign is an accent; classes 2 to 9 are marks that make another letter, such as a virama."""
+    return unicodedata.combining(sign) == 1 or unicodedata.combining(sign) > 9
+
+
+def take_out(sign: str) -> str:
+    """Return what a sign becomes where punctuation is taken out: itself, a space or nothing."""
+    category = unicodedata.category(sign)
+    if sign in _TELLING or category not in ("Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sk"):
+        return " " if category == "Cc" else sign
+    return " " if category == "Pd" or sign in _SPACED else ""
+
+
+def name_remedy(unknown: Iterable[str], normalization: str) -> str:
+    """Say what helps against signs that the vocabulary does not have."""
+    if normalization == STRICT and any(take_out(sign) != sign for sign in unknown):
+        return " and remove punctuation: text.normalize: letters in config.yaml (or LIBRISPEECH_NORMALIZE=letters) does"
+    return ", write symbols as they are spoken, and take annotations and letters of other alphabets out"
+
+
+def describe_normalization(texts: Iterable[str], vocabulary: "Vocabulary", normalization: str) -> str | None:
+    """Say in one line how much normalization changed transcripts, besides case and white space; None: nothing.
+
+    Args:
+        texts: the transcripts as the corpus has them.
+        vocabulary: what spells them.
+        normalization: the configured one.
+    """
+    counts: Counter[str] = Counter()
+    transcripts = changed = 0
+    for text in texts:
+        of_text = _count_changes(text, vocabulary, normalization)
+        counts += of_text
+        transcripts += 1
+        changed += bool(of_text)
+    if not changed:
+        return None
+    told = "; ".join(f"{what}: {counts[what]}" for what in CHANGES if counts[what])
+    return f"text.normalize {normalization}: {changed} of {transcripts} transcripts changed; {told}."
+
+
+def _count_changes(text: str, vocabulary: "Vocabulary", normalization: str) -> Counter[str]:
+    counts = Counter(dict.fromkeys(CHANGES, 0))
+    strict = vocabulary.normalize(text)
+    if normalization == TO_LETTERS and strict != vocabulary.normalize(text, TO_LETTERS):
+        foreign = [sign for sign in strict if sign not in vocabulary.signs and not sign.isspace()]
+        counts[CHANGES[0]] = sum(take_out(sign) != sign for sign in foreign)
+        if "-" not in vocabulary.signs:
+            counts[CHANGES[1]] = len(re.findall(r"\w[-\u2010-\u2015]\w", strict))
+    for sign in vocabulary.fold_case(unicodedata.normalize("NFC", text)):
+        if sign in vocabulary.signs or sign.isspace():
+            continue
+        if sign in APOSTROPHES:
+            counts[CHANGES[2] if vocabulary.apostrophe else CHANGES[4]] += 1
+        elif unicodedata.category(sign) != "Cf":
+            spelled = unicodedata.normalize("NFC", vocabulary.spell_sign(sign))
+            counts[CHANGES[3]] += spelled not in (
+                sign,
+                sign.upper(),
+                sign.lower(),
+                vocabulary.fold_sign(sign),
+            )
+    return +counts
