@@ -182,11 +182,11 @@ def text_metadata(utterance_id: str, preprocess_response: PreprocessResponse) ->
     return text.text_metadata(transcript, VOCABULARY)
 
 
-@tensorleap_metadata("readability", metadata_type=typed(readability.READABILITY_METADATA_TYPES))
+@tensorleap_metadata("readability", metadata_type=typed(readability.readability_types(VOCABULARY)))
 def readability_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Grade the transcript's difficulty."""
     transcript = context().read_transcript(preprocess_response.data.utterance(utterance_id))
-    return readability.readability_metadata(transcript)
+    return readability.readability_metadata(transcript, VOCABULARY)
 
 
 @tensorleap_metadata("record", metadata_type=typed(record.RECORD_METADATA_TYPES))

@@ -1,4 +1,4 @@
-"""Readability of a transcript, computed with textstat.
+"""Readability of a transcript, computed with textstat: of English all of it, of other languages what textstat offers.
 
 LibriSpeech's transcripts have no punctuation, so every utterance is one sentence and the grade formulas
 (Flesch-Kincaid, Gunning fog, Linsear Write, and Flesch reading ease and Dale-Chall in part) follow its number
@@ -13,6 +13,7 @@ from functools import lru_cache
 from types import ModuleType
 
 from librispeech_clf.metadata.syllables import count_syllables
+from librispeech_clf.text.vocabulary import WORDS, Vocabulary
 
 READABILITY_METADATA_TYPES: dict[str, str] = {
     "syllables": "int",
@@ -27,10 +28,29 @@ READABILITY_METADATA_TYPES: dict[str, str] = {
     "linsear_write": "float",
     "text_standard": "float",
 }
-"""Key -> "float" or "int"; the keys of `readability_metadata`, in its order."""
+"""Key -> "float" or "int"; the keys of `readability_metadata` of English, in its order."""
+_OTHER_LANGUAGES = {
+    "de": "wiener_sachtextformel",
+    "es": "fernandez_huerta",
+    "it": "gulpease_index",
+} | dict.fromkeys(("fr", "hu", "nl", "pl", "ru"), "")
+"""Languages that textstat grades by Flesch's formula, with the language's own one where there is one."""
 
 
-def readability_metadata(transcript: str) -> dict[str, float | int | None]:
+def readability_types(vocabulary: Vocabulary) -> dict[str, str]:
+    """Return the keys for a language; none where textstat does not know it, or the units are not words."""
+    language = vocabulary.language or ""
+    if vocabulary.units != WORDS or language not in ("en", *_OTHER_LANGUAGES):
+        return {}
+    if language == "en":
+        return READABILITY_METADATA_TYPES
+    own = [name for name in ("flesch_reading_ease", _OTHER_LANGUAGES[language]) if name]
+    return {"syllables": "int", "mean_syllables_per_word": "float", **dict.fromkeys(own, "float")}
+
+
+def readability_metadata(
+    transcript: str, vocabulary: Vocabulary | None = None
+) -> dict[str, float | int | None]:
     """Measure how hard a transcript is to read.
 
     A word is difficult if it is not in the Dale-Chall list of 3,000 easy words as it stands and has two
@@ -39,6 +59,7 @@ def readability_metadata(transcript: str) -> dict[str, float | int | None]:
 
     Args:
         transcript: normalized, as the labels are: words separated by spaces, in any case.
+        vocabulary: whose language it is; None for English.
 
     Returns:
         Counts (`syllables`, `sentences`, `difficult_words`), grades of the US school system
@@ -48,9 +69,20 @@ def readability_metadata(transcript: str) -> dict[str, float | int | None]:
         syllables per word. An empty transcript has counts of 0 and `None` for the rest.
     """
     text = " ".join(transcript.lower().split())
-    if not text:
-        return {key: 0 if kind == "int" else None for key, kind in READABILITY_METADATA_TYPES.items()}
+    types = READABILITY_METADATA_TYPES if vocabulary is None else readability_types(vocabulary)
+    if not text or not types:
+        return {key: 0 if kind == "int" else None for key, kind in types.items()}
     textstat = _textstat()
+    textstat.set_lang("en" if vocabulary is None else vocabulary.language)
+    if types is not READABILITY_METADATA_TYPES:
+        values = {"syllables": textstat.syllable_count(text)}
+        values["mean_syllables_per_word"] = values["syllables"] / len(text.split())
+        grades = list(types)[2:]
+        # The Viennese formula has four variants; the first is the one of most terms.
+        options = {"wiener_sachtextformel": {"variant": 1}}
+        return values | {
+            name: float(getattr(textstat, name)(text, **options.get(name, {}))) for name in grades
+        }
     words = text.count(" ") + 1
     syllables, difficult = textstat.syllable_count(text), textstat.difficult_words(text, unique=False)
     return {
@@ -85,7 +117,7 @@ def _textstat() -> ModuleType:
             "textstat: this version takes its dictionary of syllables elsewhere than version 0.7.13 does; "
             "install that one."
         )
-    _count_syllables.get_cmudict = lambda _language: _Pronunciations()
+    _count_syllables.get_cmudict = lambda language: _Pronunciations() if language[:2] == "en" else None
     return textstat
 
 

@@ -2,7 +2,13 @@ import socket
 
 import pytest
 
-from librispeech_clf.metadata.readability import READABILITY_METADATA_TYPES, readability_metadata
+from librispeech_clf.metadata.readability import (
+    READABILITY_METADATA_TYPES,
+    readability_metadata,
+    readability_types,
+)
+from tests.helpers.letters import VOCABULARY
+from tests.helpers.vocabularies import VOCABULARIES
 
 KINDS = {"float": float, "int": int}
 EASY = "THE CAT SAT ON THE MAT AND ATE ITS FOOD"
@@ -70,3 +76,22 @@ def test_keys_and_types_are_those_declared(transcript):
     assert list(values) == list(READABILITY_METADATA_TYPES)
     for key, value in values.items():
         assert value is None or type(value) is KINDS[READABILITY_METADATA_TYPES[key]], key
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("german", ["syllables", "mean_syllables_per_word", "flesch_reading_ease", "wiener_sachtextformel"]),
+        ("russian", ["syllables", "mean_syllables_per_word", "flesch_reading_ease"]),
+        ("turkish", []),
+        ("mandarin", []),
+    ],
+)
+def test_other_languages_get_what_textstat_offers(name, keys):
+    sample = VOCABULARIES[name]
+    values = readability_metadata(sample.spelled, sample.vocabulary)
+    assert list(values) == list(readability_types(sample.vocabulary)) == keys
+    assert all(type(value) is KINDS[kind] for value, kind in zip(
+        values.values(), readability_types(sample.vocabulary).values(), strict=True
+    ))  # fmt: skip
+    assert readability_metadata(EASY)["syllables"] == readability_metadata(EASY, VOCABULARY)["syllables"] > 0

@@ -73,10 +73,14 @@ def test_characters_show_spaces(logits_of, labels_of) -> None:
 
 def test_alignments_of_empty_texts(logits_of, labels_of) -> None:
     for show in (show_word_alignment, show_character_alignment):
-        empty = show(logits_of(""), labels_of(""))
+        empty = show(logits_of(""), labels_of(""), VOCABULARY)
         assert (empty.text, empty.mask.tolist()) == ([""], [0])
-        assert [LABELS[value] for value in show(logits_of(""), labels_of("I")).mask] == ["deleted"]
-        assert [LABELS[value] for value in show(logits_of("I"), labels_of("")).mask] == ["inserted"]
+        assert [LABELS[value] for value in show(logits_of(""), labels_of("I"), VOCABULARY).mask] == [
+            "deleted"
+        ]
+        assert [LABELS[value] for value in show(logits_of("I"), labels_of(""), VOCABULARY).mask] == [
+            "inserted"
+        ]
 
 
 def test_very_long_texts(logits_of, labels_of) -> None:

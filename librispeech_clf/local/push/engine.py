@@ -24,6 +24,7 @@ import numpy as np
 
 from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.local.model.load import compare_vocabulary, find_foreign, load_model
+from librispeech_clf.local.model.save import CONFIGURATION
 from librispeech_clf.local.push.bundle import Finding
 from librispeech_clf.text.vocabulary import Vocabulary
 
@@ -42,8 +43,6 @@ _SCALE = (
 _OWN_KEYS = {
     **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"), ""),
     "Activation": "activation",
-    **dict.fromkeys(("AveragePooling1D", "MaxPooling1D"), "pool_size strides padding data_format"),
-    "BatchNormalization": f"{_SCALE} momentum moving_mean_initializer moving_variance_initializer",
     **dict.fromkeys(("Conv1D", "Conv2D"), f"filters {_WINDOW} {_KERNEL} {_BIAS}"),
     **dict.fromkeys(("Concatenate", "Softmax", "UnitNormalization"), "axis"),
     "Dense": f"units {_KERNEL} {_BIAS}",
@@ -84,8 +83,7 @@ VERSIONS = ("3.10", "3.9", "3.8")
 SCRIPT = Path(__file__).with_name("import_in_engine.py")
 RESULT_PREFIX = "engine: "
 TOLERANCE = 1e-4
-MIXED_SAMPLES = (40_000, 17_777, 5_000)
-WHOLE_SAMPLES = 562_480
+MIXED_SAMPLES, WHOLE_SAMPLES = (40_000, 17_777, 5_000), 562_480
 NO_PYTHON = (
     "needs a Python 3.8 to 3.10; none found on PATH or in pyenv. Get one (`pyenv install 3.10`, or your system's "
     "package python3.10 with its venv module), or name it by --engine-python PATH."
@@ -99,8 +97,6 @@ def check_model_file(
     """Check that a Keras .h5 file opens in the importer, as far as its text and numbers tell, and its vocabulary."""
     try:
         problems = list(find_problems(path, input_name, vocabulary))
-    except ValueError as error:
-        problems = [str(error)]
     except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
         problems = [f"cannot be read to its end ({error}); the file is truncated or damaged: {WRITE_ANEW}"]
     if problems:
@@ -130,7 +126,11 @@ def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) ->
             yield from find_architecture_problems(configuration, input_name)
             foreign = list(find_foreign(file))
             yield from foreign or find_weight_problems(file)
-            if vocabulary is not None and (problem := compare_vocabulary(file, vocabulary)):
+            if (
+                vocabulary
+                and CONFIGURATION in file.attrs
+                and (problem := compare_vocabulary(file, vocabulary))
+            ):
                 yield problem
 
 

@@ -25,7 +25,7 @@ from librispeech_clf.local.analysis.summary import (
 from librispeech_clf.local.analysis.thresholds import Threshold, check_threshold
 from librispeech_clf.local.report.page import write_page
 from librispeech_clf.local.report.payload import name_simulated
-from librispeech_clf.local.report.terminal import format_crossing, show_analysis, without_markup
+from librispeech_clf.local.report.terminal import format_crossing, name_units, show_analysis, without_markup
 
 if TYPE_CHECKING:
     import pyarrow
@@ -122,7 +122,7 @@ def write_outputs(
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):
-        console.print(part)
+        console.print(name_units(part, described.get("units")))
     bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
         task = progress.add_task("", total=len(results))

@@ -27,7 +27,7 @@ SCRIPTS = [
     f"{name}.js"
     for name in """statistics data state elements picker charts player diff lists filters map table utterance alignment
     pictures playback findings kinds overview clusters dashboards confusions words comparison robustness theme
-    address main""".split()
+    address units main""".split()
 ]
 """In the order in which they are joined; `main` starts the page."""
 TEMPLATE = Path(__file__).parent / "template"

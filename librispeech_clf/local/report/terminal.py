@@ -5,6 +5,7 @@ In: an `Analysis`. Out: what rich can print.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +239,23 @@ def make_table(title: str | Text, columns: Sequence[str | Text], caption: str | 
         is_text = number == 0 or "hypothesis" in str(name)
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     return table
+
+
+def name_units(part: Any, units: str | None) -> Any:
+    """Write the unit that a run counts, characters or tokens, where a part of the terminal's report says words."""
+    if units is None:
+        return part
+    unit = units.removesuffix("s")
+
+    def name(text: str) -> str:
+        renamed = re.sub(r"\bwords\b", units, re.sub(r"\bWER\b", f"{unit[0].upper()}ER", text))
+        return re.sub(r"\bword\b", unit, renamed)
+
+    if isinstance(part, Table):
+        part.title = name(str(part.title)) if part.title else part.title
+        for column in part.columns:
+            column.header = name(str(column.header))
+    return name(part) if isinstance(part, str) else part
 
 
 def percent(value: float | None, *, sign: bool = False) -> str:

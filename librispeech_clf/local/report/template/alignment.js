@@ -6,7 +6,7 @@ function makeAlignment(view, title, pairs, timings, kind) {
   const makeList = (some) =>
     make(
       "div",
-      { class: `alignment ${kind}` },
+      { class: `alignment ${kind}`, dir: "auto" },
       some.map((pair) => makePair(view, pair, timings, kind)),
     );
   const lines = kind === "words" ? splitByTime(pairs, timings) : [];

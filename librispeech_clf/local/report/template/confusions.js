@@ -53,6 +53,7 @@ function showConfusions(panel) {
     first.append(...makeLists("Words", words, aligned.words));
     first.finish();
     panel.append(makeWordTable(words, aligned.words));
+    if (unit) return;
     const second = new Lanes(panel);
     addWordGroups(second, aligned.words);
     second.append(...makeLists("Letters", letters, aligned.letters));

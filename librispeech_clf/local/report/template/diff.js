@@ -7,11 +7,11 @@ function makeDiff(row, pairs = alignWords(row)) {
   if (payload.errors[row])
     return make(
       "div",
-      { class: "diff" },
+      { class: "diff", dir: "auto" },
       payload.references[row],
       make("p", { class: "failure" }, payload.errors[row]),
     );
-  const line = make("div", { class: "diff" });
+  const line = make("div", { class: "diff", dir: "auto" });
   let right = [];
   const flush = () => {
     if (right.length) line.append(`${right.join(" ")} `);

@@ -26,7 +26,7 @@ function showUtterance() {
     makeVerdict(row),
     pictures,
     makeAlignment(view, "Words", alignWords(row), payload.word_timings[row], "words"),
-    makeAlignment(view, "Letters", alignLetters(row), payload.letter_timings[row], "letters"),
+    unit ? null : makeAlignment(view, "Letters", alignLetters(row), payload.letter_timings[row], "letters"),
     makeOtherHypothesis(row),
     listSimulated(row),
     makeMetadata(row),
@@ -107,7 +107,7 @@ function makeOtherHypothesis(row) {
   const pairs = alignWords(row, payload.other);
   const list = make(
     "div",
-    { class: "alignment words" },
+    { class: "alignment words", dir: "auto" },
     pairs.map((pair) => makePair({ tokens: [] }, pair, [], "words")),
   );
   return make("section", { class: "aligned" }, make("h3", {}, "Second run"), list);
