@@ -70,8 +70,10 @@ def test_columns_are_found_by_typing(opened):
     labels = opened.texts(".picker-box:popover-open [role=option]")
     assert len(labels) == len(set(labels))
     opened.press("dale")
+    opened.wait("return document.querySelectorAll('.picker-box:popover-open [role=option]').length === 1")
     assert opened.texts(".picker-box:popover-open [role=option]") == ["Dale-Chall score"]
     opened.press(Keys.ENTER)
+    opened.wait("return location.hash.includes('sort=')")
     assert "sort=-readability_dale_chall_score" in opened.run("return location.hash")
     assert opened.text("#sort-key").startswith("Dale-Chall score")
     opened.click("#table-columns")
@@ -116,7 +118,10 @@ def test_dashboards_hold_all_metrics_and_all_speakers(opened, results):
     for name in ("WER", "CER", "loss", "WIL", "WIP", "word deletions", "character insertions"):
         assert any(heading.startswith(f"{name} against Dale-Chall") for heading in headings), headings
     opened.click("#against")
-    opened.press("speaker", "\ue007")
+    opened.press("speaker")
+    opened.wait("return document.querySelectorAll('.picker-box:popover-open [role=option]').length === 1")
+    opened.press("\ue007")
+    opened.wait("return document.querySelector('#explorer .more')")
     opened.click("#explorer .more")
     assert opened.count("#explorer svg .dot") == results["record_speaker_id"].nunique()
     worst = opened.texts("#explorer svg g.clickable > text:first-of-type")[0]
