@@ -14,6 +14,7 @@ Legend: B batch, N samples, T frames, V vocabulary.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,6 +179,11 @@ class Engine:
     def model(self) -> Model:
         """The model."""
         return self._open_model()
+
+    def release_model(self) -> None:
+        """Free the model's memory for what comes after the evaluation."""
+        if self.__dict__.pop("model", None) is not None:
+            gc.collect()
 
     @cached_property
     def split(self) -> Split:
