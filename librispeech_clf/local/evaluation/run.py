@@ -183,7 +183,12 @@ def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
             for name in waiting:
                 evaluate(name)
                 run.engine.release_simulated(run.windows[name])
-    collected = run.store.collect(run.windows, renew=evaluate)
+
+    def renew(name: str) -> None:
+        if name not in waiting:  # else its simulated utterances are released
+            evaluate(name)
+
+    collected = run.store.collect(run.windows, renew=renew)
     run.engine.release_model()
     return collected
 
