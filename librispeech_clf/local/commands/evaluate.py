@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="utterances per severity",
     )  # fmt: skip
     add("--terms", type=Path, metavar="FILE", help="measure the recall of the terms in a file, one a line")
+    add("--notes", type=Path, metavar="FILE", help="notes of a review, in a CSV that the page exported")
     add(
         "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
@@ -85,6 +86,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from librispeech_clf.local.analysis.record import read_record
     from librispeech_clf.local.analysis.terms import read_terms
     from librispeech_clf.local.evaluation.run import evaluate_windows, open_run, read_splits
+    from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
     from librispeech_clf.text.normalization import TO_LETTERS, describe_normalization
@@ -98,6 +100,7 @@ def evaluate(options: argparse.Namespace) -> int:
     vocabulary = configuration.read_vocabulary()
     # Punctuation is taken out of terms in any case: no transcript that can be scored has it.
     normalize = partial(vocabulary.normalize, normalization=TO_LETTERS)
+    notes = {} if options.notes is None else read_notes(options.notes)
     terms = () if options.terms is None else read_terms(options.terms, normalize)
     console = Console()
     with console.status("Opening corpus and model"):
@@ -114,7 +117,7 @@ def evaluate(options: argparse.Namespace) -> int:
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
         analysis = write_outputs(
             table, options.out, evaluation_s=evaluation_s, described=opened.described, refused=opened.refused,
-            compare=options.compare, terms=terms, audio=audio, console=console,
+            compare=options.compare, terms=terms, notes=notes, audio=audio, console=console,
         )  # fmt: skip
         crossed = write_findings(options.out, analysis, opened.described, options.fail_if, console)
     if crossed:

@@ -85,6 +85,7 @@ def write_outputs(
     refused: Mapping[str, str],
     compare: Path | None,
     terms: Sequence[str],
+    notes: Mapping[str, str],
     audio: Callable[[str], bytes | None],
     console: Console,
 ) -> Analysis:
@@ -98,6 +99,7 @@ def write_outputs(
         refused: reasons of simulations that could not be run, by name.
         compare: folder of an older run, or None.
         terms: whose recall is measured.
+        notes: of a review, by utterance id.
         audio: from an utterance id to its recording, or None where it cannot be read.
         console: for the tables.
 
@@ -131,7 +133,7 @@ def write_outputs(
         write_page(
             out / "index.html", results, analysis=sections, audio=audio, title=title,
             other=None if compare is None else read_table(compare),
-            description=dict(described), advance=lambda count: progress.advance(task, count),
+            description=dict(described), notes=notes, advance=lambda count: progress.advance(task, count),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     console.print(str(speed))

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 SCRIPTS = [
     f"{name}.js"
-    for name in """statistics data state elements picker charts player diff lists filters map table utterance alignment
-    pictures playback findings kinds overview clusters dashboards confusions words comparison robustness theme
-    address units main""".split()
+    for name in """statistics data notes state elements picker charts player diff lists filters traits map table
+    utterance neighbors alignment pictures playback findings kinds overview clusters dashboards confusions words
+    comparison robustness theme address units main""".split()
 ]
 """In the order in which they are joined; `main` starts the page."""
 TEMPLATE = Path(__file__).parent / "template"
@@ -43,6 +43,7 @@ def write_page(
     other: pd.DataFrame | None = None,
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] | None = None,
     audio_limit_bytes: int = AUDIO_LIMIT_BYTES,
     advance: Advance | None = None,
 ) -> Path:
@@ -57,6 +58,7 @@ def write_page(
         other: results of a second run, for the comparison.
         title: heading of the page.
         description: what the run was, as name and value.
+        notes: of a review, by utterance id.
         audio_limit_bytes: largest sum of audio files kept inside the page.
         advance: told how many utterances more are finished.
 
@@ -65,7 +67,9 @@ def write_page(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    payload = build_payload(results, analysis=analysis, other=other, title=title, description=description)
+    payload = build_payload(
+        results, analysis=analysis, other=other, title=title, description=description, notes=notes
+    )
     payload["audio"], blocks = place_recordings(
         path.parent, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
     )

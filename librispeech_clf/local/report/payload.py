@@ -6,6 +6,7 @@ dictionaries and lists without NaN, columnar, as `encoding` writes them.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from librispeech_clf.local.report.encoding import (
     round_number,
     to_jsonable,
 )
+from librispeech_clf.local.report.neighbors import find_doubles, find_nearest
 from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def build_payload(
     other: pd.DataFrame | None = None,
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Build everything the page needs except the audio; texts with what is not printable escaped.
 
@@ -66,6 +69,7 @@ def build_payload(
         other: results of a second run over the same utterances, for the comparison.
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
+        notes: of a review, by utterance id; further ones are made in the page and kept by its `report_id`.
     """
     simulated = build_simulated(results)
     results, _ = split_simulated(results)
@@ -73,6 +77,7 @@ def build_payload(
     word_operations, letter_operations = align_texts(references, hypotheses)
     failures = read_texts(results["error"]) if "error" in results.columns else [""] * len(results)
     ids = [str(value) for value in results["utterance_id"]]
+    record = Record(results)
     payload = {
         "title": title,
         "description": {str(key): str(value) for key, value in (description or {}).items()},
@@ -88,6 +93,10 @@ def build_payload(
         "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
         "other": build_comparison(results, None if other is None else split_simulated(other)[0]),
         "simulated": simulated,
+        "nearest": find_nearest(record),
+        "doubles": find_doubles(record),
+        "notes": {row: notes[name] for row, name in enumerate(ids) if notes and name in notes},
+        "report_id": hashlib.sha256("\n".join([title, *ids]).encode()).hexdigest()[:16],
         "analysis": build_analysis(ids, analysis),
     }
     return {key: escape_texts(value) for key, value in payload.items()}

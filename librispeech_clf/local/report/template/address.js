@@ -1,7 +1,7 @@
 // The page's state in its address: Back works, and a link shows what its sender saw.
 
 const TYPING_MS = 2000;
-const TYPED = /^(search|filter\.)/;
+const TYPED = /^(search|selected|filter\.)/;
 const address = { written: "", at: 0, isTyping: false, isApplying: false };
 
 function describeState() {
@@ -20,6 +20,7 @@ function describeState() {
     put("only", describeRows(state.only.rows));
     put("label", state.only.label);
   }
+  put("selected", state.selected.size ? describeRows(state.selected) : null);
   put("sort", `${tableState.sort.descending ? "-" : ""}${tableState.sort.key}`, "-word_error_rate");
   put("colour", mapState.colour, "word_error_rate");
   put("theme", chosenTheme);
@@ -46,7 +47,7 @@ function describeRows(rows) {
 
 function readRows(text) {
   const rows = [];
-  for (const range of text.split(",")) {
+  for (const range of text ? text.split(",") : []) {
     const [first, last = first] = range.split("-").map(Number);
     const end = Math.min(last, payload.count - 1);
     for (let row = Math.max(first, 0); row <= end; row += 1) rows.push(row);
@@ -82,6 +83,7 @@ function applyAddress() {
   readFilters(parts);
   readAppearance(parts);
   applyFilters();
+  state.selected = new Set(readRows(parts.get("selected") ?? ""));
   const row = payload.ids.indexOf(parts.get("utterance"));
   state.open = row < 0 ? null : row;
   tell("open"); // first, so that the section is drawn at the width that the panel leaves
@@ -127,6 +129,6 @@ function readAppearance(parts) {
 }
 
 function listenToAddress() {
-  for (const event of ["rows", "open", "address"]) listen(event, writeAddress);
+  for (const event of ["rows", "selected", "open", "address"]) listen(event, writeAddress);
   addEventListener("hashchange", applyAddress);
 }

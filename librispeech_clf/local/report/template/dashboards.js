@@ -190,7 +190,7 @@ function addCorrelations(board) {
     "Tested with a speaker's utterances as dependent; p-values corrected " + "for the number of tests.";
   const headings = ["metric", "metadata", "kind", "value", "95 % interval", "corrected p"];
   const table = makeTable(headings, cells, { numeric: [3, 4, 5] });
-  const card = makeWidePanel("Associations over all utterances", note, table);
+  const card = makeWidePanel(overAll("Associations"), note, table);
   card.classList.add("associations");
   board.append(card);
 }

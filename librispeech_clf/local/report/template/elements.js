@@ -49,6 +49,11 @@ function makePanel(title, note, ...children) {
   return make("section", { class: "card" }, make("h2", {}, title), note ? makeNote(note) : null, children);
 }
 
+// The heading of a card that the filters do not change.
+function overAll(title) {
+  return [title, make("span", { class: "badge", title: "The filters do not change it" }, "all utterances")];
+}
+
 function makeWidePanel(title, note, ...children) {
   const card = makePanel(title, note, ...children);
   card.classList.add("wide");

@@ -231,7 +231,7 @@ function toCsvCell(value) {
 }
 
 function makeCsv(rows) {
-  const order = ["utterance_id", "reference", "hypothesis"];
+  const order = ["utterance_id", "note", "reference", "hypothesis"];
   const keys = [...order, ...[...columns.keys()].filter((key) => !order.includes(key))];
   const lines = [keys.map(toCsvCell).join(",")];
   for (const row of rows) lines.push(keys.map((key) => toCsvCell(valueAt(columns.get(key), row))).join(","));

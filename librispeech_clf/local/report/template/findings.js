@@ -8,10 +8,15 @@ function addFindings(board) {
   const scope = `${findings.candidates_tested} slices, clusters and groups of speakers were looked at`;
   const told = findings.findings.length
     ? `${scope}; chance that any of these is false ${formatShare(findings.alpha)}. ` +
-      "Over all utterances, not changed by the filters."
+      "Their utterances are those of the whole run."
     : `Nothing stands out: ${scope}.`;
   const note = findings.note ? makeNote(findings.note) : null;
-  const card = makeWidePanel("What to look at first", told, note, findings.findings.map(makeFinding));
+  const card = makeWidePanel(
+    overAll("What to look at first"),
+    told,
+    note,
+    findings.findings.map(makeFinding),
+  );
   card.id = "findings";
   board.prepend(card);
 }

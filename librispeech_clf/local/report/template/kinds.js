@@ -6,10 +6,13 @@ const LISTED_SUSPICIOUS = 5;
 function addErrorKinds(board) {
   const kinds = (payload.analysis.error_kinds ?? []).filter((kind) => kind.errors);
   if (!kinds.length) return;
-  const note =
-    "Errors and their share of all word errors (95 %); over all utterances, not changed by the filters.";
+  const note = "Errors and their share of all word errors (95 %).";
   board.append(
-    makePanel("What the word errors are", note, make("div", { class: "error-kinds" }, kinds.map(makeKind))),
+    makePanel(
+      overAll("What the word errors are"),
+      note,
+      make("div", { class: "error-kinds" }, kinds.map(makeKind)),
+    ),
   );
 }
 
@@ -46,8 +49,8 @@ function addTerms(board) {
   ]);
   const headings = ["term", "spoken", "recognised", "added", "recall (95 %)"];
   const table = makeGrowingTable(headings, rows, { numeric: [1, 2, 3, 4], limit: LISTED_TERMS + 1 });
-  const note = "Over all utterances. Added: heard where the reference does not have it.";
-  board.append(makeWidePanel("Recall of terms", note, table));
+  const note = "Added: heard where the reference does not have it.";
+  board.append(makeWidePanel(overAll("Recall of terms"), note, table));
 }
 
 function addSuspicious(board) {
@@ -59,8 +62,8 @@ function addSuspicious(board) {
   const rows = [...found.keys()];
   const facts = [["", (row) => found.get(row).reasons.join(", ")]];
   const card = makeWidePanel(
-    `References that may be wrong: ${found.size}`,
-    "To be heard before the model is blamed, the most suspicious first; over all utterances.",
+    overAll(`References that may be wrong: ${found.size}`),
+    "To be heard before the model is blamed, the most suspicious first.",
     makeUtteranceList(rows, facts, { limit: LISTED_SUSPICIOUS }),
     makeRowsButton(rows, "References that may be wrong"),
   );
@@ -77,5 +80,5 @@ function addSpeed(board) {
     `${formatNumber(times)} ×`,
   ]);
   const table = makeTable(["stage", "took", "times real time"], rows, { numeric: [1, 2] });
-  board.append(makePanel("Speed of the run", `${(audio / 60).toFixed(1)} min of audio.`, table));
+  board.append(makePanel(overAll("Speed of the run"), `${(audio / 60).toFixed(1)} min of audio.`, table));
 }

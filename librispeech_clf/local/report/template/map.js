@@ -4,6 +4,7 @@ const MAP_NAMES = { latent: "Hidden states of the model", acoustic_statistics: "
 const latentMaps = readMaps(payload.analysis.latent_maps);
 const otherMaps = readMaps(payload.analysis.other_latent_maps);
 const mapState = { colour: null, views: [] };
+const FARTHEST = 0.5;
 const MISSING_COLOUR = "--faint";
 const WHOLE_MAP = { factor: 1, x: 0.5, y: 0.5 };
 
@@ -72,8 +73,12 @@ function makeColours(column) {
   if (column.kind === "category") return makeCategoryColours(column, faint);
   const present = column.values.filter((value) => value !== null);
   const sorted = Float64Array.from(present).sort();
-  const low = quantile(sorted, 0.02);
-  const high = Math.max(quantile(sorted, 0.98), low + 1e-12);
+  // To the data's ends, but for a few far outliers, which the legend then says.
+  const [near, far] = [quantile(sorted, 0.02), quantile(sorted, 0.98)];
+  const [least, most] = [sorted[0], sorted[sorted.length - 1]];
+  const reach = FARTHEST * (far - near);
+  const low = near - least <= reach ? least : near;
+  const high = Math.max(most - far <= reach ? most : far, low + 1e-12);
   const ramp = makeRamp();
   const of = (row) =>
     column.values[row] === null ? faint : toCss(ramp((column.values[row] - low) / (high - low)));
@@ -84,7 +89,8 @@ function makeColours(column) {
     class: "ramp",
     style: `background:linear-gradient(90deg,${stops.join(",")})`,
   });
-  return { of, legend: make("span", { class: "ramp-legend" }, show(low), bar, show(high)) };
+  const ends = [low > least ? `≤ ${show(low)}` : show(low), high < most ? `≥ ${show(high)}` : show(high)];
+  return { of, legend: make("span", { class: "ramp-legend" }, ends[0], bar, ends[1]) };
 }
 
 function makeCategoryColours(column, faint) {
@@ -333,6 +339,7 @@ function showSelected(list) {
       ),
       make("button", { class: "quiet", onclick: () => select([]) }, "Clear"),
     ),
+    makeTraits(rows) ?? "",
     makeUtteranceList(rows, [
       ["errors", (row) => String(wordErrors(row) ?? "–")],
       ["words", (row) => String(referenceWords(row) ?? "–")],

@@ -114,6 +114,7 @@ function showOverview(panel) {
         addTerms,
         addWorstCard,
         addSuspicious,
+        addDoubles,
       ])
         add(board, render);
     addFailures(board);

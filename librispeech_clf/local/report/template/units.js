@@ -1,4 +1,4 @@
-// A run whose error rate counts characters or tokens says so: every "word" that the page writes, transcripts left out.
+// Where the error rate counts characters or tokens: every "word" that the page writes, but transcripts.
 
 const UNIT_NAMES = { characters: ["character", "CER"], tokens: ["token", "TER"] };
 const TRANSCRIPTS = ".diff, .alignment, .id, input, script";

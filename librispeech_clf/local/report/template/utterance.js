@@ -29,6 +29,8 @@ function showUtterance() {
     unit ? null : makeAlignment(view, "Letters", alignLetters(row), payload.letter_timings[row], "letters"),
     makeOtherHypothesis(row),
     listSimulated(row),
+    makeNearest(row),
+    makeNoteEditor(row),
     makeMetadata(row),
   ]);
   utteranceElement.scrollTop = 0;

@@ -1,0 +1,106 @@
+"""Which utterances are like another: the nearest ones to each, and doubles within and across splits.
+
+In: the record of a run. Out: row numbers, for the page. Doubles are what a corpus owner wants to know: they count
+twice, and across splits they leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from librispeech_clf.local.analysis.record import Record
+
+NEAREST = 5
+MOST_ROWS = 20_000
+"""Of which the nearest are looked for: all distances are computed."""
+BATCH = 512
+SPACES = ("latent", "acoustic_statistics")
+NEARLY = 0.25
+"""Distance of nearly the same audio, as a share of the median distance of an utterance to its nearest one."""
+EQUAL = 1e-5
+"""Relative difference of the acoustic statistics of the same audio."""
+
+
+def find_nearest(record: Record) -> dict[str, Any] | None:
+    """Return the five nearest utterances of each in the hidden states, else in the acoustic statistics.
+
+    Returns:
+        `space`, and `rows`: five numbers per utterance, fewer where there are no more, none without a vector.
+    """
+    for space in SPACES:
+        vectors, rows = record.vectors(space)
+        if 1 < len(rows) <= MOST_ROWS:
+            nearest, _ = _measure_nearest(vectors, NEAREST)
+            found: list[list[int]] = [[] for _ in range(len(record))]
+            for row, places in zip(rows.tolist(), nearest, strict=True):
+                found[row] = rows[places].tolist()
+            return {"space": space, "rows": found}
+    return None
+
+
+def _measure_nearest(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places (N, count) of the nearest others, nearest first, and their distances between standardized vectors."""
+    spread = vectors.std(axis=0)
+    scaled = ((vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32)
+    squares = (scaled**2).sum(axis=1)
+    count = min(count, len(scaled) - 1)
+    places, distances = [], []
+    for start in range(0, len(scaled), BATCH):
+        part = slice(start, start + BATCH)
+        apart = squares[part, None] + squares - 2 * scaled[part] @ scaled.T
+        apart[np.arange(len(apart)), np.arange(start, start + len(apart))] = np.inf
+        nearest = np.argpartition(apart, count - 1, axis=1)[:, :count]
+        of = np.take_along_axis(apart, nearest, axis=1)
+        order = np.argsort(of, axis=1, kind="stable")
+        places.append(np.take_along_axis(nearest, order, axis=1))
+        distances.append(np.sqrt(np.maximum(np.take_along_axis(of, order, axis=1), 0)))
+    return np.concatenate(places), np.concatenate(distances)
+
+
+def find_doubles(record: Record) -> list[dict[str, Any]]:
+    """Find recordings that are there twice, and texts that two splits share.
+
+    Returns:
+        Records of `kind` ("same audio", "same text and nearly the same audio", "same text in two splits"), `rows` and
+        `splits`, those across splits first.
+    """
+    vectors, rows = record.vectors("acoustic_statistics")
+    texts = [text or "" for text in record.texts("reference")]
+    splits = list(zip(record.texts("split"), record.texts("subset"), strict=True))
+    seconds = record.numbers("signal_duration_s")
+    found: dict[tuple[int, ...], str] = {}
+    if 1 < len(rows) <= MOST_ROWS:
+        nearest, distances = _measure_nearest(vectors, 1)
+        nearly = NEARLY * float(np.median(distances))
+        for row, place, distance in zip(rows, nearest[:, 0], distances[:, 0], strict=True):
+            pair = tuple(sorted((int(row), int(rows[place]))))
+            one, other = vectors[np.searchsorted(rows, pair)]
+            is_equal = np.allclose(one, other, rtol=EQUAL, atol=EQUAL * np.abs(one).max())
+            if is_equal and (np.isnan(seconds[pair[0]]) or seconds[pair[0]] == seconds[pair[1]]):
+                found[pair] = "same audio"
+            elif distance < nearly and texts[pair[0]] and texts[pair[0]] == texts[pair[1]]:
+                found[pair] = "same text and nearly the same audio"
+    for shared in _group(texts):
+        if len({splits[row] for row in shared}) > 1 and not any(set(pair) & set(shared) for pair in found):
+            found[tuple(shared)] = "same text in two splits"
+    doubles = [
+        {
+            "kind": kind,
+            "rows": list(of),
+            "splits": sorted({"/".join(filter(None, splits[row])) for row in of}),
+        }
+        for of, kind in found.items()
+    ]
+    return sorted(doubles, key=lambda double: (-len(double["splits"]), double["kind"], double["rows"]))
+
+
+def _group(texts: Sequence[str]) -> Iterator[list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        if text:
+            rows.setdefault(text, []).append(row)
+    return (of for of in rows.values() if len(of) > 1)
