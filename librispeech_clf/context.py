@@ -13,7 +13,7 @@ import numpy as np
 
 from librispeech_clf.audio import reading
 from librispeech_clf.configuration import Configuration, load_configuration
-from librispeech_clf.corpus.fields import unite_types
+from librispeech_clf.corpus.fields import merge_types
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.text.vocabulary import Vocabulary
@@ -50,7 +50,7 @@ class Context:
     @cached_property
     def field_types(self) -> dict[str, str]:
         """The types of the corpus' further columns over all splits."""
-        return unite_types(split.field_types for split in self.splits())
+        return merge_types(split.field_types for split in self.splits())
 
     def read_waveform(self, utterance: Utterance) -> np.ndarray:
         """Return the raw waveform, float32 (N,) in [-1, 1]."""

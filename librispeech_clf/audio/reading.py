@@ -1,71 +1,44 @@
-"""Audio as the model and the metadata need it: read, resample, normalise, pad.
+"""Audio as the model and the metadata need it: read, resample, normalize, pad.
 
 In: an `Utterance` with encoded audio. Out: float32 arrays. N is the number of samples.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import soundfile
 import soxr
 
-from librispeech_clf.audio import containers
+from librispeech_clf.audio.decoding import (
+    LOWEST_RATE_HZ,
+    Waveform,
+    can_seek,
+    check_samples,
+    decode,
+    encode_flac,
+    open_audio,
+)
+from librispeech_clf.corpus.columns import BEYOND_S, tell
 from librispeech_clf.corpus.schema import Utterance
 
-Waveform = npt.NDArray[np.float32]
-
 CACHED_WAVEFORMS = 16
-BLOCK_SAMPLES = 1 << 18
-PCM_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}
-# libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
-MOST_SAMPLES = 2**40
-# Integers of 32 bits written as floats are below.
-LARGEST_SAMPLE = 2.0**32
-LOWEST_RATE_HZ = 1000
-FLOATS = ("FLOAT", "DOUBLE")
-# Formats that declare their exact length.
-WITH_LENGTH = ("WAV", "WAVEX", "FLAC")
+# Correlation of two channels below which their mean is next to nothing.
+CANCELLING = -0.9
 # As in the feature extractor of transformers: what published checkpoints were fed.
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
 SMALLEST_LAST_SAMPLE = np.float32(2.0**-14)
 
 
-@dataclass(frozen=True)
-class AudioFile:
-    """What an audio file holds.
-
-    Attributes:
-        samples: float32 (N, channels), N >= 0, of any value.
-        sampling_rate: Hz.
-        declared: N as the header has it; above `MOST_SAMPLES` where it has none.
-        format: libsndfile's name of the container, such as "FLAC".
-        subtype: libsndfile's name of the encoding, such as "PCM_16".
-    """
-
-    samples: Waveform
-    sampling_rate: int
-    declared: int
-    format: str
-    subtype: str
-
-
 @functools.lru_cache(maxsize=CACHED_WAVEFORMS)
 def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
     """Decodes an utterance's audio, or takes it from the cache of the most recent ones.
 
-    So one decode serves encoder, metadata and visualizers. Channels are averaged. Audio at another rate is
-    resampled by soxr. Audio that peaks above 1 (float files, ringing after resampling) is scaled down to 1.
+    So one decode serves encoder, metadata and visualizers. The utterance's channel is taken, else channels are
+    averaged. Audio at another rate is resampled by soxr. Audio that peaks above 1 (float files, ringing after
+    resampling) is scaled down to 1.
 
     Args:
         utterance: With audio bytes or an audio path, in any format libsndfile reads.
@@ -78,9 +51,8 @@ def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
         FileNotFoundError: The audio file is not there.
         ValueError: The audio cannot be decoded, is cut off, has no samples, or holds NaN or infinity.
     """
-    samples, own_rate = decode(read_content(utterance), utterance.id)
-    # In float64: the sum of two channels can lie beyond float32.
-    waveform = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    samples, own_rate = _decode_utterance(utterance)
+    waveform = _mix(samples, utterance)
     if own_rate != sampling_rate:
         waveform = _resample(waveform, utterance.id, own_rate=own_rate, sampling_rate=sampling_rate)
     waveform = (waveform / max(1.0, float(np.abs(waveform).max()))).astype(np.float32, copy=False)
@@ -147,73 +119,6 @@ def count_samples(padded: Waveform) -> int:
     return int(nonzero[-1]) + 1 if len(nonzero) else 0
 
 
-def decode(content: bytes, name: str) -> tuple[Waveform, int]:
-    """Decode an audio file to its real end: the one place that decides what a recording is.
-
-    Args:
-        content: the whole file, in any format libsndfile reads.
-        name: the utterance's, for messages.
-
-    Returns:
-        Samples float32 (N, channels), N > 0, finite; and their rate in Hz.
-
-    Raises:
-        ValueError: the audio cannot be decoded, is cut off, has no samples, or holds NaN, infinity or samples
-            above 2**32; or its rate is below 1000 Hz.
-    """
-    file = read_file(content, name)
-    samples, rate = file.samples, file.sampling_rate
-    if file.declared <= MOST_SAMPLES and len(samples) != file.declared:
-        raise ValueError(
-            f"{name}: the audio is cut off: its header declares {file.declared} samples, {len(samples)} can be read; "
-            "restore the file."
-        )
-    _verify_flac(content, samples, PCM_BYTES.get(file.subtype), name)
-    if len(samples) == 0:
-        raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
-    if (loudest := float(np.abs(samples).max())) > LARGEST_SAMPLE:
-        raise ValueError(
-            f"{name}: the audio holds samples of {loudest:.2g}, full scale is 1; convert it to integer samples."
-        )
-    if rate < LOWEST_RATE_HZ:
-        raise ValueError(
-            f"{name}: the audio's header declares {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
-            "restore the file or encode it again with its true rate."
-        )
-    return samples, rate
-
-
-def read_file(
-    content: bytes, name: str, *, take_cut: bool = False, most_values: int = MOST_SAMPLES
-) -> AudioFile:
-    """Decode an audio file to its real end, whatever length its header claims, and judge nothing.
-
-    Args:
-        content: the whole file, in any format libsndfile reads.
-        name: the utterance's, for messages.
-        take_cut: whether a file that is cut off is read as far as it goes.
-        most_values: samples over all channels.
-
-    Raises:
-        ValueError: the audio cannot be decoded, or holds more samples; or is cut off, without `take_cut`.
-    """
-    blocks, count = [], 0
-    with _open(content, name, take_cut=take_cut) as file:
-        # libsndfile's positions are wrong where the header does not declare the length: read forwards only.
-        file.seekable = lambda: False
-        most = max(1, BLOCK_SAMPLES // file.channels)
-        # Not beyond the declared length: FLAC's decoder stumbles over a tag behind the samples.
-        while len(block := file.read(min(most, file.frames - count), dtype="float32", always_2d=True)):
-            blocks.append(block)
-            count += len(block)
-            if count * file.channels > most_values:
-                raise ValueError(f"{name}: the audio holds more than {most_values} samples.")
-        samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
-        return AudioFile(samples, file.samplerate, file.frames, file.format, file.subtype)
-
-
 def measure_length(utterance: Utterance) -> float:
     """Length of an utterance's audio in s, > 0; decodes only where the header cannot be relied on.
 
@@ -221,25 +126,31 @@ def measure_length(utterance: Utterance) -> float:
         FileNotFoundError: The audio file is not there.
         ValueError: As for `decode`.
     """
-    content = read_content(utterance)
-    with _open(content, utterance.id) as file:
-        declared, rate = file.frames, file.samplerate
-        reliable = file.format in WITH_LENGTH and file.subtype not in FLOATS and rate >= LOWEST_RATE_HZ
-        if reliable and 0 < declared <= MOST_SAMPLES and file.seekable():
-            file.seek(declared - 1)
-            if len(file.read(1)) == 1:
-                return float(declared / rate)
-    samples, rate = decode(content, utterance.id)
+    if utterance.start_s is None:
+        with open_audio(_read_bytes(utterance), utterance.id) as file:
+            declared, rate = file.frames, file.samplerate
+            if can_seek(file) and 0 < declared and rate >= LOWEST_RATE_HZ:
+                file.seek(declared - 1)
+                if len(file.read(1)) == 1:
+                    return float(declared / rate)
+    samples, rate = _decode_utterance(utterance)
     return float(len(samples) / rate)
 
 
 def read_content(utterance: Utterance) -> bytes:
-    """The bytes of an utterance's audio file.
+    """The bytes of an utterance's audio file; FLAC of its part and channel where it is not all of the file.
 
     Raises:
         FileNotFoundError: The audio file is not there.
-        ValueError: The utterance has no audio, its file cannot be read, or its row tells why it cannot be used.
+        ValueError: The utterance has no audio, its file cannot be read, or its row says why it cannot be used.
     """
+    if utterance.start_s is None and utterance.channel is None:
+        return _read_bytes(utterance)
+    samples, rate = _decode_utterance(utterance)
+    return encode_flac(_mix(samples, utterance), sampling_rate=rate)
+
+
+def _read_bytes(utterance: Utterance) -> bytes:
     if utterance.problem is not None:
         raise ValueError(f"{utterance.id}: {utterance.problem}")
     if utterance.audio_bytes is not None:
@@ -259,36 +170,57 @@ def read_content(utterance: Utterance) -> bytes:
         ) from error
 
 
-@contextlib.contextmanager
-def _open(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
-    """The file, opened by libsndfile; whatever goes wrong names the utterance."""
-    try:
-        completed = containers.complete(content)
-    except ValueError as error:
-        if not take_cut:
-            raise ValueError(f"{name}: {error}") from None
-        completed = content
-    try:
-        with soundfile.SoundFile(io.BytesIO(completed)) as file:
-            if not take_cut and (cut := containers.find_cut(completed, file.extra_info)):
-                raise ValueError(f"{name}: {cut}")
-            yield file
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip(" .") if content else "it has no bytes"
-        raise ValueError(f"{name}: the audio cannot be decoded ({reason}); restore the file.") from error
-
-
-def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str) -> None:
-    """Compare a FLAC file's samples with its checksum (RFC 9639, 8.2: MD5 of the integers, little-endian)."""
-    expected = content[26:42]
-    if content[:4] != b"fLaC" or width is None or not any(expected):
-        return
-    integers = (samples * np.float32(2 ** (8 * width - 1))).astype("<i2" if width == 2 else "<i4")
-    packed = integers.view(np.uint8).reshape(*integers.shape, -1)[..., :width].tobytes()
-    if hashlib.md5(packed, usedforsecurity=False).digest() != expected:
+def _decode_utterance(utterance: Utterance) -> tuple[Waveform, int]:
+    """The samples of an utterance, of all channels: of the whole recording, or of its part."""
+    name, start_s = utterance.id, utterance.start_s
+    if start_s is None:
+        return decode(_read_bytes(utterance), name)
+    with open_audio(content := _read_bytes(utterance), name) as file:
+        rate, count = file.samplerate, file.frames
+        end_s = count / rate if utterance.end_s is None else utterance.end_s
+        span = range(count)[round(start_s * rate) : round(end_s * rate)]
+        if can_seek(file) and span:
+            file.seek(span.start)
+            samples = file.read(len(span), "float32", always_2d=True)
+        else:
+            whole, rate = _decode_cached(content)
+            count = len(whole)
+            end_s = count / rate if utterance.end_s is None else utterance.end_s
+            samples = whole[round(start_s * rate) : round(end_s * rate)]
+    if len(samples) == 0 or end_s > count / rate + BEYOND_S:
         raise ValueError(
-            f"{name}: the audio cannot be decoded (its samples are not those of its checksum); restore the file."
+            f"{name}: its row names the part from {start_s:g} to {end_s:g} s of a recording of {count / rate:.2f} s; "
+            "correct the times."
         )
+    return check_samples(samples, rate, name)
+
+
+@functools.lru_cache(maxsize=1)
+def _decode_cached(content: bytes) -> tuple[Waveform, int]:
+    """Parts of one recording follow one another."""
+    return decode(content, "the recording")
+
+
+def _mix(samples: Waveform, utterance: Utterance) -> Waveform:
+    """One channel, float32 (N,): the utterance's, or the mean of all."""
+    count = samples.shape[1]
+    if utterance.channel is not None:
+        if utterance.channel >= count:
+            raise ValueError(
+                f"{utterance.id}: its row names channel {utterance.channel} (the first is 0), "
+                f"the recording has {count}; correct it."
+            )
+        return np.ascontiguousarray(samples[:, utterance.channel])
+    if count == 1:
+        return samples[:, 0]
+    # In float64: the sum of two channels can lie beyond float32.
+    exact = samples.astype(np.float64)
+    lengths = np.linalg.norm(exact, axis=0)
+    if count == 2 and exact[:, 0] @ exact[:, 1] < CANCELLING * lengths[0] * lengths[1]:
+        tell("Recordings whose two channels cancel each other are read by their first one.")
+        return np.ascontiguousarray(samples[:, 0])
+    tell("Recordings of several channels are averaged; a column `channel` in the table chooses one.")
+    return exact.mean(axis=1).astype(np.float32)
 
 
 def _resample(waveform: Waveform, utterance_id: str, *, own_rate: int, sampling_rate: int) -> Waveform:

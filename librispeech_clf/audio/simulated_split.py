@@ -1,14 +1,13 @@
 """A split whose utterances sound otherwise: read like any other, changed when an utterance is read."""
 
-import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-import soundfile
 
+from librispeech_clf.audio.decoding import encode_flac
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.corpus.schema import Split, Utterance
 
@@ -74,21 +73,7 @@ class SimulatedSplit(Split):
             id=self.ids[row],
             audio_bytes=encode_flac(changed, sampling_rate=self.sampling_rate),
             audio_path=f"{self.ids[row]}.flac",
+            start_s=None,
+            end_s=None,
+            channel=None,
         )
-
-
-def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: float | None = None) -> bytes:
-    """Encode as 16-bit FLAC; what peaks above full scale is turned down as a whole.
-
-    Args:
-        waveform: float32 (N,) or (N, channels).
-        sampling_rate: Hz.
-        compression_level: 0 (fast) to 1 (small); libsndfile's default without.
-    """
-    peak = float(np.max(np.abs(waveform), initial=0.0))
-    buffer = io.BytesIO()
-    soundfile.write(
-        buffer, waveform / max(1.0, peak), sampling_rate, format="FLAC", subtype="PCM_16",
-        compression_level=compression_level,
-    )  # fmt: skip
-    return buffer.getvalue()

@@ -1,9 +1,9 @@
-"""Brings a table of an own corpus into the columns of the corpus schema.
+"""Brings rows of custom tables into the columns of the corpus schema.
 
 A column is found under the names that datasets use (`NAMES`, the first that is there). Text and audio must be
-there. A missing id becomes the audio file's path without its ending, or the table's name and the row's number; a
-missing speaker or chapter becomes `UNKNOWN`. Ids, speakers and chapters are text as written. Other columns become
-`fields`. A row that lacks its text or audio keeps its place and tells why it cannot be evaluated.
+there. A missing id becomes the recording's path without its ending (and its part's times), or the table's name and
+the row's number; a missing speaker or chapter becomes `UNKNOWN`. Ids, speakers and chapters are text as written.
+Other columns become `fields`. A row that lacks its text or audio keeps its place and says why it cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -12,187 +12,306 @@ import functools
 import os
 import re
 import sys
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow
+import soundfile
 
-from librispeech_clf.corpus.fields import collect_fields
-from librispeech_clf.corpus.schema import UNKNOWN, dataset_features
-from librispeech_clf.corpus.text_tables import PROBLEM
+from librispeech_clf.corpus.fields import is_nothing, write_fields
+from librispeech_clf.corpus.schema import UNKNOWN
+from librispeech_clf.corpus.text_tables import IGNORED, PLACE, PROBLEM, Row
 
 # Hugging Face's audiofolder and LibriSpeech card, Common Voice, FLEURS, VoxPopuli, NeMo manifests.
 NAMES = {
     "text": (
-        "text",
-        "normalized_text",
-        "transcription",
-        "transcript",
-        "sentence",
-        "raw_transcription",
-        "raw_text",
+        "text", "normalized_text", "transcription", "transcript", "sentence", "raw_transcription", "raw_text", "texts",
+        "references", "text_1",
     ),
     "audio": ("file_name", "audio", "audio_filepath", "path", "file", "audio_path", "audio_file", "filename"),
     "id": ("id", "utterance_id", "utt_id", "audio_id", "segment_id"),
     "speaker_id": ("speaker_id", "speaker", "client_id", "spk_id"),
     "chapter_id": ("chapter_id", "chapter"),
-}
-
+}  # fmt: skip
+CHANNELS = ("channel", "channel_selector", "audio_channel", "channel_id", "channel_index")
+TIMES = re.compile(
+    r"(?:segment_|seg_|utt_|utterance_|audio_)?(?P<what>start|begin|offset|onset|end|stop|duration|dur)"
+    r"(?:_?(?:time|timestamp|offset|at))?(?:_?in)?_?(?P<unit>ms|msec|millis|milliseconds|s|sec|secs|seconds)?"
+)
+"""Names of the columns that say which part of a recording a row is."""
+STARTS, ENDS = ("start", "begin", "offset", "onset"), ("end", "stop")
 MOST_FURTHER = 200
 """Further columns that a table may bring: code-loader refuses 800 and more."""
+NO_TEXT = "has no text; give it one."
+BEYOND_S = 0.5
+"""How far a part may end behind its recording, which is rounding, before its times are taken for another file's."""
 _ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
-
-
-def find_column(table: pyarrow.Table, key: str) -> str | None:
-    """The table's column for a column of the schema; None when it has none."""
-    found = next((name for name in NAMES[key] if name in table.column_names), None)
-    if found not in (None, key, "file_name"):
-        _tell(f"Column {found} is taken for {key}.")
-    return found
-
-
-def _rename(table: pyarrow.Table, columns: Mapping[str, str], *, place: str) -> pyarrow.Table:
-    """The table with its set columns under the first of the usual names; others of that name are left out."""
-    missing = [name for name in columns.values() if name not in table.column_names]
-    if missing:
-        raise ValueError(
-            f"{place}: no column {', '.join(missing)}, which corpus.columns names; "
-            f"its columns are {', '.join(table.column_names)}."
-        )
-    usual = {name: NAMES[key][0] for key, name in columns.items()}
-    kept = [name for name in table.column_names if name in usual or name not in usual.values()]
-    return table.select(kept).rename_columns([usual.get(name, name) for name in kept])
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
 @functools.cache
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """Print a line to standard error, once."""
     print(line, file=sys.stderr)
 
 
-def to_corpus_table(
-    table: pyarrow.Table,
-    *,
-    place: str,
-    folder: Path,
-    first_row: int = 0,
-    columns: Mapping[str, str] | None = None,
-) -> pyarrow.Table:
-    """A table with the columns of the corpus schema.
+def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: str) -> dict[str, str]:
+    """Find the columns of the schema among a table's, by key of `NAMES`.
 
     Args:
-        table: With columns under the names of `NAMES`; the audio as {bytes, path}, bytes or a path.
-        place: Where the table comes from, for messages.
-        folder: Where relative audio paths start.
-        first_row: Where the table starts in its file, for messages.
-        columns: Names of the table's columns by those of the schema, where they are set; others are looked for.
+        present: the table's columns.
+        columns: those that are set, by key.
+        place: where the table comes from, for messages.
 
     Raises:
-        ValueError: A column is missing or of the wrong type.
+        ValueError: text or audio is missing, or a set column is.
     """
-    present = table.column_names
-    if twice := [name for number, name in enumerate(present) if name in present[:number]]:
-        raise ValueError(f"{place}: the column {twice[0]} occurs more than once; keep one of them.")
-    told = _list_column(table, PROBLEM)
-    table = _rename(table.select([name for name in present if name != PROBLEM]), columns or {}, place=place)
-    contents, names = _audio_columns(table, place=place)
-    paths = _absolute_paths(contents, names, folder=folder)
-    texts = _column(table, "text", pyarrow.string(), place=place)
-    rows = zip(told, texts.to_pylist(), _list_column(table, "offset"), strict=True)
-    problems = [
-        problem or _find_problem(text, offset, f"row {row} of {place}")
-        for row, (problem, text, offset) in enumerate(rows, start=first_row)
-    ]
-    found = [
-        _ids(table, names, place=place, folder=folder, first_row=first_row),
-        pyarrow.StructArray.from_arrays([contents, paths], ["bytes", "path"]),
-        texts.fill_null(""),
-        _labels(table, "speaker_id", place=place),
-        _labels(table, "chapter_id", place=place),
-        collect_fields(table, _further_columns(table, place=place)),
-        pyarrow.array(problems, pyarrow.string()),
-    ]
-    return pyarrow.Table.from_arrays(found, schema=dataset_features().arrow_schema)
-
-
-def _list_column(table: pyarrow.Table, name: str) -> list[Any]:
-    """The values of a column; None in every row where there is no such column."""
-    return table.column(name).to_pylist() if name in table.column_names else [None] * len(table)
-
-
-def _further_columns(table: pyarrow.Table, *, place: str) -> list[str]:
-    """The columns that are none of the schema's, nor other names of text, audio or id, nor pandas' row numbers."""
-    known = {*(find_column(table, key) for key in NAMES), *NAMES["text"], *NAMES["audio"], *NAMES["id"]}
-    further = [
-        name for name in table.column_names if name not in known and not _ROW_NUMBERS.fullmatch(name.strip())
-    ]
-    if len(further) > MOST_FURTHER:
-        _tell(f"{place}: of {len(further)} further columns the first {MOST_FURTHER} become metadata.")
-    return further[:MOST_FURTHER]
-
-
-def _find_problem(text: str | None, offset: Any, row: str) -> str | None:
-    """Why a row cannot be evaluated: it lacks a text, or names a part of a recording, as NeMo manifests can."""
-    if text is None:
-        return f"{row} has no text; give it one."
-    if offset not in (None, "") and str(offset).strip("0."):
-        return (
-            f"{row} names a part of a recording (offset {offset}), which is not read; "
-            "cut the recordings into files first."
+    if missing := [name for name in columns.values() if name not in present]:
+        raise ValueError(
+            f"{place}: no column {', '.join(missing)}, which corpus.columns names; "
+            f"its columns are {', '.join(present)}."
         )
+    found = dict(columns)
+    for key, names in NAMES.items():
+        name = next((name for name in names if name in present and name not in found.values()), None)
+        if key not in found and name is not None:
+            found[key] = name
+            if name not in (key, "file_name"):
+                tell(f"Column {name} is taken for {key}.")
+    for key, usual in (("text", "text"), ("audio", "audio or file_name")):
+        if key not in found:
+            raise ValueError(
+                f"{place}: no column {usual}; its columns are {', '.join(present)}; "
+                f"call it one of {', '.join(NAMES[key])}, or set corpus.columns in config.yaml."
+            )
+    return found
+
+
+def make_rows(
+    rows: Sequence[Row],
+    *,
+    place: str,
+    folders: Sequence[Path],
+    columns: Mapping[str, str] | None = None,
+    cut: bool = False,
+) -> list[Row]:
+    """Return rows of the corpus schema, without encoded audio.
+
+    Args:
+        rows: with columns under the names of `NAMES`; the audio as a path or {path}.
+        place: where the table comes from, for messages.
+        folders: where relative audio paths start; the first that has the file.
+        columns: names of the table's columns by those of the schema, where they are set; others are looked for.
+        cut: whether the rows hold encoded audio, of which times and channels say where it was taken from.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    present = [
+        name for name in dict.fromkeys(name for row in rows for name in row) if name not in (PLACE, PROBLEM)
+    ]
+    found = find_columns(present, columns or {}, place=place) if rows else {}
+    times = {} if cut else _find_times(present, set(found.values()))
+    channel = None if cut else _find_channel(rows, present)
+    stem = re.escape(re.sub("_?1$", "", found.get("text", "")))
+    more_texts = [
+        name for name in present if re.fullmatch(rf"{stem}_?\d+", name) and name != found.get("text")
+    ]
+    known = {
+        *found.values(),
+        *more_texts,
+        *NAMES["text"],
+        *NAMES["audio"],
+        *NAMES["id"],
+        channel,
+        *times.values(),
+    }
+    further = [name for name in present if name not in known and not _ROW_NUMBERS.fullmatch(name.strip())]
+    # How long a recording is, a file's or a part's, is of interest in any case.
+    further += [name for what, name in times.items() if what == "duration"]
+    if len(further) > MOST_FURTHER:
+        tell(f"{place}: of {len(further)} further columns the first {MOST_FURTHER} become metadata.")
+    further = further[:MOST_FURTHER]
+    made: list[Row] = []
+    for row in rows:
+        audio = row.get(found["audio"])
+        path = audio.get("path") if isinstance(audio, dict) else audio
+        texts = [row.get(found["text"]), *(row.get(name) for name in more_texts)]
+        texts = [
+            text
+            for item in texts
+            for text in (item if isinstance(item, list) else [item])
+            if not (text is None or text != text)
+        ]
+        texts = [text for text in map(_as_text, texts) if text.strip()]
+        where = "row {1} of {0}".format(*row[PLACE])
+        problem = row.get(PROBLEM) or (None if texts else f"{where} {NO_TEXT}")
+        start, end, fault = _read_part(row, times)
+        made.append(
+            {
+                "id": _as_text(row.get(found.get("id", ""))),
+                "audio": {"bytes": None, "path": _as_text(path) or None},
+                "text": texts[0] if texts else "",
+                "more_texts": texts[1:],
+                "speaker_id": _read_label(row.get(found.get("speaker_id", ""))),
+                "chapter_id": _read_label(row.get(found.get("chapter_id", ""))),
+                "start_s": start,
+                "end_s": end,
+                "channel": _CHANNELS.get(_as_text(row.get(channel)).lower()) if channel else None,
+                "fields": write_fields({name: row.get(name) for name in further if _is_scalar(row.get(name))}),
+                "ignored": any(IGNORED in str(text).lower() for text in texts),
+                "problem": problem or (fault and f"{where} {fault}"),
+            }
+        )  # fmt: skip
+    if not cut:
+        for row in made:
+            row["audio"]["path"] = locate(row["audio"]["path"], folders)
+        _drop_times_of_cut_files(made, place)
+        _count_channels_from_zero(made, place)
+    _name_rows(made, [row[PLACE] for row in rows], place=place, folder=folders[0])
+    return made if cut or "id" not in found else _merge_references(made)
+
+
+def locate(name: str | None, folders: Sequence[Path]) -> str | None:
+    """Return the first place below folders that has the file, as written or as another system writes it."""
+    if not name:
+        return None
+    forms = [name, name.replace("\\", "/")]
+    forms = list(dict.fromkeys([*forms, *(unicodedata.normalize(form, forms[1]) for form in ("NFC", "NFD"))]))
+    places = [os.path.join(folder, form) for form in forms for folder in folders]
+    return next((place for place in places if is_file(place)), places[0])
+
+
+def is_file(place: str) -> bool:
+    """Return whether a path is one of a file; no file can have some names."""
+    try:
+        return os.path.isfile(place)
+    except ValueError:
+        return False
+
+
+def _find_times(present: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """The columns that say which part of a recording a row is: those of "start", "end" and "duration" there are."""
+    times: dict[str, str] = {}
+    for name in present:
+        match = TIMES.fullmatch(name.lower())
+        if match and name not in taken:
+            what = match["what"]
+            times.setdefault("start" if what in STARTS else "end" if what in ENDS else "duration", name)
+    return times if "start" in times else {}
+
+
+def _read_part(row: Row, times: Mapping[str, str]) -> tuple[float | None, float | None, str | None]:
+    """Start and end of a part in s, and what is wrong with them."""
+    if not times:
+        return None, None, None
+    found: dict[str, float] = {}
+    for what, name in times.items():
+        if is_nothing(row.get(name)):
+            continue
+        seconds = _read_seconds(row[name], name)
+        if seconds is None:
+            return None, None, f"has no time in its column {name} ({row[name]!r}); write seconds."
+        found[what] = seconds
+    start = found.get("start", 0.0)
+    end = found.get("end", start + found["duration"] if "duration" in found else None)
+    if start < 0 or (end is not None and end <= start):
+        return (
+            None,
+            None,
+            f"names a part of a recording that starts at {start:g} s and ends at {end or 0:g} s.",
+        )
+    return start, end, None
+
+
+def _read_seconds(value: Any, name: str) -> float | None:
+    match = TIMES.fullmatch(name.lower())
+    scale = 0.001 if match and (match["unit"] or "").startswith("m") else 1.0
+    text = str(value).strip()
+    if clock := _CLOCK.fullmatch(text):
+        return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3].replace(",", "."))
+    try:
+        return float(text) * scale
+    except ValueError:
+        return None
+
+
+_CHANNELS = {str(number): number for number in range(64)} | {
+    "a": 0, "b": 1, "l": 0, "r": 1, "left": 0, "right": 1, "ch0": 0, "ch1": 1, "0.0": 0, "1.0": 1, "2.0": 2
+}  # fmt: skip
+
+
+def _find_channel(rows: Sequence[Row], present: Sequence[str]) -> str | None:
+    """The column that names channels; one of devices or broadcasters is metadata."""
+    for name in CHANNELS:
+        values = {_as_text(row.get(name)).lower() for row in rows if not is_nothing(row.get(name))}
+        if name in present and values and values <= _CHANNELS.keys():
+            return name
     return None
 
 
-def _audio_columns(table: pyarrow.Table, *, place: str) -> tuple[pyarrow.Array, pyarrow.Array]:
-    """The columns of encoded audio and of paths."""
-    name = find_column(table, "audio")
-    if name is None:
-        raise ValueError(
-            f"{place}: no column audio or file_name; its columns are {', '.join(table.column_names)}; "
-            f"call it one of {', '.join(NAMES['audio'])}, or set corpus.columns in config.yaml."
-        )
-    audio = _one_array(table, name)
-    nothing = pyarrow.nulls(len(table))
-    if pyarrow.types.is_struct(audio.type):
-        fields = {field.name: values for field, values in zip(audio.type, audio.flatten(), strict=True)}
-        if "array" in fields and "bytes" not in fields:
-            raise ValueError(
-                f"{place}: {name}: holds decoded samples (array, sampling_rate), files are needed; "
-                "cast the column with datasets.Audio(decode=False) before it is saved."
+def _drop_times_of_cut_files(rows: Sequence[Row], place: str) -> None:
+    """Read whole files where they are the parts already: each named once, and times beyond a file's end."""
+    parts = [row for row in rows if row["start_s"] is not None and row["audio"]["path"]]
+    if not parts or len({row["audio"]["path"] for row in parts}) < len(parts):
+        return
+    for row in parts:
+        length = _read_header(row, "duration")
+        if length is not None and (row["end_s"] or row["start_s"]) > length + BEYOND_S:
+            tell(
+                f"{place}: its times are those of the recordings that its files were cut from; files are read whole."
             )
-        contents, paths = fields.get("bytes", nothing), fields.get("path", nothing)
-    elif _is_text(audio.type):
-        contents, paths = nothing, audio
-    else:
-        contents, paths = audio, nothing
-    return (
-        _cast(contents, pyarrow.binary(), place=f"{place}: {name}"),
-        _cast(paths, pyarrow.string(), place=f"{place}: {name}"),
-    )
+            for part in parts:
+                part.update(start_s=None, end_s=None)
+            return
 
 
-def _absolute_paths(contents: Any, names: Any, *, folder: Path) -> pyarrow.Array:
-    """The paths; those without encoded audio beside them made absolute."""
-    paths = [
-        name if has_content or not name else str(folder / name)
-        for has_content, name in zip(contents.is_valid().to_pylist(), names.to_pylist(), strict=True)
-    ]
-    return pyarrow.array([path or None for path in paths], pyarrow.string())
+def _count_channels_from_zero(rows: Sequence[Row], place: str) -> None:
+    """Take channels for counted from 1 where none is 0 and one is as many as its recording has."""
+    named = [row for row in rows if row["channel"] is not None and row["audio"]["path"]]
+    last = max(named, key=lambda row: row["channel"], default=None)
+    if (
+        last
+        and min(row["channel"] for row in named) > 0
+        and _read_header(last, "channels") == last["channel"]
+    ):
+        tell(f"{place}: its channels are counted from 1.")
+        for row in named:
+            row["channel"] -= 1
 
 
-def _ids(table: pyarrow.Table, paths: Any, *, place: str, folder: Path, first_row: int) -> pyarrow.Array:
-    """The ids; those not given are the recordings' paths without endings where that keeps them apart."""
-    given = [None] * len(table)
-    if find_column(table, "id"):
-        given = _column(table, "id", pyarrow.string(), place=place).to_pylist()
-    inside = [_inside(path, folder) for path in paths.to_pylist()]
+def _read_header(row: Row, what: str) -> float | None:
+    """Duration in s or number of channels of a row's recording; None where it cannot be read, as it says itself."""
+    try:
+        return getattr(soundfile.info(row["audio"]["path"]), what)
+    except (soundfile.LibsndfileError, TypeError, ValueError):
+        return None
+
+
+def _name_rows(rows: Sequence[Row], places: Sequence[tuple[Path, int]], *, place: str, folder: Path) -> None:
+    """Give ids where none are given: the recordings' paths without endings where that keeps them apart, and times."""
+    inside = [_inside(row["audio"]["path"], folder) for row in rows]
     stems = [path and os.path.splitext(path)[0] for path in inside]
     files = Counter(stem for stem, _ in set(zip(stems, inside, strict=True)))
     names = [path if files[stem] > 1 else stem for stem, path in zip(stems, inside, strict=True)]
-    numbered = (f"{Path(place).stem}-{row}" for row in range(first_row, first_row + len(table)))
-    ids = [own or name or number for own, name, number in zip(given, names, numbered, strict=True)]
-    return pyarrow.array(ids, pyarrow.string())
+    given = Counter(
+        (row["id"], row["audio"]["path"], row["start_s"], row["end_s"], row["channel"]) for row in rows
+    )
+    repeated = Counter(name for name, *_ in given if name)
+    if any(count > 1 for count in repeated.values()) and len({name for name in names if name}) == len(rows):
+        tell(f"{place}: its ids name more than one recording each; the recordings' paths are taken for ids.")
+        for row in rows:
+            row["id"] = ""
+    for row, name, (file, number) in zip(rows, names, places, strict=True):
+        if name and row["start_s"] is not None:
+            name = f"{name}-{row['start_s']:.2f}" + (
+                f"-{row['end_s']:.2f}" if row["end_s"] is not None else ""
+            )
+        if name and row["channel"] is not None:
+            name = f"{name}-{row['channel']}"
+        row["id"] = row["id"] or name or f"{file.stem}-{number}"
 
 
 def _inside(path: str | None, folder: Path) -> str | None:
@@ -203,43 +322,31 @@ def _inside(path: str | None, folder: Path) -> str | None:
     return inner.name if inner.is_absolute() or ".." in inner.parts else str(inner)
 
 
-def _labels(table: pyarrow.Table, key: str, *, place: str) -> pyarrow.Array:
-    """Names of speakers or chapters as text: whole numbers without a fraction, NaN and nothing unknown."""
-    if find_column(table, key) is None:
-        return pyarrow.array([UNKNOWN] * len(table), pyarrow.string())
-    values = _one_array(table, str(find_column(table, key)))
-    if pyarrow.types.is_floating(values.type):
-        names = [
-            None if x is None or x != x else f"{x:.0f}" if x % 1 == 0 else str(x) for x in values.to_pylist()
-        ]
-        return pyarrow.array(names, pyarrow.string()).fill_null(UNKNOWN)
-    return _cast(values, pyarrow.string(), place=f"{place}: {key}").fill_null(UNKNOWN)
+def _merge_references(rows: Sequence[Row]) -> list[Row]:
+    """Make one row of those that have one id and name one recording: each brings a reference."""
+    merged: list[Row] = []
+    seen: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        key = (row["id"], row["audio"]["path"], row["start_s"], row["end_s"], row["channel"])
+        first = seen.get(key)
+        if first and row["audio"]["path"] and not (row["problem"] or first["problem"]):
+            first["more_texts"] = [*first["more_texts"], row["text"], *row["more_texts"]]
+        else:
+            seen.setdefault(key, row)
+            merged.append(row)
+    return merged
 
 
-def _column(table: pyarrow.Table, key: str, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
-    name = find_column(table, key)
-    if name is None:
-        raise ValueError(
-            f"{place}: no column {key}; its columns are {', '.join(table.column_names)}; "
-            f"call it one of {', '.join(NAMES[key])}, or set corpus.columns in config.yaml."
-        )
-    return _cast(_one_array(table, name), kind, place=f"{place}: {name}")
+def _read_label(value: Any) -> str:
+    """The name of a speaker or chapter: whole numbers without a fraction, words for nothing unknown."""
+    if is_nothing(value):
+        return UNKNOWN
+    return f"{value:.0f}" if isinstance(value, float) and value % 1 == 0 else _as_text(value)
 
 
-def _cast(values: Any, kind: pyarrow.DataType, *, place: str) -> pyarrow.Array:
-    try:
-        return values.cast(kind)
-    except pyarrow.ArrowException as error:
-        raise ValueError(f"{place}: expected {kind}, got {values.type} ({error}).") from error
+def _as_text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else str(value)
 
 
-def _one_array(table: pyarrow.Table, name: str) -> Any:
-    """A column as one array; what pandas calls a categorical as its values."""
-    if not len(table):
-        return pyarrow.array([], table.field(name).type)
-    values = pyarrow.concat_arrays(table.column(name).chunks)
-    return values.dictionary_decode() if pyarrow.types.is_dictionary(values.type) else values
-
-
-def _is_text(kind: pyarrow.DataType) -> bool:
-    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, list | dict | bytes)

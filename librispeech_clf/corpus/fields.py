@@ -1,4 +1,4 @@
-"""What an own table says of an utterance beyond the corpus schema: accent, device, noise.
+"""What a custom table says of an utterance beyond the corpus schema: accent, device, noise.
 
 In: further columns of a table. Out: one JSON object an utterance, which the index keeps, and the columns' types.
 Typed once, over every row of a split, because a platform asks for the same keys and types of every utterance:
@@ -7,7 +7,7 @@ Typed once, over every row of a split, because a platform asks for the same keys
     boolean   every value is true or false
     string    anything else, and columns whose name ends in the word `id`
 
-Nothing, NaN and infinity are no values.
+Nothing, NaN, infinity and words for nothing (`NOTHING`) are no values.
 """
 
 from __future__ import annotations
@@ -15,45 +15,36 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow
-
 FLOAT, BOOLEAN, STRING = "float", "boolean", "string"
+NOTHING = frozenset(
+    ("", "nan", "none", "null", "n/a", "#n/a", "<na>", "nat", "unknown", "unspecified", "undefined", "missing",
+     "not specified", "not available", "not provided", "?", "-")
+)  # fmt: skip
+"""What people, pandas and Common Voice write for a value that they do not know, in lower case."""
 Value = float | bool | str
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _TRUTH = {"true": True, "false": False}
 _IDENTIFIER = re.compile(r"(^|[\W_])(id|Id|ID)$|[a-z](Id|ID)$")
 
 
-def collect_fields(table: pyarrow.Table, names: Sequence[str]) -> pyarrow.Array:
-    """Writes further columns of a table as one JSON object a row, null where a row says nothing.
-
-    Columns of lists, records or bytes are left out; dates become text.
-
-    Args:
-        table: Any.
-        names: The columns.
-    """
-    kept = [name for name in names if _is_scalar(table.schema.field(name).type)]
-    columns = [table.column(name).to_pylist() for name in kept]
-    rows = zip(*columns, strict=True) if kept else [()] * len(table)
-    return pyarrow.array([write_fields(dict(zip(kept, row, strict=True))) for row in rows], pyarrow.string())
+def is_nothing(value: Any) -> bool:
+    """Return whether a value says nothing."""
+    if isinstance(value, str):
+        return value.strip().lower() in NOTHING
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def write_fields(values: Mapping[str, Any]) -> str | None:
-    """Writes what is known of an utterance as JSON; None where nothing is."""
-    known = {name: _plain(value) for name, value in values.items() if not _is_missing(value)}
+    """Write what is known of an utterance as JSON; None where nothing is."""
+    known = {name: _plain(value) for name, value in values.items() if not is_nothing(value)}
     return json.dumps(known, ensure_ascii=False) if known else None
 
 
 def infer_types(rows: Iterable[str | None]) -> dict[str, str]:
-    """The type of each further column, by its name, in the order of the names.
-
-    Args:
-        rows: As `collect_fields` writes them.
-    """
+    """Find the type of each further column, by its name, in the order of the names; rows as `write_fields` has them."""
     found: dict[str, str] = {}
     for row in rows:
         for name, value in json.loads(row).items() if row else ():
@@ -62,35 +53,19 @@ def infer_types(rows: Iterable[str | None]) -> dict[str, str]:
     return {name: STRING if _IDENTIFIER.search(name) else found[name] for name in sorted(found)}
 
 
-def unite_types(types: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """The columns of several splits: a type that they do not share gives way to text."""
-    united: dict[str, str] = {}
+def merge_types(types: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Merge the columns of several splits: a type that they do not share gives way to text."""
+    merged: dict[str, str] = {}
     for of_split in types:
         for name, kind in of_split.items():
-            united[name] = kind if united.get(name, kind) == kind else STRING
-    return {name: united[name] for name in sorted(united)}
+            merged[name] = kind if merged.get(name, kind) == kind else STRING
+    return {name: merged[name] for name in sorted(merged)}
 
 
 def read_fields(row: str | None, types: Mapping[str, str]) -> dict[str, Value | None]:
-    """The values of an utterance, one a column; None where its table does not tell.
-
-    Args:
-        row: As `collect_fields` writes it.
-        types: As `infer_types` or `unite_types` returns them.
-    """
+    """Read the values of an utterance, one a column of `types`; None where its table does not tell."""
     values = json.loads(row) if row else {}
     return {name: _convert(values[name], kind) if name in values else None for name, kind in types.items()}
-
-
-def _is_scalar(kind: pyarrow.DataType) -> bool:
-    types = pyarrow.types
-    return not (types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind))
-
-
-def _is_missing(value: Any) -> bool:
-    if isinstance(value, str):
-        return value == "" or value.lower() == "nan"
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _plain(value: Any) -> Value:

@@ -1,15 +1,16 @@
-"""Source files, and the parquet files of the other sources: own recordings by configuration alone.
+"""Source files, and the parquet files of the other sources: custom recordings by configuration alone.
 
 A subset `training` under the data root is one of:
 
     training.parquet or training/*.parquet     columns audio {bytes, path}, text, id, speaker_id, chapter_id
     training/metadata.csv (.tsv, .jsonl, .parquet)   columns file_name, text, ... beside the audio it names
     training/manifest.json (.jsonl)                  a NeMo manifest: a line {"audio_filepath", "text", ...} each
-    training/wav.scp, text, utt2spk                  a Kaldi folder; see `corpus.kaldi`
-    training.csv (.tsv, .jsonl, .json)               the same tables beside the folder; Common Voice's clips/ is found
+    training/wav.scp, text, utt2spk, training/*.stm  a Kaldi folder or STM files; see `corpus.kaldi`
+    training.csv (.tsv, .jsonl, .json, .stm)         the same tables beside the folder; Common Voice's clips/ is found
 
-The second is the folder form of the datasets library (`audiofolder`); it is read here without that library's
-reader, which wants torchcodec and torch even when audio stays undecoded.
+or, where there is no such folder, a table in the data root itself. The second is the folder form of the datasets
+library (`audiofolder`); it is read here without that library's reader, which wants torchcodec and torch even when
+audio stays undecoded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +27,9 @@ import pyarrow.parquet
 
 from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.corpus import kaldi
-from librispeech_clf.corpus.columns import to_corpus_table
-from librispeech_clf.corpus.confinement import confine
+from librispeech_clf.corpus.columns import find_columns, is_file, locate, make_rows, tell
 from librispeech_clf.corpus.index import file_state, open_index
-from librispeech_clf.corpus.text_tables import read_text_table
+from librispeech_clf.corpus.text_tables import IGNORED, PLACE, Row, read_text_table
 
 if TYPE_CHECKING:
     import datasets
@@ -36,159 +37,244 @@ if TYPE_CHECKING:
 METADATA_NAMES = (
     "metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet", "manifest.jsonl", "manifest.json"
 )  # fmt: skip
-TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json")
+TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".stm")
 CLIPS = "clips"
 """Where Common Voice keeps the recordings that the tables beside it name."""
 ROWS_PER_BATCH = 64
+SHOWN_NAMES = 3
+REMEDY = "move it there, or name its folder under corpus.audio_folders in config.yaml."
 
 
 def open_subset(
     root: Path, subset: str, *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
 ) -> datasets.Dataset:
-    """Opens an own subset, memory-mapped, audio undecoded.
+    """Open a custom subset, memory-mapped, audio undecoded.
 
     Args:
-        root: The data root.
-        subset: A folder's or parquet file's name under it.
-        audio_folders: Where recordings may lie besides the data root.
-        columns: As for `columns.to_corpus_table`.
+        root: the data root.
+        subset: a folder's or parquet file's name under it.
+        audio_folders: where recordings may lie besides the data root.
+        columns: as for `columns.make_rows`.
 
     Raises:
-        FileNotFoundError: Neither parquet files nor an audio folder are there, or no recording is.
-        ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
+        FileNotFoundError: no table is there, or no recording is.
+        ValueError: several tables are there, a column is missing, or every recording lies elsewhere.
     """
-    folder = root.absolute() / subset
-    audio_folders = (root.absolute(), folder, *audio_folders)
-    tables = [folder / name for name in METADATA_NAMES]
-    tables += [folder.with_name(f"{folder.name}{ending}") for ending in TABLE_ENDINGS]
-    for table in tables:
-        if table.is_file():
-            return open_audio_folder(table, audio_folders=audio_folders, columns=columns)
-    if (folder / kaldi.RECORDINGS).is_file():
-        return open_kaldi_folder(folder, audio_folders=audio_folders)
-    single = folder.with_name(f"{folder.name}.parquet")
-    paths = [single] if single.is_file() else sorted(folder.glob("*.parquet"))
-    if not paths:
+    root = root.absolute()
+    folder = root / subset
+    allowed = (root, folder, *audio_folders)
+    found = [
+        table for ending in (*TABLE_ENDINGS, ".parquet") if (table := root / f"{subset}{ending}").is_file()
+    ]
+    found += _list_tables(folder)
+    if not found and not folder.exists() and (found := _list_tables(root)):
+        tell(f"{root}: holds no {subset}; its {found[0].name} is read.")
+    if len(found) > 1:
+        raise ValueError(
+            f"{found[0]}: {found[1].relative_to(root)} is a table of the same subset {subset}; remove one of them."
+        )
+    if not found:
         raise FileNotFoundError(
-            f"{folder}: the subset {subset} is not there; expected {single.name}, {subset}/*.parquet, "
-            f"a table {subset}.csv (.tsv, .jsonl, .json) or an audio folder {subset}/ with one of "
+            f"{folder}: the subset {subset} is not there; expected {subset}.parquet, {subset}/*.parquet, "
+            f"a table {subset}.csv ({', '.join(TABLE_ENDINGS[1:])}) or an audio folder {subset}/ with one of "
             f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}."
         )
-    return open_parquet(paths, audio_folders=audio_folders, columns=columns)
+    table = found[0]
+    if table.suffix == ".parquet":
+        is_shard = table.parent == folder and table.name not in METADATA_NAMES
+        paths = sorted(folder.glob("*.parquet")) if is_shard else [table]
+        return open_parquet(paths, audio_folders=allowed, columns=columns)
+    is_kaldi = table.name == kaldi.RECORDINGS
+    sources = kaldi.list_files(table.parent) if is_kaldi else [table]
+    if table.suffix == ".stm" and table.stem != subset:  # a talk each, as TED-LIUM has them
+        sources = sorted(table.parent.glob("*.stm"))
+
+    def read_rows() -> Iterable[Row]:
+        clips = table.with_name(CLIPS)
+        bases = [clips] if table.name not in METADATA_NAMES and clips.is_dir() else []
+        bases += [table.parent, *allowed] if is_kaldi or table.suffix == ".stm" else [table.parent]
+        if is_kaldi:
+            raw = kaldi.read_folder(table.parent)
+        else:
+            read = kaldi.read_stm if table.suffix == ".stm" else read_text_table
+            raw = [row for source in sources for row in read(source)]
+        rows = make_rows(raw, place=str(table), folders=bases, columns={} if is_kaldi else columns)
+        return refuse_when_none_is_there(_keep_allowed(rows, allowed, str(table)), str(table))
+
+    state = [file_state(path) for path in sources], allowed, columns or None
+    return open_index(table, state=state, rows=read_rows)
+
+
+def _list_tables(folder: Path) -> list[Path]:
+    """The tables in a folder, each of which is a subset by itself; of STM or parquet files the first."""
+    tables = [folder / name for name in (*METADATA_NAMES, kaldi.RECORDINGS)]
+    tables += [path for form in ("*.stm", "*.parquet") for path in sorted(folder.glob(form))[:1]]
+    return list(dict.fromkeys(table for table in tables if table.is_file()))
 
 
 def open_parquet(
     paths: Sequence[Path], *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
 ) -> datasets.Dataset:
-    """Opens parquet files as one dataset of the corpus schema, memory-mapped, audio undecoded.
+    """Open parquet files as one dataset of the corpus schema, memory-mapped, audio undecoded.
 
     Args:
-        paths: The files, in order.
-        audio_folders: Where recordings may lie that the files name; their own folder where none is given.
-        columns: As for `columns.to_corpus_table`.
+        paths: the files, in order.
+        audio_folders: where recordings may lie that the files name; their own folder where none is given.
+        columns: as for `columns.make_rows`.
 
     Raises:
-        ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
+        ValueError: a column is missing or of the wrong type, or every recording lies elsewhere.
     """
-    folders = tuple(audio_folders) or (paths[0].absolute().parent,)
-    state = [file_state(path) for path in paths], folders, columns or None
-    tables = confine(_parquet_tables(paths, columns), folders=folders, place=_name_files(paths))
-    return open_index(paths[0].absolute(), state=state, tables=tables)
+    first = paths[0].absolute()
+    folders = tuple(audio_folders) or (first.parent,)
+    place = str(first if len(paths) == 1 else first.parent)
+
+    def read_rows() -> Iterable[Row]:
+        raw = [row for path in paths for row in _read_rows(path, columns or {})]
+        contents = _read_contents(paths, columns or {})
+        begun = list(islice(contents, ROWS_PER_BATCH))
+        is_encoded = any(content is not None for content in begun)
+        rows = make_rows(raw, place=place, folders=[first.parent], columns=columns, cut=is_encoded)
+        found = _attach(rows, chain(begun, contents), [first.parent]) if is_encoded else rows
+        return refuse_when_none_is_there(_keep_allowed(found, folders, place), place)
+
+    return open_index(
+        first, state=([file_state(path) for path in paths], folders, columns or None), rows=read_rows
+    )
 
 
-def open_audio_folder(
-    metadata: Path, *, audio_folders: Sequence[Path], columns: Mapping[str, str] | None
-) -> datasets.Dataset:
-    """Opens a folder of audio files by its metadata file, memory-mapped, audio as paths.
-
-    Args:
-        metadata: The metadata file.
-        audio_folders: Where its recordings may lie; at least one.
-        columns: As for `columns.to_corpus_table`.
-
-    Raises:
-        FileNotFoundError: No recording is there.
-        ValueError: A column is missing or of the wrong type, or every recording lies elsewhere.
-    """
-    state = file_state(metadata), tuple(audio_folders), columns or None
-    tables = confine(_folder_tables(metadata, columns), folders=audio_folders, place=str(metadata))
-    return open_index(metadata, state=state, tables=refuse_when_none_is_there(tables, str(metadata)))
-
-
-def open_kaldi_folder(folder: Path, *, audio_folders: Sequence[Path]) -> datasets.Dataset:
-    """Opens a Kaldi folder, memory-mapped, audio as paths.
-
-    Args:
-        folder: It holds wav.scp and text.
-        audio_folders: As for `open_audio_folder`; paths of wav.scp may start at any of them.
+def refuse_when_none_is_there(rows: Iterable[Row], place: str) -> Iterator[Row]:
+    """Pass rows on; a single recording that is not there fails by its utterance's name when it is read.
 
     Raises:
-        FileNotFoundError: There is no `text`, or no recording is there.
-        ValueError: The folder has `segments`, or every recording lies elsewhere.
-    """
-    table = kaldi.read_folder(folder, bases=audio_folders)
-    tables = confine([table], folders=audio_folders, place=str(folder))
-    state = [file_state(path) for path in kaldi.list_files(folder)], tuple(audio_folders)
-    return open_index(folder, state=state, tables=refuse_when_none_is_there(tables, str(folder)))
-
-
-def refuse_when_none_is_there(tables: Iterable[pyarrow.Table], place: str) -> Iterator[pyarrow.Table]:
-    """Passes tables on; a single recording that is not there fails by its utterance's name when it is read.
-
-    Args:
-        tables: Of the corpus schema.
-        place: Where they come from, for the message.
-
-    Raises:
-        FileNotFoundError: None of the recordings that they name is there.
+        FileNotFoundError: none of the recordings that they name is there.
     """
     missing, is_any_there = None, False
-    for table in tables:
-        audio = table.column("audio").combine_chunks()
-        for path in filter(None, audio.field("path").to_pylist()) if not is_any_there else ():
-            is_any_there = is_any_there or os.path.isfile(path)
+    for row in rows:
+        path = row["audio"]["path"]
+        if not is_any_there and (path or row["audio"]["bytes"]):
+            is_any_there = row["audio"]["bytes"] is not None or is_file(path)
             missing = missing or path
-        yield table
+        yield row
     if missing and not is_any_there:
         raise FileNotFoundError(
             f"{missing}: {place} lists it, but neither it nor another recording is there; restore them."
         )
 
 
-def _parquet_tables(paths: Sequence[Path], columns: Mapping[str, str] | None) -> Iterator[pyarrow.Table]:
+def _keep_allowed(rows: Iterable[Row], folders: Sequence[Path], place: str) -> Iterator[Row]:
+    """Take from rows the paths that lead outside some folders; their utterances fail and say why.
+
+    A table comes from anybody, and what it names is read, evaluated and embedded in a page that people send
+    around. So a path that is absolute, climbs by `..` or leads out through a link is taken out. Where there are
+    bytes, the path is not read and may be anything. Links of the folders themselves are followed.
+
+    Raises:
+        ValueError: every recording lies elsewhere.
+    """
+    roots = [os.path.realpath(folder).rstrip(os.sep) + os.sep for folder in folders]
+    outside: list[str] = []
+    count = ignored = 0
+    for row in rows:
+        if row.pop("ignored"):
+            ignored += 1
+            continue
+        count += 1
+        path = row["audio"]["path"]
+        if path and row["audio"]["bytes"] is None and not _follow_links(path).startswith(tuple(roots)):
+            outside.append(path)
+            row["problem"] = f"{place} names its recording outside {folders[0]} ({path!r}); {REMEDY}"
+            row["audio"] = {"bytes": None, "path": None}
+        yield row
+    if ignored:
+        tell(f"{place}: {ignored} rows say {IGNORED}; they are left out.")
+    if outside and len(outside) == count:
+        shown = ", ".join(repr(path) for path in outside[:SHOWN_NAMES])
+        raise ValueError(
+            f"{place}: every recording lies outside {folders[0]}: {shown}"
+            f"{', ...' if len(outside) > SHOWN_NAMES else ''}; {REMEDY}"
+        )
+
+
+def _follow_links(path: str) -> str:
+    """Where a path leads; one that no file can have stays as it is, and is not there when it is read."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return os.path.normpath(path)
+
+
+def _attach(rows: Sequence[Row], contents: Iterable[bytes | None], folders: Sequence[Path]) -> Iterator[Row]:
+    """Rows with their encoded audio; where it is missing, the path counts."""
+    for row, content in zip(rows, contents, strict=True):
+        path = row["audio"]["path"]
+        row["audio"] = {"bytes": content, "path": locate(path, folders) if content is None else path}
+        yield row
+
+
+def _read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
+    """A parquet file's rows without encoded audio and without columns of lists, records and bytes."""
+    types = pyarrow.types
+    with _named(path), pyarrow.parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        if twice := [name for number, name in enumerate(schema.names) if name in schema.names[:number]]:
+            raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
+        found = find_columns(schema.names, columns, place=str(path))
+        kind = schema.field(found["audio"]).type
+        wanted = [
+            field.name
+            for field in schema
+            if field.name == found["text"]
+            or not (
+                types.is_nested(field.type)
+                or types.is_binary(field.type)
+                or types.is_large_binary(field.type)
+            )
+        ]
+        text = schema.field(found["text"]).type
+        references = text.value_type if types.is_list(text) or types.is_large_list(text) else None
+        if not (_is_text(references or text) or (types.is_primitive(text) and references is None)):
+            raise ValueError(f"{path}: {found['text']}: expected string, got {text}.")
+        if types.is_struct(kind):
+            parts = [field.name for field in kind]
+            if "array" in parts and "bytes" not in parts:
+                raise ValueError(
+                    f"{path}: {found['audio']}: holds decoded samples (array, sampling_rate), files are needed; "
+                    "cast the column with datasets.Audio(decode=False) before it is saved."
+                )
+            wanted += [f"{found['audio']}.path"] if "path" in parts else []
+        elif found["audio"] in wanted and not _is_text(kind):
+            raise ValueError(f"{path}: {found['audio']}: expected binary, got {kind}.")
+        for number, row in enumerate(file.read(columns=wanted).to_pylist()):
+            yield {found["audio"]: None, **row, PLACE: (path, number)}
+
+
+def _read_contents(paths: Sequence[Path], columns: Mapping[str, str]) -> Iterator[bytes | None]:
+    """The encoded audio of parquet files; nothing where they name paths."""
     for path in paths:
-        first_row = 0
         with _named(path), pyarrow.parquet.ParquetFile(path) as file:
+            name = find_columns(file.schema_arrow.names, columns, place=str(path))["audio"]
+            kind = file.schema_arrow.field(name).type
+            if _is_text(kind) or (pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") < 0):
+                return
             # One row group after the other: pyarrow keeps what it has read until the iterator ends.
             for group in range(file.num_row_groups):
-                for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group]):
-                    table = pyarrow.Table.from_batches([batch])
-                    yield to_corpus_table(
-                        table, place=str(path), folder=path.parent, first_row=first_row, columns=columns
-                    )
-                    first_row += len(batch)
+                for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group], columns=[name]):
+                    audio = batch.column(0)
+                    if pyarrow.types.is_struct(kind):
+                        audio = audio.flatten()[audio.type.get_field_index("bytes")]
+                    yield from audio.to_pylist()
 
 
-def _name_files(paths: Sequence[Path]) -> str:
-    return str(paths[0] if len(paths) == 1 else paths[0].parent)
-
-
-def _folder_tables(metadata: Path, columns: Mapping[str, str] | None) -> Iterator[pyarrow.Table]:
-    clips = metadata.with_name(CLIPS)
-    folder = clips if metadata.name not in METADATA_NAMES and clips.is_dir() else metadata.parent
-    yield to_corpus_table(_read_metadata(metadata), place=str(metadata), folder=folder, columns=columns)
-
-
-def _read_metadata(path: Path) -> pyarrow.Table:
-    if path.suffix == ".parquet":
-        with _named(path):
-            return pyarrow.parquet.read_table(path)
-    return read_text_table(path)
+def _is_text(kind: pyarrow.DataType) -> bool:
+    types = pyarrow.types
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Gives what pyarrow says about a parquet file the file's name and a remedy."""
+    """Give what pyarrow says about a parquet file the file's name and a remedy."""
     try:
         yield
     except pyarrow.ArrowException as error:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.corpus.cache import first_writable_folder
 from librispeech_clf.corpus.files import open_parquet
+from librispeech_clf.corpus.index import first_writable_folder
 from librispeech_clf.hub_errors import explain_hub_error
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def open_subset(
     dataset: str, subset: str, *, files: str, root: Path | None, columns: Mapping[str, str] | None = None
 ) -> datasets.Dataset:
-    """Opens one subset of a dataset on the hub, memory-mapped, audio undecoded; downloads it unless cached.
+    """Open one subset of a dataset on the hub, memory-mapped, audio undecoded; downloads it unless cached.
 
     Args:
         dataset: The dataset's name, for example "openslr/librispeech_asr".
         subset: For example "test.clean".
         files: Where the subset's parquet files lie in the repository, with `{subset}`.
         root: The data root; the download is cached in its folder `huggingface`. None: in the hub's own cache.
-        columns: As for `columns.to_corpus_table`.
+        columns: As for `columns.make_rows`.
 
     Raises:
         FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
@@ -40,7 +40,7 @@ def open_subset(
 def download_subset(
     dataset: str, subset: str, *, files: str, root: Path | None, offline: bool = False
 ) -> list[Path]:
-    """Brings a subset's parquet files into the cache and lists them.
+    """Bring a subset's parquet files into the cache and lists them.
 
     Args:
         dataset: As for `open_subset`.
@@ -83,4 +83,4 @@ def _cache_folder(root: Path | None, *, offline: bool) -> Path | None:
     if root is None:
         return None
     folder = root / "huggingface"
-    return folder if folder.is_dir() or (not offline and first_writable_folder([folder])) else None
+    return folder if folder.is_dir() or (not offline and first_writable_folder(folder)) else None

@@ -1,36 +1,43 @@
-"""Indexes: Arrow files in the cache that hold a subset's rows in the corpus schema, opened memory-mapped."""
+"""Indexes: Arrow files in a cache of our own that hold a subset's rows in the corpus schema, opened memory-mapped."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import pyarrow
 
 from librispeech_clf.atomic_write import explain_disk
-from librispeech_clf.corpus.cache import cache_folder
 from librispeech_clf.corpus.schema import dataset_features
 
 if TYPE_CHECKING:
     import datasets
 
-INDEX_VERSION = "4"
+INDEX_VERSION = "5"
 MOST_HASHED_BYTES = 1 << 26
+ROWS_PER_BATCH = 10_000
+MOST_BATCH_BYTES = 1 << 24
 
 
-def open_index(origin: Path, *, state: object, tables: Iterable[pyarrow.Table]) -> datasets.Dataset:
-    """Opens the index of a file or folder; makes it when there is none for its present state.
+def open_index(
+    origin: Path, *, state: object, rows: Callable[[], Iterable[dict[str, Any]]]
+) -> datasets.Dataset:
+    """Open the index of a file or folder; make it when there is none for its present state, or a damaged one.
 
     A lock lets one of several processes make it; it is moved into place whole.
 
     Args:
-        origin: The file or folder that is indexed, absolute.
-        state: Anything whose `repr` changes when its content does.
-        tables: Tables of the corpus schema; consumed only when the index must be made.
+        origin: the file or folder that is indexed, absolute.
+        state: anything whose `repr` changes when its content does.
+        rows: gives rows of the corpus schema; called only when the index must be made.
 
     Returns:
         The rows, memory-mapped; in memory when no folder can be written to.
@@ -40,23 +47,20 @@ def open_index(origin: Path, *, state: object, tables: Iterable[pyarrow.Table]) 
     cache = cache_folder()
     if cache is None:
         schema = dataset_features().arrow_schema
-        return datasets.Dataset(pyarrow.concat_tables([schema.empty_table(), *tables]))
+        return datasets.Dataset(pyarrow.concat_tables([schema.empty_table(), *_batches(rows())]))
     prefix = f"index-{_digest(str(origin))}"
     path = cache / f"{prefix}-{_digest(repr((INDEX_VERSION, state)))}.arrow"
-    if not path.is_file():
-        _make(path, tables, prefix=prefix)
+    with filelock.FileLock(path.with_name(f"{prefix}.lock")):
+        if not _is_whole(path):
+            _make(path, rows, prefix=prefix)
     return datasets.Dataset.from_file(str(path))
 
 
 def file_state(path: Path) -> tuple[object, ...]:
-    """What changes with a file's content, even where somebody keeps its time and size.
+    """Return what changes with a file's content, even where somebody keeps its time and size.
 
-    Args:
-        path: A file that is there.
-
-    Returns:
-        Path, size, and the content's SHA-256; of files above 64 MB the times of change instead, of which the
-        system's own cannot be set (on Windows it is the time of creation, and the other one counts).
+    Path, size, and the content's SHA-256; of files above 64 MB the times of change instead, of which the system's
+    own cannot be set (on Windows it is the time of creation, and the other one counts).
     """
     status = path.stat()
     if status.st_size > MOST_HASHED_BYTES:
@@ -64,23 +68,85 @@ def file_state(path: Path) -> tuple[object, ...]:
     return str(path), status.st_size, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _make(path: Path, tables: Iterable[pyarrow.Table], *, prefix: str) -> None:
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[pyarrow.Table]:
+    """Tables of many rows, or of few where they hold audio."""
+    schema = dataset_features().arrow_schema
+    iterator = iter(rows)
+    while batch := list(islice(iterator, 64)):
+        if batch[0]["audio"]["bytes"] is None:
+            batch += islice(iterator, ROWS_PER_BATCH)
+        yield pyarrow.Table.from_pylist(batch, schema=schema)
+
+
+def _make(path: Path, rows: Callable[[], Iterable[dict[str, Any]]], *, prefix: str) -> None:
     partial = path.with_suffix(".part")
-    with filelock.FileLock(path.with_name(f"{prefix}.lock")):
-        if path.is_file():
-            return
-        for outdated in path.parent.glob(f"{prefix}-*"):
-            outdated.unlink(missing_ok=True)
-        try:
-            schema = dataset_features().arrow_schema
-            with explain_disk(partial, reads_too=True):
-                with pyarrow.ipc.new_stream(str(partial), schema) as writer:
-                    for table in tables:
-                        writer.write_table(table)
-                os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    for outdated in path.parent.glob(f"{prefix}-*"):
+        outdated.unlink(missing_ok=True)
+    try:
+        with explain_disk(partial, reads_too=True):
+            with pyarrow.ipc.new_stream(str(partial), dataset_features().arrow_schema) as writer:
+                for table in _batches(rows()):
+                    writer.write_table(table)
+            os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an index is there and ends with the mark that pyarrow writes last: a file that was cut does not."""
+    if not path.is_file() or path.stat().st_size < 8:
+        return False
+    with path.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        return file.read() == b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def cache_folder() -> Path | None:
+    """Return a folder of our own that can be written to, or None when there is none.
+
+    The Hugging Face datasets cache (HF_HOME, HF_DATASETS_CACHE) comes first, the temporary folder second.
+    The latter is used only where it is ours alone.
+    """
+    import datasets.config
+
+    return first_writable_folder(
+        Path(datasets.config.HF_DATASETS_CACHE) / "librispeech_clf",
+        Path(tempfile.gettempdir()) / f"librispeech_clf-{_user_name()}",
+        trusted=is_own_folder,
+    )
+
+
+def first_writable_folder(*candidates: Path, trusted: Callable[[Path], bool] = Path.is_dir) -> Path | None:
+    """Return the first of these folders that exists, or can be made, is trusted and takes a file; None: none does."""
+    for folder in candidates:
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if trusted(folder):
+                with tempfile.TemporaryFile(dir=folder):
+                    return folder
+    return None
+
+
+def is_own_folder(folder: Path) -> bool:
+    """Return whether nobody else can have put files into a folder: no link, ours, and not for others to write.
+
+    In the temporary directory anybody may make a folder of any name first, and what is found there is opened
+    as an index. Windows keeps a temporary directory per user and has no such owners; there, only links count.
+    """
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return False
+    if not hasattr(os, "getuid"):
+        return True
+    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _user_name() -> str:
+    """A name of the user's own for files: the number, or on Windows a digest of the home folder."""
+    if hasattr(os, "getuid"):
+        return str(os.getuid())
+    return hashlib.sha256(str(Path.home()).encode()).hexdigest()[:16]

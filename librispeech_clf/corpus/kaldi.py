@@ -1,110 +1,130 @@
-"""A Kaldi data folder as a corpus table: wav.scp, text and, where they are there, utt2spk and other utt2... files.
+"""Kaldi data folders and STM files as rows of a table.
 
-wav.scp       utt-0001 wavs/utt-0001.wav        a path; a command (with | at its end) is never run
+wav.scp       rec-0001 wavs/rec-0001.wav        a path; a command (with | at its end) is never run
 text          utt-0001 HE HOPED THERE WOULD BE
+segments      utt-0001 rec-0001 0.00 3.52       the utterance is a part of a recording
+reco2file_and_channel   rec-0001 call7 A        the recording is a channel of a file
 utt2spk       utt-0001 speaker-7
 utt2dur, ...  utt-0001 3.5                      a further column, here `dur`
 spk2gender    speaker-7 f                       a further column, `gender`
+
+call7.stm     call7 A speaker-7 0.00 3.52 <o,f0,female> HE HOPED THERE WOULD BE
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow
-
-from librispeech_clf.corpus.fields import write_fields
-from librispeech_clf.corpus.schema import UNKNOWN, dataset_features
-from librispeech_clf.corpus.text_tables import decode_text
+from librispeech_clf.corpus.text_tables import IGNORED, PLACE, PROBLEM, Row, decode_text
 
 RECORDINGS, TRANSCRIPTS, SPEAKERS, SEGMENTS, GENDERS = "wav.scp", "text", "utt2spk", "segments", "spk2gender"
+CHANNELS = "reco2file_and_channel"
+AUDIO_ENDINGS = ("", ".wav", ".flac", ".sph", ".mp3", ".ogg", ".m4a")
+FROM_ONE = {"1": "A", "2": "B"}
+"""Channels as numbers count from 1 in STM and reco2file_and_channel."""
 _IN_ARCHIVE = re.compile(r".*\.ark:\d+$")
 
 
 def list_files(folder: Path) -> list[Path]:
-    """The files of a Kaldi folder that say something of its utterances."""
-    fixed = [folder / name for name in (RECORDINGS, TRANSCRIPTS, GENDERS)]
+    """List the files of a Kaldi folder that say something of its utterances."""
+    fixed = [folder / name for name in (RECORDINGS, TRANSCRIPTS, GENDERS, SEGMENTS, CHANNELS)]
     return [path for path in [*fixed, *sorted(folder.glob("utt2*"))] if path.is_file()]
 
 
-def read_folder(folder: Path, *, bases: Sequence[Path]) -> pyarrow.Table:
-    """Reads a Kaldi folder into a table of the corpus schema; an utterance that lacks something tells what.
-
-    Args:
-        folder: It holds wav.scp.
-        bases: Where relative paths may start, besides the folder itself.
+def read_folder(folder: Path) -> list[Row]:
+    """Read a Kaldi folder; an utterance that lacks something says what.
 
     Raises:
-        FileNotFoundError: There is no `text`.
-        ValueError: There are `segments`, or a file is not UTF-8.
+        FileNotFoundError: there is no `text`.
+        ValueError: a file is not UTF-8, or a line of `segments` does not fit.
     """
-    if (folder / SEGMENTS).is_file():
-        raise ValueError(
-            f"{folder / SEGMENTS}: utterances that are parts of a recording are not read; cut them into files first, "
-            "for example with Kaldi's utils/data/extract_wav_segments_data_dir.sh."
-        )
     if not (folder / TRANSCRIPTS).is_file():
         raise FileNotFoundError(
             f"{folder / TRANSCRIPTS}: a line 'utterance TRANSCRIPT' each is needed; add it."
         )
-    texts = _read_lines(folder / TRANSCRIPTS)
-    sources = dict(_read_lines(folder / RECORDINGS))
-    tables = {path.name: dict(_read_lines(path)) for path in list_files(folder)[2:]}
-    known = {name for name, _ in texts}
-    untold = [(name, None) for name in sources if name not in known]
-    rows = [
-        _make_row(folder, bases, name, text, sources.get(name), tables) for name, text in [*texts, *untold]
-    ]
-    return pyarrow.Table.from_pylist(rows, schema=dataset_features().arrow_schema)
-
-
-def _make_row(
-    folder: Path,
-    bases: Sequence[Path],
-    name: str,
-    text: str | None,
-    source: str | None,
-    tables: Mapping[str, Mapping[str, str]],
-) -> dict[str, Any]:
-    speaker = tables.get(SPEAKERS, {}).get(name, UNKNOWN)
-    fields = {
-        path.removeprefix("utt2"): values.get(name)
-        for path, values in tables.items()
-        if path not in (SPEAKERS, GENDERS)
+    lines = {path.name: _read_lines(path) for path in list_files(folder)}
+    tables = {name: dict(pairs) for name, pairs in lines.items()}
+    sources, speakers = tables[RECORDINGS], tables.get(SPEAKERS, {})
+    channels = {
+        name: FROM_ONE.get(value.split()[-1], value.split()[-1])
+        for name, value in tables.get(CHANNELS, {}).items()
+        if value
     }
-    gender = tables.get(GENDERS, {}).get(speaker)
-    problem = _find_problem(folder, text, source)
-    return {
-        "id": name,
-        "audio": {"bytes": None, "path": None if problem else _find_file(source or "", [folder, *bases])},
-        "text": text or "",
-        "speaker_id": speaker,
-        "chapter_id": UNKNOWN,
-        "fields": write_fields({**fields, "gender": gender}),
-        "problem": problem,
-    }
-
-
-def _find_problem(folder: Path, text: str | None, source: str | None) -> str | None:
-    if text is None:
-        return f"{folder / TRANSCRIPTS} has no line for it; add its transcript."
-    if not source:
-        return f"{folder / RECORDINGS} has no line for it; add its recording's path."
-    if source.endswith("|"):
-        return (
-            f"{folder / RECORDINGS} has a command, which is never run ({source}); write its output to a file."
+    segments = {name: value.split() for name, value in tables.get(SEGMENTS, {}).items()}
+    texts = tables[TRANSCRIPTS]
+    pairs: list[tuple[str, str | None]] = [*lines[TRANSCRIPTS]]
+    pairs += [(name, None) for name in segments or sources if name not in texts]
+    rows: list[Row] = []
+    for number, (name, text) in enumerate(pairs):
+        recording, *times = segments.get(name) or [name]
+        source = sources.get(recording)
+        problem = None
+        if text is None:
+            problem = f"{folder / TRANSCRIPTS} has no line for it; add its transcript."
+        elif segments and name not in segments:
+            problem = f"{folder / SEGMENTS} has no line for it; add its recording and times."
+        elif not source:
+            missing = "it" if recording == name else recording
+            problem = f"{folder / RECORDINGS} has no line for {missing}; add its recording's path."
+        elif source.endswith("|"):
+            problem = f"{folder / RECORDINGS} has a command, which is never run ({source}); write its output to a file."
+        elif _IN_ARCHIVE.match(source):
+            problem = f"{folder / RECORDINGS} names a place in an archive ({source}), which is not read; make a file."
+        further = {
+            file.removeprefix("utt2"): values.get(name)
+            for file, values in tables.items()
+            if file[:4] == "utt2"
+        }
+        further.pop("spk", None)
+        rows.append(
+            {
+                **further,
+                "gender": tables.get(GENDERS, {}).get(speakers.get(name, "")),
+                "id": name,
+                "file_name": None if problem else source,
+                "text": text,
+                "speaker_id": speakers.get(name),
+                **(
+                    dict(zip(("start", "end", "channel"), [*times[:2], None], strict=False))
+                    if segments
+                    else {}
+                ),
+                **(
+                    {"channel": times[2] if times[2:] else channels.get(recording)}
+                    if channels or len(times) > 2
+                    else {}
+                ),
+                PLACE: (folder / TRANSCRIPTS, number),
+                **({PROBLEM: problem} if problem else {}),
+            }
         )
-    if _IN_ARCHIVE.match(source):
-        return f"{folder / RECORDINGS} names a place in an archive, which is not read ({source}); write it to a file."
-    return None
+    return rows
 
 
-def _find_file(source: str, bases: Sequence[Path]) -> str:
-    places = [base / source for base in bases]
-    return str(next((place for place in places if place.is_file()), places[0]))
+def read_stm(path: Path) -> list[Row]:
+    """Read an STM file (NIST sclite): recording, channel, speaker, start, end, labels in <>, transcript."""
+    folders = [path.parent, *(path.parent.parent / name for name in ("sph", "wav", "audio"))]
+    rows: list[Row] = []
+    for number, line in enumerate(decode_text(path).splitlines()):
+        if not line.strip() or line.startswith(";;"):
+            continue
+        recording, *fields = line.split(None, 5)
+        row: Row = {PLACE: (path, number), "file_name": recording}
+        row |= dict(zip(("channel", "speaker", "start", "end", "text"), fields, strict=False))
+        row["channel"] = FROM_ONE.get(row.get("channel", ""), row.get("channel"))
+        if len(fields) < 4:
+            row[PROBLEM] = (
+                f"{path}:{number + 1}: expected recording, channel, speaker, start, end and transcript."
+            )
+        if labels := re.match(r"<([^>]*)>\s*", row.get("text", "")):
+            row |= {"labels": labels[1], "text": row["text"][labels.end() :]}
+        if row.get("speaker") == "inter_segment_gap":
+            row["text"] = IGNORED
+        places = (folder / f"{recording}{ending}" for folder in folders for ending in AUDIO_ENDINGS)
+        row["file_name"] = str(next((place for place in places if place.is_file()), recording))
+        rows.append(row)
+    return rows
 
 
 def _read_lines(path: Path) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import CorpusConfiguration
-from librispeech_clf.corpus import files, huggingface, openslr, tables
+from librispeech_clf.corpus import files, huggingface, openslr
 from librispeech_clf.corpus.schema import Split
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ BUNDLED_FOLDER = Path(__file__).resolve().parent / "bundled"
 
 
 def load_split(corpus: CorpusConfiguration, state: str) -> Split:
-    """Opens the split of a state; reads no audio.
+    """Open the split of a state; reads no audio.
 
     Args:
         corpus: Source, data root and subsets.
@@ -44,9 +44,9 @@ def load_split(corpus: CorpusConfiguration, state: str) -> Split:
         name=state,
         dataset=datasets.concatenate_datasets(list(parts.values())),
         row_counts={subset: len(part) for subset, part in parts.items()},
-        speakers=tables.read_speakers(folder) if folder else {},
-        chapters=tables.read_chapters(folder) if folder else {},
-        books=tables.read_books(folder) if folder else {},
+        speakers=openslr.read_speakers(folder) if folder else {},
+        chapters=openslr.read_chapters(folder) if folder else {},
+        books=openslr.read_books(folder) if folder else {},
     )
 
 

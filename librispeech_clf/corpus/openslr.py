@@ -1,46 +1,59 @@
-"""Source openslr: a LibriSpeech tree as the OpenSLR archives unpack it.
+"""Source openslr: a LibriSpeech tree as the OpenSLR archives unpack it, and LibriSpeech's tables.
 
     LibriSpeech/test-clean/1089/134686/1089-134686.trans.txt    lines "1089-134686-0000 HE HOPED THERE ..."
     LibriSpeech/test-clean/1089/134686/1089-134686-0000.flac
+    LibriSpeech/SPEAKERS.TXT
+        ;ID  |SEX| SUBSET           |MINUTES| NAME
+        14   | F | train-clean-360  | 25.03 | Kristin LeMoine
+        60   | M | train-clean-100  | 20.18 | |CBW|Simon
 
-The transcripts become an index (an Arrow file in the cache, opened memory-mapped); no audio is read.
-It is made anew when a chapter's folder or transcript file changes.
+The transcripts become an index (an Arrow file in the cache, opened memory-mapped); no audio is read. It is made
+anew when a chapter's folder or transcript file changes.
+
+SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are pipe-separated, comments start with `;`. The last field may hold pipes,
+so a row is split at its first pipes only. Rows end with a line feed: the genuine BOOKS.TXT holds bare carriage
+returns inside 87 titles, which are white space like any other. A table that is not there is empty; rows that do not
+fit are left out, counted and named in one warning.
 """
 
 from __future__ import annotations
 
-import itertools
+import math
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-import pyarrow
-
+from librispeech_clf.corpus.columns import NO_TEXT
 from librispeech_clf.corpus.files import refuse_when_none_is_there
 from librispeech_clf.corpus.index import file_state, open_index
-from librispeech_clf.corpus.schema import dataset_features
+from librispeech_clf.corpus.schema import Book, Chapter, Speaker
+from librispeech_clf.corpus.text_tables import Row
 from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     import datasets
 
 TREE_NAME = "LibriSpeech"
-ROWS_PER_BATCH = 10_000
+RECORDINGS = (".flac", ".wav")
+"""Endings, in lower case: the archives' own, and what people convert them to."""
 MOST_SHOWN = 80
+Record = TypeVar("Record", Speaker, Chapter, Book)
+GENDERS = ("F", "M")
+NAMED_ROWS = 5
 
 
 def tree_folder(root: Path) -> Path:
-    """The LibriSpeech folder: `root/LibriSpeech`, or `root` itself when it has that name."""
+    """Return the LibriSpeech folder: `root/LibriSpeech`, or `root` itself when it has that name."""
     root = root.absolute()
     inner = root / TREE_NAME
     return inner if inner.is_dir() or root.name != TREE_NAME else root
 
 
 def open_subset(root: Path, subset: str) -> datasets.Dataset:
-    """Opens one subset of a LibriSpeech tree, memory-mapped, audio as paths.
+    """Open one subset of a LibriSpeech tree, memory-mapped, audio as paths.
 
     Args:
         root: The folder that contains `LibriSpeech/`, or that folder itself.
@@ -58,93 +71,74 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
     chapters = list_chapters(folder)
     if not chapters:
         raise FileNotFoundError(f"{folder}: holds no <speaker>/<chapter> folders; unpack the subset again.")
-    tables = refuse_when_none_is_there(_tables(chapters), str(folder))
-    return open_index(folder, state=[_chapter_state(chapter) for chapter in chapters], tables=tables)
+
+    def read_rows() -> Iterator[Row]:
+        rows = (row for chapter in chapters for row in read_chapter(chapter))
+        return refuse_when_none_is_there(rows, str(folder))
+
+    return open_index(folder, state=[_chapter_state(chapter) for chapter in chapters], rows=read_rows)
 
 
 def list_chapters(folder: Path) -> list[Path]:
-    """The chapters' folders `<speaker>/<chapter>`, sorted by number.
+    """List the chapters' folders `<speaker>/<chapter>`, sorted by number.
 
-    Folders that others leave, such as @eaDir, .ipynb_checkpoints or lost+found, are passed by.
+    Folders that others leave, such as @eaDir, .ipynb_checkpoints or lost+found, are skipped.
     """
-    return [Path(chapter.path) for speaker in _named_folders(folder) for chapter in _named_folders(speaker)]
 
-
-def read_chapter(folder: Path) -> list[dict[str, Any]]:
-    """Reads one chapter's transcript file into rows of the corpus schema.
-
-    A line that does not fit, and every recording of a chapter without transcripts, tells what is wrong.
-    """
-    prefix = f"{folder.parent.name}-{folder.name}"
-    path = folder / f"{prefix}.trans.txt"
-    recordings = {name for name in os.listdir(folder) if name.endswith(".flac")}
-    if not path.is_file():
-        problem = f"{path}: the chapter's transcripts are not there; unpack the subset again."
-        return [
-            _make_row(name.removesuffix(".flac"), "", folder=folder, problem=problem)
-            for name in sorted(recordings)
-        ]
-    # What is no UTF-8 becomes a sign that the encoder of transcripts refuses by the utterance's name.
-    lines = path.read_bytes().decode("utf-8-sig", "replace").split("\n")
-    rows = [
-        parse_transcript_line(line, folder=folder, place=f"{path}:{number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
-    untranscribed = recordings - {f"{row['id']}.flac" for row in rows}
-    if untranscribed:
-        warnings.warn(
-            escape_unprintable(f"{folder}: no transcript for {', '.join(sorted(untranscribed))}; left out."),
-            stacklevel=2,
+    def named_folders(place: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+        found = (entry for entry in os.scandir(place) if entry.name.isalnum() and entry.is_dir())
+        return sorted(
+            found, key=lambda entry: (int(entry.name) if entry.name.isdecimal() else -1, entry.name)
         )
-    return rows
+
+    return [Path(chapter.path) for speaker in named_folders(folder) for chapter in named_folders(speaker)]
 
 
-def parse_transcript_line(line: str, *, folder: Path, place: str) -> dict[str, Any]:
-    """Reads a line "1089-134686-0000 HE HOPED ..." of a transcript file into a row of the corpus schema.
+def read_chapter(folder: Path) -> list[Row]:
+    """Read one chapter's transcript file into rows of the corpus schema.
 
-    Args:
-        line: Not blank. One whose id is not speaker, chapter and number becomes a row with a `problem`.
-        folder: The chapter's, where the recording lies.
-        place: File and line, for the message.
+    A line that does not fit, and every recording of a chapter without transcripts, says what is wrong.
     """
-    utterance_id, text = (*line.split(maxsplit=1), "")[:2]
-    if re.fullmatch(r"\d+-\d+-[^-]+", utterance_id):
-        return _make_row(utterance_id, text.strip(), folder=folder)
-    problem = (
-        f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {line[:MOST_SHOWN]!r}; correct the line."
-    )
-    return _make_row(utterance_id, text.strip(), folder=folder, problem=problem)
-
-
-def _make_row(utterance_id: str, text: str, *, folder: Path, problem: str | None = None) -> dict[str, Any]:
-    speaker, chapter = utterance_id.split("-")[:2] if problem is None else (folder.parent.name, folder.name)
-    path = None if problem else os.path.join(folder, f"{utterance_id}.flac")
-    return {
-        "id": utterance_id,
-        "audio": {"bytes": None, "path": path},
-        "text": text,
-        "speaker_id": speaker,
-        "chapter_id": chapter,
-        "fields": None,
-        "problem": problem,
-    }
-
-
-def _tables(chapters: Iterable[Path]) -> Iterator[pyarrow.Table]:
-    schema = dataset_features().arrow_schema
-    rows = itertools.chain.from_iterable(map(read_chapter, chapters))
-    while batch := list(itertools.islice(rows, ROWS_PER_BATCH)):
-        yield pyarrow.Table.from_pylist(batch, schema=schema)
-
-
-def _named_folders(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
-    found = (entry for entry in os.scandir(folder) if entry.name.isalnum() and entry.is_dir())
-    return sorted(found, key=_numerically)
-
-
-def _numerically(entry: os.DirEntry[str]) -> tuple[int, str]:
-    return (int(entry.name) if entry.name.isdecimal() else -1, entry.name)
+    path = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
+    found = sorted(name for name in os.listdir(folder) if name.lower().endswith(RECORDINGS))
+    recordings = {os.path.splitext(name)[0]: name for name in reversed(found)}
+    lines = [(name, "") for name in reversed(recordings)]
+    problem = f"{path}: the chapter's transcripts are not there; unpack the subset again."
+    if path.is_file():
+        problem = ""
+        # What is no UTF-8 becomes a sign that the encoder of transcripts refuses by the utterance's name.
+        text = path.read_bytes().decode("utf-8-sig", "replace")
+        lines = [
+            (f"{path}:{number}", line)
+            for number, line in enumerate(text.split("\n"), start=1)
+            if line.strip()
+        ]
+    rows = []
+    for place, line in lines:
+        name, transcript = (*line.split(maxsplit=1), "")[:2] if line else (place, "")
+        fits = re.fullmatch(r"\d+-\d+-[^-]+", name)
+        reason = problem
+        if not problem and not fits:
+            shown = repr(line[:MOST_SHOWN])
+            reason = f"{place}: expected 'speaker-chapter-number TRANSCRIPT', got {shown}; correct the line."
+        elif not problem and not transcript.strip():
+            reason = f"{place} {NO_TEXT}"
+        speaker, chapter = name.split("-")[:2] if fits else (folder.parent.name, folder.name)
+        file = os.path.join(folder, recordings.pop(name, f"{name}.flac"))
+        rows.append(
+            {
+                "id": name,
+                "audio": {"bytes": None, "path": file if fits and not problem else None},
+                "text": transcript.strip(),
+                "speaker_id": speaker,
+                "chapter_id": chapter,
+                "problem": reason or None,
+            }
+        )
+    if recordings and not problem:
+        names = ", ".join(sorted(recordings.values()))
+        warnings.warn(escape_unprintable(f"{folder}: no transcript for {names}; left out."), stacklevel=2)
+    return rows
 
 
 def _chapter_state(folder: Path) -> tuple[object, ...]:
@@ -152,3 +146,114 @@ def _chapter_state(folder: Path) -> tuple[object, ...]:
     transcript = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
     own = file_state(transcript) if transcript.is_file() else None
     return str(folder), folder.stat().st_mtime_ns, own
+
+
+def read_speakers(folder: Path) -> dict[int, Speaker]:
+    """Read SPEAKERS.TXT; empty when there is none."""
+    return _read_table(folder / "SPEAKERS.TXT", 5, parse_speaker)
+
+
+def read_chapters(folder: Path) -> dict[int, Chapter]:
+    """Read CHAPTERS.TXT; empty when there is none."""
+    return _read_table(folder / "CHAPTERS.TXT", 8, parse_chapter)
+
+
+def read_books(folder: Path) -> dict[int, Book]:
+    """Read BOOKS.TXT; empty when there is none."""
+    return _read_table(folder / "BOOKS.TXT", 3, parse_book)
+
+
+def parse_speaker(fields: Sequence[str]) -> Speaker:
+    """Read the five fields id, gender, subset, minutes, name.
+
+    Raises:
+        ValueError: A field is missing or the id is not a number.
+    """
+    number, gender, subset, minutes, name = fields
+    gender = gender.upper()
+    return Speaker(
+        id=int(number),
+        gender=gender if gender in GENDERS else None,
+        subset=subset,
+        total_minutes=_optional_float(minutes),
+        name=name,
+    )
+
+
+def parse_chapter(fields: Sequence[str]) -> Chapter:
+    """Read the eight fields id, reader, minutes, subset, project id, book id, title, project title.
+
+    Raises:
+        ValueError: A field is missing, or the id or reader is not a number.
+    """
+    number, speaker_id, minutes, subset, project_id, book_id, title, project_title = fields
+    return Chapter(
+        id=int(number),
+        speaker_id=int(speaker_id),
+        minutes=_optional_float(minutes),
+        subset=subset,
+        project_id=_optional_int(project_id),
+        book_id=_optional_int(book_id),
+        title=title,
+        project_title=project_title,
+    )
+
+
+def parse_book(fields: Sequence[str]) -> Book:
+    """Read the fields id, title and, when there, authors.
+
+    Raises:
+        ValueError: The title is missing or the id is not a number.
+    """
+    number, title, *rest = fields
+    return Book(id=int(number), title=title, authors=rest[0] if rest else None)
+
+
+def _read_table(path: Path, field_count: int, parse: Callable[[Sequence[str]], Record]) -> dict[int, Record]:
+    if not path.is_file():
+        return {}
+    records: dict[int, Record] = {}
+    refused: list[str] = []
+    # Decoded from bytes: a file opened as text would end rows at carriage returns, too.
+    for number, line in enumerate(path.read_bytes().decode("utf-8-sig", "replace").split("\n"), start=1):
+        fields = [" ".join(text.split()) for text in line.split("|", field_count - 1)]
+        if not line.strip() or _is_comment_or_header(fields[0]):
+            continue
+        try:
+            record = parse(fields)
+        except ValueError:
+            refused.append(f"line {number}: expected {field_count} fields, got {line.strip()[:MOST_SHOWN]!r}")
+            continue
+        if record.id in records:
+            refused.append(f"line {number}: {record.id} occurs a second time")
+        records.setdefault(record.id, record)
+    if refused:
+        warnings.warn(_refusal(path, refused), stacklevel=3)
+    return records
+
+
+def _refusal(path: Path, refused: Sequence[str]) -> str:
+    named = "; ".join(refused[:NAMED_ROWS])
+    more = f"; and {len(refused) - NAMED_ROWS} more" if len(refused) > NAMED_ROWS else ""
+    count = f"{len(refused)} row{'s' * (len(refused) > 1)}"
+    return escape_unprintable(f"{path}: {count} left out ({named}{more}); correct the table.")
+
+
+def _is_comment_or_header(first_field: str) -> bool:
+    return first_field.startswith(";") or first_field.upper() == "ID"
+
+
+def _optional_float(text: str) -> float | None:
+    """The number; None for what is no amount."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
+
+
+def _optional_int(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None

@@ -1,7 +1,8 @@
 """The corpus as everything downstream sees it: records, and a `Split` over a memory-mapped dataset.
 
-The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}. Two
-more hold what an own table further says of an utterance, and why a row cannot be evaluated.
+The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}. More
+hold further references, the part and channel of a recording, what a custom table further says of an utterance, and
+why a row cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow
 
-COLUMNS = ("id", "audio", "text", "speaker_id", "chapter_id", "fields", "problem")
+COLUMNS = (
+    "id", "audio", "text", "more_texts", "speaker_id", "chapter_id", "start_s", "end_s", "channel", "fields", "problem"
+)  # fmt: skip
 UNKNOWN = ""
 
 MOST_DIGITS = 18
@@ -30,15 +33,19 @@ class Utterance:
     """One recording with its transcript.
 
     Attributes:
-        id: For example "1272-128104-0000": speaker, chapter, number; one of an own table is any text.
-        text: The transcript as the corpus has it.
-        speaker_id: As the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
-            table. `UNKNOWN` when the corpus does not tell.
-        chapter_id: Likewise, of the chapter table.
-        audio_bytes: The encoded audio file, or None.
-        audio_path: The audio file's path; with `audio_bytes` only its name.
-        fields: What further columns of an own table say, as `corpus.fields` writes it; None: nothing.
-        problem: Why the utterance cannot be evaluated, with the remedy, when its row already tells; else None.
+        id: for example "1272-128104-0000": speaker, chapter, number; one of a custom table is any text.
+        text: the transcript as the corpus has it.
+        speaker_id: as the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
+            table. `UNKNOWN` when the corpus has none.
+        chapter_id: likewise, of the chapter table.
+        audio_bytes: the encoded audio file, or None.
+        audio_path: the audio file's path; with `audio_bytes` only its name.
+        fields: what further columns of a custom table say, as `corpus.fields` writes it; None: nothing.
+        problem: why the utterance cannot be evaluated, with the remedy, when its row already shows it; else None.
+        more_texts: further references; the one nearest to what is recognized counts.
+        start_s: where in the recording the utterance starts, s; None: it is the whole recording.
+        end_s: where it ends, s; None: at the recording's end.
+        channel: which channel it is, from 0; None: the mean of all.
     """
 
     id: str
@@ -49,19 +56,15 @@ class Utterance:
     audio_path: str | None
     fields: str | None = None
     problem: str | None = None
+    more_texts: tuple[str, ...] = ()
+    start_s: float | None = None
+    end_s: float | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """One row of SPEAKERS.TXT.
-
-    Attributes:
-        id: The reader's number.
-        gender: "F", "M" or None.
-        subset: The subset the reader's speech is in.
-        total_minutes: All of the reader's speech in the corpus, in minutes.
-        name: The reader's name.
-    """
+    """One row of SPEAKERS.TXT: a reader, "F", "M" or None, and all of his or her speech in the corpus."""
 
     id: int
     gender: str | None
@@ -72,18 +75,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One row of CHAPTERS.TXT.
-
-    Attributes:
-        id: The chapter's number.
-        speaker_id: The reader's number.
-        minutes: The chapter's speech in the corpus, in minutes.
-        subset: The subset the chapter is in.
-        project_id: The recording project's number.
-        book_id: Key into the book table.
-        title: The chapter's title.
-        project_title: The recording project's title.
-    """
+    """One row of CHAPTERS.TXT: read by whom, how much speech, in which subset, keys and titles."""
 
     id: int
     speaker_id: int
@@ -97,13 +89,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Book:
-    """One row of BOOKS.TXT.
-
-    Attributes:
-        id: The book's number.
-        title: The book's title.
-        authors: What the row says after the title, or None.
-    """
+    """One row of BOOKS.TXT; `authors` is what the row says after the title, or None."""
 
     id: int
     title: str
@@ -182,7 +168,8 @@ class Split:
             chapter_id=row["chapter_id"],
             audio_bytes=row["audio"]["bytes"],
             audio_path=row["audio"]["path"],
-            fields=row["fields"],
+            **{name: row[name] for name in ("start_s", "end_s", "channel", "fields")},
+            more_texts=tuple(row["more_texts"] or ()),
             problem=row["problem"] if utterance_id == row["id"] else repeated,
         )
 
@@ -246,8 +233,12 @@ def dataset_features() -> datasets.Features:
             "id": datasets.Value("string"),
             "audio": datasets.Audio(decode=False),
             "text": datasets.Value("string"),
+            "more_texts": datasets.List(datasets.Value("string")),
             "speaker_id": datasets.Value("string"),
             "chapter_id": datasets.Value("string"),
+            "start_s": datasets.Value("float64"),
+            "end_s": datasets.Value("float64"),
+            "channel": datasets.Value("int32"),
             "fields": datasets.Value("string"),
             "problem": datasets.Value("string"),
         }

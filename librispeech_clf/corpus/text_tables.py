@@ -1,4 +1,4 @@
-"""Tables as text: CSV, TSV and JSON lines, every value as it is written, no type inferred."""
+"""Tables as text: CSV, TSV, LJSpeech's pipes and JSON lines, every value as it is written, no type inferred."""
 
 from __future__ import annotations
 
@@ -10,40 +10,36 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-
 Row = dict[str, Any]
-PROBLEM = "\0problem"
-"""The column that tells why a row does not fit; no table of people's own has its name."""
+PLACE, PROBLEM = "\0place", "\0problem"
+"""Keys of a row that no table of people's own has: where it stands, and why it does not fit."""
+IGNORED = "ignore_time_segment_in_scoring"
+"""In NIST's and TED-LIUM's transcripts: what is said here is not scored."""
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
-def read_text_table(path: Path) -> pyarrow.Table:
-    """Reads a table; columns are strings, values that are missing null; a column `PROBLEM` where a row does not fit.
+def read_text_table(path: Path) -> list[Row]:
+    """Read a table; values are text, those of JSON also lists and objects.
 
     Args:
-        path: With the suffix .csv, .tsv, or, for JSON lines, any other.
+        path: with the suffix .csv, .tsv, or, for JSON lines, any other.
 
     Raises:
-        ValueError: It is not UTF-8 (or UTF-16 with its mark), has no header, or no row fits.
+        ValueError: it is not UTF-8 (or UTF-16 with its mark), has no header, or no row fits.
     """
     text = decode_text(path)
-    if path.suffix in (".csv", ".tsv"):
-        header, rows = _parse_delimited(text, path)
-    else:
-        header, rows = [], _parse_json_lines(text, path)
+    rows = _parse_delimited(text, path) if path.suffix in (".csv", ".tsv") else _parse_json_lines(text, path)
     if rows and all(PROBLEM in row for row in rows):
         raise ValueError(rows[0][PROBLEM])
-    names = list(dict.fromkeys([*header, *(name for row in rows for name in row)]))
-    columns = [pyarrow.array([row.get(name) for row in rows], pyarrow.string()) for name in names]
-    return pyarrow.Table.from_arrays(columns, names)
+    return rows
 
 
 def decode_text(path: Path) -> str:
-    """Reads a text file.
+    """Read a text file.
 
     Raises:
-        ValueError: It is not UTF-8 (or UTF-16 with its mark).
+        ValueError: it is not UTF-8 (or UTF-16 with its mark).
     """
     content = path.read_bytes()
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
@@ -54,53 +50,74 @@ def decode_text(path: Path) -> str:
         raise ValueError(f"{path}:{line}: is not UTF-8; save the table as UTF-8.") from None
 
 
-def _parse_delimited(text: str, path: Path) -> tuple[list[str], list[Row]]:
+def _parse_delimited(text: str, path: Path) -> list[Row]:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    if excel := re.match(r"sep=(.)[\r\n]+", text):  # the line by which Excel is told the separator
+        separator, text = excel[1], text[excel.end() :]
+    first = text.partition("\n")[0].split("|")
+    if len(first) in (2, 3) and (path.parent / "wavs" / f"{first[0]}.wav").is_file():
+        return _parse_ljspeech(text, path)
     lines = io.StringIO(text, newline="")
-    if path.suffix == ".tsv":  # Common Voice: quotation marks are part of the text
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    else:
-        reader = csv.reader(lines, strict=True)
+    # Common Voice's TSV files have quotation marks as part of the text, unless the header is quoted, too.
+    by_quotes = path.suffix == ".csv" or text.startswith('"')
+    reader = csv.reader(
+        lines,
+        delimiter=separator,
+        quoting=csv.QUOTE_MINIMAL if by_quotes else csv.QUOTE_NONE,
+        strict=by_quotes,
+        skipinitialspace=True,
+    )
     try:
-        return _collect_rows(reader, path)
+        header = [name.strip() for name in next(reader, [])]
+        if not header:
+            raise ValueError(
+                f"{path}: is empty; a header such as file_name,text and a row per recording are needed."
+            )
+        if len(header) == 1 and (found := [sign for sign in ";\t|," if sign in header[0]]):
+            raise ValueError(
+                f"{path}: its header is a single column, {header[0][:80]!r}; separate columns by "
+                f"{'tabs' if path.suffix == '.tsv' else 'commas'}, not by {found[0]!r}."
+            )
+        if twice := [name for number, name in enumerate(header) if name in header[:number]]:
+            raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
+        rows = []
+        for number, values in enumerate(filter(None, reader)):
+            if not by_quotes:
+                values = [x[1:-1].replace('""', '"') if _QUOTED.fullmatch(x) else x for x in values]
+            row: Row = dict.fromkeys(header) | dict(zip(header, values, strict=False))
+            row[PLACE] = (path, number)
+            if len(values) != len(header):
+                row[PROBLEM] = (
+                    f"{path}:{reader.line_num}: has {len(values)} fields, the header {len(header)}; "
+                    "put texts with the separator in them into double quotes."
+                )
+            rows.append(row)
     except csv.Error as error:  # where rows end is not known from here on
         raise ValueError(
             f"{path}:{reader.line_num}: is no row of a table ({error}); close the quotation marks, and double those "
             "within a text."
         ) from error
+    return rows
 
 
-def _collect_rows(reader: Any, path: Path) -> tuple[list[str], list[Row]]:
-    header = next(reader, None)
-    if not header:
-        raise ValueError(
-            f"{path}: is empty; a header such as file_name,text and a row per recording are needed."
-        )
-    if len(header) == 1 and (found := [sign for sign in ";\t|," if sign in header[0]]):
-        raise ValueError(
-            f"{path}: its header is a single column, {header[0][:80]!r}; separate columns by "
-            f"{'tabs' if path.suffix == '.tsv' else 'commas'}, not by {found[0]!r}."
-        )
-    if twice := [name for number, name in enumerate(header) if name in header[:number]]:
-        raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
+def _parse_ljspeech(text: str, path: Path) -> list[Row]:
+    """LJSpeech's metadata.csv: no header, `LJ001-0001|text|text with numbers spelled out`, recordings in wavs/."""
     rows = []
-    for row in reader:
-        if not row:
-            continue
-        rows.append(dict(zip(header, row, strict=False)))
-        if len(row) != len(header):
-            rows[-1][PROBLEM] = (
-                f"{path}:{reader.line_num}: has {len(row)} fields, the header {len(header)}; "
-                "put texts with the separator in them into double quotes."
-            )
-    return header, rows
+    for number, line in enumerate(filter(str.strip, text.splitlines())):
+        name, *texts = line.split("|")
+        found = {"id": name, "file_name": f"wavs/{name}.wav", "text": texts[-1] if texts else None}
+        rows.append({**found, PLACE: (path, number)})
+    return rows
 
 
 def _parse_json_lines(text: str, path: Path) -> list[Row]:
-    lines = enumerate(text.split("\n"), start=1)
-    rows = [_parse_json_line(line, f"{path}:{number}") for number, line in lines if line.strip()]
-    if not rows:
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
         raise ValueError(f"{path}: is empty; a JSON object with file_name and text is needed per recording.")
-    return rows
+    return [
+        {**_parse_json_line(line, f"{path}:{number}"), PLACE: (path, row)}
+        for row, (number, line) in enumerate(lines)
+    ]
 
 
 def _parse_json_line(line: str, place: str) -> Row:
@@ -111,11 +128,6 @@ def _parse_json_line(line: str, place: str) -> Row:
         return {PROBLEM: f"{place}: is no JSON object ({reason}); write one a line."}
     if not isinstance(row, dict):
         return {PROBLEM: f"{place}: expected a JSON object, got {line.strip()[:40]!r}."}
-    texts = {name: _as_text(value) for name, value in row.items()}
-    if any(HALF_CHARACTER.search(text) for text in [*texts, *texts.values()] if text):
+    if HALF_CHARACTER.search(json.dumps(row, ensure_ascii=False)):
         return {PROBLEM: f"{place}: holds half of a surrogate pair; write its character whole."}
-    return texts
-
-
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return row

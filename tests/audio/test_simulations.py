@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from librispeech_clf.audio import simulations
+from librispeech_clf.audio.decoding import encode_flac
 from librispeech_clf.audio.reading import read_waveform
-from librispeech_clf.audio.simulated_split import encode_flac
 from librispeech_clf.corpus.schema import Speaker, Split, Utterance
 from tests.helpers.made_utterances import dataset_from_utterances
 

@@ -64,7 +64,7 @@ def make_logits(text: str, *, frames: int) -> np.ndarray:
 
 def make_utterance(waveform: np.ndarray):
     """Return a FLAC recording of a waveform as a corpus record."""
-    from librispeech_clf.audio.simulated_split import encode_flac
+    from librispeech_clf.audio.decoding import encode_flac
     from librispeech_clf.corpus.schema import Utterance
 
     return Utterance("benchmark", "", 0, 0, encode_flac(waveform, sampling_rate=SAMPLING_RATE), "b.flac")

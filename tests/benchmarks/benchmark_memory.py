@@ -29,7 +29,7 @@ def save_base_model(path: Path) -> None:
 
 def write_corpus(path: Path, *, utterances: int) -> None:
     """Write a parquet file of noise with transcripts."""
-    from librispeech_clf.audio.simulated_split import encode_flac
+    from librispeech_clf.audio.decoding import encode_flac
     from librispeech_clf.corpus.schema import Utterance
     from tests.helpers.made_utterances import dataset_from_utterances
 

@@ -23,7 +23,7 @@ TRANSCRIPTS = {
     "12-340-0000": "ONE TONE",
     "12-340-0001": "IT'S ANOTHER",
     "12-341-0000": "A NEW CHAPTER",
-    "60-7-0000": "",
+    "60-7-0000": "THE LAST",
 }
 
 

@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from librispeech_clf.corpus import cache, files
+from librispeech_clf.corpus import files, index
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def temporary(tmp_path, monkeypatch):
 
 
 def test_new_folder_is_for_the_user_alone(temporary):
-    assert cache.cache_folder() == temporary
+    assert index.cache_folder() == temporary
     assert temporary.stat().st_mode & 0o777 == 0o700
-    assert cache.cache_folder() == temporary
+    assert index.cache_folder() == temporary
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,21 @@ def test_new_folder_is_for_the_user_alone(temporary):
 def test_folder_that_others_may_write_is_not_trusted(temporary, mode, trusted):
     temporary.mkdir()
     temporary.chmod(mode)
-    assert cache.cache_folder() == (temporary if trusted else None)
+    assert index.cache_folder() == (temporary if trusted else None)
 
 
 def test_folder_of_somebody_else_is_not_trusted(temporary, monkeypatch):
     temporary.mkdir(mode=0o700)
     own = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: own + 1)
-    monkeypatch.setattr(cache, "_user_name", lambda: str(own))
-    assert cache.cache_folder() is None
+    monkeypatch.setattr(index, "_user_name", lambda: str(own))
+    assert index.cache_folder() is None
 
 
 def test_link_is_not_trusted(temporary, tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     temporary.symlink_to(tmp_path / "elsewhere")
-    assert cache.cache_folder() is None
+    assert index.cache_folder() is None
 
 
 def test_corpus_opens_without_a_trusted_folder(temporary, tmp_path, make_parquet):
@@ -63,14 +63,12 @@ def test_windows_has_a_folder_per_home(temporary, monkeypatch):
     names = []
     for home in ("/home/a", "/home/b"):
         monkeypatch.setenv("HOME", home)
-        names.append(cache.cache_folder().name)
+        names.append(index.cache_folder().name)
     assert len(set(names)) == 2
 
 
 @pytest.mark.parametrize("limit", [1 << 26, 0])
 def test_table_changed_in_place_with_its_time_kept_is_noticed(tmp_path, monkeypatch, limit):
-    from librispeech_clf.corpus import index
-
     monkeypatch.setattr(index, "MOST_HASHED_BYTES", limit)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.wav").write_bytes(b"RIFF")
@@ -102,6 +100,6 @@ def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch, make_parque
     folder = request.getfixturevalue("cache")
     make_parquet(tmp_path / "own.parquet")
     monkeypatch.setattr(os, "replace", fill_disk)
-    with pytest.raises(OSError, match=r"cache.*: the disk is full: more than \S+ .B are needed; free space"):
+    with pytest.raises(OSError, match=r"cache.*: the disk is full: \S+ bytes are free; free space"):
         files.open_subset(tmp_path, "own")
     assert {path.suffix for path in folder.iterdir()} <= {".lock"}

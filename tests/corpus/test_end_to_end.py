@@ -162,7 +162,7 @@ BAD = {
     "nan": (spoil(5, np.nan), "A", "NaN or infinity"),
     "infinity": (spoil(-1, np.inf), "A", "NaN or infinity"),
     "loud": (spoil(7, 1e30), "A", "full scale is 1"),
-    "slow": (claim_rate(1), "A", "tells 1 Hz"),
+    "slow": (claim_rate(1), "A", "declares 1 Hz"),
     "long": (encode(make_speech(36.0)), "A", "audio.max_samples"),
     "gone": (None, "A", "the audio of gone is not there"),
     "digits": (encode(), "ROOM 12", "Spell numbers out"),

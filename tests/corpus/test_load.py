@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from librispeech_clf.audio.reading import read_waveform
-from librispeech_clf.corpus import cache as cache_module
-from librispeech_clf.corpus import load
+from librispeech_clf.corpus import index, load
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import COLUMNS, Split, Utterance
 from tests.helpers.made_utterances import dataset_from_utterances
@@ -187,8 +186,8 @@ def test_source_without_root(configuration):
 
 def test_first_folder_that_takes_files_is_the_cache(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    assert cache_module.first_writable_folder([tmp_path / "file" / "x", tmp_path / "y"]) == tmp_path / "y"
-    assert cache_module.first_writable_folder([tmp_path / "file" / "x"]) is None
+    assert index.first_writable_folder(tmp_path / "file" / "x", tmp_path / "y") == tmp_path / "y"
+    assert index.first_writable_folder(tmp_path / "file" / "x") is None
 
 
 def test_without_a_cache_everything_is_in_memory(tmp_path, configuration, make_tree, monkeypatch):

@@ -1,13 +1,14 @@
 """The tables as LibriSpeech writes them, and as they should not be."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from librispeech_clf.corpus.openslr import read_books, read_chapters, read_speakers
 from librispeech_clf.corpus.schema import Book, Chapter, Speaker
-from librispeech_clf.corpus.tables import read_books, read_chapters, read_speakers
 
-REAL_TREE = Path("/work/shared/librispeech/LibriSpeech")
+REAL_TREE = Path(os.environ.get("LIBRISPEECH_TREE", "none")) / "LibriSpeech"
 
 CHAPTERS = """\
 ; comment

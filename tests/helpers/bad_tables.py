@@ -16,6 +16,7 @@ from tests.helpers.bad_recordings import encode, make_sound
 Texts = dict[str, str]
 LEFT_OUT = "left out"
 OUTSIDE = "outside"
+NO_TEXT = "has no text; give it one"
 GOOD: Texts = {"a": "ONE TONE", "b": "A TONE"}
 
 
@@ -74,7 +75,7 @@ def list_csv() -> list[BadTable]:
         csv("file_name,text,text\na.wav,ONE TONE,X\n", "the column text occurs more than once", "column-twice"),
         csv(rows + "a.wav,AGAIN\n", "a#2: the id a occurs more than once", "id-twice"),
         csv("file_name,id,text\na.wav,,ONE TONE\n", {"a": "ONE TONE"}, "empty-id"),
-        csv("file_name,text\na.wav,\n", {"a": ""}, "empty-text"),
+        csv("file_name,text\na.wav,\n", "a: row 0 of .*metadata.csv has no text", "empty-text"),
         csv("file_name,text\n,ONE TONE\n", "neither audio bytes nor an audio path", "empty-file"),
         csv("file_name,text\n../../../etc/passwd,X\n", OUTSIDE, "climbs"),
         csv("file_name,text\n/etc/passwd,X\n", OUTSIDE, "absolute"),
@@ -151,7 +152,7 @@ def list_parquet() -> list[BadTable]:
         "text": (table("0.parquet", "no table"), "0.parquet: cannot be read as parquet"),
         "pointer": (table("0.parquet", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
         "no-rows": (write({"id": nothing, "audio": nothing, "text": nothing}), "no utterances"),
-        "no-columns": (write({}), "no utterances"),
+        "no-columns": (write({}), "no column text"),
         "null-text": (write(good | {"text": ["A", None]}), "b: row 1 of .* has no text"),
         "null-id": (write(good | {"id": [None, "b"]}), {"0-0": "ONE TONE", "b": "A TONE"}),
         "null-audio": (write(good | {"audio": [audio[0], None]}), "b: has neither audio bytes nor an audio path"),
@@ -198,7 +199,7 @@ def list_trees() -> list[BadTable]:
         "unknown-recording": (tree(good + "1-2-0009 X\n"), "the audio of 1-2-0009 is not there"),
         "climbing-id": (tree("../../x-2-1 X\n"), "expected|not there"),
         "empty-transcripts": (tree(""), "no utterances"),
-        "text-missing": (tree("1-2-0000\n1-2-0001 A TONE\n"), found | {"1-2-0000": ""}),
+        "text-missing": (tree("1-2-0000\n1-2-0001 A TONE\n"), "1-2-0000: .*trans.txt:1 has no text"),
         "foreign-folders": (tree(good, lambda folder: (folder / "@eaDir" / "x").mkdir(parents=True)), found),
         "transcript-is-a-folder": (tree(None, lambda folder: (folder / transcript).mkdir()), "trans.txt"),
         "speakers-binary": (speakers(bytes(range(256))), found),
@@ -235,7 +236,7 @@ BAD_TEXTS: dict[str, tuple[str, str]] = {
     "tabs": ("A\tB\u00a0C\u2003D", "A B C D"),
     "lines": ("A\nB\r\nC", "A B C"), "lower": ("it's a tone", "IT'S A TONE"), "quote": ("don\u2019t", "DON'T"),
     "acute": ("don\u00b4t", "DON'T"), "wide": ("\uff21\uff22", "AB"), "ligature": ("\ufb01ne", "FINE"),
-    "sharp-s": ("stra\u00dfe", "STRASSE"), "dotted-i": ("\u0130zmir", "IZMIR"), "empty": ("", ""),
-    "spaces": ("   ", ""),
+    "sharp-s": ("stra\u00dfe", "STRASSE"), "dotted-i": ("\u0130zmir", "IZMIR"), "empty": ("", NO_TEXT),
+    "spaces": ("   ", NO_TEXT),
 }  # fmt: skip
 """With `text.normalize: strict`."""

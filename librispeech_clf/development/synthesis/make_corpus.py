@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from librispeech_clf.atomic_write import atomic_write
-from librispeech_clf.audio.simulated_split import encode_flac
+from librispeech_clf.audio.decoding import encode_flac
 from librispeech_clf.development.synthesis import card, chapters
 from librispeech_clf.development.synthesis.chapters import ReadChapter, Recording
 from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require_tools, synthesize

@@ -21,8 +21,7 @@ import numpy as np
 from PIL import Image
 
 from librispeech_clf.atomic_write import explain_disk
-from librispeech_clf.audio.reading import LOWEST_RATE_HZ, AudioFile, read_file
-from librispeech_clf.audio.simulated_split import encode_flac
+from librispeech_clf.audio.decoding import LOWEST_RATE_HZ, AudioFile, encode_flac, read_file
 from librispeech_clf.local.report.encoding import escape_json
 
 AudioProvider = Callable[[str], bytes | None]

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import librispeech_clf.corpus
-from librispeech_clf.corpus import tables
+from librispeech_clf.corpus import openslr
 from librispeech_clf.development.synthesis import card
 from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.development.synthesis.voices import load_readers
@@ -64,8 +64,8 @@ def test_samples_are_neither_silent_nor_clipped(rows):
 
 
 def test_tables_fit_the_utterances(rows):
-    speakers, chapters = tables.read_speakers(FOLDER), tables.read_chapters(FOLDER)
-    books = tables.read_books(FOLDER)
+    speakers, chapters = openslr.read_speakers(FOLDER), openslr.read_chapters(FOLDER)
+    books = openslr.read_books(FOLDER)
     assert {(s.id, s.gender, s.name) for s in speakers.values()} == {
         (r.id, r.gender, r.name) for r in load_readers()
     }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.corpus import tables
+from librispeech_clf.corpus import openslr
 from librispeech_clf.development.synthesis import chapters
 from librispeech_clf.development.synthesis.make_corpus import record_chapter
 from librispeech_clf.development.synthesis.sentences import Sentence
@@ -45,7 +45,7 @@ def test_tables_are_read_back(tones, tmp_path):
     (tmp_path / "CHAPTERS.TXT").write_text(chapters.chapters_table(recordings))
     (tmp_path / "BOOKS.TXT").write_text(chapters.books_table(recordings))
     speakers, read, books = (
-        f(tmp_path) for f in (tables.read_speakers, tables.read_chapters, tables.read_books)
+        f(tmp_path) for f in (openslr.read_speakers, openslr.read_chapters, openslr.read_books)
     )
     assert {(s.id, s.gender, s.name) for s in speakers.values()} == {
         (r.id, r.gender, r.name) for r in readers

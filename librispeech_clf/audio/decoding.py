@@ -1,0 +1,179 @@
+"""Audio files, decoded to their real end: bytes in, samples out, or the reason why there are none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from librispeech_clf.audio import containers
+
+Waveform = npt.NDArray[np.float32]
+
+BLOCK_SAMPLES = 1 << 18
+PCM_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}
+# libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
+MOST_SAMPLES = 2**40
+# Integers of 32 bits written as floats are below.
+LARGEST_SAMPLE = 2.0**32
+LOWEST_RATE_HZ = 1000
+FLOATS = ("FLOAT", "DOUBLE")
+# Formats that declare their exact length.
+WITH_LENGTH = ("WAV", "WAVEX", "FLAC")
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """What an audio file holds.
+
+    Attributes:
+        samples: float32 (N, channels), N >= 0, of any value.
+        sampling_rate: Hz.
+        declared: N as the header has it; above `MOST_SAMPLES` where it has none.
+        format: libsndfile's name of the container, such as "FLAC".
+        subtype: libsndfile's name of the encoding, such as "PCM_16".
+    """
+
+    samples: Waveform
+    sampling_rate: int
+    declared: int
+    format: str
+    subtype: str
+
+
+def decode(content: bytes, name: str) -> tuple[Waveform, int]:
+    """Decode an audio file to its real end: the one place that decides what a recording is.
+
+    Args:
+        content: the whole file, in any format libsndfile reads.
+        name: the utterance's, for messages.
+
+    Returns:
+        Samples float32 (N, channels), N > 0, finite; and their rate in Hz.
+
+    Raises:
+        ValueError: the audio cannot be decoded, is cut off, has no samples, or holds NaN, infinity or samples
+            above 2**32; or its rate is below 1000 Hz.
+    """
+    file = read_file(content, name)
+    samples, rate = file.samples, file.sampling_rate
+    if file.declared <= MOST_SAMPLES and len(samples) != file.declared:
+        raise ValueError(
+            f"{name}: the audio is cut off: its header declares {file.declared} samples, {len(samples)} can be read; "
+            "restore the file."
+        )
+    _verify_flac(content, samples, PCM_BYTES.get(file.subtype), name)
+    return check_samples(samples, rate, name)
+
+
+def read_file(
+    content: bytes, name: str, *, take_cut: bool = False, most_values: int = MOST_SAMPLES
+) -> AudioFile:
+    """Decode an audio file to its real end, whatever length its header claims, and judge nothing.
+
+    Args:
+        content: the whole file, in any format libsndfile reads.
+        name: the utterance's, for messages.
+        take_cut: whether a file that is cut off is read as far as it goes.
+        most_values: samples over all channels.
+
+    Raises:
+        ValueError: the audio cannot be decoded, or holds more samples; or is cut off, without `take_cut`.
+    """
+    blocks, count = [], 0
+    with open_audio(content, name, take_cut=take_cut) as file:
+        # libsndfile's positions are wrong where the header does not declare the length: read forwards only.
+        file.seekable = lambda: False
+        most = max(1, BLOCK_SAMPLES // file.channels)
+        # Not beyond the declared length: FLAC's decoder stumbles over a tag behind the samples.
+        while len(block := file.read(min(most, file.frames - count), dtype="float32", always_2d=True)):
+            blocks.append(block)
+            count += len(block)
+            if count * file.channels > most_values:
+                raise ValueError(f"{name}: the audio holds more than {most_values} samples.")
+        samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
+        return AudioFile(samples, file.samplerate, file.frames, file.format, file.subtype)
+
+
+def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: float | None = None) -> bytes:
+    """Encode as 16-bit FLAC; what peaks above full scale is turned down as a whole.
+
+    Args:
+        waveform: float32 (N,) or (N, channels).
+        sampling_rate: Hz.
+        compression_level: 0 (fast) to 1 (small); libsndfile's default without.
+    """
+    peak = float(np.max(np.abs(waveform), initial=0.0))
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer, waveform / max(1.0, peak), sampling_rate, format="FLAC", subtype="PCM_16",
+        compression_level=compression_level,
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def open_audio(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
+    """The file, opened by libsndfile; whatever goes wrong names the utterance."""
+    try:
+        completed = containers.complete(content)
+    except ValueError as error:
+        if not take_cut:
+            raise ValueError(f"{name}: {error}") from None
+        completed = content
+    try:
+        with soundfile.SoundFile(io.BytesIO(completed)) as file:
+            if not take_cut and (cut := containers.find_cut(completed, file.extra_info)):
+                raise ValueError(f"{name}: {cut}")
+            yield file
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.strip(" .") if content else "it has no bytes"
+        raise ValueError(f"{name}: the audio cannot be decoded ({reason}); restore the file.") from error
+
+
+def check_samples(samples: Waveform, rate: int, name: str) -> tuple[Waveform, int]:
+    """Raise for what is no sound."""
+    if len(samples) == 0:
+        raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
+    if (loudest := float(np.abs(samples).max())) > LARGEST_SAMPLE:
+        raise ValueError(
+            f"{name}: the audio holds samples of {loudest:.2g}, full scale is 1; convert it to integer samples."
+        )
+    if rate < LOWEST_RATE_HZ:
+        raise ValueError(
+            f"{name}: the audio's header declares {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
+            "restore the file or encode it again with its true rate."
+        )
+    return samples, rate
+
+
+def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str) -> None:
+    """Compare a FLAC file's samples with its checksum (RFC 9639, 8.2: MD5 of the integers, little-endian)."""
+    expected = content[26:42]
+    if content[:4] != b"fLaC" or width is None or not any(expected):
+        return
+    integers = (samples * np.float32(2 ** (8 * width - 1))).astype("<i2" if width == 2 else "<i4")
+    packed = integers.view(np.uint8).reshape(*integers.shape, -1)[..., :width].tobytes()
+    if hashlib.md5(packed, usedforsecurity=False).digest() != expected:
+        raise ValueError(
+            f"{name}: the audio cannot be decoded (its samples are not those of its checksum); restore the file."
+        )
+
+
+def can_seek(file: Any) -> bool:
+    """Whether libsndfile finds every sample of a file without decoding those before it."""
+    return (
+        file.format in WITH_LENGTH
+        and file.subtype not in FLOATS
+        and file.frames <= MOST_SAMPLES
+        and file.seekable()
+    )
