@@ -88,7 +88,10 @@ def make_parser(name: str, description: str, **settings: Any) -> argparse.Argume
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Adds the defaults that say something."""
+    """Adds the defaults that say something; lines of an epilog stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         unset = action.default is None or action.default is False or action.default in (argparse.SUPPRESS, [])

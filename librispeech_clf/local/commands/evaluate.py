@@ -26,6 +26,26 @@ from librispeech_clf.local.commands.cli import (
 )
 
 SIMULATED_UTTERANCES = 24
+EPILOG = """\
+simulations:
+  additive_noise (or additive_noise:white, :pink, :babble), reverberation,
+  telephone, tempo, clipping, packet_loss
+
+figures of --fail-if, error rates as shares:
+  wer, cer, also as wer.low, wer.high, and with --compare as wer.change,
+  wer.change.low, wer.change.high; of a group as "wer of gender: F";
+  failed, findings
+
+examples:
+  evaluate
+  evaluate --source openslr --root data --split test-clean --limit 400
+  evaluate --simulate additive_noise:babble --simulate tempo
+  evaluate --compare last_week --fail-if "wer.change.low > 0"
+
+exit codes:
+  0 done, 1 utterances failed, 2 nothing could be evaluated,
+  3 a threshold was crossed, 130 interrupted
+"""
 THRESHOLD_CROSSED = 3
 
 
@@ -37,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         it was interrupted.
     """
     parser = make_parser(
-        "evaluate", "Evaluate the model on a corpus and write a report of it, with a page to look into."
+        "evaluate",
+        "Evaluate the model on a corpus and write a report of it, with a page to look into.",
+        epilog=EPILOG,
     )
     add_corpus_options(parser)
     add = parser.add_argument

@@ -10,6 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +21,7 @@ from librispeech_clf.local.report.payload import name_severity
 from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
 
     from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.thresholds import Crossing
 
 SHOWN_LETTERS = 120
+SHORTEST_LINE = 16
 WIDEST_NAME = 40
 SHOWN_FAILURES = 20
 SHOWN_TERMS = 10
@@ -79,8 +84,7 @@ def show_worst(worst: Iterable[Worst]) -> Table:
     """Tabulate the worst utterances, texts cut short."""
     table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
     for item in worst:
-        hypothesis = without_markup(shorten(item.hypothesis) or "(nothing)", "dim")
-        texts = Text("\n").join([without_markup(shorten(item.reference)), hypothesis])
+        texts = Group(Line(item.reference), Line(item.hypothesis or "(nothing)", "dim"))
         name = without_markup(item.utterance_id)
         table.add_row(name, f"{item.errors} / {item.words}", texts)
         table.columns[0].min_width = min(max(table.columns[0].min_width or 0, len(name)), WIDEST_NAME)
@@ -101,9 +105,39 @@ def show_findings(search: Search) -> Iterator[RenderableType]:
     )
     for number, finding in enumerate(search.findings, 1):
         first, *others = format_finding(finding)
-        yield without_markup(f"  {number}  {first}")
-        yield from (without_markup(f"     {line}", "dim") for line in others)
+        yield hang(str(number), without_markup(first), *(without_markup(line, "dim") for line in others))
     yield Text("")
+
+
+def hang(mark: str, *lines: Text) -> Padding:
+    """Lay lines behind a mark, so that what is wrapped stays behind it."""
+    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for number, line in enumerate(lines):
+        grid.add_row(Text("" if number else mark), line)
+    return Padding(grid, (0, 0, 0, 2), expand=False)
+
+
+class Line:
+    """A foreign text on one line, cut behind a whole word with an ellipsis where it is too long."""
+
+    def __init__(self, text: str, style: str = "") -> None:
+        """Take a text."""
+        self.text, self.style = escape_unprintable(text), style
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Say how wide it may be."""
+        return Measurement(min(SHORTEST_LINE, cell_len(self.text)), cell_len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Yield what fits."""
+        text, width = self.text, options.max_width
+        if cell_len(text) > width:
+            cut = set_cell_size(text, width - 1)
+            at_word, space, _ = cut.rpartition(" ")
+            text = f"{(at_word if space and at_word.strip() else cut).rstrip()}…"
+        yield Text(text, self.style, no_wrap=True)
 
 
 def format_finding(finding: Finding) -> list[str]:
@@ -131,17 +165,17 @@ def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
             ends = interval({"low": kind.low, "high": kind.high}).replace(" to ", "-")
             pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
             share = f"{percent(kind.share)} ({ends})"
-            table.add_row(kind.name, str(kind.errors), share, without_markup(", ".join(pairs)))
+            table.add_row(kind.name, str(kind.errors), share, Line(", ".join(pairs)))
     for column, width in zip(table.columns, (13, 6, 18), strict=False):
         column.min_width = width
     yield table
 
 
 def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
-    """Tabulate the recall of all terms and of those recognised least."""
+    """Tabulate the recall of all terms and of those recognized least."""
     if not terms:
         return
-    table = make_table("Recall of terms", ["term", "N", "recognised", "added", "recall % (95 %)"])
+    table = make_table("Recall of terms", ["term", "N", "recognized", "added", "recall % (95 %)"])
     for item in terms[: SHOWN_TERMS + 1]:
         ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
         counts = [str(count) for count in (item.occurrences, item.recognised, item.added)]
@@ -156,7 +190,7 @@ def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]
         return
     yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
     for item in suspicious[:SHOWN_SUSPICIOUS]:
-        yield without_markup(f"  {item.utterance_id}: {', '.join(item.reasons)}")
+        yield hang("-", without_markup(f"{item.utterance_id}: {', '.join(item.reasons)}"))
     yield Text("")
 
 
@@ -181,7 +215,7 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
         f"Weak clusters ({len(flagged)} of {count} clusters of the hidden states, p < {clustering.alpha:g}):"
     )
     for cluster in flagged:
-        yield without_markup(f"  {cluster.number}  {cluster.sentence}")
+        yield hang(str(cluster.number), without_markup(cluster.sentence))
     yield Text("")
 
 
@@ -212,6 +246,10 @@ def show_curve(curve: Curve) -> Table:
         without_markup(f"Simulation {curve.simulation}", "italic"),
         [severity, "utterances", "WER %", "95 %", "against recordings"],
     )
+    clean = next((point.change.first for point in curve.points if point.change is not None), None)
+    if clean is not None:
+        cells = [str(clean.utterances), percent(clean.rate), interval({"low": clean.low, "high": clean.high})]
+        table.add_row("recordings as they are", *cells, "")
     for point in curve.points:
         change = "" if point.change is None else percent(point.change.difference, sign=True)
         ends = {"low": point.word.low, "high": point.word.high}
@@ -226,7 +264,7 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
         return
     yield Text(f"{len(failures)} failed:", style="bold red")
     for name, reason in list(failures.items())[:SHOWN_FAILURES]:
-        yield without_markup(f"  {name}: {reason.removeprefix(f'{name}: ')}")
+        yield hang("-", without_markup(f"{name}: {reason.removeprefix(f'{name}: ')}"))
     if len(failures) > SHOWN_FAILURES:
         yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
 

@@ -112,7 +112,7 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole()
     text = show(run(results), width=80)
     lines = text[text.index("Worst") : text.index("Weak clusters")].splitlines()
     cut = [line.rstrip() for line in lines if "LONG SENT" in line or "SHORT TENTS" in line]
-    assert len(cut) == 2 and all(line.endswith("…") and len(line) == 79 for line in cut)
+    assert len(cut) == 2 and all(line.endswith("…") and 65 < len(line) <= 80 for line in cut)
     assert "1089-134686-0000  " in cut[0]
 
 

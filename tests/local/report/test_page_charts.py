@@ -42,6 +42,21 @@ def test_a_click_on_a_chart_filters_and_a_second_one_undoes_it(opened, results, 
     assert opened.run(*pressed) == "true"
 
 
+def test_a_point_of_a_curve_is_heard_and_a_bar_of_words_is_listed(opened, results):
+    opened.show("robustness")
+    opened.run(
+        "document.querySelector('[aria-label=\"additive noise, 20\"]')"
+        ".dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}))"
+    )
+    assert "ratio in dB 20" in opened.text(".listening .row-head")
+    opened.show("confusions")
+    opened.run(
+        "document.querySelector('.lanes svg g.clickable').dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    assert opened.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+    assert 0 < read_count(opened) < len(results)
+
+
 def test_two_bins_of_a_chart_add_up_and_the_keyboard_does_the_same(opened, results):
     from selenium.webdriver.common.keys import Keys
 

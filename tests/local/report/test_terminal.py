@@ -2,13 +2,16 @@
 
 from rich.console import Console
 
+from librispeech_clf.audio.simulations import NOISE_KINDS, SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis.candidates import Condition
 from librispeech_clf.local.analysis.error_kinds import ErrorKind
 from librispeech_clf.local.analysis.slices import Finding, Search
 from librispeech_clf.local.analysis.suspicious import Suspicion
 from librispeech_clf.local.analysis.terms import TermRecall
 from librispeech_clf.local.analysis.thresholds import Crossing
+from librispeech_clf.local.commands.evaluate import EPILOG
 from librispeech_clf.local.report.terminal import (
+    Line,
     format_crossing,
     show_error_kinds,
     show_findings,
@@ -46,7 +49,7 @@ def write_parts(parts, *, width) -> str:
     console = Console(width=width, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
     for part in parts:
         console.print(part)
-    return console.export_text()
+    return "".join(f"{line.rstrip()}\n" for line in console.export_text().splitlines())
 
 
 def test_a_finding_has_its_figures_and_examples_and_no_markup():
@@ -90,3 +93,19 @@ def test_terms_references_and_thresholds_are_told():
     assert "References that may be wrong, to be heard (7, see findings.json):" in written
     assert "u-4: too fast" in written and "u-5" not in written
     assert format_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."
+
+
+def test_what_is_wrapped_hangs_behind_its_number_and_texts_end_with_a_whole_word():
+    lines = write_parts(show_findings(Search((WOMEN,), 483, 0.02, None)), width=60).splitlines()
+    assert lines[1].startswith("  1  women: ") and all(line.startswith("     ") for line in lines[2:] if line)
+    assert max(map(len, lines)) <= 60
+    long = Line("ONE " + "ABCDEFGHIJ " * 20)
+    (line,) = write_parts([long], width=40).splitlines()
+    assert line == "ONE ABCDEFGHIJ ABCDEFGHIJ ABCDEFGHIJ…"
+    assert write_parts([Line("X" * 99)], width=20) == f"{'X' * 19}…\n"
+
+
+def test_help_names_every_simulation_and_kind_of_noise():
+    for name in (*SIMULATION_PARAMETERS, *NOISE_KINDS):
+        assert name in EPILOG
+    assert max(map(len, EPILOG.splitlines())) < 80

@@ -160,8 +160,7 @@ function drawMatrix(pairs, width, aligned) {
       width: size - 1,
       height: size - 1,
       fill: toCss(ramp(0.12 + 0.88 * Math.sqrt(count / most))),
-      class: "clickable",
-      onclick: () => openPairs(aligned, test, text),
+      ...makeClickable(`${text}, ${count} times`, () => openPairs(aligned, test, text)),
     });
     svg.append(onHover(cell, [text, `${count} times`]));
   }
@@ -218,11 +217,14 @@ function addWordCard(board, aligned, { title, xLabel, groupOf, nameOf }) {
       numerator: (row) => ofRows.get(row)[0],
       denominator: (row) => ofRows.get(row)[1],
     };
-    return { name: nameOf(group), result: estimateRatio([...ofRows.keys()], metric, speakerOf) };
+    const isWrong = ({ operation, reference }) =>
+      (operation === "s" || operation === "d") && groupOf(reference) === group;
+    const open = () => openPairs(aligned, isWrong, `${title}: ${nameOf(group)}`);
+    return { name: nameOf(group), open, result: estimateRatio([...ofRows.keys()], metric, speakerOf) };
   });
   const card = makePanel(
     title,
-    "Substituted or deleted, of the words spoken; counts are utterances with such a word.",
+    "Substituted or deleted, of the words spoken; counts are utterances with such a word. Choose a bar for those wrong.",
   );
   board.append(card);
   card.append(drawBins(bins, figure, { width: chartWidth(card), height: 240, xLabel, categorical: true }));

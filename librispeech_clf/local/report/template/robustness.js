@@ -51,7 +51,14 @@ function showRobustness(panel) {
     panel.replaceChildren(makeNote(note));
     const board = new Lanes(panel);
     for (const simulation of robustness) {
-      const points = estimateCurve(simulation);
+      const hear = (severity) => () => {
+        Object.assign(listening, { simulation: robustness.indexOf(simulation), severity });
+        render();
+        panel.querySelector(".listening")?.scrollIntoView({ block: "start" });
+      };
+      const points = estimateCurve(simulation).map((point) =>
+        payload.simulated.length ? { ...point, open: hear(point.x) } : point,
+      );
       const name = nameSimulation(simulation);
       const overall = estimateRecordings(simulation);
       const card = makePanel(
