@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
-from librispeech_clf.text.normalization import NORMALIZATIONS, STRICT
+from librispeech_clf.text.normalization import ANNOTATIONS, NORMALIZATIONS, REFUSE, STRICT
 from librispeech_clf.text.vocabulary import UNITS, Vocabulary
 from librispeech_clf.text.vocabulary_file import name_vocabulary_file, read_vocabulary
 
@@ -32,6 +32,8 @@ MODEL_VARIABLE = "LIBRISPEECH_MODEL"
 COLUMN_KEYS = ("text", "audio", "id", "speaker_id", "chapter_id")
 COLUMNS_VARIABLE = "LIBRISPEECH_COLUMNS"
 NORMALIZE_VARIABLE = "LIBRISPEECH_NORMALIZE"
+ANNOTATIONS_VARIABLE = "LIBRISPEECH_ANNOTATIONS"
+TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".stm", "wav.scp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,12 +105,14 @@ class TextConfiguration:
     Attributes:
         max_letters: The longest transcript in letters, spaces included.
         normalize: "strict" refuses punctuation, "letters" takes it out.
+        annotations: "refuse" what stands in brackets, or "drop" it.
         language: ISO 639 code; None: the vocabulary's.
         units: what the main error rate counts, "words", "characters" or "tokens"; None: what suits the vocabulary.
     """
 
     max_letters: int
     normalize: str = STRICT
+    annotations: str = REFUSE
     language: str | None = None
     units: str | None = None
 
@@ -116,6 +120,7 @@ class TextConfiguration:
         """Refuses numbers below one and normalisations that do not exist."""
         _require_positive("text.max_letters", self.max_letters)
         _refuse_unknown("text.normalize", [self.normalize], NORMALIZATIONS)
+        _refuse_unknown("text.annotations", [self.annotations], ANNOTATIONS)
         _refuse_unknown("text.units", [self.units] if self.units else [], UNITS)
 
 
@@ -172,7 +177,10 @@ class Configuration:
         """
         corpus = self.corpus
         changes: dict[str, Any] = {
-            "source": source or corpus.source,
+            "source": source
+            or (
+                guess_source(Path(root).expanduser()) if root and corpus.source == "sample" else corpus.source
+            ),
             "root": Path(root).expanduser() if root is not None else corpus.root,
             "dataset": dataset or corpus.dataset,
         }
@@ -195,10 +203,11 @@ def load_configuration(
     Args:
         path: A YAML file in the form of the package's config.yaml, which is read when it is None; its relative
             paths start at the project root.
-        environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT, LIBRISPEECH_MODEL and LIBRISPEECH_NORMALIZE override
-            the file; LIBRISPEECH_SUBSETS, names separated by commas, become the subsets of training, validation
-            and test alike (code-loader asks for all three), so that one subset can be evaluated where only that
-            one is on the disk. LIBRISPEECH_COLUMNS, for example "text=sentence,audio=clip", overrides corpus.columns.
+        environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT, LIBRISPEECH_MODEL, LIBRISPEECH_NORMALIZE and
+            LIBRISPEECH_ANNOTATIONS override the file; LIBRISPEECH_SUBSETS, names separated by commas, become
+            the subsets of training, validation and test alike (code-loader asks for all three), so that one subset
+            can be evaluated where only that one is on the disk. LIBRISPEECH_COLUMNS, for example
+            "text=sentence,audio=clip", overrides corpus.columns.
         source: Overrides file and environment, as `root` and `model` do, which start at the working folder.
         root: Folder of the data.
         model: The Keras .h5 file.
@@ -222,9 +231,10 @@ def load_configuration(
         named = {key.strip(): name.strip() for key, _, name in pairs}
         corpus = dataclasses.replace(configuration.corpus, columns=named)
         configuration = dataclasses.replace(configuration, corpus=corpus)
-    if normalize := environment.get(NORMALIZE_VARIABLE):
-        text = dataclasses.replace(configuration.text, normalize=normalize)
-        configuration = dataclasses.replace(configuration, text=text)
+    for key, variable in (("normalize", NORMALIZE_VARIABLE), ("annotations", ANNOTATIONS_VARIABLE)):
+        if value := environment.get(variable):
+            text = dataclasses.replace(configuration.text, **{key: value})
+            configuration = dataclasses.replace(configuration, text=text)
     if model := model or environment.get(MODEL_VARIABLE):
         path = Path(model).expanduser().absolute()
         beside = name_vocabulary_file(path)
@@ -233,11 +243,45 @@ def load_configuration(
     return configuration
 
 
+def guess_source(root: Path) -> str:
+    """Return the source that a folder is one of, where only the folder is given.
+
+    Raises:
+        ValueError: it holds neither a LibriSpeech tree nor a table.
+    """
+    if root.name == "LibriSpeech" or (root / "LibriSpeech").is_dir():
+        return "openslr"
+    for pattern in ("*", "*/*"):
+        if any(path.name.endswith(TABLE_ENDINGS) for path in root.glob(pattern)):
+            return "files"
+    raise ValueError(
+        f"{root}: holds neither a folder LibriSpeech nor a table ({', '.join(TABLE_ENDINGS)}); choose another root, "
+        "or a source (--source, LIBRISPEECH_SOURCE)."
+    )
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuse a key that occurs twice: YAML takes the last in silence."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"the key {twice[0]!r} occurs twice in the mapping of line {line}")
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - a safe loader
+    except RecursionError as error:
+        raise ValueError(
+            f"{path}: is nested too deeply; write it in the form of the package's config.yaml."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8; save it as UTF-8.") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {error}") from error
+        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def build_record(record_type: type, values: Any, place: str) -> Any:

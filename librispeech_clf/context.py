@@ -32,8 +32,11 @@ class Context:
         if state not in self._splits:
             subsets = self.configuration.corpus.subsets_by_state.get(state, ())
             same = next((other for other in self._splits.values() if other.subsets == subsets), None)
+            settings = self.configuration
             self._splits[state] = (
-                replace(same, name=state) if same else load_split(self.configuration.corpus, state)
+                replace(same, name=state)
+                if same
+                else load_split(settings.corpus, state, annotations=settings.text.annotations)
             )
         return self._splits[state]
 

@@ -134,3 +134,37 @@ def test_file_that_is_no_yaml(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [")
     with pytest.raises(ValueError, match="bad.yaml: not valid YAML"):
         load_configuration(tmp_path / "bad.yaml")
+
+
+def test_root_without_a_source_is_taken_for_what_it_is(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "tree" / "LibriSpeech").mkdir(parents=True)
+    for name in ("table/test.csv", "folder/test/metadata.jsonl", "own/metadata.csv", "kaldi/test/wav.scp"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("")
+        assert load_configuration(environment={}, root=tmp_path / name.split("/")[0]).corpus.source == "files"
+    assert (
+        load_configuration(environment={"LIBRISPEECH_ROOT": str(tmp_path / "tree")}).corpus.source
+        == "openslr"
+    )
+    assert (
+        load_configuration(environment={}, source="sample", root=tmp_path / "empty").corpus.source == "sample"
+    )
+    with pytest.raises(ValueError, match="empty: holds neither a folder LibriSpeech nor a table"):
+        load_configuration(environment={}, root=tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"corpus: {source: files}\ncorpus: {source: sample}\n", "the key 'corpus' occurs twice"),
+        (b"corpus: {source: files, source: sample}\n", "the key 'source' occurs twice"),
+        (b"corpus: " + b"[" * 5000, "nested too deeply"),
+        ("corpus: é".encode("latin-1"), "is not UTF-8; save it as UTF-8"),
+    ],
+)
+def test_hostile_yaml_is_refused_in_one_line(tmp_path, content, reason):
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(ValueError, match=f"config.yaml: .*{reason}") as caught:
+        load_configuration(tmp_path / "config.yaml", environment={})
+    assert "\n" not in str(caught.value)

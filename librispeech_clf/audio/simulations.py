@@ -299,6 +299,7 @@ def _simulate(
         speakers=split.speakers,
         chapters=split.chapters,
         books=split.books,
+        drops_annotations=split.drops_annotations,
         source=split,
         originals=tuple(split.ids[row] for row in rows),
         label=label,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import CorpusConfiguration
 from librispeech_clf.corpus import files, huggingface, openslr
+from librispeech_clf.corpus.columns import tell
 from librispeech_clf.corpus.schema import Split
+from librispeech_clf.text.normalization import DROP, REFUSE, drop_annotations
 
 if TYPE_CHECKING:
     import datasets
@@ -15,12 +18,13 @@ if TYPE_CHECKING:
 BUNDLED_FOLDER = Path(__file__).resolve().parent / "bundled"
 
 
-def load_split(corpus: CorpusConfiguration, state: str) -> Split:
+def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = REFUSE) -> Split:
     """Open the split of a state; reads no audio.
 
     Args:
         corpus: Source, data root and subsets.
         state: training, validation, test or additional.
+        annotations: "drop" takes what stands in brackets out of transcripts.
 
     Returns:
         The subsets configured for the state, one after the other, with the tables about them.
@@ -40,14 +44,22 @@ def load_split(corpus: CorpusConfiguration, state: str) -> Split:
     if empty := [subset for subset, part in parts.items() if not len(part)]:
         raise ValueError(f"{empty[0]}: the subset holds no utterances; give its table a row per recording.")
     folder = _tables_folder(corpus)
-    return Split(
+    split = Split(
         name=state,
         dataset=datasets.concatenate_datasets(list(parts.values())),
         row_counts={subset: len(part) for subset, part in parts.items()},
         speakers=openslr.read_speakers(folder) if folder else {},
         chapters=openslr.read_chapters(folder) if folder else {},
         books=openslr.read_books(folder) if folder else {},
+        drops_annotations=annotations == DROP,
     )
+    if annotations == DROP:
+        raw = replace(split, drops_annotations=False).texts
+        changed = sum(text != drop_annotations(text) for text in raw)
+        tell(
+            f"text.annotations drop: {changed} of {len(raw)} transcripts of {state} had annotations, now taken out."
+        )
+    return split
 
 
 def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:

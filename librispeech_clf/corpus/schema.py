@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from librispeech_clf.corpus import fields as further_fields
+from librispeech_clf.text.normalization import drop_annotations
 
 if TYPE_CHECKING:
     import datasets
@@ -107,6 +108,7 @@ class Split:
         speakers: The speaker table by speaker id.
         chapters: The chapter table by chapter id.
         books: The book table by book id.
+        drops_annotations: Whether transcripts are read without what stands in brackets.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Split:
     speakers: Mapping[int, Speaker]
     chapters: Mapping[int, Chapter]
     books: Mapping[int, Book]
+    drops_annotations: bool = False
 
     @property
     def subsets(self) -> tuple[str, ...]:
@@ -129,7 +132,10 @@ class Split:
     @cached_property
     def texts(self) -> list[str]:
         """The transcripts as the corpus has them, in the dataset's order; reads no audio."""
-        return self._column("text").to_pylist()
+        return [self._edit(text) for text in self._column("text").to_pylist()]
+
+    def _edit(self, text: str) -> str:
+        return drop_annotations(text) if self.drops_annotations else text
 
     @cached_property
     def field_types(self) -> dict[str, str]:
@@ -163,13 +169,13 @@ class Split:
         repeated = f"the id {row['id']} occurs more than once in the {self.name} split; make ids unique."
         return Utterance(
             id=self.ids[number],
-            text=row["text"],
+            text=self._edit(row["text"]),
             speaker_id=row["speaker_id"],
             chapter_id=row["chapter_id"],
             audio_bytes=row["audio"]["bytes"],
             audio_path=row["audio"]["path"],
             **{name: row[name] for name in ("start_s", "end_s", "channel", "fields")},
-            more_texts=tuple(row["more_texts"] or ()),
+            more_texts=tuple(map(self._edit, row["more_texts"] or ())),
             problem=row["problem"] if utterance_id == row["id"] else repeated,
         )
 

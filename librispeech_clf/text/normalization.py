@@ -22,11 +22,23 @@ APOSTROPHES = (
 # Letters with strokes and ligatures: Unicode does not take them apart.
 STROKES = dict(zip("ØŁĐÐÆŒÞøłđðæœþ", "O L D D AE OE TH o l d d ae oe th".split(), strict=True))
 QUOTED = re.compile(r"(?<!\w)[\u2018\u201b]((?:[^\u2018\u2019]|(?<=\w)\u2019(?=\w))*)\u2019(?!\w)")
+# Typewriter's quotation marks; no word such as 'tis or 'em starts one, and apostrophes within words do not end one.
+_TYPED_QUOTES = re.compile(
+    r"(?<!\w)'(?!(?:tis|twas|em|cause|til|till|cos|bout|round|n|s|re|ll|ve|m|d|t|\d\ds?)\b)"
+    r"((?:[^']|(?<=\w)'(?=\w))+)'(?!\w)",
+    re.IGNORECASE,
+)
+# As treebanks and TED-LIUM write contractions: it 's, don 't, do n't.
+_DETACHED = re.compile(r"(?<=\w)\s+(?:(')\s?(s|re|ve|ll|d|m|t)|(n't))(?![\w'])", re.IGNORECASE)
+_WITHIN_A_WORD = re.compile(r"\((\w+)\)(?=\w)|(?<=\w)\((\w+)\)")  # (s)he, word(s): no annotation
+_ANNOTATION = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>|%[^\W\d]+%?|&[^\W\d]{3,};")
+REFUSE, DROP = "refuse", "drop"
+ANNOTATIONS = (REFUSE, DROP)
 _SPACED = frozenset(
     ".,;:!?/_\u00a1\u00bf\u2022\u2026\u060c\u061b\u061f\u06d4\u0964\u0965\u3001\u3002\uff01\uff0c\uff0e\uff1a\uff1b\uff1f"
 )
 # Kept, to be refused: signs that are read out, and brackets of annotations such as [noise], which are not.
-_TELLING = frozenset("[]{}&@%#*\u2030\u00a7")
+_TELLING = frozenset("()[]{}&@%#*\u2030\u00a7")
 CHANGES = (
     "signs taken out",
     "hyphens within words that became spaces",
@@ -42,6 +54,19 @@ def is_accent(sign: str) -> bool:
     return unicodedata.combining(sign) == 1 or unicodedata.combining(sign) > 9
 
 
+def drop_annotations(text: str) -> str:
+    """Take out what stands in brackets of any kind, also within each other, %hesitation and &cough;."""
+    while (dropped := _ANNOTATION.sub(" ", text)) != text:
+        text = dropped
+    return text
+
+
+def take_out_quotes(text: str) -> str:
+    """Take quotation marks round words out, and join detached contractions: it 's is IT'S."""
+    text = _WITHIN_A_WORD.sub(r"\1\2", QUOTED.sub(r"\1", text).replace("\u2019", "'"))
+    return _DETACHED.sub(r"\1\2\3", _TYPED_QUOTES.sub(r"\1", text))
+
+
 def take_out(sign: str) -> str:
     """Return what a sign becomes where punctuation is taken out: itself, a space or nothing."""
     category = unicodedata.category(sign)
@@ -54,7 +79,10 @@ def name_remedy(unknown: Iterable[str], normalization: str) -> str:
     """Say what helps against signs that the vocabulary does not have."""
     if normalization == STRICT and any(take_out(sign) != sign for sign in unknown):
         return " and remove punctuation: text.normalize: letters in config.yaml (or LIBRISPEECH_NORMALIZE=letters) does"
-    return ", write symbols as they are spoken, and take annotations and letters of other alphabets out"
+    return (
+        ", write symbols as they are spoken, and take letters of other alphabets out; text.annotations: drop in "
+        "config.yaml (or LIBRISPEECH_ANNOTATIONS=drop) takes out what stands in brackets"
+    )
 
 
 def describe_normalization(texts: Iterable[str], vocabulary: "Vocabulary", normalization: str) -> str | None:

@@ -18,13 +18,13 @@ import numpy as np
 
 from librispeech_clf.text.normalization import (
     APOSTROPHES,
-    QUOTED,
     STRICT,
     STROKES,
     TO_LETTERS,
     is_accent,
     name_remedy,
     take_out,
+    take_out_quotes,
 )
 
 BLANK = 0
@@ -149,8 +149,8 @@ class Vocabulary:
             text: a transcript in any case.
             normalization: "strict" keeps every other sign (digits, punctuation), so that `encode` can refuse it by
                 name. "letters" takes punctuation out: hyphens, dashes, slashes and the signs that end a clause become
-                spaces, so WELL-KNOWN is two words; quotation marks, round brackets and the rest vanish. Digits,
-                symbols such as & or %, and [annotations] stay, for they are spoken or tell something.
+                spaces, so WELL-KNOWN is two words; quotation marks and the rest vanish, contractions such as it 's are
+                joined. Digits, symbols such as & or %, and brackets stay, for they are spoken or tell something.
 
         Returns:
             The transcript, its units with spaces between; equal to itself when normalized again.
@@ -198,7 +198,7 @@ class Vocabulary:
     def _parse(self, text: str, normalization: str) -> list[list[int | str]]:
         """Return the words of a transcript as rows of tokens; signs without one stay as they are."""
         if normalization == TO_LETTERS:
-            text = QUOTED.sub(r"\1", text)
+            text = take_out_quotes(text)
         plain = "".join(map(self.spell_sign, self.fold_case(unicodedata.normalize("NFC", text))))
         if normalization == TO_LETTERS:
             plain = "".join(sign if sign in self.signs else take_out(sign) for sign in plain)

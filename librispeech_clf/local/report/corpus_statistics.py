@@ -64,7 +64,8 @@ def print_statistics(configuration: Configuration) -> int:
     statistics, missing = [], []
     for state in corpus.subsets_by_state:
         try:
-            statistics.append(describe_split(load_split(corpus, state), vocabulary, normalization))
+            split = load_split(corpus, state, annotations=configuration.text.annotations)
+            statistics.append(describe_split(split, vocabulary, normalization))
         except (OSError, ValueError) as error:
             missing.append(f"{state}: {error}")
     if statistics:
