@@ -6,6 +6,7 @@ equally short ones (`text/alignment.py`): how they divide into kinds may differ 
 B batch, T frames, V vocabulary, L label ids.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jiwer
@@ -125,7 +126,12 @@ def word_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) 
     Raises:
         ValueError: batch sizes differ.
     """
-    counts = [count_words(*map(vocabulary.spell, pair)) for pair in _pairs(logits, labels)]
+    return measure_words(tuple(map(vocabulary.spell, pair)) for pair in _pairs(logits, labels))
+
+
+def measure_words(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray]:
+    """Return what `word_errors` does, of pairs of reference and hypothesis."""
+    counts = [count_words(*pair) for pair in texts]
     return {
         "word_error_rate": _column(counts, "error_rate"),
         "match_error_rate": _column(counts, "match_error_rate"),
@@ -151,7 +157,14 @@ def character_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabul
     Raises:
         ValueError: batch sizes differ.
     """
-    counts = [count_characters(*map(vocabulary.spell_characters, pair)) for pair in _pairs(logits, labels)]
+    return measure_characters(
+        tuple(map(vocabulary.spell_characters, pair)) for pair in _pairs(logits, labels)
+    )
+
+
+def measure_characters(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray]:
+    """Return what `character_errors` does, of pairs of reference and hypothesis."""
+    counts = [count_characters(*pair) for pair in texts]
     return {"character_error_rate": _column(counts, "error_rate"), **_count_columns(counts, "character")}
 
 

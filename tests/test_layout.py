@@ -42,7 +42,7 @@ ARROWS = {
     "context": "text configuration corpus audio",
     # What a user runs at the desk.
     "local.model": "text atomic_write hub_errors ctc",
-    "local.evaluation": "text atomic_write configuration context corpus audio ctc local.model",
+    "local.evaluation": "text atomic_write configuration context corpus audio ctc metrics local.model",
     "local.analysis": "text",
     "local.report": "text atomic_write configuration corpus audio metadata local.analysis",
     "local.push": "text ctc local.model",

@@ -7,7 +7,13 @@ import pytest
 
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
 
-USED = {"_count_syllables", "_synthetic_lookup", "_preprocess_result", "_metadata_name_to_type"}
+USED = {
+    "_count_syllables",
+    "_synthetic_lookup",
+    "_preprocess_result",
+    "_get_custom_latent_spaces",
+    "_metadata_name_to_type",
+}
 OVERRIDDEN = {"_metadata_name_to_type"}
 
 

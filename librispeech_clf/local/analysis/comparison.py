@@ -171,12 +171,12 @@ def _check_references(left: Record, right: Record, names: tuple[str, str]) -> No
 def _compare_unit(left: Record, right: Record, unit: str) -> UnitComparison:
     first, second = rate_errors(left, unit), rate_errors(right, unit)
     changed = right.errors(unit) - left.errors(unit)
-    sums = sum_by(np.stack([changed, left.units(unit)], axis=1), left.blocks)
+    sums = sum_by(np.stack([changed, right.units(unit)], axis=1), right.blocks)
     tested = compare_paired(*sums.T)
     totals = (right.counts(unit) - left.counts(unit)).sum(axis=0)
     changes = {name: int(total) for name, total in zip(OPERATIONS, totals, strict=True)}
     difference = None if first.rate is None or second.rate is None else second.rate - first.rate
-    resampled, note = explain_blocks(first.speakers, len(sums))
+    resampled, note = explain_blocks(second.speakers, len(sums))
     return UnitComparison(
         first=first,
         second=second,

@@ -25,6 +25,7 @@ from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
 from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.analysis.suspicious import find_suspicious
+from librispeech_clf.local.analysis.systems import Systems, compare_systems
 from librispeech_clf.local.analysis.terms import measure_recall
 from librispeech_clf.text.plain_text import escape_json
 
@@ -77,8 +78,8 @@ class Analysis:
         latent_maps: space -> map.
         dashboards: metrics against metadata.
         robustness: word error rate by severity.
-        comparison: against another run, if there is one.
-        other_latent_maps: of the other run.
+        comparison: against an older run, if there is one.
+        systems: beside each other, if there are several.
     """
 
     rates: dict[str, Any]
@@ -93,14 +94,13 @@ class Analysis:
     dashboards: tuple[Any, ...]
     robustness: tuple[Curve, ...]
     comparison: Comparison | None
-    other_latent_maps: dict[str, Any] | None
+    systems: Systems | None
 
 
 def analyze(
-    record: Record,
+    records: Mapping[str, Record],
     *,
-    other: Record | None = None,
-    names: tuple[str, str] = ("old run", "this run"),
+    compare: bool = False,
     refused: Mapping[str, str] | None = None,
     terms: Sequence[str] = (),
     on_progress: Callable[[str], None] = lambda _: None,
@@ -108,16 +108,17 @@ def analyze(
     """Analyze a run.
 
     Args:
-        record: its results, simulated rows among them.
-        other: results of another, older run over the same utterances.
-        names: of the other run and of this one.
+        records: results of every system by its name; those of the first, simulated rows among them, are analyzed.
+        compare: whether the last system is an older run.
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
         on_progress: told in words what is analyzed next.
 
     Raises:
-        ValueError: the other run cannot be compared.
+        ValueError: the older run cannot be compared.
     """
+    names = list(records)
+    record = records[names[0]]
     recordings = record.select_recordings()
     scored = recordings.select_scored()
     on_progress("error rates")
@@ -134,14 +135,14 @@ def analyze(
     maps = make_latent_maps(recordings)
     on_progress("dashboards")
     dashboards = make_dashboards(scored, with_bars=False)
-    robustness, comparison, other_maps = measure_robustness(record), None, None
-    if other is not None:
-        on_progress("comparison")
-        second = other.select_recordings()
-        comparison, other_maps = compare_runs(second, recordings, names=names), make_latent_maps(second)
+    robustness, comparison = measure_robustness(record), None
+    on_progress("systems")
+    systems = compare_systems(records) if len(records) > 1 else None
+    if compare:
+        comparison = compare_runs(records[names[-1]], recordings, names=(names[-1], names[0]))
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspicious, clusters, maps, dashboards, robustness,
-        comparison, other_maps,
+        comparison, systems,
     )  # fmt: skip
 
 
@@ -182,6 +183,7 @@ def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         "clusters": make_plain(analysis.clusters),
         "robustness": make_plain(analysis.robustness),
         "comparison": make_plain(analysis.comparison),
+        "systems": make_plain(analysis.systems),
     }
 
 

@@ -7,6 +7,7 @@ that was stopped goes on with the same command.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from librispeech_clf.local.commands.cli import (
     run,
 )
 
+SCORING = ("strict", "letters", "whisper", "whisper-basic")
 SIMULATED_UTTERANCES = 24
 EPILOG = """\
 simulations:
@@ -66,13 +68,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--split", action="append", metavar="NAME", help="state or subset, several by commas (default: test)")
     add("--model", type=Path, help="Keras model file (default: as in config.yaml)")
     add(
+        "--hypotheses", action="append", default=[], metavar="[NAME=]FILE",
+        help="report on what another recognizer wrote: CSV, TSV, JSON, Whisper's JSON, NeMo manifest, Kaldi text, "
+        "trn or CTM; repeatable, each a system; without --model no model is evaluated",
+    )  # fmt: skip
+    add(
+        "--hypotheses-columns", type=read_columns, metavar="id=NAME,text=NAME",
+        help="columns of the files of hypotheses, where their names are unusual",
+    )  # fmt: skip
+    add(
+        "--missing", choices=("refuse", "empty"), default="refuse",
+        help="what an utterance without a hypothesis is: refused, or counted as empty",
+    )  # fmt: skip
+    add(
+        "--normalize", choices=SCORING,
+        help="how reference and hypotheses are normalized before they are compared: letters takes punctuation out, "
+        "whisper is Whisper's English normalizer, whisper-basic its one for other languages (default: as in "
+        "config.yaml)",
+    )  # fmt: skip
+    add(
         "--limit",
         type=count,
         metavar="N",
         help="evaluate N utterances, spread over the corpus (default: all)",
     )
     add("--out", type=Path, default=Path("report"), help="folder to write to")
-    add("--compare", type=Path, metavar="FOLDER", help="compare with an older run's output folder")
+    add("--compare", type=Path, metavar="FOLDER", help="an older run's output folder, as one more system")
     add(
         "--simulate", action="append", default=[], metavar="NAME[:KIND]",
         help="simulate conditions of rising severity, such as tempo or additive_noise:babble; repeatable",
@@ -99,15 +120,24 @@ def read_condition(text: str) -> Threshold:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def read_columns(text: str) -> dict[str, str]:
+    """Read "id=NAME,text=NAME"."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    columns = {key.strip(): name.strip() for key, _, name in pairs}
+    if not columns.keys() <= {"id", "text"} or not all(columns.values()):
+        raise argparse.ArgumentTypeError(f"id=NAME,text=NAME is expected; received {text!r}")
+    return columns
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate what is not evaluated yet, and report on everything."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
 
-    from librispeech_clf.local.analysis.record import read_record
     from librispeech_clf.local.analysis.terms import read_terms
     from librispeech_clf.local.evaluation.run import evaluate_windows, open_run, read_splits
+    from librispeech_clf.local.evaluation.systems import open_systems
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
@@ -117,8 +147,11 @@ def evaluate(options: argparse.Namespace) -> int:
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
     # code-loader asks for three states; only what is evaluated has to be on the disk.
     configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(STATES[:3], [*split_by_subset]))
-    if options.compare is not None:
-        read_record(options.compare)
+    # Labels have no digits: a model is asked for letters, and its texts are normalized afterwards.
+    labels = {"whisper": TO_LETTERS, "whisper-basic": TO_LETTERS}.get(options.normalize, options.normalize)
+    text = dataclasses.replace(configuration.text, normalize=labels or configuration.text.normalize)
+    configuration = dataclasses.replace(configuration, text=text)
+    with_model = options.model is not None or not options.hypotheses
     vocabulary = configuration.read_vocabulary()
     # Punctuation is taken out of terms in any case: no transcript that can be scored has it.
     normalize = partial(vocabulary.normalize, normalization=TO_LETTERS)
@@ -129,19 +162,31 @@ def evaluate(options: argparse.Namespace) -> int:
         opened = open_run(
             configuration, split_by_subset, options.out, limit=options.limit,
             simulate=options.simulate, simulated_utterances=options.simulated_utterances,
+            with_model=with_model,
         )  # fmt: skip
+        evaluated = {task.utterance_id for window in opened.windows.values() for task in window}
+        systems = open_systems(
+            options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
+            model=configuration.model.path.stem if with_model else None,
+            normalization=options.normalize or configuration.text.normalize,
+            columns=options.hypotheses_columns, missing=options.missing,
+        )  # fmt: skip
+        described = opened.described | systems.describe()
     changes = describe_normalization(opened.engine.split.texts, vocabulary, configuration.text.normalize)
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
+    for note in [note for system in systems.systems for note in system.notes]:
+        console.print(without_markup(note), soft_wrap=True)
     with output_lock(options.out, "evaluation"):
         opened.store.remove_outdated()
         table, evaluation_s = evaluate_windows(opened, console)
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
         analysis = write_outputs(
-            table, options.out, evaluation_s=evaluation_s, described=opened.described, refused=opened.refused,
-            compare=options.compare, terms=terms, notes=notes, audio=audio, console=console,
+            systems.make_tables(table), options.out, evaluation_s=evaluation_s, described=described,
+            refused=opened.refused, compare=options.compare is not None, terms=terms, notes=notes, audio=audio,
+            console=console,
         )  # fmt: skip
-        crossed = write_findings(options.out, analysis, opened.described, options.fail_if, console)
+        crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:
         return THRESHOLD_CROSSED
     return FAILED_UTTERANCES if analysis.failures else SUCCESS

@@ -239,7 +239,7 @@ class Engine:
                     sample.inputs[self.input_name] = audio[: count_samples(audio)].copy()
                     encoded.append((task, sample))
                 except Exception as error:  # whatever the entry file raises belongs to this utterance
-                    failed.append(self._fail(task, error))
+                    failed.append(self.fail(task, error))
         yield failed
         waveforms = [sample.inputs[self.input_name] for _, sample in encoded]
         for batch in plan_batches([len(waveform) for waveform in waveforms], batch_samples=BATCH_SAMPLES):
@@ -271,7 +271,7 @@ class Engine:
                 columns |= run(wire, tasks, arguments)
         except Exception as error:
             if len(encoded) == 1:
-                return [self._fail(encoded[0][0], error)]
+                return [self.fail(encoded[0][0], error)]
             alone = [
                 self._score([pair], logits[index : index + 1], latent[index : index + 1])
                 for index, pair in enumerate(encoded)
@@ -334,7 +334,7 @@ class Engine:
             texts.append(self.loader.run_visualizer(wire.name, ids, self.states.test, own))
         return {wire.name: [" ".join(text.data).strip() for text in texts]} if kept else {}
 
-    def _fail(self, task: Task, error: Exception) -> Row:
+    def fail(self, task: Task, error: Exception) -> Row:
         """Make the row of a failed task; with the transcript when the corpus can be read."""
         known = isinstance(error, ValueError | FileNotFoundError)
         reason = str(error) if known and str(error) else f"{type(error).__name__}: {error}"

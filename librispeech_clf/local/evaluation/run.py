@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
 
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration
 from librispeech_clf.context import set_context
 from librispeech_clf.local.evaluation import engine as engines
-from librispeech_clf.local.evaluation.engine import Engine, Task
+from librispeech_clf.local.evaluation.engine import Engine, Row, Task
 from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
 from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
@@ -56,6 +57,7 @@ class Run:
         windows: everything to evaluate, by the name of its part.
         described: what is evaluated, by name; nothing that differs between two equal runs.
         refused: reasons of simulations that could not be planned, by name.
+        with_model: whether the model is evaluated; else rows hold metadata alone.
     """
 
     engine: Engine
@@ -63,6 +65,7 @@ class Run:
     windows: dict[str, Window]
     described: dict[str, str]
     refused: dict[str, str]
+    with_model: bool
 
 
 def open_run(
@@ -73,6 +76,7 @@ def open_run(
     limit: int | None = None,
     simulate: Sequence[str] = (),
     simulated_utterances: int = 0,
+    with_model: bool = True,
 ) -> Run:
     """Open corpus and model and plan the windows.
 
@@ -83,6 +87,7 @@ def open_run(
         limit: utterances to evaluate, spread over the corpus; None for all.
         simulate: sweeps, as `plan_sweep` reads them.
         simulated_utterances: of each severity.
+        with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
 
     Raises:
         FileNotFoundError: the corpus or the model does not exist.
@@ -91,8 +96,10 @@ def open_run(
     from code_loader.inner_leap_binder import global_leap_binder
 
     model_path = configuration.model.path
-    if not model_path.is_file():
+    if with_model and not model_path.is_file():
         raise FileNotFoundError(f"{model_path}: no model file; {MODEL_REMEDY}")
+    if simulate and not with_model:
+        raise ValueError("--simulate: simulated recordings have to be recognized; give a model by --model.")
     vocabulary = configuration.read_vocabulary()
     # glibc gives each thread an arena that keeps what the thread frees; TensorFlow's shall share two (60 MB less).
     with suppress(OSError, AttributeError, TypeError):  # another C library
@@ -122,16 +129,16 @@ def open_run(
         windows += plan_simulated(
             sweep, engine.split, split_by_subset, ids_of=ids_of, count=simulated_utterances, among=among
         )
-    model_sha256 = hash_file(model_path)
+    model_sha256 = hash_file(model_path) if with_model else ""
     source, field_types = configuration.corpus.source, engine.split.field_types
     key = run_key(model_sha256, (configuration.audio, configuration.text, vocabulary, source, field_types))
     described = {
         "source": source,
         "split": ", ".join(dict.fromkeys(split_by_subset.values())),
         "subsets": ", ".join(split_by_subset),
-        "model": model_path.name,
-        "model SHA-256": model_sha256[:12],
     }
+    if with_model:
+        described |= {"model": model_path.name, "model SHA-256": model_sha256[:12]}
     if vocabulary.units != WORDS:
         described["units"] = vocabulary.units
     if limit is not None:
@@ -140,7 +147,7 @@ def open_run(
         each = min(simulated_utterances, limit or simulated_utterances)
         described["simulated"] = f"{', '.join(simulate)}; {each} utterances each"
     named = {window_key(window, engine.split): window for window in windows}
-    return Run(engine, Store(out, key), named, described, refused)
+    return Run(engine, Store(out, key), named, described, refused, with_model)
 
 
 def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
@@ -171,7 +178,10 @@ def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
     def evaluate(name: str) -> None:
         nonlocal audio_s
         start, rows = time.perf_counter(), []
-        for batch in run.engine.evaluate(run.windows[name]):
+        window = run.windows[name]
+        for batch in (
+            run.engine.evaluate(window) if run.with_model else describe_recordings(run.engine, window)
+        ):
             rows += batch
             audio_s += sum(row.get("signal_duration_s") or 0.0 for row in batch)
             speed = f"{audio_s / (progress.tasks[bar].elapsed or 1.0):.1f} x real time" if audio_s else ""
@@ -191,6 +201,22 @@ def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
     collected = run.store.collect(run.windows, renew=renew)
     run.engine.release_model()
     return collected
+
+
+def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> Iterator[list[Row]]:
+    """Yield the row of each recording without a model: no inputs and labels, whose limits texts do not have."""
+    state = engine.states.test
+    for task in tasks:
+        try:
+            with threadpool_limits(limits=1):
+                metadata, missing = engine.loader.get_metadata(state, task.sample_id)
+                preprocessed = engine.loader._preprocess_result()[state]
+                spaces = engine.loader._get_custom_latent_spaces(task.sample_id, preprocessed) or {}
+        except Exception as error:  # whatever the entry file raises belongs to this utterance
+            yield [engine.fail(task, error)]
+            continue
+        known = {key: None if missing[key] else value for key, value in metadata.items()}
+        yield [task.start_row() | known | {name: vector.tolist() for name, vector in spaces.items()}]
 
 
 def read_splits(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -48,11 +48,12 @@ def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[l
         runs of `=` (hit), `s` (substitution), `d` (deletion) and `i` (insertion).
     """
     pairs = list(zip(references, hypotheses, strict=True))
-    words = [_encode_operations(align_words(*texts)) for texts in pairs]
-    return words, [_encode_operations(align_characters(*texts)) for texts in pairs]
+    words = [encode_operations(align_words(*texts)) for texts in pairs]
+    return words, [encode_operations(align_characters(*texts)) for texts in pairs]
 
 
-def _encode_operations(edits: Iterable[Edit]) -> str:
+def encode_operations(edits: Iterable[Edit]) -> str:
+    """Write an alignment as counted operations."""
     runs = itertools.groupby(edit.operation for edit in edits)
     return "".join(f"{len(list(run))}{OPERATIONS[operation]}" for operation, run in runs)
 

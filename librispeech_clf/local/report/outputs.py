@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
-from librispeech_clf.local.analysis.record import Record, read_record, read_table
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import (
     Analysis,
     analyze,
@@ -77,13 +77,13 @@ class Speed:
 
 
 def write_outputs(
-    table: pyarrow.Table,
+    tables: Mapping[str, pyarrow.Table],
     out: Path,
     *,
     evaluation_s: float,
     described: Mapping[str, str],
     refused: Mapping[str, str],
-    compare: Path | None,
+    compare: bool,
     terms: Sequence[str],
     notes: Mapping[str, str],
     audio: Callable[[str], bytes | None],
@@ -92,12 +92,12 @@ def write_outputs(
     """Write the results, analyze them, write the summary, print the tables, and write the page.
 
     Args:
-        table: the rows of the evaluation.
+        tables: of each system by its name; the first is the main one's, see `evaluation.systems`.
         out: folder to write to.
         evaluation_s: seconds that the evaluation took.
         described: what was evaluated, by name.
         refused: reasons of simulations that could not be run, by name.
-        compare: folder of an older run, or None.
+        compare: whether the last system is an older run.
         terms: whose recall is measured.
         notes: of a review, by utterance id.
         audio: from an utterance id to its recording, or None where it cannot be read.
@@ -110,17 +110,23 @@ def write_outputs(
         OSError: a file cannot be written.
         ValueError: the older run cannot be compared.
     """
+    (main, table), *others = tables.items()
     write_table(out / "results.parquet", table)
+    if others:
+        (out / "systems").mkdir(exist_ok=True)
+        for old in set((out / "systems").glob("*.parquet")) - {
+            out / "systems" / f"{name}.parquet" for name in tables
+        }:
+            old.unlink()  # of a run with other systems
+    for name, of_system in others:
+        write_table(out / "systems" / f"{name}.parquet", of_system)
     results = table.to_pandas()
     audio_s = float(results[DURATION].sum()) if DURATION in results.columns else 0.0
     speed = Speed(audio_s, {"evaluation": evaluation_s})
     with console.status("Analyzing") as status, speed.measure("analysis"):
-        other = None if compare is None else read_record(compare)
-        old, new = (compare or out).resolve().name, out.resolve().name
-        names = (old, new) if old != new else (f"{old} (old)", f"{new} (this)")
         analysis = analyze(
-            Record(table), other=other, names=names, refused=refused, terms=terms,
-            on_progress=lambda words: status.update(f"Analyzing: {words}"),
+            {name: Record(of_system) for name, of_system in tables.items()}, compare=compare, refused=refused,
+            terms=terms, on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):
@@ -129,10 +135,10 @@ def write_outputs(
     with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
         task = progress.add_task("", total=len(results))
         sections = {**vars(analysis), "speed": speed.report()}
-        title = f"wav2vec 2.0 on {described['source']}: {described['split']}"
+        recognizer = "wav2vec 2.0" if "model" in described else "Speech recognition" if others else main
+        title = f"{recognizer} on {described['source']}: {described['split']}"
         write_page(
-            out / "index.html", results, analysis=sections, audio=audio, title=title,
-            other=None if compare is None else read_table(compare),
+            out / "index.html", results, analysis=sections, audio=audio, systems=tables, title=title,
             description=dict(described), notes=notes, advance=lambda count: progress.advance(task, count),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)

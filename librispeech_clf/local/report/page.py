@@ -22,12 +22,13 @@ from librispeech_clf.local.report.recordings import Advance, AudioProvider, plac
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow
 
 SCRIPTS = [
     f"{name}.js"
-    for name in """statistics data notes state elements picker charts player diff lists filters traits map table
-    utterance neighbors alignment pictures playback findings kinds overview clusters dashboards confusions words
-    comparison robustness theme address units main""".split()
+    for name in """statistics data systems notes state elements picker charts player diff lists filters traits map
+    table utterance neighbors alignment pictures playback findings kinds overview clusters dashboards confusions words
+    beside robustness theme address units main""".split()
 ]
 """In the order in which they are joined; `main` starts the page."""
 TEMPLATE = Path(__file__).parent / "template"
@@ -40,7 +41,7 @@ def write_page(
     *,
     analysis: Mapping[str, Any] | None = None,
     audio: AudioProvider | None = None,
-    other: pd.DataFrame | None = None,
+    systems: Mapping[str, pyarrow.Table] | None = None,
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
@@ -55,7 +56,7 @@ def write_page(
         analysis: optional sections, see `payload.build_payload`.
         audio: gives the audio file of an utterance id, or of what `payload.name_simulated` names, as bytes, or None
             where there is none. Only what decodes as audio gets into the page, as FLAC where browsers do not play it.
-        other: results of a second run, for the comparison.
+        systems: results of every system by its name, the main one first; see `evaluation.systems`.
         title: heading of the page.
         description: what the run was, as name and value.
         notes: of a review, by utterance id.
@@ -68,7 +69,7 @@ def write_page(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     payload = build_payload(
-        results, analysis=analysis, other=other, title=title, description=description, notes=notes
+        results, analysis=analysis, systems=systems, title=title, description=description, notes=notes
     )
     payload["audio"], blocks = place_recordings(
         path.parent, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow
 
 from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis.record import (
@@ -23,12 +24,14 @@ from librispeech_clf.local.analysis.record import (
 )
 from librispeech_clf.local.report.encoding import (
     align_texts,
+    encode_operations,
     encode_timings,
     read_texts,
     round_number,
     to_jsonable,
 )
 from librispeech_clf.local.report.neighbors import find_doubles, find_nearest
+from librispeech_clf.text.alignment import align_words
 from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
@@ -45,8 +48,13 @@ METRICS = (
 )
 WHOLE_SECTIONS = (
     *("search", "error_kinds", "terms", "suspicious", "clusters"),
-    *("latent_maps", "other_latent_maps", "robustness", "speed"),
+    *("latent_maps", "robustness", "speed"),
 )
+SYSTEM_COUNTS = [
+    f"{unit}_{kind}"
+    for unit in ("word", "character")
+    for kind in ("substitutions", "deletions", "insertions")
+]
 MAX_LEVELS = 400
 
 
@@ -54,7 +62,7 @@ def build_payload(
     results: pd.DataFrame,
     *,
     analysis: Mapping[str, Any] | None = None,
-    other: pd.DataFrame | None = None,
+    systems: Mapping[str, pyarrow.Table] | None = None,
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
@@ -64,9 +72,9 @@ def build_payload(
     Args:
         results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness
             charts.
-        analysis: optional sections (`clusters`, `latent_maps`, `other_latent_maps`, `dashboards`,
-            `comparison`, `robustness`): records, arrays or tables; absent and None ones are left out.
-        other: results of a second run over the same utterances, for the comparison.
+        analysis: optional sections (`clusters`, `latent_maps`, `dashboards`, `robustness`): records, arrays or
+            tables; absent and None ones are left out.
+        systems: results of every system by its name, the main one first.
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
         notes: of a review, by utterance id; further ones are made in the page and kept by its `report_id`.
@@ -91,7 +99,10 @@ def build_payload(
         "letter_operations": _blank_failures(letter_operations, failures),
         "word_timings": _timings(results, "words", [text.split() for text in hypotheses]),
         "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
-        "other": build_comparison(results, None if other is None else split_simulated(other)[0]),
+        "system": next(iter(systems), "") if systems else "",
+        "systems": [
+            build_system(name, ids, references, table) for name, table in list((systems or {}).items())[1:]
+        ],
         "simulated": simulated,
         "nearest": find_nearest(record),
         "doubles": find_doubles(record),
@@ -170,24 +181,19 @@ def _natural_order(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def build_comparison(results: pd.DataFrame, other: pd.DataFrame | None) -> dict[str, Any] | None:
-    """Build the second run's hypotheses and error counts in the row order of the first run."""
-    if other is None:
-        return None
-    joined = other.drop_duplicates("utterance_id").set_index("utterance_id").reindex(results["utterance_id"])
-    present = [bool(value) for value in joined["hypothesis"].notna()]
-    hypotheses = read_texts(joined["hypothesis"])
-    operations = align_texts(read_texts(results["reference"]), hypotheses)[0]
-    return {
-        "hypotheses": hypotheses,
-        "present": present,
-        "word_operations": _blank_failures(operations, ["" if was else "x" for was in present]),
-        "metrics": {
-            key: [round_number(value) for value in joined[key].tolist()]
-            for key in METRICS
-            if key in other.columns
-        },
-    }
+def build_system(
+    name: str, ids: Sequence[str], references: Sequence[str], table: pyarrow.Table
+) -> dict[str, Any]:
+    """Build a further system's hypotheses and error counts in the row order of the main one."""
+    at = {utterance_id: place for place, utterance_id in enumerate(table["utterance_id"].to_pylist())}
+    rows = pyarrow.array([at.get(utterance_id) for utterance_id in ids], pyarrow.int64())
+    joined = table.take(rows)
+    texts = joined["hypothesis"].to_pylist()
+    pairs = zip(references, texts, strict=True)
+    operations = ["" if text is None else encode_operations(align_words(said, text)) for said, text in pairs]
+    counts = {key: [round_number(value) for value in joined[key].to_pylist()] for key in SYSTEM_COUNTS}
+    hypotheses = [text or "" for text in texts]
+    return {"name": name, "hypotheses": hypotheses, "word_operations": operations, "counts": counts}
 
 
 def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -198,14 +204,12 @@ def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> di
         analysis: sections by name; absent, None and other sections are left out.
     """
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
-    shown = (*WHOLE_SECTIONS, "dashboards", "comparison")
+    shown = (*WHOLE_SECTIONS, "dashboards")
     chosen = {key: to_jsonable(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
     if "dashboards" in chosen:
         kept = ("metric", "against", "association")
         boards = [board for board in chosen["dashboards"] if board["association"]]
         chosen["dashboards"] = [{key: board[key] for key in kept} for board in boards]
-    if "comparison" in chosen:
-        chosen["comparison"] = {key: chosen["comparison"].get(key) for key in ("names", "word", "character")}
     return {key: _replace_ids(value, rows) for key, value in chosen.items()}
 
 

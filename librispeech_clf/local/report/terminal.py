@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.slices import Finding, Search
     from librispeech_clf.local.analysis.summary import Analysis, Worst
     from librispeech_clf.local.analysis.suspicious import Suspicion
+    from librispeech_clf.local.analysis.systems import Systems
     from librispeech_clf.local.analysis.terms import TermRecall
     from librispeech_clf.local.analysis.thresholds import Crossing
 
@@ -51,6 +52,8 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     yield from show_terms(analysis.terms)
     yield from show_suspicious(analysis.suspicious)
     yield from show_clusters(analysis)
+    if analysis.systems is not None:
+        yield show_systems(analysis.systems)
     if analysis.comparison is not None:
         yield show_comparison(analysis.comparison)
     for curve in analysis.robustness:
@@ -217,6 +220,27 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
     for cluster in flagged:
         yield hang(str(cluster.number), without_markup(cluster.sentence))
     yield Text("")
+
+
+def show_systems(systems: Systems) -> Table:
+    """Tabulate the systems, each with its difference from the main one."""
+    oracle = f"The best of each utterance: WER {percent(systems.oracle)} %; "
+    caption = (
+        f"{oracle}utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."
+    )
+    table = make_table("Systems", ["", "WER % (95 %)", "CER %", "sub", "del", "ins", "change", "p"], caption)
+    pairs = {(pair.first, pair.second): pair for pair in systems.pairs}
+    for system in systems.rates:
+        pair = pairs.get((systems.rates[0].name, system.name))
+        change = (
+            ["", ""] if pair is None else [percent(pair.difference, sign=True), probability(pair.corrected)]
+        )
+        rate = f"{percent(system.word.rate)} ({interval(vars(system.word)).replace(' to ', '-')})"
+        counts = [str(count) for count in (system.substitutions, system.deletions, system.insertions)]
+        table.add_row(
+            without_markup(shorten(system.name)), rate, percent(system.character.rate), *counts, *change
+        )
+    return table
 
 
 def show_comparison(comparison: Comparison) -> Table:

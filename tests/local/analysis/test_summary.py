@@ -43,8 +43,8 @@ def make_results(texts=TEXTS) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def run(results, other=None, **options):
-    return analyze(Record(results), other=None if other is None else Record(other), **options)
+def run(results, **options):
+    return analyze({"run": Record(results)}, **options)
 
 
 def show(analysis, width: int = 100) -> str:
@@ -119,7 +119,9 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole()
 def test_comparison_is_shown():
     first = make_results()
     second = make_results([(reference, reference) for reference, _ in TEXTS])
-    text = show(run(first, other=second, names=("old", "new")))
+    analysis = analyze({"new": Record(first), "old": Record(second)}, compare=True)
+    assert analysis.systems.pairs[0].second == "old"
+    text = show(analysis)
     assert "0 utterances better, 5 worse" in " ".join(text.split())
     assert "> 99.9 %" not in text
     comparison = text[text.index("Comparison") :]

@@ -249,6 +249,35 @@ def test_run_elsewhere_writes_the_same_summary_and_compares(finished, request_op
     assert "Comparison" in process.stdout and "0 utterances better" in process.stdout
 
 
+def test_hypotheses_are_evaluated_without_a_model(corpus, finished, tmp_path):
+    bundled = pyarrow.parquet.read_table(corpus / "spoken.parquet").select(["id", "text"]).to_pylist()
+    good = tmp_path / "good.json"
+    good.write_text(
+        "".join(json.dumps({"id": row["id"], "pred_text": row["text"]}) + "\n" for row in bundled)
+    )
+    bad = tmp_path / "bad.trn"
+    bad.write_text("".join(f"{row['text'].lower()}, (clips/{row['id']}.wav)\n" for row in bundled[1:]))
+    request = ["--source", "files", "--root", corpus, "--split", "spoken", "--out", tmp_path / "out"]
+    wrong = evaluate(*request, "--hypotheses", good, "--hypotheses", f"worse={bad}")
+    assert wrong.returncode == 2
+    assert "1 of 5 utterances have no hypothesis, such as damaged-0" in wrong.stderr
+    assert not (tmp_path / "out").exists()
+    options = ["--missing", "empty", "--normalize", "letters", "--compare", finished[0]]
+    process = evaluate(*request, "--hypotheses", good, "--hypotheses", f"worse={bad}", *options)
+    assert process.returncode == 1, process.stderr  # the recording that is cut off
+    assert "worse: 1 utterances have no hypothesis and count as empty." in process.stdout
+    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert list(results.columns) == list(pd.read_parquet(finished[0] / "results.parquet").columns)
+    assert results["latent"].isna().all() and results["confidence"].isna().all()
+    scored = results[results["error"].isna()]
+    assert FOREIGN in set(scored["utterance_id"]) and (scored["word_error_rate"] == 0).all()
+    worse = pd.read_parquet(tmp_path / "out" / "systems" / "worse.parquet").set_index("utterance_id")
+    assert worse.loc[CUT_OFF, "word_deletions"] == worse["word_deletions"].sum() > 0
+    assert worse["word_substitutions"].sum() == 0  # commas are normalized away
+    names = [rate["name"] for rate in read_summary(tmp_path / "out")[0]["systems"]["rates"]]
+    assert names == ["good", "worse", finished[0].name]
+
+
 @pytest.mark.slow
 @NEEDS_MODEL
 @pytest.mark.skipif(not REAL_CORPUS.is_dir(), reason=f"{REAL_CORPUS} is not there")
@@ -268,7 +297,10 @@ def test_real_utterances_of_librispeech(tmp_path):
         (["--terms", "missing.txt"], "--terms needs a text file with one term a line"),
         (["--model", "none.h5"], "none.h5: no model file"),
         (["--source", "files", "--root", "/nowhere"], "the subset test is not there"),
-        (["--compare", "/nowhere"], "name the folder of a finished evaluation"),
+        (["--hypotheses", "/nowhere.tsv"], "no such file of hypotheses"),
+        (["--hypotheses", "a/b=/nowhere.tsv"], "a system's name holds"),
+        (["--hypotheses-columns", "text"], "id=NAME,text=NAME is expected"),
+        (["--compare", "/nowhere"], "the folder of a finished evaluation"),
     ],
 )
 def test_wrong_request_says_what_to_do(arguments, message, tmp_path):
@@ -322,7 +354,7 @@ class Engine:
 
 tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
 windows = {window[0].utterance_id: window for window in cut_windows(tasks)}
-run = Run(Engine(), Store(out, "key"), windows, {}, {})
+run = Run(Engine(), Store(out, "key"), windows, {}, {}, with_model=True)
 write_table(out / "results.parquet", evaluate_windows(run, Console(quiet=True))[0])
 """
 

@@ -1,6 +1,7 @@
 """One report page with every section, written once and opened by all tests in the browser."""
 
 import pandas as pd
+import pyarrow
 import pytest
 
 from librispeech_clf.local.analysis.associations import make_dashboards
@@ -25,11 +26,18 @@ def results(make_results):
     return results
 
 
+def make_systems(results):
+    """Make two systems' tables: the results, and those of one that says a word more."""
+    said = results["hypothesis"].where(results["hypothesis"].isna(), results["hypothesis"] + " MORE")
+    other = results.assign(hypothesis=said, word_insertions=results["word_insertions"] + 1)
+    tables = {"this": results, "other": other}
+    return {name: pyarrow.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}
+
+
 @pytest.fixture(scope="session")
 def report(results, make_analysis, make_audio, tmp_path_factory):
     """Write the page."""
     analysis = make_analysis(results)
-    analysis["other_latent_maps"] = analysis["latent_maps"]
     analysis["dashboards"] = make_dashboards(Record(results), with_bars=False)
     audio = make_audio(duration_s=4.0)
     described = {"source": "sample", "split": "test", "subsets": "test-clean, test-other", "model": "w.h5"}
@@ -37,7 +45,7 @@ def report(results, make_analysis, make_audio, tmp_path_factory):
         tmp_path_factory.mktemp("report") / "index.html",
         pd.concat([results, simulate(results, 20.0), simulate(results, 10.0)], ignore_index=True),
         analysis=analysis, audio=lambda _: audio, title="wav2vec 2.0 on sample: test",
-        other=results.assign(word_insertions=results["word_insertions"] + 1),
+        systems=make_systems(results),
         description=described | {"model SHA-256": "0123456789ab"},
     )  # fmt: skip
 

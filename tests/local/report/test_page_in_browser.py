@@ -11,7 +11,7 @@ import pytest
 from librispeech_clf.local.analysis.rates import rate_errors
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.page import write_page
-from tests.local.report.conftest import simulate
+from tests.local.report.conftest import make_systems, simulate
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ SECTIONS = [
     "dashboards",
     "confusions",
     "robustness",
-    "comparison",
+    "systems",
 ]
 HOSTILE = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>\'"&amp;'
 
@@ -222,7 +222,7 @@ def test_a_confusion_opens_its_utterances(opened, results):
     reference, hypothesis = pair.split(" → ")
     title = f"substituted: {reference} → {hypothesis}"
     wrong = opened.run(
-        "const selector = `.wrong[title='${arguments[0]}']`;"
+        "const selector = `.said[title='${arguments[0]}']`;"
         "return [...document.querySelectorAll('.trow')].map((row) => !!row.querySelector(selector))",
         title,
     )
@@ -247,7 +247,8 @@ def test_every_word_is_listed_sorted_and_searched(opened, results):
         "[...document.querySelectorAll('.words-card .link')].find((b) => b.textContent === 'RIVER').click()"
     )
     heard = opened.run(
-        "return [...document.querySelectorAll('.trow .wrong')].map((w) => w.firstChild.textContent)"
+        "return [...document.querySelectorAll('.trow .said-grid tr:nth-child(2) .said:not(.op-correct)')]"
+        ".map((said) => said.title.split(' ')[1])"
     )
     assert heard.count("RIVER") == wrong["RIVER"]
 
@@ -305,13 +306,44 @@ def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, 
     assert browser.problems() == []
 
 
-def test_comparison_gives_the_paired_difference(opened, results):
-    opened.show("comparison")
-    text = opened.text("#panel table")
+def test_systems_are_compared(opened, results):
+    opened.show("systems")
     scored = results.dropna(subset="word_error_rate")
     words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
-    assert f"−{100 * len(scored) / words:.2f}" in text
-    assert f"Better in this run: {len(scored)}" in opened.run("return document.body.innerText")
+    errors = scored[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
+    cells = opened.texts("#systems-table td")
+    assert [cells[0], cells[1], cells[8], cells[9]] == [
+        "this", f"{100 * errors / words:.1f} %", "other", f"{100 * (errors + len(scored)) / words:.1f} %",
+    ]  # fmt: skip
+    change = f"{100 * len(scored) / words:.2f}"
+    assert [text[:5] for text in opened.texts(".matrix .cell strong")] == [f"−{change}"[:5], f"+{change}"[:5]]
+    assert f"best system of each utterance would have a word error rate of {cells[1]}" in opened.text(
+        "#systems-table"
+    )
+    assert f"other is worse: {len(scored)}" in opened.run("return document.body.innerText")
+    assert "gender: F" in opened.text("#where")
+
+
+def test_buttons_filter_what_one_system_has_right(opened, results):
+    opened.show("systems")
+    right = int((results["word_error_rate"] == 0).sum())
+    assert f"this right, other wrong: {right}" in opened.texts("#pair button")
+    opened.click("#pair .buttons button", 0)
+    opened.wait_for_count(right)
+    opened.show("utterances")
+    assert opened.count(".said-grid .op-inserted") >= min(right, 20)
+    opened.click("#clear-filters")
+    opened.show("systems")
+    opened.click("#pair .buttons button", 3)
+    assert "disagreement of the systems" in opened.text("#sort-key")
+
+
+def test_the_panel_stacks_the_systems_by_name(opened, results):
+    opened.show("utterances")
+    opened.click(".trow")
+    names = opened.texts("#utterance .said-grid th span")
+    assert names[:3] == ["reference", "this", "other"]
+    assert opened.problems() == []
 
 
 def test_robustness_follows_the_filters(opened, results):
@@ -353,23 +385,20 @@ def test_robustness_compares_with_the_simulated_utterances_own_recordings(browse
 
 def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
     from librispeech_clf.local.analysis import associations as dashboards
-    from librispeech_clf.local.analysis import clusters, comparison, latent_space, robustness, slices
+    from librispeech_clf.local.analysis import clusters, latent_space, robustness, slices
 
-    other = results.assign(word_insertions=results["word_insertions"] + results["word_hits"] % 2)
     table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)
-    record, second = Record(results), Record(other)
+    record = Record(results)
     scored = record.select_scored()
     grouping = clusters.group_states(scored)
     search = slices.find_slices(scored, grouping.list_clusters())
     analysis = {
         "clusters": clusters.describe_clusters(scored, grouping, search),
         "latent_maps": latent_space.make_latent_maps(record),
-        "other_latent_maps": latent_space.make_latent_maps(second),
         "dashboards": dashboards.make_dashboards(record),
-        "comparison": comparison.compare_runs(record, second, names=("one", "two")),
         "robustness": robustness.measure_robustness(Record(table)),
     }
-    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, other=other))
+    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, systems=make_systems(results)))
     for section in SECTIONS:
         browser.show(section)
         text = browser.text("#panel")
@@ -380,8 +409,6 @@ def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
     cards = browser.text("#panel")
     for cluster in analysis["clusters"].clusters:
         assert f"{len(cluster.utterance_ids)} of {cluster.speakers} speaker" in cards
-    browser.show("comparison")
-    assert "matched pairs" in browser.text("#panel")
 
 
 def test_dashboard_choices_draw(opened):
@@ -463,8 +490,8 @@ def test_markup_shows_as_text(browser, results, make_analysis, make_audio, tmp_p
     analysis["clusters"]["clusters"][0]["name"] = HOSTILE
     audio = make_audio()
     path = write_page(
-        tmp_path / "p.html", hostile, analysis=analysis, audio=lambda _: audio, other=hostile, title=HOSTILE,
-        description={HOSTILE: HOSTILE}, audio_limit_bytes=1,
+        tmp_path / "p.html", hostile, analysis=analysis, audio=lambda _: audio, title=HOSTILE,
+        systems=make_systems(hostile), description={HOSTILE: HOSTILE}, audio_limit_bytes=1,
     )  # fmt: skip
     browser.open(path)
     for tab in browser.run(

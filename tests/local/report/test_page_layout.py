@@ -8,7 +8,7 @@ pytestmark = pytest.mark.browser
 
 WIDTHS = {390: 844, 1024: 768, 1400: 900}
 SECTIONS = (
-    "overview", "map", "utterances", "clusters", "dashboards", "confusions", "robustness", "comparison",
+    "overview", "map", "utterances", "clusters", "dashboards", "confusions", "robustness", "systems",
 )  # fmt: skip
 MEASURE = (Path(__file__).parent / "measure_boxes.js").read_text()
 HOLES = """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from librispeech_clf.local.report import encoding
@@ -144,20 +145,11 @@ def test_analysis_holds_rows_instead_of_ids():
     assert built == {"clusters": {"clusters": [{"rows": [1, -1, 0]}]}}
 
 
-def test_analysis_keeps_tests_only_of_dashboards_and_comparison():
+def test_analysis_keeps_tests_only_of_dashboards():
     board = {"metric": "ctc_loss", "against": "text_word_count", "association": {"value": 0.5}, "bars": [1]}
-    analysis = {
-        "dashboards": [board, board | {"association": None}],
-        "comparison": {"names": ("a", "b"), "word": {"difference": 0.1}, "better": [{"utterance_id": "x"}]},
-    }
-    built = payloads.build_analysis([], analysis)
+    built = payloads.build_analysis([], {"dashboards": [board, board | {"association": None}]})
     del board["bars"]
     assert built["dashboards"] == [board]
-    assert built["comparison"] == {
-        "names": ["a", "b"],
-        "word": {"difference": 0.1},
-        "character": None,
-    }
 
 
 def test_simulated_rows_are_apart(table):
@@ -192,12 +184,13 @@ def test_name_severity(simulation, expected):
     assert payloads.name_severity(simulation) == expected
 
 
-def test_comparison_follows_the_rows_of_the_first_run(table):
-    other = table.iloc[::-1].assign(hypothesis=[None, "THE OLD BRIDGE"])
-    comparison = payloads.build_comparison(table, other)
-    assert comparison["present"] == [True, False]
-    assert comparison["word_operations"] == ["3=", ""]
-    assert comparison["metrics"]["ctc_loss"] == [123.46, None]
+def test_a_system_follows_the_rows_of_the_main_one():
+    counts = dict.fromkeys(payloads.SYSTEM_COUNTS, [1.0, None])
+    other = pyarrow.table({"utterance_id": ["b-2", "a-1"], "hypothesis": ["THE OLD BRIDGE", None], **counts})
+    system = payloads.build_system("b1", ["a-1", "b-2", "c-3"], ["THE OLD", "THE BRIDGE", "NO"], other)
+    assert system["hypotheses"] == ["", "THE OLD BRIDGE", ""]
+    assert system["word_operations"] == ["", "1=1i1=", ""]
+    assert system["counts"]["word_insertions"] == [None, 1, None]
 
 
 def test_empty_table_gives_an_empty_payload(table):

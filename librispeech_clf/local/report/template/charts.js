@@ -145,8 +145,8 @@ function makeChoice(column, { name, choice }) {
   return { ...attributes, "aria-pressed": String(isChosen) };
 }
 
-function drawInterval({ name, choice, result }, figure, { x, y, labelWidth, width, column }) {
-  const line = draw("g", makeChoice(column, { name, choice }));
+function drawInterval({ name, choice, result, column: own }, figure, { x, y, labelWidth, width, column }) {
+  const line = draw("g", makeChoice(own ?? column, { name, choice }));
   line.append(draw("rect", { x: 0, y: y - 12, width, height: 24, class: "hit" }));
   line.append(drawText(shorten(name, Math.floor(labelWidth / 6.6)), labelWidth, y + 4, "end", null));
   if (result.low !== null) line.append(drawStroke(x(result.low), x(result.high), y, y, "whisker"));

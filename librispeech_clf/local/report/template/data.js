@@ -1,8 +1,8 @@
 // The payload, its columns by key, and what each figure is a ratio of.
 
 const payload = JSON.parse(document.getElementById("data").textContent);
-const columns = new Map(payload.columns.map((column) => [column.key, column]));
-
+const columns = new Map();
+payload.columns.forEach(addColumn);
 const allRows = Int32Array.from({ length: payload.count }, (_, row) => row);
 
 addTextColumn("utterance_id", "utterance", payload.ids);
@@ -11,12 +11,13 @@ addTextColumn("hypothesis", "hypothesis", payload.hypotheses);
 if (payload.errors.some((reason) => reason)) addTextColumn("error", "failure", payload.errors);
 
 function addTextColumn(key, label, values) {
-  columns.set(key, { key, label, kind: "text", group: "text", unit: "", values });
+  addColumn({ key, label, kind: "text", group: "text", unit: "", values });
 }
 
-// What a column is found by.
-for (const column of columns.values())
+function addColumn(column) {
   column.search = `${column.label} ${column.key} ${column.unit}`.toLowerCase();
+  columns.set(column.key, column);
+}
 
 // Adds to the list of a key.
 function addTo(lists, key, value) {

@@ -28,6 +28,7 @@ function makeSelect(label, options, chosen, onchange) {
 
 const GROUP_NAMES = {
   metric: "Metrics",
+  systems: "Systems",
   corpus: "Own columns",
   text: "Transcript",
   readability: "Readability",

@@ -8,7 +8,7 @@ const TABS = [
   { key: "dashboards", label: "Dashboards", show: showDashboards, when: () => figures.length },
   { key: "confusions", label: "Confusions", show: showConfusions },
   { key: "robustness", label: "Robustness", show: showRobustness, when: () => robustness.length },
-  { key: "comparison", label: "Comparison", show: showComparison, when: () => payload.other },
+  { key: "systems", label: "Systems", show: showSystems, when: () => systems.length > 1 },
 ].filter((tab) => !tab.when || tab.when());
 
 const tabsElement = document.getElementById("tabs");

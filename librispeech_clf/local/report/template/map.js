@@ -2,7 +2,6 @@
 
 const MAP_NAMES = { latent: "Hidden states of the model", acoustic_statistics: "Acoustic statistics" };
 const latentMaps = readMaps(payload.analysis.latent_maps);
-const otherMaps = readMaps(payload.analysis.other_latent_maps);
 const mapState = { colour: null, views: [] };
 const FARTHEST = 0.5;
 const MISSING_COLOUR = "--faint";

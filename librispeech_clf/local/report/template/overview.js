@@ -102,6 +102,7 @@ function showOverview(panel) {
     panel.replaceChildren();
     if (!figures.length) panel.append(makeNote("No utterance was scored."));
     const board = new Lanes(panel);
+    if (systems.length > 1) board.prepend(makeRates());
     if (figures.length)
       for (const add of [
         addKindsCard,

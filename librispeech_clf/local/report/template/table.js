@@ -12,6 +12,7 @@ const tableState = { sort: { key: "word_error_rate", descending: true }, keys: c
 function chooseColumns() {
   const wanted = [
     columns.get("word_error_rate"),
+    ...systemKeys.slice(0, 4).map((key) => columns.get(key)),
     columns.get("character_error_rate"),
     columns.get("ctc_loss"),
     columns.get("confidence"),
@@ -23,7 +24,8 @@ function chooseColumns() {
 }
 
 function labelOf(key) {
-  return SHORT_LABELS[key] ?? describe(columns.get(key));
+  const system = systems[systemKeys.indexOf(key) + 1];
+  return systemKeys.includes(key) ? system.name : (SHORT_LABELS[key] ?? describe(columns.get(key)));
 }
 
 // Rows in the table's order; missing values last, equal ones in the order of the results.
@@ -85,7 +87,12 @@ function refreshTable(view) {
   view.grid.setAttribute("aria-rowcount", view.rows.length + 1);
   view.head.replaceChildren(
     make("div", { role: "columnheader", "aria-label": "Play" }),
-    make("div", { role: "columnheader" }, "reference over hypothesis", makeDiffLegend()),
+    make(
+      "div",
+      { role: "columnheader" },
+      systems.length > 1 ? "reference over systems" : "reference over hypothesis",
+      makeDiffLegend(),
+    ),
     ...view.keys.map((key) => makeHeading(key, view)),
   );
   makeChunks(view);
@@ -201,7 +208,7 @@ function makeRow(place, view) {
     "div",
     { role: "gridcell", class: "text" },
     make("div", { class: "row-head" }, make("span", { class: "id" }, payload.ids[row]), extra),
-    makeDiff(row),
+    makeSaid(row, view.grid.clientWidth - PLAY_WIDTH - 30 - COLUMN_WIDTH * view.keys.length),
   );
   const line = make(
     "div",

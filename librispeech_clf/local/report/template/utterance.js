@@ -27,7 +27,7 @@ function showUtterance() {
     pictures,
     makeAlignment(view, "Words", alignWords(row), payload.word_timings[row], "words"),
     unit ? null : makeAlignment(view, "Letters", alignLetters(row), payload.letter_timings[row], "letters"),
-    makeOtherHypothesis(row),
+    makeSystems(row),
     listSimulated(row),
     makeNearest(row),
     makeNoteEditor(row),
@@ -104,15 +104,14 @@ function makeVerdict(row) {
   );
 }
 
-function makeOtherHypothesis(row) {
-  if (!payload.other?.present[row]) return null;
-  const pairs = alignWords(row, payload.other);
-  const list = make(
-    "div",
-    { class: "alignment words", dir: "auto" },
-    pairs.map((pair) => makePair({ tokens: [] }, pair, [], "words")),
+function makeSystems(row) {
+  if (systems.length < 2) return null;
+  return make(
+    "section",
+    { class: "aligned" },
+    make("h3", {}, "Systems"),
+    makeGrid(row, utteranceElement.clientWidth - 40, false),
   );
-  return make("section", { class: "aligned" }, make("h3", {}, "Second run"), list);
 }
 
 function makeMetadata(row) {

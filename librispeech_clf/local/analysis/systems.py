@@ -1,0 +1,182 @@
+"""Compare the systems of a run: rates, paired differences of every two, where they differ, and what all get wrong.
+
+In: one record per system over the same utterances. Out: a `Systems` record. A difference is the second system's rate
+minus the first's over the utterances that both recognized, below zero: the second is better. Its test is paired, with
+the speaker as the unit, see `rates.compare_paired`; p is corrected by Holm over all pairs, and over the groups of a
+pair. The page's script computes the same for what is filtered.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from librispeech_clf.local.analysis.binning import bin_by_quantiles
+from librispeech_clf.local.analysis.rates import ErrorRate, compare_paired, correct_holm, rate_errors, sum_by
+
+if TYPE_CHECKING:
+    from librispeech_clf.local.analysis.record import Record
+
+MOST_LEVELS = 12
+"""Of a column whose categories are compared."""
+LENGTH, LENGTHS = "signal_duration_s", 5
+
+
+@dataclass(frozen=True)
+class SystemRate:
+    """A system's errors.
+
+    Attributes:
+        name: of the system.
+        word: its word error rate with interval, over the utterances that it recognized.
+        character: likewise.
+        substitutions: words.
+        deletions: words.
+        insertions: words.
+    """
+
+    name: str
+    word: ErrorRate
+    character: ErrorRate
+    substitutions: int
+    deletions: int
+    insertions: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two systems over the same utterances.
+
+    Attributes:
+        first: name of the first system.
+        second: name of the second one.
+        difference: second rate minus first rate; None without shared words.
+        low: lower bound of its 95 % interval; None where there is none.
+        high: upper bound.
+        p_value: two-sided, that both have the same rate.
+        corrected: the same for the whole family.
+        utterances: that both recognized.
+        column: whose group it is; "" for all utterances.
+        group: the group's name.
+    """
+
+    first: str
+    second: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    corrected: float | None
+    utterances: int
+    column: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Systems:
+    """The systems of a run beside each other.
+
+    Attributes:
+        rates: of each system, the main one first.
+        pairs: every two systems.
+        groups: the main system and each other one, by groups, the largest change first.
+        oracle: word error rate of the best system of each utterance; None where no utterance is shared.
+        all_wrong: share of the shared utterances that every system gets wrong.
+    """
+
+    rates: tuple[SystemRate, ...]
+    pairs: tuple[Pair, ...]
+    groups: tuple[Pair, ...]
+    oracle: float | None
+    all_wrong: float | None
+
+
+def compare_systems(records: Mapping[str, Record]) -> Systems:
+    """Compare systems, by name; the first is the main one, which holds the metadata."""
+    names, recordings = list(records), [record.select_recordings() for record in records.values()]
+    main = recordings[0].select_scored()
+    rows = {name: row for row, name in enumerate(main.ids)}
+    errors, words = np.full((len(names), len(rows)), np.nan), main.units()
+    for place, record in enumerate(recordings):
+        for name, count in zip(record.ids, record.errors(), strict=True):
+            if name in rows:
+                errors[place, rows[name]] = count
+    pairs = [
+        compare_pair((names[left], names[right]), errors[[left, right]], words, main.blocks)
+        for left, right in itertools.combinations(range(len(names)), 2)
+    ]
+    groups: list[Pair] = []
+    for place in range(1, len(names)):
+        of_pair = [
+            replace(
+                compare_pair((names[0], names[place]), errors[:, at][[0, place]], words[at], main.blocks[at]),
+                column=column,
+                group=group,
+            )
+            for column, group, at in list_groups(main)
+        ]
+        groups += sorted(correct(of_pair), key=lambda pair: -abs(pair.difference or 0.0))
+    shared = np.isfinite(errors).all(axis=0)
+    best, total = errors[:, shared].min(axis=0), words[shared].sum()
+    return Systems(
+        rates=tuple(_rate(*pair) for pair in zip(names, recordings, strict=True)),
+        pairs=correct(pairs),
+        groups=tuple(groups),
+        oracle=float(best.sum() / total) if total else None,
+        all_wrong=float((best > 0).mean()) if total else None,
+    )
+
+
+def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> Pair:
+    """Compare two systems.
+
+    Args:
+        names: of the systems.
+        errors: float64 (2, N), of each utterance, NaN where a system did not recognize it.
+        words: float64 (N,), reference words.
+        blocks: int (N,), the speaker of each utterance.
+    """
+    both = np.isfinite(errors).all(axis=0)
+    values = np.stack([errors[1] - errors[0], words], axis=1)[both]
+    sums = sum_by(values, np.unique(blocks[both], return_inverse=True)[1].reshape(-1))
+    tested = compare_paired(*sums.T)
+    changed, total = values.sum(axis=0)
+    difference = float(changed / total) if total else None
+    low, high, p_value = (tested.low, tested.high, tested.p_value) if tested else (None, None, None)
+    return Pair(*names, difference, low, high, p_value, p_value, int(both.sum()))
+
+
+def correct(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Correct the p-values of a family."""
+    corrected = correct_holm([pair.p_value for pair in pairs])
+    return tuple(replace(pair, corrected=p_value) for pair, p_value in zip(pairs, corrected, strict=True))
+
+
+def list_groups(record: Record) -> list[tuple[str, str, np.ndarray]]:
+    """Return the groups that systems are compared by: column, name, and int (M,) rows.
+
+    They are the categories of each column with 2 to 12 of them, and durations in five groups of one size.
+    """
+    groups = []
+    for name in ["subset", "split", *record.metadata]:
+        column = record.column(name)
+        if column is None or column.group == "text":  # its categories are letters
+            continue
+        codes, levels = column.codes, column.levels
+        if name == LENGTH and column.numbers is not None:
+            bins = bin_by_quantiles(column.numbers, count=LENGTHS)
+            codes, levels = bins.index, bins.labels
+        present = np.unique(codes[codes >= 0])
+        if 2 <= len(present) <= MOST_LEVELS:
+            groups += [(name, levels[code], np.flatnonzero(codes == code)) for code in present]
+    return groups
+
+
+def _rate(name: str, recordings: Record) -> SystemRate:
+    counts = recordings.select_scored().counts().sum(axis=0)
+    rates = rate_errors(recordings), rate_errors(recordings, "character")
+    return SystemRate(name, *rates, *(int(count) for count in counts[1:]))

@@ -1,0 +1,136 @@
+"""Systems of a run: names, normalization, times, tables, an older run."""
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from librispeech_clf.configuration import load_configuration
+from librispeech_clf.local.evaluation.systems import (
+    System,
+    Systems,
+    make_normalizer,
+    name_system,
+    open_older_run,
+    time_tokens,
+)
+
+VOCABULARY = load_configuration(environment={}).read_vocabulary()
+REFERENCES = {"a": "MISTER BROWN PAID TWENTY DOLLARS", "b": "HE WENT"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "path"),
+    [
+        ("whisper=hyp/out.json", "whisper", "hyp/out.json"),
+        ("hyp/b1+nnlm.tsv", "b1+nnlm", "hyp/b1+nnlm.tsv"),
+        ("s3 of 1,000=x=y.tsv", "s3 of 1,000", "x=y.tsv"),
+    ],
+)
+def test_a_system_is_named_or_has_its_files_name(asked, name, path):
+    found = name_system(asked)
+    assert (found[0], str(found[1])) == (name, path)
+
+
+@pytest.mark.parametrize(
+    "asked", ["=file.tsv", "../up=file.tsv", "a/b=file.tsv", "\x1b[1m=file.tsv", ".hidden"]
+)
+def test_a_name_that_cannot_be_a_files_is_refused(asked):
+    with pytest.raises(ValueError, match="a system's name holds"):
+        name_system(asked)
+
+
+@pytest.mark.parametrize(
+    ("normalization", "left", "right", "equal"),
+    [
+        ("strict", "He went", "HE WENT", True),
+        ("strict", "He went.", "HE WENT", False),
+        ("letters", "He went.", "HE WENT", True),
+        ("letters", "\u2018Tis 20%", "'TIS 20%", True),
+        ("whisper", "Mr. Brown paid $20", "mister brown paid twenty dollars", True),
+        ("whisper", "It's the colour, um, of 1990", "it is the color of nineteen ninety", True),
+        ("whisper-basic", "\u00bfQu\u00e9 tal, Jos\u00e9?", "qu\u00e9 tal jos\u00e9", True),
+        ("whisper-basic", "Mr. Brown", "mister brown", False),
+    ],
+)
+def test_reference_and_hypothesis_are_normalized_alike(normalization, left, right, equal):
+    normalize = make_normalizer(VOCABULARY, normalization)
+    assert (normalize(left) == normalize(right)) is equal
+    assert normalize(left) == normalize(left).upper()
+
+
+def word(text, start, end, sure=0.5):
+    return {"text": text, "start_s": start, "end_s": end, "confidence": sure}
+
+
+def test_times_follow_the_words_through_the_normalization():
+    words = [word("Mr.", 0, 1), word("Brown,", 1, 2, 0.9), word("paid", 2, 3), word("twenty", 3, 4, 0.4),
+             word("dollars.", 4, 5, 0.8)]  # fmt: skip
+    normalize = make_normalizer(VOCABULARY, "whisper")
+    tokens = normalize("Mr. Brown, paid twenty dollars.").split()
+    timed = time_tokens(tokens, words, normalize)
+    assert [(piece["text"], piece["start_s"], piece["end_s"], piece["confidence"]) for piece in timed] == [
+        ("MISTER", 0, 1, 0.5), ("BROWN", 1, 2, 0.9), ("PAID", 2, 3, 0.5), ("$20", 3, 5, 0.4),
+    ]  # fmt: skip
+    assert time_tokens(["A", "B"], [word("b", 1, 2, None)], normalize) == [word("B", 1, 2, None)]
+    assert time_tokens(["A"], [], normalize) == []
+
+
+def make_rows(**columns):
+    names = ["word_error_rate", "match_error_rate", "word_information_lost", "word_information_preserved"]
+    kinds = ("hits", "substitutions", "deletions", "insertions")
+    names += (
+        [f"word_{kind}" for kind in kinds]
+        + ["character_error_rate"]
+        + [f"character_{kind}" for kind in kinds]
+    )
+    timed = pyarrow.struct(
+        {"text": pyarrow.string(), **dict.fromkeys(("start_s", "end_s", "confidence"), pyarrow.float64())}
+    )
+    table = {
+        "utterance_id": ["a", "b"], "simulation": pyarrow.nulls(2, pyarrow.string()),
+        "reference": ["", ""], "hypothesis": ["", ""], "error": pyarrow.nulls(2, pyarrow.string()),
+        **{name: pyarrow.nulls(2, pyarrow.float32()) for name in names},
+        "words": pyarrow.nulls(2, pyarrow.list_(timed)),
+    }  # fmt: skip
+    return pyarrow.table(table | columns)
+
+
+def test_the_first_system_fills_the_rows_and_the_others_have_tables():
+    systems = Systems([], REFERENCES, "strict", VOCABULARY)
+    systems.add(System("one", {"a": "mister brown paid twenty", "b": "he went"}, {"b": [word("he", 0, 1)]}))
+    systems.add(System("two", {"b": "we went there"}))
+    with pytest.raises(ValueError, match="two systems have this name"):
+        systems.add(System("two", {}))
+    broken = make_rows(error=pyarrow.array([None, "b: the recording is damaged."]))
+    tables = systems.make_tables(make_rows())
+    assert list(tables) == ["one", "two"]
+    assert tables["one"].schema == make_rows().schema
+    assert tables["one"]["word_deletions"].to_pylist() == [1, 0]
+    assert tables["one"]["words"].to_pylist() == [None, [word("HE", 0, 1)]]
+    assert tables["two"]["hypothesis"].to_pylist() == [None, "WE WENT THERE"]
+    assert tables["two"]["word_error_rate"].to_pylist() == [None, 1.0]
+    assert systems.make_tables(broken)["one"]["word_error_rate"].to_pylist() == [pytest.approx(0.2), None]
+
+
+def test_a_models_rows_are_scored_anew_for_whispers_normalization_alone():
+    rows = make_rows(hypothesis=["MISTER BROWN PAID $20", "HE WENT"])
+    systems = Systems([System("model", {})], REFERENCES, "letters", VOCABULARY)
+    assert systems.make_tables(rows)["model"] is rows
+    normalize = make_normalizer(VOCABULARY, "whisper")
+    references = {key: normalize(text) for key, text in REFERENCES.items()}
+    systems = Systems([System("model", {})], references, "whisper", VOCABULARY)
+    assert systems.make_tables(rows)["model"]["word_error_rate"].to_pylist() == [0, 0]
+
+
+def test_an_older_run_is_a_system(tmp_path):
+    rows = make_rows(reference=list(REFERENCES.values()), hypothesis=["MISTER", "HE WENT"])
+    pyarrow.parquet.write_table(rows, tmp_path / "results.parquet")
+    older = open_older_run(tmp_path, {**REFERENCES, "c": "NEW"}, taken=[tmp_path.name])
+    assert older.texts == {"a": "MISTER", "b": "HE WENT"}
+    assert older.name == f"{tmp_path.name} (older)"
+    with pytest.raises(ValueError, match="shares no utterance"):
+        open_older_run(tmp_path, {"c": "NEW"}, taken=[])
+    with pytest.raises(ValueError, match="a: systems are compared over the same references"):
+        open_older_run(tmp_path, {**REFERENCES, "a": "OTHER"}, taken=[])
+    with pytest.raises(FileNotFoundError, match="finished evaluation"):
+        open_older_run(tmp_path / "nowhere", REFERENCES, taken=[])
