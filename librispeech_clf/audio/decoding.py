@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from librispeech_clf.audio import containers
+from librispeech_clf.audio import containers, formats
 
 Waveform = npt.NDArray[np.float32]
 
@@ -27,6 +29,7 @@ LOWEST_RATE_HZ = 1000
 FLOATS = ("FLOAT", "DOUBLE")
 # Formats that declare their exact length.
 WITH_LENGTH = ("WAV", "WAVEX", "FLAC")
+_STDERR = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class AudioFile:
         samples: float32 (N, channels), N >= 0, of any value.
         sampling_rate: Hz.
         declared: N as the header has it; above `MOST_SAMPLES` where it has none.
-        format: libsndfile's name of the container, such as "FLAC".
+        format: libsndfile's name of the container, such as "FLAC"; "AV" where PyAV decoded the file.
         subtype: libsndfile's name of the encoding, such as "PCM_16".
     """
 
@@ -99,7 +102,8 @@ def read_file(
             if count * file.channels > most_values:
                 raise ValueError(f"{name}: the audio holds more than {most_values} samples.")
         samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
-        return AudioFile(samples, file.samplerate, file.frames, file.format, file.subtype)
+        form = "AV" if formats.find_format(content) else file.format
+        return AudioFile(samples, file.samplerate, file.frames, form, file.subtype)
 
 
 def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: float | None = None) -> bytes:
@@ -122,20 +126,44 @@ def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: 
 @contextlib.contextmanager
 def open_audio(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
     """The file, opened by libsndfile; whatever goes wrong names the utterance."""
+    foreign = formats.find_format(content)
     try:
-        completed = containers.complete(content)
+        completed = formats.convert_to_wav(content, foreign) if foreign else containers.complete(content)
     except ValueError as error:
-        if not take_cut:
+        if not take_cut or foreign:
             raise ValueError(f"{name}: {error}") from None
         completed = content
+    is_mp3 = content[:3] == b"ID3" or content[:1] == b"\xff"
     try:
-        with soundfile.SoundFile(io.BytesIO(completed)) as file:
+        with (
+            _suppress_stderr() if is_mp3 else contextlib.nullcontext(),
+            soundfile.SoundFile(io.BytesIO(completed)) as file,
+        ):
             if not take_cut and (cut := containers.find_cut(completed, file.extra_info)):
                 raise ValueError(f"{name}: {cut}")
             yield file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip(" .") if content else "it has no bytes"
         raise ValueError(f"{name}: the audio cannot be decoded ({reason}); restore the file.") from error
+
+
+@contextlib.contextmanager
+def _suppress_stderr() -> Iterator[None]:
+    """Keep off the terminal what libmpg123 writes about MP3 files: whatever matters becomes an error here."""
+    with _STDERR, contextlib.ExitStack() as stack:
+        try:
+            kept = os.dup(2)
+        except OSError:  # a closed standard error
+            yield
+            return
+        stack.callback(os.close, kept)
+        sink = os.open(os.devnull, os.O_WRONLY)
+        stack.callback(os.close, sink)
+        os.dup2(sink, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
 
 
 def check_samples(samples: Waveform, rate: int, name: str) -> tuple[Waveform, int]:

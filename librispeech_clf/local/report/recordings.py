@@ -36,8 +36,8 @@ MOST_SAMPLES = 2**26
 HIGHEST_RATE_HZ = 768_000
 FLAC_HIGHEST_RATE_HZ = 655_350
 FLAC_MOST_CHANNELS = 8
-FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3")
-"""Formats of libsndfile that name themselves in their first bytes and hold speech."""
+FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "AV")
+"""Formats of libsndfile, and what PyAV decodes, that name themselves in their first bytes and hold speech."""
 PLAYED = {
     "WAV": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
     "WAVEX": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),

@@ -1,0 +1,90 @@
+"""Formats beyond libsndfile's: decoded by PyAV where it is installed, else the extra is named."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from librispeech_clf.audio import formats
+from librispeech_clf.audio import reading as audio
+from librispeech_clf.corpus.schema import Utterance
+
+RATE = 16000
+TONE = (0.3 * np.sin(np.arange(2 * RATE) * 0.2)).astype(np.float32)
+FILES = {
+    "m4a": ("ipod", "aac", RATE, "m4a"),
+    "webm": ("webm", "libopus", 48000, "webm"),
+    "AMR": ("amr", "libopencore_amrnb", 8000, "AMR"),
+    "FLAC in Ogg": ("ogg", "flac", RATE, "FLAC in Ogg"),
+    "AAC": ("adts", "aac", RATE, "AAC"),
+    "MP3 in WAV": ("wav", "libmp3lame", RATE, "MP3 or G.722 in WAV"),
+    "G.722 in WAV": ("wav", "g722", RATE, "MP3 or G.722 in WAV"),
+    "WMA": ("asf", "wmav2", RATE, "WMA"),
+}
+
+
+def encode(container, codec, rate):
+    av = pytest.importorskip("av")
+    buffer = io.BytesIO()
+    try:
+        with av.open(buffer, "w", format=container) as out:
+            stream = out.add_stream(codec, rate=rate, layout="mono")
+            frame = av.AudioFrame.from_ndarray(TONE[None], format="fltp", layout="mono")
+            frame.sample_rate = RATE
+            resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.frame_size or 1024)
+            for made in [*resampler.resample(frame), *resampler.resample(None)]:
+                out.mux(stream.encode(made))
+            out.mux(stream.encode(None))
+    except (av.FFmpegError, ValueError) as error:
+        pytest.skip(f"this PyAV does not write {codec}: {error}")
+    return buffer.getvalue()
+
+
+def decode_by_av(content):
+    import av
+
+    with av.open(io.BytesIO(content)) as container:
+        resampler = av.AudioResampler("fltp")
+        frames = [made for frame in container.decode(audio=0) for made in resampler.resample(frame)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames]), frames[0].sample_rate
+
+
+def utterance(content):
+    return Utterance("u7", "A", "1", "2", content, None)
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_samples_are_those_of_pyav(kind):
+    container, codec, rate, name = FILES[kind]
+    content = encode(container, codec, rate)
+    assert formats.find_format(content) == name
+    samples, own_rate = decode_by_av(content)
+    read = audio.read_waveform(utterance(content), sampling_rate=own_rate)
+    np.testing.assert_array_equal(read, samples / max(1.0, np.abs(samples).max()))
+    assert len(read) / own_rate == pytest.approx(2, abs=0.15)
+    assert audio.measure_length(utterance(content)) == len(samples) / own_rate
+
+
+@pytest.mark.parametrize("kind", ["m4a", "webm", "FLAC in Ogg"])
+def test_cut_file_is_named(kind):
+    container, codec, rate, _ = FILES[kind]
+    content = encode(container, codec, rate)
+    with pytest.raises(ValueError, match="u7: the audio (is cut off|cannot be decoded)"):
+        audio.read_waveform(utterance(content[: len(content) // 2]), sampling_rate=RATE)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"\0\0\0\x20ftypM4A " + bytes(100), "m4a"),
+        (b"\x1aE\xdf\xa3" + bytes(100), "webm"),
+        (b"#!AMR\n" + bytes(100), "AMR"),
+        (b"RIFF\0\1\0\0WAVEfmt \x12\0\0\0\x55\0" + bytes(100), "MP3 or G.722 in WAV"),
+    ],
+)
+def test_without_the_extra_it_is_named(monkeypatch, content, name):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ValueError, match=rf"u7: the audio is {name}, which needs .*\[formats\]") as caught:
+        audio.read_waveform(utterance(content), sampling_rate=RATE)
+    assert "\n" not in str(caught.value)
