@@ -108,6 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
+    add(
+        "--ray", metavar="ADDRESS",
+        help='share the work in a Ray cluster: its address, "auto" for the one that this machine is of, "local" for '
+        "processes of this machine (default: this process alone)",
+    )  # fmt: skip
     stopped = "stopped; the same command goes on where it stopped."
     return run(parser, evaluate, arguments, when_stopped=stopped)
 
@@ -136,7 +141,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from librispeech_clf.local.analysis.terms import read_terms
-    from librispeech_clf.local.evaluation.run import evaluate_windows, open_run, read_splits
+    from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
     from librispeech_clf.local.evaluation.systems import open_systems
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
@@ -159,11 +164,11 @@ def evaluate(options: argparse.Namespace) -> int:
     terms = () if options.terms is None else read_terms(options.terms, normalize)
     console = Console()
     with console.status("Opening corpus and model"):
-        opened = open_run(
-            configuration, split_by_subset, options.out, limit=options.limit,
-            simulate=options.simulate, simulated_utterances=options.simulated_utterances,
-            with_model=with_model,
+        request = Request(
+            configuration, split_by_subset, limit=options.limit, simulate=options.simulate,
+            simulated_utterances=options.simulated_utterances, with_model=with_model,
         )  # fmt: skip
+        opened = open_run(request, options.out)
         evaluated = {task.utterance_id for window in opened.windows.values() for task in window}
         systems = open_systems(
             options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
@@ -179,7 +184,7 @@ def evaluate(options: argparse.Namespace) -> int:
         console.print(without_markup(note), soft_wrap=True)
     with output_lock(options.out, "evaluation"):
         opened.store.remove_outdated()
-        table, evaluation_s = evaluate_windows(opened, console)
+        table, evaluation_s = evaluate_windows(opened, console, ray=options.ray)
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
         analysis = write_outputs(
             systems.make_tables(table), options.out, evaluation_s=evaluation_s, described=described,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,71 +48,104 @@ Window = tuple[Task, ...]
 
 
 @dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        configuration: becomes the context that the registered functions read.
+        split_by_subset: the subsets, as `read_splits` returns them.
+        limit: utterances to evaluate, spread over the corpus; None for all.
+        simulate: sweeps, as `plan_sweep` reads them.
+        simulated_utterances: of each severity.
+        with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
+    """
+
+    configuration: Configuration
+    split_by_subset: Mapping[str, str]
+    limit: int | None = None
+    simulate: Sequence[str] = ()
+    simulated_utterances: int = 0
+    with_model: bool = True
+
+
+@dataclass(frozen=True)
 class Run:
     """An evaluation with everything opened.
 
     Attributes:
+        request: what was asked for.
         engine: loader and model.
         store: of the parts.
         windows: everything to evaluate, by the name of its part.
         described: what is evaluated, by name; nothing that differs between two equal runs.
         refused: reasons of simulations that could not be planned, by name.
-        with_model: whether the model is evaluated; else rows hold metadata alone.
     """
 
+    request: Request
     engine: Engine
     store: Store
     windows: dict[str, Window]
     described: dict[str, str]
     refused: dict[str, str]
-    with_model: bool
 
 
-def open_run(
-    configuration: Configuration,
-    split_by_subset: Mapping[str, str],
-    out: Path,
-    *,
-    limit: int | None = None,
-    simulate: Sequence[str] = (),
-    simulated_utterances: int = 0,
-    with_model: bool = True,
-) -> Run:
-    """Open corpus and model and plan the windows.
-
-    Args:
-        configuration: becomes the context that the registered functions read.
-        split_by_subset: the subsets, as `read_splits` returns them.
-        out: folder of the results.
-        limit: utterances to evaluate, spread over the corpus; None for all.
-        simulate: sweeps, as `plan_sweep` reads them.
-        simulated_utterances: of each severity.
-        with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
+def open_run(request: Request, out: Path) -> Run:
+    """Open corpus and model and plan the windows; results go to the folder `out`.
 
     Raises:
         FileNotFoundError: the corpus or the model does not exist.
         ValueError: the entry file cannot be run, or a simulation does not exist.
     """
+    engine, windows, refused = open_engine(request)
+    configuration, split_by_subset = request.configuration, request.split_by_subset
+    model_path = configuration.model.path
+    model_sha256 = hash_file(model_path) if request.with_model else ""
+    source, field_types = configuration.corpus.source, engine.split.field_types
+    vocabulary = configuration.read_vocabulary()
+    key = run_key(model_sha256, (configuration.audio, configuration.text, vocabulary, source, field_types))
+    described = {
+        "source": source,
+        "split": ", ".join(dict.fromkeys(split_by_subset.values())),
+        "subsets": ", ".join(split_by_subset),
+    }
+    if request.with_model:
+        described |= {"model": model_path.name, "model SHA-256": model_sha256[:12]}
+    if vocabulary.units != WORDS:
+        described["units"] = vocabulary.units
+    if request.limit is not None:
+        described["limit"] = str(request.limit)
+    if request.simulate:
+        each = min(request.simulated_utterances, request.limit or request.simulated_utterances)
+        described["simulated"] = f"{', '.join(request.simulate)}; {each} utterances each"
+    named = {window_key(window, engine.split): window for window in windows}
+    return Run(request, engine, Store(out, key), named, described, refused)
+
+
+def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]:
+    """Open the corpus and plan the windows; the model is opened when it is needed.
+
+    Returns:
+        The engine, everything to evaluate, and the reasons of simulations that could not be planned, by name.
+    """
     from code_loader.inner_leap_binder import global_leap_binder
 
-    model_path = configuration.model.path
-    if with_model and not model_path.is_file():
+    model_path = request.configuration.model.path
+    if request.with_model and not model_path.is_file():
         raise FileNotFoundError(f"{model_path}: no model file; {MODEL_REMEDY}")
-    if simulate and not with_model:
+    if request.simulate and not request.with_model:
         raise ValueError("--simulate: simulated recordings have to be recognized; give a model by --model.")
-    vocabulary = configuration.read_vocabulary()
     # glibc gives each thread an arena that keeps what the thread frees; TensorFlow's shall share two (60 MB less).
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-    set_context(configuration)
+    set_context(request.configuration)
     loader = engines.open_loader(PROJECT_ROOT)
 
     def open_model() -> engines.Model:
         with suppress_stderr():
-            return engines.open_model(model_path, vocabulary)
+            return engines.open_model(model_path, request.configuration.read_vocabulary())
 
     engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
-    windows = plan_recordings(engine.split, split_by_subset, limit=limit)
+    windows = plan_recordings(engine.split, request.split_by_subset, limit=request.limit)
     refused: dict[str, str] = {}
 
     def ids_of(name: str, arguments: dict[str, Any], count: int) -> list[str]:
@@ -123,35 +156,23 @@ def open_run(
             refused[f"{name} ({conditions})"] = str(error)
             return []
 
-    among = None if limit is None else [task.utterance_id for window in windows for task in window]
-    for asked in dict.fromkeys(simulate):
+    among = None if request.limit is None else [task.utterance_id for window in windows for task in window]
+    for asked in dict.fromkeys(request.simulate):
         sweep = plan_sweep(asked, global_leap_binder.setup_container.simulations)
         windows += plan_simulated(
-            sweep, engine.split, split_by_subset, ids_of=ids_of, count=simulated_utterances, among=among
-        )
-    model_sha256 = hash_file(model_path) if with_model else ""
-    source, field_types = configuration.corpus.source, engine.split.field_types
-    key = run_key(model_sha256, (configuration.audio, configuration.text, vocabulary, source, field_types))
-    described = {
-        "source": source,
-        "split": ", ".join(dict.fromkeys(split_by_subset.values())),
-        "subsets": ", ".join(split_by_subset),
-    }
-    if with_model:
-        described |= {"model": model_path.name, "model SHA-256": model_sha256[:12]}
-    if vocabulary.units != WORDS:
-        described["units"] = vocabulary.units
-    if limit is not None:
-        described["limit"] = str(limit)
-    if simulate:
-        each = min(simulated_utterances, limit or simulated_utterances)
-        described["simulated"] = f"{', '.join(simulate)}; {each} utterances each"
-    named = {window_key(window, engine.split): window for window in windows}
-    return Run(engine, Store(out, key), named, described, refused, with_model)
+            sweep, engine.split, request.split_by_subset,
+            ids_of=ids_of, count=request.simulated_utterances, among=among,
+        )  # fmt: skip
+    return engine, windows, refused
 
 
-def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
+def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> tuple[pyarrow.Table, float]:
     """Evaluate and store the windows that are not finished, with a progress bar.
+
+    Args:
+        run: opened.
+        console: for the progress.
+        ray: address of a Ray cluster that shares the work, "auto" or "local"; None: this process does it.
 
     Returns:
         The rows of all windows, and the seconds that they took, in this run and those it goes on from.
@@ -159,9 +180,9 @@ def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
     Raises:
         OSError: a part cannot be written or read.
     """
-    waiting = [name for name in run.windows if not run.store.has(name)]
+    waiting = {name: window for name, window in run.windows.items() if not run.store.has(name)}
     total = sum(map(len, run.windows.values()))
-    finished = total - sum(len(run.windows[name]) for name in waiting)
+    finished = total - sum(map(len, waiting.values()))
     if finished:
         console.print(f"{finished} of {total} utterances were finished before.")
     columns = [
@@ -173,34 +194,42 @@ def evaluate_windows(run: Run, console: Console) -> tuple[pyarrow.Table, float]:
     left = [TimeRemainingColumn(), TextColumn("left")]
     progress = Progress(*columns, *left, console=console, speed_estimate_period=SPEED_PERIOD_S)
     bar = progress.add_task("Evaluating", total=total, completed=finished, speed="")
-    audio_s = 0.0
+    audio_s, last = 0.0, time.perf_counter()
 
-    def evaluate(name: str) -> None:
-        nonlocal audio_s
-        start, rows = time.perf_counter(), []
-        window = run.windows[name]
-        for batch in (
-            run.engine.evaluate(window) if run.with_model else describe_recordings(run.engine, window)
-        ):
+    def save(name: str, batches: Iterable[list[Row]]) -> None:
+        nonlocal audio_s, last
+        rows = []
+        for batch in batches:
             rows += batch
             audio_s += sum(row.get("signal_duration_s") or 0.0 for row in batch)
             speed = f"{audio_s / (progress.tasks[bar].elapsed or 1.0):.1f} x real time" if audio_s else ""
             progress.update(bar, advance=len(batch), speed=speed)
-        run.store.save(name, rows, run.engine.schema, seconds=time.perf_counter() - start)
+        before, last = last, time.perf_counter()
+        run.store.save(name, rows, run.engine.schema, seconds=last - before)
 
-    if waiting:
-        with progress:
-            for name in waiting:
-                evaluate(name)
-                run.engine.release_simulated(run.windows[name])
+    with progress if waiting else nullcontext():
+        if waiting and ray is not None:
+            from librispeech_clf.local.evaluation.cluster import evaluate_on_cluster
+
+            for name, rows in evaluate_on_cluster(ray, run.request, waiting):
+                save(name, [rows])
+        elif waiting:
+            for name, window in waiting.items():
+                save(name, evaluate_window(run.engine, window, run.request))
+                run.engine.release_simulated(window)
 
     def renew(name: str) -> None:
         if name not in waiting:  # else its simulated utterances are released
-            evaluate(name)
+            save(name, evaluate_window(run.engine, run.windows[name], run.request))
 
     collected = run.store.collect(run.windows, renew=renew)
     run.engine.release_model()
     return collected
+
+
+def evaluate_window(engine: Engine, window: Window, request: Request) -> Iterator[list[Row]]:
+    """Yield the rows of a window, a batch at a time."""
+    return engine.evaluate(window) if request.with_model else describe_recordings(engine, window)
 
 
 def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> Iterator[list[Row]]:

@@ -329,7 +329,7 @@ from pathlib import Path
 import pyarrow
 from rich.console import Console
 from librispeech_clf.local.evaluation.engine import Task
-from librispeech_clf.local.evaluation.run import Run, cut_windows, evaluate_windows
+from librispeech_clf.local.evaluation.run import Request, Run, cut_windows, evaluate_windows
 from librispeech_clf.local.evaluation.store import Store
 from librispeech_clf.atomic_write import write_table
 
@@ -354,7 +354,7 @@ class Engine:
 
 tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
 windows = {window[0].utterance_id: window for window in cut_windows(tasks)}
-run = Run(Engine(), Store(out, "key"), windows, {}, {}, with_model=True)
+run = Run(Request(None, {}), Engine(), Store(out, "key"), windows, {}, {})
 write_table(out / "results.parquet", evaluate_windows(run, Console(quiet=True))[0])
 """
 

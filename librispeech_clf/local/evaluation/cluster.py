@@ -1,0 +1,70 @@
+"""Share an evaluation's windows among the machines of a Ray cluster.
+
+A window is a Ray task. The process that Ray runs it in holds corpus and model from its first window on; Ray decides
+how many there are and where, and runs the windows of a lost machine again. The same windows are the same batches, so
+the results are those of one machine to the last bit. Project, corpus and model are where every machine sees them
+under the same path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from librispeech_clf.local.evaluation.engine import Engine, Row
+    from librispeech_clf.local.evaluation.run import Request, Window
+
+_engines: list[Engine] = []
+"""Of this process, when Ray runs it: a job has one request."""
+
+
+def evaluate_on_cluster(
+    address: str, request: Request, windows: Mapping[str, Window]
+) -> Iterator[tuple[str, list[Row]]]:
+    """Evaluate windows on a cluster.
+
+    Args:
+        address: of the cluster, "auto" for the one that this machine is of, "local" for processes of its own.
+        request: by which every worker opens the corpus.
+        windows: what to evaluate, by name.
+
+    Yields:
+        A window's name and rows, as soon as it is finished.
+
+    Raises:
+        ImportError: Ray is not installed.
+        OSError: there is no such cluster, or a worker does not find the corpus.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ImportError("--ray needs Ray; install it with: pip install -e '.[cluster]'.") from None
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    try:
+        graphics = 1 if ray.cluster_resources().get("GPU") else 0
+        task = ray.remote(num_cpus=1, num_gpus=graphics, max_retries=-1)(_evaluate)
+        shared = ray.put(request)
+        pending = {task.remote(shared, window): name for name, window in windows.items()}
+        while pending:
+            (ready,), _ = ray.wait(list(pending))
+            try:
+                yield pending.pop(ready), ray.get(ready)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+    finally:
+        ray.shutdown()
+
+
+def _evaluate(request: Request, window: Window) -> list[Row]:
+    """Evaluate a window in a process of Ray's."""
+    os.environ["TL_DISABLE_ANALYTICS"] = "1"
+    # Ray sets OMP_NUM_THREADS to the processors that it gave to the task; TensorFlow has a variable of its own.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
+    from librispeech_clf.local.evaluation.run import evaluate_window, open_engine
+
+    if not _engines:
+        _engines.append(open_engine(request)[0])
+    return [row for batch in evaluate_window(_engines[0], window, request) for row in batch]
