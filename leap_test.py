@@ -69,7 +69,7 @@ def utterances(responses):
 
 
 def count_samples(utterance_id, response):
-    return len(leap_binder.read_waveform(response.data.utterance(utterance_id)))
+    return len(leap_binder.context().read_waveform(response.data.utterance(utterance_id)))
 
 
 @pytest.fixture(scope="module")

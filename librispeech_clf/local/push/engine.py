@@ -50,8 +50,8 @@ _OWN_KEYS = {
         f"{_WINDOW} {_BIAS} depth_multiplier depthwise_initializer depthwise_regularizer depthwise_constraint"
     ),
     "Dropout": "rate noise_shape seed",
-    "Embedding": "input_dim output_dim mask_zero input_length activity_regularizer embeddings_initializer "
-    "embeddings_regularizer embeddings_constraint",
+    "Embedding": "batch_input_shape input_dim output_dim mask_zero input_length activity_regularizer "
+    "embeddings_initializer embeddings_regularizer embeddings_constraint",
     "InputLayer": "batch_input_shape sparse ragged",
     "LayerNormalization": _SCALE,
     "Permute": "dims",
@@ -67,9 +67,9 @@ OPERATIONS = tuple(
     "math.divide math.equal math.erf math.exp math.floor math.floordiv math.greater math.greater_equal math.less "
     "math.less_equal math.log math.logical_and math.logical_not math.logical_or math.maximum math.minimum "
     "math.multiply math.negative math.not_equal math.pow math.reduce_all math.reduce_any math.reduce_max "
-    "math.reduce_mean math.reduce_min math.reduce_sum math.round math.rsqrt math.sigmoid math.sqrt math.square "
-    "math.subtract math.tanh math.truediv nn.gelu nn.moments nn.relu nn.softmax ones_like pad reshape shape split "
-    "squeeze stack tile transpose unstack where zeros_like".split()
+    "math.reduce_mean math.reduce_min math.reduce_sum math.round math.rsqrt math.sigmoid math.sin math.sqrt "
+    "math.square math.cos math.subtract math.tanh math.truediv nn.gelu nn.moments nn.relu nn.softmax ones_like pad "
+    "reshape shape split squeeze stack tile transpose unstack where zeros_like".split()
 )
 """TensorFlow operations, as TFOpLambda and SlicingOpLambda name them."""
 ACTIVATIONS = tuple(

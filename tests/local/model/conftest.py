@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librispeech_clf.local.model.convert.conversion import convert_configuration
-from librispeech_clf.local.model.convert.weights import convert_weights
+from librispeech_clf.local.model.convert.conversion import FAMILIES, convert_configuration, find_family
+from librispeech_clf.local.model.convert.weights import convert_weights, name_as_wav2vec2
 from tests.helpers.letters import LETTERS
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
@@ -38,7 +38,10 @@ def load_golden(name: str) -> Golden:
     return Golden(json.loads(str(arrays["configuration"])), tensors, **lists)
 
 
-@pytest.fixture(scope="session", params=["tiny_base", "tiny_large"])
+GOLDEN_FILES = sorted(path.stem for path in GOLDEN_FOLDER.glob("*.npz"))
+
+
+@pytest.fixture(scope="session", params=GOLDEN_FILES)
 def golden(request) -> Golden:
     return load_golden(request.param)
 
@@ -62,7 +65,8 @@ def build_model(golden: Golden):
     from librispeech_clf.local.model.graph import build_wav2vec2
 
     model = build_wav2vec2(convert_configuration(golden.configuration))
-    convert_weights(model, golden.tensors)
+    prefix = FAMILIES[find_family(golden.configuration)][1]
+    convert_weights(model, name_as_wav2vec2(golden.tensors, prefix))
     return model
 
 

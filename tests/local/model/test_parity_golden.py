@@ -15,16 +15,18 @@ import pytest
 
 from librispeech_clf.local.model.graph import build_pooled_model
 from librispeech_clf.local.model.save import build_engine_model, save_model
+from librispeech_clf.local.push.engine import check_model_file
 
 TOLERANCE = 1e-5
 KNOWN_LAYERS = {
-    "Activation", "Add", "Conv1D", "Dense", "DepthwiseConv1D", "InputLayer", "LayerNormalization", "Permute", "Reshape",
-    "SlicingOpLambda", "Softmax", "TFOpLambda", "ZeroPadding1D",
+    "Activation", "Add", "Conv1D", "Dense", "DepthwiseConv1D", "Embedding", "InputLayer", "LayerNormalization",
+    "Permute", "Reshape", "SlicingOpLambda", "Softmax", "TFOpLambda", "ZeroPadding1D",
 }  # fmt: skip
 KNOWN_FUNCTIONS = {
-    "__operators__.add", "cast", "compat.v1.transpose", "concat", "linalg.matmul", "math.cumsum", "math.floor",
-    "math.less", "math.maximum", "math.multiply", "math.not_equal", "math.reduce_max", "math.reduce_sum", "math.rsqrt",
-    "math.square", "math.subtract", "math.truediv", "ones_like", "where",
+    "__operators__.add", "cast", "compat.v1.transpose", "concat", "linalg.matmul", "math.abs", "math.cumsum",
+    "math.floor", "math.less", "math.log", "math.maximum", "math.minimum", "math.multiply", "math.not_equal",
+    "math.reduce_max", "math.reduce_sum", "math.rsqrt", "math.sigmoid", "math.square", "math.subtract",
+    "math.truediv", "ones_like", "where",
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +75,7 @@ def test_file_holds_built_in_layers_and_operations_only(golden_model, tmp_path):
     assert keys == {"batch_input_shape", "dtype", "sparse", "ragged", "name"}
     functions = {layer["config"]["function"] for layer in layers if layer["class_name"] == "TFOpLambda"}
     assert functions <= KNOWN_FUNCTIONS
+    assert [finding.problem for finding in check_model_file(tmp_path / "tiny.h5")] == [None]
 
 
 def test_saved_model_passes_in_a_fresh_process(golden_base, golden_base_model, tmp_path):

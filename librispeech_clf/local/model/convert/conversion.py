@@ -43,7 +43,7 @@ from librispeech_clf.text.vocabulary_file import name_vocabulary_file
 if TYPE_CHECKING:
     import keras
 
-_FAMILIES = {  # model_type of config.json: class, prefix of its tensors
+FAMILIES = {  # model_type of config.json: class, prefix of its tensors
     "wav2vec2": ("Wav2Vec2ForCTC", "wav2vec2"),
     "hubert": ("HubertForCTC", "hubert"),
     "data2vec-audio": ("Data2VecAudioForCTC", "data2vec_audio"),
@@ -78,10 +78,10 @@ def find_family(hugging_face: Mapping[str, Any]) -> str:
     """Return the model_type of a `config.json`; without one, that of its architecture.
 
     Raises:
-        ValueError: it is none of `_FAMILIES`, or its architecture has no CTC head.
+        ValueError: it is none of `FAMILIES`, or its architecture has no CTC head.
     """
     architectures = hugging_face.get("architectures") or []
-    types = {name: kind for kind, (name, _) in _FAMILIES.items()}
+    types = {name: kind for kind, (name, _) in FAMILIES.items()}
     kind = hugging_face.get("model_type") or next(
         (types[name] for name in architectures if name in types), None
     )
@@ -89,11 +89,11 @@ def find_family(hugging_face: Mapping[str, Any]) -> str:
         raise ValueError(
             f"config.json: a model of type {kind} cannot be converted: {_REFUSED_FAMILIES[kind]}."
         )
-    if kind not in _FAMILIES:
-        raise ValueError(f"config.json: model_type must be one of {', '.join(_FAMILIES)}. Received: {kind!r}")
-    if architectures and architectures != [_FAMILIES[kind][0]]:
+    if kind not in FAMILIES:
+        raise ValueError(f"config.json: model_type must be one of {', '.join(FAMILIES)}. Received: {kind!r}")
+    if architectures and architectures != [FAMILIES[kind][0]]:
         raise ValueError(
-            f"config.json: architectures must be ['{_FAMILIES[kind][0]}'], a model with a CTC head. "
+            f"config.json: architectures must be ['{FAMILIES[kind][0]}'], a model with a CTC head. "
             f"Received: {architectures}. A model for pre-training must be fine-tuned with CTC first."
         )
     return kind
@@ -194,7 +194,7 @@ def convert_checkpoint(checkpoint: Checkpoint, *, language: str | None = None) -
     configuration = convert_configuration(checkpoint.configuration)
     check_preprocessing(checkpoint.preprocessing)
     check_processor(checkpoint.processor)
-    _, prefix = _FAMILIES[find_family(checkpoint.configuration)]
+    _, prefix = FAMILIES[find_family(checkpoint.configuration)]
     tensors = name_as_wav2vec2(strip_prefix(checkpoint.tensors), prefix)
     # An adapter brings a head of its own, whatever config.json says.
     head_rows = checkpoint.adapter_rows or configuration.vocab_size
