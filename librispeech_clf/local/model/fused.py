@@ -1,7 +1,6 @@
-"""The same model with fewer passes over memory: for training and local inference on a CPU.
+"""The same model with fewer passes over memory: for local inference on a CPU.
 
-Other layers (`layers.py`) for the one graph of `graph.py`; training takes some of them (`training/layers.py`). What is
-replaced, and why:
+Other layers (`layers.py`) for the one graph of `graph.py`. What is replaced, and why:
 
 - exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
   the whole array. XLA makes one loop of it, for large arrays.
@@ -12,7 +11,6 @@ replaced, and why:
 - layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
   in its graph optimizer).
 - attention: its products on matrices, too; long scores head by head, so that they stay in the cache.
-- positional convolution: the biases of its groups are added at once.
 - first convolution and group norm: the norm's mean and variance follow from the audio's own second moments, as the
   convolution is linear; so the norm becomes part of the kernel.
 """
@@ -54,38 +52,23 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
     return keras.Model(graph.audio, [graph.logits, pool(graph.hidden, graph.mask, layers)])
 
 
-class SharedLayers(Keras3Layers):
-    """Parts that are layers of a model, by name."""
+class InferenceLayers(Keras3Layers):
+    """Everything that the module's first lines tell."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Take the model whose layers are used."""
+        """Take the model whose weights are used."""
         self.model = model
+        # With a layer norm after each convolution, its columns of zeros would have to be cut off and added again.
+        group_norm = model.configuration.feat_extract_norm == "group"
+        self.spare = _plan_spare_channels(model) if group_norm else {}
 
     def layer(self, kind: str, name: str, **options):
         """Return the model's layer of this name."""
         return self.model.get_layer(name)
 
-    def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
-        """All groups in one layer, their biases added at once."""
-        convolutions = [self.model.get_layer(f"{name}_{group}") for group in range(groups)]
-        policy = convolutions[0].dtype_policy
-        return GroupwiseConvolution(convolutions, dtype=policy, name=name)(x)
-
-
-class InferenceLayers(SharedLayers):
-    """Everything that the module's first lines tell."""
-
-    def __init__(self, model: keras.Model) -> None:
-        """Take the model whose weights are used."""
-        super().__init__(model)
-        # With a layer norm after each convolution, its columns of zeros would have to be cut off and added again.
-        group_norm = model.configuration.feat_extract_norm == "group"
-        self.spare = _plan_spare_channels(model) if group_norm else {}
-
     def gelu(self, x, name: str):
         """Exact GELU, in one loop for large arrays."""
-        gelu = functools.partial(fused_gelu, smallest=SMALLEST_FUSED)
-        return keras.layers.Activation(gelu, name=name)(x)
+        return keras.layers.Activation(fused_gelu, name=name)(x)
 
     def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
         """A dense layer on the matrix of all frames, with spare columns where rows would lie 4 KB apart."""
@@ -203,28 +186,6 @@ class SpacedConvolution(keras.layers.Layer):
         return result if self.bias is None else result + self.bias
 
 
-class GroupwiseConvolution(keras.layers.Layer):
-    """A grouped convolution that keeps T: (B, T, C) -> (B, T, C)."""
-
-    def __init__(self, convolutions: list[keras.layers.Conv1D], **kwargs):
-        """Take the layer of each group, whose kernels and biases are used."""
-        super().__init__(**kwargs)
-        self.convolutions = convolutions
-
-    def call(self, features):
-        size = self.convolutions[0].kernel_size[0]
-        left = size // 2
-        padded = keras.ops.pad(features, ((0, 0), (left, size - 1 - left), (0, 0)))
-        parts = [
-            keras.ops.conv(part, convolution.kernel, strides=1, padding="valid")
-            for part, convolution in zip(
-                keras.ops.split(padded, len(self.convolutions), axis=2), self.convolutions, strict=True
-            )
-        ]
-        bias = keras.ops.concatenate([convolution.bias for convolution in self.convolutions])
-        return keras.ops.concatenate(parts, axis=2) + bias
-
-
 class HeadwiseAttention(keras.layers.Layer):
     """[query, key (B, H, T, D + 1), value (B, H, T, D)] -> (B, H, T, D)."""
 
@@ -305,52 +266,25 @@ def _apply_dense(dense, features, activation: Callable):
     return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
 
 
-def fused_gelu(features, *, smallest: int):
-    """Return exact GELU and, to gradients, its exact derivative.
-
-    From `smallest` elements on one loop in float32, whatever the type of the features; XLA compiles it once for every
-    shape.
-
-    Args:
-        features: tensor, float, any shape.
-        smallest: elements from which it is fused.
-
-    Returns:
-        Tensor of the same type and shape.
-    """
+def fused_gelu(features):
+    """Return exact GELU: of large arrays one loop in float32, which XLA compiles once for every shape."""
     import tensorflow as tf
 
-    forward, backward = _compile_gelu()
-
-    @tf.custom_gradient
-    def operation(inputs):
+    def loop():
         # The graph optimizer does not see the shape of what XLA returns; without it, it leaves layer norms as they are.
-        output = tf.ensure_shape(forward(inputs), inputs.shape)
-        return output, lambda upstream: backward(inputs, upstream)
+        return tf.ensure_shape(_compile_gelu()(features), features.shape)
 
     return tf.cond(
-        tf.size(features) >= smallest,
-        lambda: operation(features),
-        lambda: keras.ops.gelu(features, approximate=False),
+        tf.size(features) >= SMALLEST_FUSED, loop, lambda: keras.ops.gelu(features, approximate=False)
     )
 
 
 @functools.lru_cache(maxsize=1)
-def _compile_gelu() -> tuple[Callable, Callable]:
+def _compile_gelu() -> Callable:
     import tensorflow as tf
 
-    def cumulated(x):
-        return 0.5 * (1.0 + tf.math.erf(x * math.sqrt(0.5)))
-
     @tf.function(jit_compile=True, autograph=False)
-    def forward(features):
-        x = tf.cast(features, tf.float32)
-        return tf.cast(x * cumulated(x), features.dtype)
+    def gelu(x):
+        return x * (0.5 * (1.0 + tf.math.erf(x * math.sqrt(0.5))))
 
-    @tf.function(jit_compile=True, autograph=False)
-    def backward(features, upstream):
-        x = tf.cast(features, tf.float32)
-        density = tf.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-        return tf.cast(tf.cast(upstream, tf.float32) * (cumulated(x) + x * density), features.dtype)
-
-    return forward, backward
+    return gelu
