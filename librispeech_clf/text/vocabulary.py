@@ -128,9 +128,9 @@ class Vocabulary:
 
     @cached_property
     def summary(self) -> str:
-        """The signs that a transcript may hold, runs of the alphabet joined: "', A-Z"."""
+        """The signs that a transcript may hold, runs of the alphabet joined: "A-Z, '"."""
         runs: list[str] = []
-        for sign in sorted(self.signs):
+        for sign in sorted(self.signs, key=lambda sign: (not sign.isalpha(), sign)):
             if runs and ord(sign) == ord(runs[-1][-1]) + 1:
                 runs[-1] += sign
             else:
@@ -180,8 +180,8 @@ class Vocabulary:
         words = self._parse(text, normalization)
         if unknown := sorted({piece for word in words for piece in word if isinstance(piece, str)}):
             raise ValueError(
-                f"{utterance_id}: a transcript may hold {self.summary} and spaces, what the model can write; received "
-                f"{unknown}. Spell numbers out{name_remedy(unknown, normalization)}."
+                f"{utterance_id}: a transcript may hold the letters {self.summary} and spaces; received {unknown}. "
+                f"Spell numbers out{name_remedy(unknown, normalization)}."
             )
         ids: list[int] = []
         for word in words:
