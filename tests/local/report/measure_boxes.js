@@ -9,7 +9,7 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const { textContent, parentElement: parent } = walker.currentNode;
   if (!textContent.trim() || !visible(parent)) continue;
-  if (parent.closest("script, style, noscript, option, .skip, #tooltip")) continue;
+  if (parent.closest("script, style, noscript, option, .skip, .unseen, #tooltip")) continue;
   const range = document.createRange();
   range.selectNodeContents(walker.currentNode);
   const name = `${parent.tagName.toLowerCase()}.${parent.getAttribute("class") ?? ""} "${textContent.trim().slice(0, 40)}"`;
@@ -30,7 +30,7 @@ for (let first = 0; first < texts.length; first += 1) {
 }
 
 for (const element of document.body.querySelectorAll("*")) {
-  if (!visible(element) || element.closest("svg, select, #tooltip, input")) continue;
+  if (!visible(element) || element.closest("svg, select, #tooltip, input, .unseen")) continue;
   const { overflowX, overflowY } = getComputedStyle(element);
   const label = `${element.tagName.toLowerCase()}#${element.id}.${element.className}`;
   if (overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1)

@@ -145,9 +145,14 @@ function makeChoice(column, { name, choice }) {
   return { ...attributes, "aria-pressed": String(isChosen) };
 }
 
+// A group of a chart under which an area is what is named, focused and pressed; a click on anything in it counts.
+function drawChoice({ class: name, onclick, ...attributes }, area) {
+  return draw("g", { class: name, onclick }, draw("rect", { ...area, ...attributes, class: "hit" }));
+}
+
 function drawInterval({ name, choice, result, column: own }, figure, { x, y, labelWidth, width, column }) {
-  const line = draw("g", makeChoice(own ?? column, { name, choice }));
-  line.append(draw("rect", { x: 0, y: y - 12, width, height: 24, class: "hit" }));
+  const area = { x: 0, y: y - 12, width, height: 24 };
+  const line = drawChoice(makeChoice(own ?? column, { name, choice }), area);
   line.append(drawText(shorten(name, Math.floor(labelWidth / 6.6)), labelWidth, y + 4, "end", null));
   if (result.low !== null) line.append(drawStroke(x(result.low), x(result.high), y, y, "whisker"));
   if (result.estimate !== null)
@@ -193,8 +198,8 @@ function drawBins(
 
 function drawBin(bin, figure, { x, y, step, countTop, most, column }) {
   const { result } = bin;
-  const group = draw("g", bin.open ? makeClickable(bin.name, bin.open) : makeChoice(column, bin));
-  group.append(draw("rect", { x: x - step / 2, y: 0, width: step, height: countTop + 28, class: "hit" }));
+  const area = { x: x - step / 2, y: 0, width: step, height: countTop + 28 };
+  const group = drawChoice(bin.open ? makeClickable(bin.name, bin.open) : makeChoice(column, bin), area);
   if (result.low !== null) group.append(drawStroke(x, x, y(result.low), y(result.high), "whisker"));
   if (result.estimate !== null)
     group.append(draw("circle", { cx: x, cy: y(result.estimate), r: 4, class: "dot" }));
@@ -241,10 +246,8 @@ function drawHistogram(edges, counts, { width, height, label, format, column }) 
     const name = `${format(edges[index])} ${isLast ? "and more" : `to ${format(edges[index + 1])}`}`;
     const choice = { low: edges[index], high: isLast ? null : edges[index + 1], open: !isLast };
     const [x, wide] = [left + index * step, Math.max(step - 1, 1)];
-    const group = draw(
-      "g",
-      makeChoice(column, { name, choice }),
-      draw("rect", { x, y: 0, width: step, height: bottom, class: "hit" }),
+    const group = drawChoice(makeChoice(column, { name, choice }), { x, y: 0, width: step, height: bottom });
+    group.append(
       draw("rect", { x: x + 0.5, y: y(count), width: wide, height: bottom - y(count), class: "bar" }),
     );
     svg.append(onHover(group, [name, `${count} utterances`]));

@@ -224,7 +224,7 @@ function addWordCard(board, aligned, { title, xLabel, groupOf, nameOf }) {
   });
   const card = makePanel(
     title,
-    "Substituted or deleted, of the words spoken; counts are utterances with such a word. Choose a bar for those wrong.",
+    "Substituted or deleted, of the words spoken; counts are utterances with one. Choose a bar for those.",
   );
   board.append(card);
   card.append(drawBins(bins, figure, { width: chartWidth(card), height: 240, xLabel, categorical: true }));

@@ -76,7 +76,11 @@ function makeTable(headings, rows, { numeric = [] } = {}) {
       "tr",
       {},
       cells.map((cell, index) =>
-        make(tag, { ...attributes, class: numeric.includes(index) ? "number" : null }, cell),
+        make(
+          cell === "" ? "td" : tag,
+          { ...attributes, class: numeric.includes(index) ? "number" : null },
+          cell,
+        ),
       ),
     );
   const head = make("thead", {}, makeLine("th", { scope: "col" }, headings));
