@@ -145,7 +145,7 @@ function makeChoice(column, { name, choice }) {
   return { ...attributes, "aria-pressed": String(isChosen) };
 }
 
-// A group of a chart under which an area is what is named, focused and pressed; a click on anything in it counts.
+// A group of a chart over an area that is named, focused and pressed; a click on anything in it counts.
 function drawChoice({ class: name, onclick, ...attributes }, area) {
   return draw("g", { class: name, onclick }, draw("rect", { ...area, ...attributes, class: "hit" }));
 }
