@@ -84,7 +84,7 @@ function showCounts(search, errors) {
 }
 
 function makeAdder() {
-  const onchange = (key) => addCard(columns.get(key)).querySelector("input")?.focus();
+  const onchange = (key) => setTimeout(() => addCard(columns.get(key)).querySelector("input")?.focus());
   return makePicker("Add a filter", { chosen: null, onchange, text: "Add a filter…", id: "add-filter" });
 }
 

@@ -126,7 +126,10 @@ function showEmptiness() {
 let resizing = null;
 
 function redraw() {
-  if (!isEmpty()) redrawBy("resize");
+  clearTimeout(resizing);
+  // An open list of columns would go with what it stands in.
+  if (document.querySelector(":popover-open")) resizing = setTimeout(redraw, 300);
+  else if (!isEmpty()) redrawBy("resize");
 }
 
 // The focus stays on what it was on.

@@ -35,6 +35,7 @@ function makePicker(label, { chosen, onchange, accept = () => true, text = null,
   const pick = (key) => {
     if (!isMany) box.hidePopover();
     onchange(key);
+    if (!isMany && id) document.getElementById(id)?.focus({ preventScroll: true });
     if (isMany)
       for (const option of options()) option.setAttribute("aria-selected", isChosen(option.dataset.key));
   };
