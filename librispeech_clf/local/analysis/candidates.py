@@ -22,8 +22,12 @@ FEWEST_SPEAKERS = 3
 FEWEST_EFFECTIVE = 2.0
 """Equally frequent speakers that would be as many: fewer are a voice of its own, not a weakness of several."""
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8, 0.85, 0.9, 0.95)
+SHARES_OF_TAILS = {"low": SHARES[:8], "high": SHARES[7:]}
+"""At most half of the utterances: of a larger tail, the other is told of."""
 SHARES_IN_PAIRS = {"low": (1 / 3, 0.5), "high": (0.5, 2 / 3)}
 CORRELATED = 0.8
+MOST_FOR_PAIRS = 20_000
+"""Utterances that pairs are looked for in; of more, a sample."""
 MOST_CELLS = 40_000_000
 """Pairs times utterances that the search takes on; with more it looks at no pair."""
 
@@ -58,12 +62,18 @@ class Candidate:
     Attributes:
         kind: "category", "number", "pair", "cluster" or "trend".
         conditions: one, or the two of a pair; a trend's has the tail it leads to, but no bound.
-        scores: bool (N,), who is inside; of a trend, float32 (N,), the ranks from 0 to 1 towards its tail.
+        parts: bool (N,) for each condition, who fulfils it; of a trend, float32 (N,), the ranks from 0 to 1 towards
+            its tail.
     """
 
     kind: str
     conditions: tuple[Condition, ...]
-    scores: np.ndarray
+    parts: tuple[np.ndarray, ...]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Return who fulfils all conditions, bool (N,), or a trend's ranks; made anew each time."""
+        return np.logical_and(*self.parts) if len(self.parts) > 1 else self.parts[0]
 
 
 def list_candidates(
@@ -78,30 +88,32 @@ def list_candidates(
 
     Returns:
         The candidates, each with at least 20 utterances and 3 speakers inside and outside; why pairs were left
-        out, None where they were not.
+        out or looked for in a sample only, None otherwise.
     """
     leaders = {name: own for name, own in merge_correlated(features).items() if has_plain_label(name)}
     trends = [trend for name, own in leaders.items() for trend in _make_trends(features, name, own)]
-    tails = [
-        tail
-        for name, own in leaders.items()
-        for tail in _cut(features, name, own, {"low": SHARES, "high": SHARES})
-    ]
+    tails = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_OF_TAILS)]
     categories = list(_list_categories(features))
     groups = [
-        Candidate("cluster", (Condition("latent", name, name),), inside) for name, inside in clusters.items()
+        Candidate("cluster", (Condition("latent", name, name),), (inside,))
+        for name, inside in clusters.items()
     ]
     singles = _keep_large([*categories, *tails, *groups], blocks)
     cuts = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_IN_PAIRS)]
     parts = _keep_large([*categories, *cuts], blocks)
-    if len(parts) ** 2 / 2 * len(blocks) > MOST_CELLS:
-        return singles + trends, "too many utterances and metadata to look at pairs"
+    if len(parts) ** 2 / 2 * min(len(blocks), MOST_FOR_PAIRS) > MOST_CELLS:
+        return singles + trends, "too many metadata to look at pairs"
     pairs = (
-        Candidate("pair", first.conditions + second.conditions, first.scores & second.scores)
+        Candidate("pair", first.conditions + second.conditions, first.parts + second.parts)
         for first, second in itertools.combinations(parts, 2)
         if first.conditions[0].column != second.conditions[0].column
     )
-    return singles + trends + _keep_large(pairs, blocks), None
+    sampled = (
+        f"pairs are looked for in {MOST_FOR_PAIRS:,} of the utterances"
+        if len(blocks) > MOST_FOR_PAIRS
+        else None
+    )
+    return singles + trends + _keep_large(pairs, blocks), sampled
 
 
 def merge_correlated(features: Features) -> dict[str, tuple[str, ...]]:
@@ -114,10 +126,10 @@ def merge_correlated(features: Features) -> dict[str, tuple[str, ...]]:
 
 
 def _make_trends(features: Features, column: str, correlated: tuple[str, ...]) -> Iterator[Candidate]:
-    ranks = features.ranks[column].astype(np.float32)
+    ranks = features.ranks[column]
     for tail, scores in (("low", 1 - ranks), ("high", ranks)):
         name = label_tail(column, tail)
-        yield Candidate("trend", (Condition(column, name, name, correlated=correlated),), scores)
+        yield Candidate("trend", (Condition(column, name, name, correlated=correlated),), (scores,))
 
 
 def _cut(
@@ -137,7 +149,7 @@ def _cut(
                 at_least=cut if tail == "high" else None,
                 correlated=correlated,
             )
-            yield Candidate("number", (condition,), numbers < cut if tail == "low" else numbers >= cut)
+            yield Candidate("number", (condition,), (numbers < cut if tail == "low" else numbers >= cut,))
 
 
 def _list_categories(features: Features) -> Iterator[Candidate]:
@@ -149,7 +161,7 @@ def _list_categories(features: Features) -> Iterator[Candidate]:
             value = column.levels[code]
             where = f"{label_column(column.name)} {value}"
             condition = Condition(column.name, label_category(column.name, value), where, equals=value)
-            yield Candidate("category", (condition,), column.codes == code)
+            yield Candidate("category", (condition,), (column.codes == code,))
 
 
 def _keep_large(candidates: Iterable[Candidate], blocks: np.ndarray) -> list[Candidate]:

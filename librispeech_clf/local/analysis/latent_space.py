@@ -22,8 +22,8 @@ LATENT_SPACES = ("latent", "acoustic_statistics")
 MOST_COMPONENTS = 50
 VARIANCE_KEPT = 0.95
 PERPLEXITY = 30.0
-FEWEST_FOR_NEIGHBOURS = 10
-MOST_FOR_NEIGHBOURS = 20_000
+FEWEST_FOR_NEIGHBORS = 10
+MOST_FOR_NEIGHBORS = 20_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def choose_perplexity(count: int) -> float | None:
 
     The perplexity stays below a third of the utterances, so that every point has neighbours and others.
     """
-    if not FEWEST_FOR_NEIGHBOURS <= count <= MOST_FOR_NEIGHBOURS:
+    if not FEWEST_FOR_NEIGHBORS <= count <= MOST_FOR_NEIGHBORS:
         return None
     return min(PERPLEXITY, (count - 1) / 3)
 
@@ -117,16 +117,24 @@ def reduce_vectors(
     """
     from sklearn.decomposition import PCA
 
-    vectors = vectors.astype(np.float64)
-    deviations = vectors.std(axis=0)
-    varied = deviations > 1e-9 * np.maximum(1, np.abs(vectors).max(axis=0))
+    step = max(1, -(-len(vectors) // MOST_FOR_NEIGHBORS))
+    fitted = vectors[::step].astype(np.float64)
+    deviations = fitted.std(axis=0)
+    varied = deviations > 1e-9 * np.maximum(1, np.abs(fitted).max(axis=0))
     if not varied.any():
         return np.zeros((len(vectors), 0)), 0.0
-    standardized = (vectors[:, varied] - vectors[:, varied].mean(axis=0)) / deviations[varied]
+    means, deviations = fitted[:, varied].mean(axis=0), deviations[varied]
+    standardized = (fitted[:, varied] - means) / deviations
     count = min(most_components, *standardized.shape)
     model = PCA(n_components=count, svd_solver="full", random_state=seed)
     with threadpool_limits(limits=1):
         reduced = model.fit_transform(standardized)
+        if step > 1:  # of many vectors the components are those of some; all are projected, some at a time
+            starts = range(0, len(vectors), MOST_FOR_NEIGHBORS)
+            parts = (vectors[start : start + MOST_FOR_NEIGHBORS] for start in starts)
+            reduced = np.concatenate(
+                [model.transform((part[:, varied] - means) / deviations) for part in parts]
+            )
     shares = np.cumsum(model.explained_variance_ratio_)
     wanted = min(int(np.searchsorted(shares, variance_kept - 1e-12)) + 1, count)
     return reduced[:, :wanted], float(min(shares[wanted - 1], 1.0))

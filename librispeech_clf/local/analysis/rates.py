@@ -264,7 +264,8 @@ def _rank(codes: np.ndarray) -> np.ndarray:
 
 def _correlate(ranks: Sequence[np.ndarray]) -> float:
     left, right = (own - own.mean() for own in ranks)
-    return float(left @ right / np.sqrt((left @ left) * (right @ right)))
+    # Sums instead of BLAS' products, whose threads wait for each other on vectors this short.
+    return float(np.sum(left * right) / np.sqrt(np.sum(left**2) * np.sum(right**2)))
 
 
 def merge_blocks(blocks: np.ndarray, *, seed: int = 0) -> np.ndarray:

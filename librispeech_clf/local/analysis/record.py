@@ -92,6 +92,8 @@ class Record:
 
     def select(self, rows: np.ndarray) -> Record:
         """Return a record of some rows, given as their positions or as bool (N,)."""
+        if np.asarray(rows).dtype == bool and np.all(rows):
+            return self
         own = np.arange(self._count) if self._rows is None else self._rows
         chosen = object.__new__(Record)
         chosen.names, chosen._read, chosen._columns = self.names, self._read, self._columns
@@ -167,8 +169,10 @@ class Record:
         column = self._columns[name]
         if column is None or self._rows is None:
             return column
-        numbers = None if column.numbers is None else column.numbers[self._rows]
-        return dataclasses.replace(column, numbers=numbers, codes=column.codes[self._rows])
+        if column.numbers is None:
+            return dataclasses.replace(column, codes=column.codes[self._rows])
+        codes = np.broadcast_to(-1, len(self))
+        return dataclasses.replace(column, numbers=column.numbers[self._rows], codes=codes)
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column's numbers, float64 (N,), NaN where it has none."""
@@ -192,15 +196,17 @@ class Record:
 
         if name not in self.names or len(self) == 0:
             return np.zeros((0, 0), np.float32), np.zeros(0, int)
-        lists = self._take(name).cast(pyarrow.list_(pyarrow.float32())).combine_chunks()
+        lists = self._take(name)
+        if lists.type.value_type != pyarrow.float32():
+            lists = lists.cast(pyarrow.list_(pyarrow.float32()))
+        lists = lists.combine_chunks()
         lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         width = int(np.bincount(lengths[lengths > 0]).argmax()) if (lengths > 0).any() else 0
         rows = np.flatnonzero((lengths == width) & (lengths > 0))
-        vectors = (
-            lists.take(pyarrow.array(rows)).flatten().to_numpy(zero_copy_only=False).reshape(len(rows), width)
-        )
-        finite = np.isfinite(vectors).all(axis=1)
-        return vectors[finite], rows[finite]
+        kept = lists if len(rows) == len(lists) else lists.take(pyarrow.array(rows))
+        vectors = kept.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), width)
+        finite = np.isfinite(vectors.sum(axis=1))
+        return (vectors, rows) if finite.all() else (vectors[finite], rows[finite])
 
     def _take(self, name: str) -> pyarrow.Array:
         column = self._read(name)
@@ -289,7 +295,7 @@ def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:
     if is_number and not name.endswith("_id"):
         numbers = values.cast(pyarrow.float64()).to_numpy()
         known = np.where(np.isfinite(numbers), numbers, np.nan)
-        return Column(*described, known, (), np.full(len(values), -1))
+        return Column(*described, known, (), np.broadcast_to(-1, len(values)))
     if types.is_floating(values.type) and all(
         value is None or value.is_integer() for value in values.to_pylist()
     ):

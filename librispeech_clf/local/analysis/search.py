@@ -27,7 +27,7 @@ from functools import cached_property
 import numpy as np
 
 PERMUTATIONS = 999
-_CELLS_AT_ONCE = 20_000_000
+_CELLS_AT_ONCE = 10_000_000
 _ENOUGH_WITHIN = 0.2
 """Share of a candidate's variance within speakers from which on it tells how independent their utterances are."""
 
@@ -166,17 +166,26 @@ def batch(scores: Sequence[np.ndarray]) -> Iterator[tuple[slice, np.ndarray]]:
         yield places, np.stack(scores[places], axis=1).astype(np.float32)
 
 
-def t_beside(sample: Sample, scores: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> np.ndarray:
+def sum_squares(sample: Sample, scores: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how much candidates vary, float64 (C,), see `Sums`."""
+    basis = Basis(sample)
+    return np.concatenate([np.zeros(0), *(basis.sum_scores(columns).squares for _, columns in batch(scores))])
+
+
+def t_beside(
+    sample: Sample, scores: Sequence[np.ndarray], given: Sequence[np.ndarray], squares: np.ndarray
+) -> np.ndarray:
     """Return the t of candidates beside others, which explain what they can, float64 (C,).
 
-    What the others explain nearly whole (all but 1 % of its variance) is one of them by another name; its t is 0.
+    What the others explain nearly whole (all but 1 % of `squares`, from `sum_squares`) is one of them by another
+    name; its t is 0.
     """
-    alone, beside = Basis(sample), Basis(sample, given)
+    beside = Basis(sample, given)
     prepared, sides = beside.prepare((sample.errors / sample.words)[:, None])
     found = np.zeros(len(scores))
     for places, columns in batch(scores):
         sums = beside.sum_scores(columns)
-        fresh = sums.squares > 0.01 * alone.sum_scores(columns).squares
+        fresh = sums.squares > 0.01 * squares[places]
         found[places] = np.where(fresh, beside.t_statistics(sums, columns.T @ prepared, sides)[:, 0], 0.0)
     return found
 

@@ -11,17 +11,17 @@ significant only within speakers, and whose interval over speakers holds 0, is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from librispeech_clf.local.analysis.candidates import Candidate, Condition, list_candidates
+from librispeech_clf.local.analysis.candidates import MOST_FOR_PAIRS, Candidate, Condition, list_candidates
 from librispeech_clf.local.analysis.labels import is_plain, join_labels
-from librispeech_clf.local.analysis.outlier_speakers import find_outliers
+from librispeech_clf.local.analysis.outlier_speakers import SIMULATIONS, find_outliers
 from librispeech_clf.local.analysis.rates import FEWEST_SPEAKERS, compare_groups, merge_blocks
 from librispeech_clf.local.analysis.record import SPEAKER, Record
-from librispeech_clf.local.analysis.search import Sample, max_t_p_values, t_beside
+from librispeech_clf.local.analysis.search import PERMUTATIONS, Sample, max_t_p_values, sum_squares, t_beside
 from librispeech_clf.local.analysis.traits import Features
 
 ALPHA = 0.02
@@ -32,6 +32,8 @@ EXAMPLES = 5
 ALSO_DIFFERS = 4
 TRAITS_IN_NAME = 2
 """Of a cluster."""
+SAME = 0.8
+"""Share of common utterances from which on two findings are one."""
 _ALMOST = 0.99
 """Of the least significant t: what a t beside others may be below it, as rounding differs."""
 _WORSE_THAN_PARTS = 3.5
@@ -57,8 +59,9 @@ class Finding:
         low: lower bound of the effect's 95 % interval, in points, speakers as the unit, of named speakers their
             utterances; None where there is none.
         high: upper bound.
-        avoidable_errors: errors that there would be less at the rest's error rate.
+        avoidable_errors: errors that there would be less at the lower of both error rates.
         p: corrected for everything that was looked at.
+        p_is_bound: whether the permutations tell no smaller p, so that the true one may be smaller.
         also_differs: what else sets these utterances apart, in words.
         examples: ids of utterances with the most errors beyond the rest's rate.
         utterance_ids: all of them.
@@ -79,6 +82,7 @@ class Finding:
     high: float | None
     avoidable_errors: float
     p: float
+    p_is_bound: bool
     also_differs: tuple[str, ...]
     examples: tuple[str, ...]
     utterance_ids: tuple[str, ...]
@@ -144,7 +148,7 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
         describe_slice(features, candidates[number], p) for number, p in _choose(sample, candidates, tested)
     ]
     findings += _find_speakers(features)
-    findings = [finding for finding in findings if finding.low is None or finding.low > 0]
+    findings = _drop_doubles(findings)
     findings.sort(key=lambda finding: -finding.avoidable_errors)
     p_values = {
         candidate.conditions[0].name: float(p)
@@ -152,6 +156,20 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
         if candidate.kind == "cluster"
     }
     return Search(tuple(findings), len(candidates), ALPHA, note, p_values)
+
+
+def _drop_doubles(findings: Sequence[Finding]) -> list[Finding]:
+    """Keep the first of those with nearly the same utterances, and none whose interval holds 0."""
+    kept: list[Finding] = []
+    for finding in findings:
+        own, sure = (
+            set(finding.utterance_ids),
+            finding.low is None or finding.low > 0 or (finding.high or 0) < 0,
+        )
+        others = [set(other.utterance_ids) for other in kept]
+        if sure and not any(len(own & other) > SAME * len(own | other) for other in others):
+            kept.append(finding)
+    return kept
 
 
 def describe_slice(features: Features, candidate: Candidate, p: float) -> Finding:
@@ -163,22 +181,28 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
         p: corrected for everything that was looked at.
     """
     scored, inside = features.record, candidate.scores > 0
+    conditions, kind = candidate.conditions, candidate.kind
+    if 2 * inside.sum() > len(inside):  # of a majority, the others are told: they err less
+        inside = ~inside
+        conditions = tuple(
+            replace(own, name=f"all but {own.name}", where=f"all but {own.where}") for own in conditions
+        )
     errors, words = scored.errors(), scored.units()
     rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
     blocks = scored.blocks
-    if (
-        candidate.kind == "speakers"
-    ):  # found by name, they stand for themselves: their utterances are the unit
+    if kind == "speakers":  # found by name, they stand for themselves: their utterances are the unit
         blocks = np.where(inside, blocks.max() + 1 + np.arange(len(blocks)), blocks)
     effect = compare_groups(errors, words, inside, np.unique(blocks, return_inverse=True)[1].reshape(-1))
     beyond = errors - rest * words
     worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], scored.ids[row]))[:EXAMPLES]
-    name, others = _name(features, candidate, inside)
+    name, others = _name(features, kind, conditions, inside)
+    least = 1 / (1 + (SIMULATIONS if kind == "speakers" else PERMUTATIONS))
+    share = SHARES_OF_ALPHA.get(kind, SHARES_OF_ALPHA["single"])
     return Finding(
         name=name,
-        where=", ".join(condition.where for condition in candidate.conditions),
-        kind=candidate.kind,
-        conditions=candidate.conditions,
+        where=", ".join(condition.where for condition in conditions),
+        kind=kind,
+        conditions=conditions,
         utterances=int(inside.sum()),
         speakers=len(np.unique(scored.blocks[inside & scored.is_known])),
         words=int(words[inside].sum()),
@@ -188,20 +212,25 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
         effect_points=100 * float(rate - rest),
         low=None if effect is None else 100 * effect.low,
         high=None if effect is None else 100 * effect.high,
-        avoidable_errors=float(beyond[inside].sum()),
+        avoidable_errors=float(
+            beyond[inside].sum() if rate > rest else (errors - rate * words)[~inside].sum()
+        ),
         p=p,
+        p_is_bound=p <= least / share * (1 + 1e-9),
         also_differs=others,
         examples=tuple(scored.ids[worst]),
         utterance_ids=tuple(sorted(scored.ids[inside])),
     )
 
 
-def _name(features: Features, candidate: Candidate, inside: np.ndarray) -> tuple[str, tuple[str, ...]]:
+def _name(
+    features: Features, kind: str, conditions: Sequence[Condition], inside: np.ndarray
+) -> tuple[str, tuple[str, ...]]:
     """Name a slice by its conditions, a cluster by what sets it apart; and say what else does."""
-    own = {name for condition in candidate.conditions for name in (condition.column, *condition.correlated)}
+    own = {name for condition in conditions for name in (condition.column, *condition.correlated)}
     labels = [trait.label for trait in features.describe(inside) if trait.column not in own]
-    names = [condition.name for condition in candidate.conditions]
-    if candidate.kind == "cluster" and labels:
+    names = [condition.name for condition in conditions]
+    if kind == "cluster" and labels:
         names = ([label for label in labels if is_plain(label)] or labels)[:TRAITS_IN_NAME]
         others = [label for label in labels if label not in names]
         return f"cluster: {join_labels(names)}", tuple(others[:ALSO_DIFFERS])
@@ -210,7 +239,19 @@ def _name(features: Features, candidate: Candidate, inside: np.ndarray) -> tuple
 
 def _test(sample: Sample, candidates: Sequence[Candidate]) -> _Tested:
     pairs = np.array([candidate.kind == "pair" for candidate in candidates])
-    t, p = max_t_p_values(sample, [candidate.scores for candidate in candidates], pairs.astype(int))
+    if len(sample.words) > MOST_FOR_PAIRS:
+        t, p = np.zeros(len(pairs)), np.ones(len(pairs))
+        rows = np.sort(np.random.default_rng(0).choice(len(sample.words), MOST_FOR_PAIRS, replace=False))
+        small = Sample(sample.errors[rows], sample.words[rows], merge_blocks(sample.blocks[rows]))
+        for family, own in enumerate((sample, small)):
+            places = np.flatnonzero(pairs == family)
+            whole = (candidates[place].scores for place in places.tolist())
+            scores = [own_scores[rows] if family else own_scores for own_scores in whole]
+            if scores:
+                t[places], p[places] = max_t_p_values(own, scores, np.zeros(len(places), int))
+    else:
+        scores = [candidate.scores for candidate in candidates]
+        t, p = max_t_p_values(sample, scores, pairs.astype(int))
     shares = np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"])
     corrected = np.minimum(1.0, p / shares)
     return _Tested(t, corrected, corrected < ALPHA)
@@ -222,10 +263,14 @@ def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) ->
     least = _ALMOST * tested.t[remaining].min(initial=np.inf)
     chosen: list[tuple[int, float]] = []
     given: list[int] = []
+    squares = np.zeros(len(candidates))
+    squares[remaining] = sum_squares(sample, [candidates[number].scores for number in remaining.tolist()])
 
-    def test(numbers: Iterable[int], beside: Sequence[int]) -> np.ndarray:
-        scores = [[candidates[number].scores for number in those] for those in (numbers, beside)]
-        return t_beside(sample, *scores)
+    def test(numbers: np.ndarray, beside: Sequence[int]) -> np.ndarray:
+        scores, others = (
+            [candidates[number].scores for number in those] for those in (numbers.tolist(), beside)
+        )
+        return t_beside(sample, scores, others, squares[numbers])
 
     while len(remaining) and len(chosen) < MOST_FINDINGS:
         t = test(remaining, given)
@@ -236,7 +281,7 @@ def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) ->
         shown = _find_shown(taken, candidates, tested)
         if candidates[shown].kind == "pair":
             parts = [part for part in _list_parts(shown, candidates) if part not in given]
-            if parts and test([shown], [*given, *parts])[0] < _WORSE_THAN_PARTS:
+            if parts and test(np.array([shown]), [*given, *parts])[0] < _WORSE_THAN_PARTS:
                 best = max(parts, key=lambda part: tested.t[part])
                 shown = best if tested.significant[best] else shown
         if candidates[shown].conditions not in [candidates[number].conditions for number, _ in chosen]:
@@ -282,4 +327,4 @@ def _find_speakers(features: Features) -> list[Finding]:
     name = f"speaker{'s' * (len(worst) > 1)} {', '.join(worst)}"
     inside = np.isin(scored.speakers.astype(str), worst) & scored.is_known
     p = min(1.0, found[1] / SHARES_OF_ALPHA["speakers"])
-    return [describe_slice(features, Candidate("speakers", (Condition(SPEAKER, name, name),), inside), p)]
+    return [describe_slice(features, Candidate("speakers", (Condition(SPEAKER, name, name),), (inside,)), p)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from librispeech_clf.local.analysis.labels import LOW_AND_HIGH, label_category, label_tail
 from librispeech_clf.local.analysis.rates import correct_holm
-from librispeech_clf.local.analysis.record import Record, physical_unit
+from librispeech_clf.local.analysis.record import Column, Record, physical_unit
 
 ALPHA = 0.01
 NEGLIGIBLE_EFFECT = 0.147
@@ -72,11 +72,15 @@ class Features:
             name: varied[name] for name in dict.fromkeys([*LOW_AND_HIGH, *varied]) if name in varied
         }
         self.ranks = {name: _rank(numbers) for name, numbers in self.numbers.items()}
-        stacked = np.array([*self.ranks.values()]).reshape(len(self.ranks), len(record))
-        correlations = np.corrcoef(stacked) if len(stacked) > 1 else np.ones((len(stacked),) * 2)
+        self._ties = {name: _sum_ties(numbers) for name, numbers in self.numbers.items()}
+        stacked = np.array([*self.ranks.values()], np.float32).reshape(len(self.ranks), len(record))
+        correlations = (
+            np.corrcoef(stacked, dtype=np.float64) if len(stacked) > 1 else np.ones((len(stacked),) * 2)
+        )
         self._places = {name: place for place, name in enumerate(self.ranks)}
         self._correlations = np.abs(correlations)
         self.categories = [column for column in columns.values() if column and column.kind == "category"]
+        self._speakers = [_count_speakers(column, record.blocks) for column in self.categories]
 
     def correlation(self, first: str, second: str) -> float:
         """Return the absolute rank correlation of two columns."""
@@ -124,10 +128,9 @@ class Features:
             count, total = len(within), len(within) + len(without)
             if min(count, len(without)) == 0:
                 continue
-            ranks = self.ranks[name][present] * total + 0.5
-            excess = ranks[inside[present]].sum() - count * (total + 1) / 2
-            ties = np.unique(ranks, return_counts=True)[1].astype(float)
-            spread = count * len(without) / 12 * (total + 1 - np.sum(ties**3 - ties) / (total * (total - 1)))
+            ranks = self.ranks[name][present & inside].astype(np.float64) * total + 0.5
+            excess = ranks.sum() - count * (total + 1) / 2
+            spread = count * len(without) / 12 * (total + 1 - self._ties[name] / (total * (total - 1)))
             effect = float(2 * excess / (count * len(without)))
             # Half a rank for the normal approximation of whole ones.
             score = max(abs(excess) - 0.5, 0.0) / np.sqrt(max(spread, 1e-12))
@@ -141,26 +144,24 @@ class Features:
     def _test_categories(self, inside: np.ndarray) -> Iterator[tuple[Trait, float]]:
         from scipy.stats import hypergeom
 
-        blocks, known = self.record.blocks, self.record.is_known.any()
-        for column in self.categories:
+        known = self.record.is_known.any()
+        for column, speakers in zip(self.categories, self._speakers, strict=True):
             present, levels = column.codes >= 0, len(column.levels)
             counts = np.bincount(column.codes[present], minlength=levels)
             within = np.bincount(column.codes[present & inside], minlength=levels)
             count, total = int(within.sum()), int(counts.sum())
             if min(count, total - count) == 0 or np.count_nonzero(counts) < 2:
                 continue
-            pairs = np.unique(np.stack([column.codes[present], blocks[present]]), axis=1)
-            speakers = np.bincount(pairs[0], minlength=levels)
             shares, others = within / count, (counts - within) / (total - count)
-            chances = hypergeom.sf(within - 1, total, counts, count)
-            for code in np.flatnonzero((within >= 3) & (shares > others)):
-                if known and speakers[code] < FEWEST_SPEAKERS:
-                    continue
+            several = speakers >= FEWEST_SPEAKERS if known else np.ones(levels, bool)
+            codes = np.flatnonzero((within >= 3) & (shares > others) & several)
+            chances = hypergeom.sf(within[codes] - 1, total, counts[codes], count)
+            for code, chance in zip(codes, chances, strict=True):
                 value, share, other = column.levels[code], float(shares[code]), float(others[code])
                 label = label_category(column.name, value)
                 yield (
                     Trait(column.name, label, value, share - other, share, other, None, 1.0),
-                    float(chances[code]),
+                    float(chance),
                 )
 
 
@@ -168,16 +169,30 @@ def measure_rare_words(record: Record) -> np.ndarray | None:
     """Return the share of an utterance's words that no other place of the references holds, in [0, 1]."""
     if "reference" not in record.names:
         return None
-    words = [(text or "").split() for text in record.texts("reference")]
-    counted = Counter(itertools.chain.from_iterable(words))
+    texts = [text or "" for text in record.texts("reference")]
+    counted = Counter(itertools.chain.from_iterable(text.split() for text in texts))
+    words = (text.split() for text in texts)
     return np.array([sum(counted[word] == 1 for word in own) / max(len(own), 1) for own in words])
 
 
+def _count_speakers(column: Column, blocks: np.ndarray) -> np.ndarray:
+    """Return how many speakers each category has, int (levels,)."""
+    known = column.codes >= 0
+    pairs = np.unique(column.codes[known] * (blocks.max(initial=0) + 1) + blocks[known])
+    return np.bincount(pairs // (blocks.max(initial=0) + 1), minlength=len(column.levels))
+
+
+def _sum_ties(numbers: np.ndarray) -> float:
+    """Return the sum of t^3 - t over groups of t equal numbers."""
+    ties = np.unique(numbers[np.isfinite(numbers)], return_counts=True)[1].astype(np.float64)
+    return float(np.sum(ties**3 - ties))
+
+
 def _rank(numbers: np.ndarray) -> np.ndarray:
-    """Return mid-ranks from 0 to 1; nulls are in the middle."""
+    """Return mid-ranks from 0 to 1, float32 (N,); nulls are in the middle."""
     from scipy.stats import rankdata
 
-    ranks = np.full(len(numbers), 0.5)
+    ranks = np.full(len(numbers), 0.5, np.float32)
     present = np.isfinite(numbers)
     ranks[present] = (rankdata(numbers[present]) - 0.5) / present.sum()
     return ranks

@@ -150,7 +150,7 @@ def format_finding(finding: Finding) -> list[str]:
     rates = f"WER {percent(finding.error_rate)} against {percent(finding.rest_error_rate)} %"
     lines = [
         f"{finding.name}: {finding.utterances} utterances of {speakers}, {rates}, "
-        f"{finding.effect_points:+.1f} points{ends}, p {probability(finding.p)}",
+        f"{finding.effect_points:+.1f} points{ends}, p {'<= ' * finding.p_is_bound}{probability(finding.p)}",
         finding.where if finding.where != finding.name else "",
         f"also: {', '.join(finding.also_differs)}" if finding.also_differs else "",
         f"for example {', '.join(finding.examples)}",

@@ -11,6 +11,7 @@ from librispeech_clf.local.analysis.search import (
     max_t_p_values,
     measure_inflation,
     permute,
+    sum_squares,
     t_beside,
 )
 
@@ -28,7 +29,8 @@ def draw(seed, *, speakers=12, utterances=10, spread=0.0, effect=0.0):
 
 def test_t_of_a_slice_without_spread_between_speakers_is_that_of_weighted_least_squares():
     errors, words, blocks, inside = draw(0, speakers=200, utterances=4, effect=0.05)
-    (found,) = t_beside(Sample(errors, words, blocks), [inside], [])
+    sample = Sample(errors, words, blocks)
+    (found,) = t_beside(sample, [inside], [], sum_squares(sample, [inside]))
     difference = errors[inside].sum() / words[inside].sum() - errors[~inside].sum() / words[~inside].sum()
     expected = difference / (0.3 * np.sqrt(1 / words[inside].sum() + 1 / words[~inside].sum()))
     assert found == pytest.approx(expected, rel=0.1)
@@ -53,7 +55,8 @@ def test_what_others_explain_leaves_nothing():
     errors, words, blocks, inside = draw(0, effect=0.1)
     sample = Sample(errors, words, blocks)
     other = np.random.default_rng(1).random(len(words)) < 0.5
-    found = t_beside(sample, [inside, ~inside, other], [inside])
+    scores = [inside, ~inside, other]
+    found = t_beside(sample, scores, [inside], sum_squares(sample, scores))
     assert found[:2].tolist() == [0, 0] and found[2] != 0
 
 

@@ -140,7 +140,7 @@ def test_what_is_worse_only_within_speakers_is_no_finding():
     )
     inside = noisy
     condition = Condition("record_place", "street", "place street")
-    own = describe_slice(Features(Record(table)), Candidate("category", (condition,), inside), 0.001)
+    own = describe_slice(Features(Record(table)), Candidate("category", (condition,), (inside,)), 0.001)
     assert own.low < 0 < own.high
     assert all("street" not in finding.name for finding in find_slices(table).findings)
 
@@ -152,9 +152,9 @@ def test_a_slice_is_named_once_however_many_candidates_lead_to_it():
     end = Condition("signal_level_dbfs", "loud voices", "level from -20 dBFS", at_least=-20.0)
     trend = Condition("signal_level_dbfs", "loud voices", "a rising level")
     candidates = [
-        Candidate("trend", (trend,), first),
-        Candidate("trend", (trend,), second),
-        Candidate("number", (end,), first > 0.9),
+        Candidate("trend", (trend,), (first,)),
+        Candidate("trend", (trend,), (second,)),
+        Candidate("number", (end,), (first > 0.9,)),
     ]
     words = np.full(count, 10.0)
     errors = 3 * first + 3 * second + generator.random(count)

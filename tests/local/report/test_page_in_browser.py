@@ -262,7 +262,7 @@ def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_pa
         "also_differs": ["quiet"], "examples": tuple(weak["utterance_id"][:3]),
         "utterance_ids": tuple(weak["utterance_id"]), "conditions": (),
     }  # fmt: skip
-    search = {"findings": [finding], "looked_at": 123, "alpha": 0.05, "note": None}
+    search = {"findings": [finding], "candidates_tested": 123, "alpha": 0.05, "note": None}
     browser.open(write_page(tmp_path / "p.html", results, analysis={"search": search}))
     card = browser.run("return document.querySelector('#panel .board').firstChild")
     assert card.get_attribute("id") == "findings"

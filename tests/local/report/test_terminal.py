@@ -35,6 +35,7 @@ WOMEN = Finding(
     high=9.5,
     avoidable_errors=70.0,
     p=0.0025,
+    p_is_bound=True,
     also_differs=("high voices",),
     examples=("a-1", "[b]-2"),
     utterance_ids=("a-1", "[b]-2"),
@@ -55,7 +56,7 @@ def write_parts(parts, *, width) -> str:
 def test_a_finding_has_its_figures_and_examples_and_no_markup():
     assert write(Search((WOMEN,), 483, 0.02, None)) == (
         "What to look at first (p < 0.02 over all 483 slices):\n"
-        "  1  women: 60 utterances of 20 speakers, WER 12.00 against 5.00 %, +7.0 points (+4.5 to +9.5), p 0.003\n"
+        "  1  women: 60 utterances of 20 speakers, WER 12.00 against 5.00 %, +7.0 points (+4.5 to +9.5), p <= 0.003\n"
         "     gender F\n"
         "     also: high voices\n"
         "     for example a-1, [b]-2\n\n"

@@ -59,7 +59,9 @@ function makeFindingFacts(finding) {
   return make(
     "p",
     { class: "note facts-line" },
-    [rates, size, `p ${formatProbability(finding.p)}`, where, others].filter((fact) => fact).join(" · "),
+    [rates, size, `p ${finding.p_is_bound ? "≤ " : ""}${formatProbability(finding.p)}`, where, others]
+      .filter((fact) => fact)
+      .join(" · "),
   );
 }
 
