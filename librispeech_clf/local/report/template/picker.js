@@ -65,6 +65,7 @@ function makePicker(label, { chosen, onchange, accept = () => true, text = null,
   button.addEventListener("click", () => {
     if (box.matches(":popover-open")) return;
     search.value = "";
+    button.focus(); // where the browser gives the focus back to
     box.showPopover();
     render();
     const { left, bottom, top } = button.getBoundingClientRect();
