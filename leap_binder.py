@@ -59,7 +59,8 @@ VOCABULARY = context().vocabulary
 # Data
 
 FIELD_TYPES: dict[str, DatasetMetadataType] = {}
-"""Of the metadata `corpus`; filled by `preprocess`, for only the corpus tells its columns."""
+SYSTEM_TYPES: dict[str, DatasetMetadataType] = {}
+"""Of the metadata `corpus` and `systems`; filled by `preprocess`, for only the corpus and config.yaml tell."""
 
 
 @tensorleap_preprocess()
@@ -67,6 +68,7 @@ def preprocess() -> list[PreprocessResponse]:
     """Open every configured split; sample ids are utterance ids."""
     splits = context().splits()
     FIELD_TYPES.update(typed(context().field_types))
+    SYSTEM_TYPES.update(typed(context().system_types))
     return [
         PreprocessResponse(
             data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name]
@@ -167,10 +169,9 @@ def confidence(letters: np.ndarray) -> np.ndarray:
 def signal_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Measure the raw waveform."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    sampling_rate = context().configuration.audio.sampling_rate
     return signal.signal_metadata(
         context().read_waveform(utterance),
-        sampling_rate=sampling_rate,
+        sampling_rate=context().configuration.audio.sampling_rate,
         transcript=context().read_transcript(utterance),
     )
 
@@ -206,6 +207,12 @@ def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
 def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Return what further columns of the corpus say: accent, device, noise."""
     return read_fields(preprocess_response.data.utterance(utterance_id).fields, context().field_types)
+
+
+@tensorleap_metadata("systems", metadata_type=SYSTEM_TYPES)
+def systems_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
+    """Return the word error rate of the other recognizers that config.yaml names."""
+    return context().measure_systems(preprocess_response.data.utterance(utterance_id))
 
 
 # Visualizers. A heatmap function receives the heatmap under the input's name, and the input in `raw_inputs`.
@@ -300,10 +307,8 @@ def simulate(name: str, **arguments) -> PreprocessResponse:
     """Grow a simulated split from the test split; one that does not fit the corpus leaves its sound as it is."""
     if os.environ.get(mapping_runtime_mode_env_var_mame):  # code-loader reads the wiring, no audio is needed
         return PreprocessResponse(length=0, state=DataStateType.additional)
-    sampling_rate = context().configuration.audio.sampling_rate
-    split = simulations.simulate_or_skip(
-        name, context().split("test"), **arguments, sampling_rate=sampling_rate
-    )
+    rate = context().configuration.audio.sampling_rate
+    split = simulations.simulate_or_skip(name, context().split("test"), **arguments, sampling_rate=rate)
     return PreprocessResponse(
         data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType.additional
     )
@@ -366,6 +371,7 @@ def integration_test(utterance_id: str, preprocess_response: PreprocessResponse)
     readability_metadata(utterance_id, preprocess_response)
     record_metadata(utterance_id, preprocess_response)
     corpus_metadata(utterance_id, preprocess_response)
+    systems_metadata(utterance_id, preprocess_response)
     acoustic_statistics(utterance_id, preprocess_response)
 
     hypothesis(letters)

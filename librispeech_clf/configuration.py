@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -139,12 +140,26 @@ class ModelFileConfiguration:
 
 @dataclasses.dataclass(frozen=True)
 class Configuration:
-    """All settings."""
+    """All settings.
+
+    Attributes:
+        systems: Files of other recognizers' hypotheses under the data root, by the system's name.
+    """
 
     corpus: CorpusConfiguration
     audio: AudioConfiguration
     text: TextConfiguration
     model: ModelFileConfiguration
+    systems: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses names that no metadata key can have, and files that lie elsewhere."""
+        for name, file in (self.systems or {}).items():
+            if not re.fullmatch(r"\w+", name) or Path(file).is_absolute() or ".." in Path(file).parts:
+                raise ValueError(
+                    "systems: a name of letters and digits and a file under corpus.root are needed; "
+                    f"received {name}: {file}."
+                )
 
     def read_vocabulary(self) -> Vocabulary:
         """Read the model's vocabulary.

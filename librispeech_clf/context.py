@@ -12,10 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from librispeech_clf.audio import reading
-from librispeech_clf.configuration import Configuration, load_configuration
+from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
 from librispeech_clf.corpus.fields import merge_types
+from librispeech_clf.corpus.hypotheses import match_hypotheses, read_hypotheses
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
+from librispeech_clf.metrics import count_words
 from librispeech_clf.text.vocabulary import Vocabulary
 
 
@@ -54,6 +56,33 @@ class Context:
     def field_types(self) -> dict[str, str]:
         """The types of the corpus' further columns over all splits."""
         return merge_types(split.field_types for split in self.splits())
+
+    @property
+    def system_types(self) -> dict[str, str]:
+        """The types of what `measure_systems` returns."""
+        return {f"{name}_word_error_rate": "float" for name in self.configuration.systems or {}}
+
+    @cached_property
+    def systems(self) -> dict[str, dict[str, str]]:
+        """What other recognizers wrote, by system and utterance id; where a file lacks an utterance, nothing."""
+        root = self.configuration.corpus.root or PROJECT_ROOT
+        ids = list(dict.fromkeys(name for split in self.splits() for name in split.ids))
+        files = (self.configuration.systems or {}).items()
+        return {
+            name: match_hypotheses(read_hypotheses(root / file), ids, evaluated=()).texts
+            for name, file in files
+        }
+
+    def measure_systems(self, utterance: Utterance) -> dict[str, float | None]:
+        """Return the word error rate of each system, None where it has no hypothesis."""
+        measured: dict[str, float | None] = {}
+        for name, texts in self.systems.items():
+            said = texts.get(utterance.id)
+            if said is not None:
+                said = self.vocabulary.normalize(said, self.configuration.text.normalize)
+            rate = None if said is None else count_words(self.read_transcript(utterance), said).error_rate
+            measured[f"{name}_word_error_rate"] = rate
+        return measured
 
     def read_waveform(self, utterance: Utterance) -> np.ndarray:
         """Return the raw waveform, float32 (N,) in [-1, 1]."""

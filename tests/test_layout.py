@@ -39,7 +39,7 @@ ARROWS = {
     "ctc": "text",
     "metrics": "text ctc",
     "visualizers": "text audio ctc metrics",
-    "context": "text configuration corpus audio",
+    "context": "text configuration corpus audio metrics",
     # What a user runs at the desk.
     "local.model": "text atomic_write hub_errors ctc",
     "local.evaluation": "text atomic_write configuration context corpus audio ctc metrics local.model",

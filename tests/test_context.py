@@ -1,0 +1,37 @@
+"""Other recognizers' hypotheses that config.yaml names, as metadata of the platform."""
+
+import dataclasses
+
+import pytest
+
+from librispeech_clf.configuration import load_configuration
+from librispeech_clf.context import Context
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    """The bundled corpus, with a data root of its own."""
+    found = load_configuration(environment={}, source="sample", root=tmp_path)
+    return dataclasses.replace(found, systems={"whisper": "hyp/whisper.csv"})
+
+
+def test_systems_become_word_error_rates(configuration, tmp_path):
+    split = Context(configuration).split("test")
+    first, second, third = (split.utterance(name) for name in split.ids[:3])
+    (tmp_path / "hyp").mkdir()
+    lines = [f"clips/{first.id}.wav,{first.text.lower()}", f"{second.id},", "nobody,yes"]
+    (tmp_path / "hyp" / "whisper.csv").write_text("\n".join(["file,text", *lines]))
+    context = Context(configuration)
+    measured = [context.measure_systems(utterance) for utterance in (first, second, third)]
+    assert measured == [{"whisper_word_error_rate": rate} for rate in (0.0, 1.0, None)]
+
+
+def test_a_file_that_is_not_there_is_told(configuration):
+    with pytest.raises(FileNotFoundError, match="whisper.csv: no such file of hypotheses"):
+        _ = Context(configuration).systems
+
+
+@pytest.mark.parametrize("systems", [{"a b": "x.csv"}, {"a": "/x.csv"}, {"a": "../x.csv"}])
+def test_names_and_places_that_cannot_be_are_refused(configuration, systems):
+    with pytest.raises(ValueError, match="systems: a name of letters and digits and a file under"):
+        dataclasses.replace(configuration, systems=systems)
