@@ -22,8 +22,6 @@ WHISPER_LEVEL = 0.06
 """Root mean square of what Whisper hears; the student hears unit variance."""
 EDGE_FRAMES = 2
 """At both ends of a piece Whisper hears its mirror image, the student what lies beyond: not compared."""
-TARGET_VARIANCE = 0.04
-"""About that of Whisper's front end, so that the imitation beside the letters is about the relative error."""
 LONGEST_MASK = 24
 """Frames."""
 
@@ -75,19 +73,17 @@ def hear(encoder: WhisperEncoder, audio: "torch.Tensor", ahead: int) -> "torch.T
 
 
 class LettersLoss:
-    """CTC, per letter; and beside it how far the front end is from Whisper's."""
+    """CTC, per letter."""
 
     def __init__(
         self,
         student: "torch.nn.Module",
         encoder: WhisperEncoder,
-        configuration: Wav2Vec2Configuration,
         course: Course,
         generator: np.random.Generator,
     ) -> None:
-        """Take the pupil, the teacher, the pupil's architecture, the stage's course, and what draws the masks."""
+        """Take the pupil, the teacher, the stage's course, and what draws the masks."""
         self.student, self.encoder, self.course, self.generator = student, encoder, course, generator
-        self.ahead = look_ahead(configuration)
 
     def __call__(self, batch: Batch) -> "torch.Tensor":
         """Return the loss; batches as `make_batch` makes them."""
@@ -95,33 +91,20 @@ class LettersLoss:
         import torch.nn.functional as F  # noqa: N812
 
         audio, samples = torch.from_numpy(batch.audio), torch.from_numpy(batch.samples)
-        imitation = torch.zeros(())
         with in_bfloat16():
             if self.course.borrowed_front:
                 frames = torch.div(samples, HOP_OF_FRAMES, rounding_mode="floor")
-                features = hear_rows(self.encoder, audio, samples, 0)
+                features = hear_rows(self.encoder, audio, samples)
             else:
                 frames = self.student.count_frames(samples)
                 features = self.student.front(audio, samples)
-            if self.course.imitation:
-                target = hear_rows(self.encoder, audio, samples, self.ahead)
-                imitation = self._compare(features, target, frames)
             features = self._mask(features, frames)
             hidden = self.student.upper(features, frames, frozen=self.course.frozen_layers)
             logits = self.student.logits(hidden)
         scores = logits.float().log_softmax(-1).transpose(0, 1)
         labels, lengths = torch.from_numpy(batch.labels), torch.from_numpy(batch.label_lengths)
         letters = F.ctc_loss(scores, labels, frames, lengths, reduction="sum", zero_infinity=True)
-        return letters / lengths.sum() + self.course.imitation * imitation
-
-    def _compare(self, features, target, frames) -> "torch.Tensor":
-        import torch
-
-        count = min(features.shape[1], target.shape[1])
-        places = torch.arange(count)[None]
-        inner = ((places >= EDGE_FRAMES) & (places < frames[:, None] - EDGE_FRAMES)).float()[..., None]
-        error = (features[:, :count].float() - target[:, :count].float()).square() * inner
-        return error.sum() / (inner.sum() * features.shape[2]) / TARGET_VARIANCE
+        return letters / lengths.sum()
 
     def _mask(self, features, frames) -> "torch.Tensor":
         """Put the batch's mean in place of some frames: SpecAugment over time (Park et al. 2019)."""
@@ -137,14 +120,13 @@ class LettersLoss:
         return features * keep + features.detach().mean((0, 1)) * (1 - keep)
 
 
-def hear_rows(encoder: WhisperEncoder, audio, samples, ahead: int) -> "torch.Tensor":
-    """Do as `hear`, each row without its padding, which would be the weakest of its mel bands."""
+def hear_rows(encoder: WhisperEncoder, audio, samples) -> "torch.Tensor":
+    """Do as `hear` from the first sample on, each row without its padding, which has no mel bands of its own."""
     import torch
 
     with torch.no_grad():
         rows = [
-            hear(encoder, row[None, :count], ahead)[0]
-            for row, count in zip(audio, samples.tolist(), strict=True)
+            hear(encoder, row[None, :count], 0)[0] for row, count in zip(audio, samples.tolist(), strict=True)
         ]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 

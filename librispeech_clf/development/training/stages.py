@@ -45,7 +45,6 @@ class Course:
         mean_decay: share of the old in the running mean of the weights, after each step.
         masked: share of the frames that are put out.
         borrowed_front: whether Whisper's own front end is heard with, in place of the student's.
-        imitation: weight of the front end's regression beside the letters.
         log_steps: from one line of the log to the next.
         measure_steps: from one measurement and checkpoint to the next.
     """
@@ -62,7 +61,6 @@ class Course:
     mean_decay: float = 0.998
     masked: float = 0.04
     borrowed_front: bool = False
-    imitation: float = 0.0
     log_steps: int = 50
     measure_steps: int = 500
 
@@ -227,12 +225,19 @@ class Stage:
                 mean.copy_(kept)
 
     def _log(self, **figures: float) -> None:
-        entry = {"stage": self.name, "step": self.step, "audio_s": round(self.audio_s, 1)}
+        entry: dict[str, Any] = {
+            "stage": self.name,
+            "phase": "front" if self.matrices else "ctc",
+            "step": self.step,
+            "audio_s": round(self.audio_s, 1),
+        }
         entry |= {"loss": round(float(np.mean(self._losses)), 4)} if self._losses else {}
         self._losses.clear()
-        rounded = {name: round(value, 4) for name, value in figures.items()}
+        seconds = {"seconds": round(figures.pop("seconds"))}
+        measured = {name: round(value, 4) for name, value in figures.items()}
+        entry |= seconds | ({"development": measured} if measured else {})
         with (self.folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(entry | rounded) + "\n")
+            file.write(json.dumps(entry) + "\n")
 
     def _write(self) -> None:
         import torch

@@ -1,4 +1,4 @@
-"""The bundled model's graph in PyTorch, for training: what `local.model.graph` computes.
+"""The graph of `WHISPER_HEIR` in PyTorch, for training: what `local.model.graph` computes.
 
 Parameters have Hugging Face's names. One sort of model only: group norm after the first convolution, biases, layer
 norm first, sinusoidal positions. Legend of shapes: B batch, N samples, T frames, C width of the transformer, V letters.
@@ -50,7 +50,7 @@ def make_student(configuration: Wav2Vec2Configuration) -> "torch.nn.Module":
     if c.feat_extract_norm != "group" or not (
         c.conv_bias and c.do_stable_layer_norm and c.sinusoidal_positions
     ):
-        raise ValueError(f"Only a model like the bundled one can be trained. Received: {configuration}")
+        raise ValueError(f"Only a model of WHISPER_HEIR's sort can be trained. Received: {configuration}")
 
     def make_layer() -> nn.ModuleDict:
         square = {

@@ -1,4 +1,4 @@
-"""The command `train-model`: the bundled model from Whisper's encoder and speech, on a CPU, by PyTorch."""
+"""The command `train-model`: a model from Whisper's encoder and speech, on a CPU, by PyTorch."""
 
 import argparse
 import json
@@ -37,7 +37,7 @@ from librispeech_clf.development.training.stages import Course, Stage
 from librispeech_clf.development.training.student import inherit, make_student, name_tensors
 from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder, load_encoder
 from librispeech_clf.local.commands.cli import count, make_parser, run, share
-from librispeech_clf.local.model.architecture import COMPACT, Wav2Vec2Configuration
+from librispeech_clf.local.model.architecture import WHISPER_HEIR, Wav2Vec2Configuration
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:
@@ -45,33 +45,53 @@ if TYPE_CHECKING:
 
     from librispeech_clf.corpus.schema import Split
 
+FRONT = "front"
 MODEL, RECORD = "wav2vec.h5", "wav2vec.training.json"
 SUBSET, DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
 FRONT_UTTERANCES = 24
 """Of the development set, to measure the front end on."""
 STAGES = {
-    "front": Course(steps=1100, falling_steps=750, seconds=32, warmup_steps=100, front_rate=0.02, weight_decay=0.0),
-    "letters": Course(
-        steps=2500,
+    FRONT: Course(
+        steps=1612, falling_steps=1280, seconds=32, warmup_steps=100, front_rate=0.02, weight_decay=0.0
+    ),
+    "begin": Course(
+        steps=700, falling_steps=1, seconds=24, inherited_rate=2.2e-4, new_rate=1.5e-3, borrowed_front=True
+    ),
+    "upper": Course(
+        steps=2580,
         falling_steps=1,
         seconds=30,
-        inherited_rate=3e-4,
+        inherited_rate=4e-4,
         new_rate=1.2e-3,
-        frozen_layers=2,
+        frozen_layers=3,
+        masked=0.06,
         borrowed_front=True,
     ),
-    "whole": Course(
-        steps=2000, falling_steps=1500, seconds=20, front_rate=3e-4, inherited_rate=2e-4, new_rate=6e-4, imitation=0.1
+    "deeper": Course(
+        steps=3100,
+        falling_steps=2800,
+        seconds=24,
+        inherited_rate=6e-5,
+        new_rate=3e-4,
+        frozen_layers=1,
+        mean_decay=0.997,
+        borrowed_front=True,
     ),
-}  # fmt: skip
-"""The course of the bundled model. The first two stages do not need each other, and ran side by side."""
+}
+"""The course that was run once, on two thirds of a core for 100 minutes.
+
+No letters' stage needs the first one, which ran beside them: they hear by Whisper's own front end, which the student's
+then stands in for. It gave a word error rate of 0.46 on 100 utterances of dev-clean and 0.62 on the bundled synthetic
+test split, so the bundled model is another one. The rates of the first letters' stages are suspected to be too high:
+3e-4 for the inherited layers undid within 300 steps what they knew.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
         "train-model",
-        "Train the bundled model: Whisper's encoder behind wav2vec 2.0's front end, on a CPU, by PyTorch. A stopped "
+        "Train a model: Whisper's encoder behind wav2vec 2.0's front end, on a CPU, by PyTorch. A stopped "
         "run is continued by the same command. The model is OUT/wav2vec.h5.",
     )
     add = parser.add_argument
@@ -113,9 +133,9 @@ def train_model(options: argparse.Namespace) -> None:
             development=spread(development, options.dev_utterances),
             folder=options.out,
             seed=options.seed,
-            configuration=COMPACT,
+            configuration=WHISPER_HEIR,
         )
-    export(student, COMPACT, options.out / MODEL)
+    export(student, WHISPER_HEIR, options.out / MODEL)
     log = [json.loads(line) for line in (options.out / "log.jsonl").read_text().splitlines()]
     record = {"stages": {name: asdict(course) for name, course in courses.items()}, "log": log}
     atomic_write(options.out / RECORD, json.dumps(record, indent=1).encode())
@@ -189,7 +209,7 @@ def train(
     front = ("wav2vec2.feature_extractor.", "wav2vec2.feature_projection.")
     for number, (name, course) in enumerate(courses.items()):
         generator = np.random.default_rng((seed, number))
-        if name == "front":
+        if name == FRONT:
             trained = dict.fromkeys(front, 0.003)
             loss: Callable = FrontLoss(student, encoder, configuration)
             batches = _crop(fitting, shares, course, generator)
@@ -204,11 +224,11 @@ def train(
             trained |= {"wav2vec2.encoder.layer_norm": course.inherited_rate, "lm_head": course.new_rate}
             if not course.borrowed_front:
                 trained |= dict.fromkeys((*front, "wav2vec2.encoder.pos_conv_embed"), course.front_rate)
-            loss = LettersLoss(student, encoder, configuration, course, generator)
+            loss = LettersLoss(student, encoder, course, generator)
             batches = _batch(fitting, shares, course, generator)
             recognise = partial(_recognise, student, encoder if course.borrowed_front else None)
             measure = partial(measure_letters, recognise, development)
-        stage = Stage(name, folder, student, course, trained, muon=name == "front")
+        stage = Stage(name, folder, student, course, trained, muon=name == FRONT)
         stage.run(batches, loss, measure)
     return student
 
@@ -219,7 +239,7 @@ def _recognise(student, encoder: WhisperEncoder | None, audio, samples) -> "torc
         if encoder is None:
             features, frames = student.front(audio, samples), student.count_frames(samples)
         else:
-            features = hear_rows(encoder, audio, samples, 0)
+            features = hear_rows(encoder, audio, samples)
             frames = samples.new_tensor([features.shape[1]])
         return student.logits(student.upper(features, frames))
 

@@ -113,6 +113,17 @@ BASE = Wav2Vec2Configuration()
 """facebook/wav2vec2-base-960h (its `config.json`)."""
 
 COMPACT = Wav2Vec2Configuration(
+    conv_dim=(32, 64, 96, 128, 160, 192, 192),
+    hidden_size=256,
+    num_hidden_layers=10,
+    num_attention_heads=4,
+    intermediate_size=1024,
+    num_conv_pos_embeddings=64,
+    do_stable_layer_norm=True,
+)
+"""The bundled model: the base model's front end made narrow, and a small transformer with layer norm first."""
+
+WHISPER_HEIR = Wav2Vec2Configuration(
     conv_dim=(48, 80, 128, 192, 256, 384, 512),
     conv_kernel=(10, 3, 3, 3, 3, 4, 5),
     conv_bias=True,
@@ -124,5 +135,5 @@ COMPACT = Wav2Vec2Configuration(
     do_stable_layer_norm=True,
     sinusoidal_positions=True,
 )
-"""The bundled model: a transformer with the sizes of Whisper tiny.en's encoder, which it inherits, and one layer more.
+"""What `development.training` trains: a transformer with the sizes of Whisper tiny.en's encoder, which it inherits, and one layer more.
 The last two convolutions look at 1,040 samples, as a frame of Whisper's encoder does."""

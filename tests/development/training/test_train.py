@@ -44,16 +44,14 @@ def arguments(tmp_path, monkeypatch):
     for number, text in enumerate(make_texts(3)):
         soundfile.write(voices / f"{number}.wav", np.repeat(sing(text)[:, None], 2, axis=1), 16000)
         (voices / f"{number}.txt").write_text(text.capitalize() + ".")
-    monkeypatch.setattr(command, "COMPACT", FITTING)
-    stages = {name: {"seconds": 3.0, "log_steps": 1, "measure_steps": 2} for name in command.STAGES}
-    monkeypatch.setattr(
-        command,
-        "STAGES",
-        {
-            name: command.replace(course, steps=3, falling_steps=2, **stages[name])
-            for name, course in command.STAGES.items()
-        },
-    )
+    monkeypatch.setattr(command, "WHISPER_HEIR", FITTING)
+    short = {"steps": 3, "falling_steps": 2, "seconds": 3.0, "log_steps": 1, "measure_steps": 2}
+    courses = {
+        command.FRONT: command.Course(**short, front_rate=0.02),
+        "borrowed": command.Course(**short, inherited_rate=1e-4, frozen_layers=1, borrowed_front=True),
+        "whole": command.Course(**short, front_rate=1e-4, inherited_rate=1e-4, new_rate=1e-3),
+    }
+    monkeypatch.setattr(command, "STAGES", courses)
     options = {
         "--encoder": write_variables(tmp_path / "model.bin", make_variables()),
         "--speech": tmp_path,
@@ -72,11 +70,11 @@ def test_from_whispers_file_to_a_model_file(tmp_path, arguments):
     assert load_model(tmp_path / "out" / command.MODEL).configuration == FITTING
     log = json.loads((tmp_path / "out" / command.RECORD).read_text())["log"]
     assert [(entry["stage"], entry["step"]) for entry in log] == [
-        (name, step) for name in ("front", "letters", "whole") for step in (1, 2, 3)
+        (name, step) for name in command.STAGES for step in (1, 2, 3)
     ]
     for entry in log:
-        expected = {"front": "last_layer_error"}.get(entry["stage"], "cer")
-        assert (expected in entry) == (entry["step"] > 1)
+        expected = {command.FRONT: "last_layer_error"}.get(entry["stage"], "cer")
+        assert (expected in entry.get("development", ())) == (entry["step"] > 1)
         assert np.isfinite(entry["loss"])
 
 
@@ -87,7 +85,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, arguments, monkeypatch):
 
     def stop(stage, **figures):
         ask(stage, **figures)
-        if stage.name == "letters" and stage.step == 3:
+        if stage.name == "borrowed" and stage.step == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Stage, "_log", stop)
@@ -96,7 +94,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, arguments, monkeypatch):
     assert command.main(arguments) == 0
     steps = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in steps if entry["stage"] == "front"] == [1, 2, 3]
-    assert [entry["step"] for entry in steps if entry["stage"] == "letters"] == [1, 2, 3, 3]
+    assert [entry["step"] for entry in steps if entry["stage"] == "borrowed"] == [1, 2, 3, 3]
 
 
 def test_the_student_computes_what_the_graph_does(student):
@@ -140,7 +138,7 @@ def test_an_encoder_of_another_size_is_refused(encoder):
 
     with pytest.raises(ValueError, match="does not fit"):
         inherit(make_student(replace(FITTING, intermediate_size=8)), encoder)
-    with pytest.raises(ValueError, match="like the bundled one"):
+    with pytest.raises(ValueError, match="WHISPER_HEIR"):
         make_student(replace(FITTING, conv_bias=False))
     with pytest.raises(ValueError, match="320 samples"):
         look_ahead(replace(FITTING, conv_stride=(5, 8, 4)))
@@ -148,9 +146,9 @@ def test_an_encoder_of_another_size_is_refused(encoder):
 
 def test_frames_of_student_and_teacher_have_the_same_centers():
     from librispeech_clf.development.training.student import look_ahead
-    from librispeech_clf.local.model.architecture import BASE, COMPACT
+    from librispeech_clf.local.model.architecture import BASE, WHISPER_HEIR
 
-    assert (look_ahead(BASE), look_ahead(COMPACT)) == (200, 520)
+    assert (look_ahead(BASE), look_ahead(WHISPER_HEIR)) == (200, 520)
 
 
 def test_variables_are_read_as_they_were_written(tmp_path):
