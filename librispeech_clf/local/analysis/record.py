@@ -197,6 +197,8 @@ class Record:
         if name not in self.names or len(self) == 0:
             return np.zeros((0, 0), np.float32), np.zeros(0, int)
         lists = self._take(name)
+        if pyarrow.types.is_null(lists.type):  # pandas keeps no type of a column without a value
+            return np.zeros((0, 0), np.float32), np.zeros(0, int)
         if lists.type.value_type != pyarrow.float32():
             lists = lists.cast(pyarrow.list_(pyarrow.float32()))
         lists = lists.combine_chunks()

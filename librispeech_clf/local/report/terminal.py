@@ -171,6 +171,7 @@ def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
             table.add_row(kind.name, str(kind.errors), share, Line(", ".join(pairs)))
     for column, width in zip(table.columns, (13, 6, 18), strict=False):
         column.min_width = width
+    table.columns[3].ratio, table.expand = 1, True
     yield table
 
 

@@ -32,6 +32,7 @@ def test_nearest_on_a_line_by_the_hidden_states_else_by_the_statistics():
     assert set(found["rows"][10]) == {8, 9, 11, 12, 13}
     assert find_nearest(Record(table.drop(columns="latent")))["space"] == "acoustic_statistics"
     assert find_nearest(Record(table[:1])) is None
+    assert find_nearest(Record(table.assign(latent=None, acoustic_statistics=None))) is None
     assert [len(rows) for rows in find_nearest(Record(table[:3]))["rows"]] == [2, 2, 2]
 
 
