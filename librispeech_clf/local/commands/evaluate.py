@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import STATES, load_configuration
@@ -25,6 +26,10 @@ from librispeech_clf.local.commands.cli import (
     make_parser,
     run,
 )
+
+if TYPE_CHECKING:
+    from librispeech_clf.local.model.decoder import Decoder
+    from librispeech_clf.text.vocabulary import Vocabulary
 
 SCORING = ("strict", "letters", "whisper", "whisper-basic")
 SIMULATED_UTTERANCES = 24
@@ -42,6 +47,7 @@ examples:
   evaluate
   evaluate --source openslr --root data --split test-clean --limit 400
   evaluate --simulate additive_noise:babble --simulate tempo
+  evaluate --lm lm.arpa --lm-weight 0.5
   evaluate --compare last_week --fail-if "wer.change.low > 0"
 
 exit codes:
@@ -86,6 +92,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "whisper is Whisper's English normalizer, whisper-basic its one for other languages (default: as in "
         "config.yaml)",
     )  # fmt: skip
+    add(
+        "--lm", type=Path, metavar="FILE",
+        help="decode the model's logits with a language model too, as one more system: ARPA, KenLM binary or a "
+        "checkpoint's folder language_model (needs the extra lm)",
+    )  # fmt: skip
+    add(
+        "--lm-weight", type=float, metavar="W",
+        help="exponent of the language model's probability (default: what the language model states, or 0.5)",
+    )  # fmt: skip
+    add(
+        "--word-score", type=float, metavar="S",
+        help="added for each word to the natural logarithm (default: what the language model states, or 0)",
+    )  # fmt: skip
+    add(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="words that may be written, one a line (default: the --lm's)",
+    )
+    add(
+        "--beam",
+        type=count,
+        metavar="N",
+        help="hypotheses of the beam search, with or without --lm (default: 50)",
+    )
     add(
         "--limit",
         type=count,
@@ -134,6 +165,27 @@ def read_columns(text: str) -> dict[str, str]:
     return columns
 
 
+def open_decoder(options: argparse.Namespace, vocabulary: Vocabulary) -> Decoder | None:
+    """Open the decoder that the options ask for, if any."""
+    from librispeech_clf.local.model.decoder import BEAM, Decoder, read_language_model
+
+    if options.lm is None and options.lm_weight is not None:
+        raise ValueError("--lm-weight is that of a language model; give it by --lm.")
+    if options.lm is None and options.lexicon is None:
+        if options.word_score is not None:
+            raise ValueError("--word-score needs words; give --lm or --lexicon.")
+        if options.beam is None:
+            return None
+    if options.hypotheses and options.model is None:
+        raise ValueError("--lm, --lexicon and --beam decode a model's logits; give it by --model.")
+    if options.ray is not None:
+        raise ValueError("--lm, --lexicon and --beam decode in one process; leave --ray out.")
+    return Decoder(
+        vocabulary, None if options.lm is None else read_language_model(options.lm), lexicon=options.lexicon,
+        beam=options.beam or BEAM, lm_weight=options.lm_weight, word_score=options.word_score,
+    )  # fmt: skip
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate what is not evaluated yet, and report on everything."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
@@ -142,7 +194,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from librispeech_clf.local.analysis.terms import read_terms
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
-    from librispeech_clf.local.evaluation.systems import open_systems
+    from librispeech_clf.local.evaluation.systems import System, open_systems
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
@@ -163,10 +215,12 @@ def evaluate(options: argparse.Namespace) -> int:
     notes = {} if options.notes is None else read_notes(options.notes)
     terms = () if options.terms is None else read_terms(options.terms, normalize)
     console = Console()
+    decoder = open_decoder(options, vocabulary)
     with console.status("Opening corpus and model"):
         request = Request(
             configuration, split_by_subset, limit=options.limit, simulate=options.simulate,
             simulated_utterances=options.simulated_utterances, with_model=with_model,
+            decoder=decoder,
         )  # fmt: skip
         opened = open_run(request, options.out)
         evaluated = {task.utterance_id for window in opened.windows.values() for task in window}
@@ -176,6 +230,10 @@ def evaluate(options: argparse.Namespace) -> int:
             normalization=options.normalize or configuration.text.normalize,
             columns=options.hypotheses_columns, missing=options.missing,
         )  # fmt: skip
+        decoded: dict[str, str] = {}
+        if decoder is not None:
+            name = f"{configuration.model.path.stem} + {options.lm.stem if options.lm else 'beam'}"
+            systems.add(System(name, decoded, source=decoder.source, notes=tuple(decoder.notes)))
         described = opened.described | systems.describe()
     changes = describe_normalization(opened.engine.split.texts, vocabulary, configuration.text.normalize)
     if changes:
@@ -185,6 +243,10 @@ def evaluate(options: argparse.Namespace) -> int:
     with output_lock(options.out, "evaluation"):
         opened.store.remove_outdated()
         table, evaluation_s = evaluate_windows(opened, console, ray=options.ray)
+        if decoder is not None:
+            texts = zip(table["utterance_id"].to_pylist(), table["decoded"].to_pylist(), strict=True)
+            decoded |= {name: text for name, text in texts if text is not None}
+            table = table.drop_columns(["decoded"])
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
         analysis = write_outputs(
             systems.make_tables(table), options.out, evaluation_s=evaluation_s, described=described,

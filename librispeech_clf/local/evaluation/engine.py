@@ -173,6 +173,7 @@ class Engine:
         self.input_name = next(c.node.name for c in connections if c.node.type.value == "Input0")
         self.simulated: dict[str, Split] = {}
         self._open_model = open_model
+        self.decode: Callable[[np.ndarray], str] | None = None  # from logits (T, V) to the column `decoded`
         self._input_width = 0
 
     @cached_property
@@ -277,17 +278,16 @@ class Engine:
                 for index, pair in enumerate(encoded)
             ]
             return [row for rows in alone for row in rows]
+        heard, decode = tensors[PREDICTION], self.decode
         return [
             {
                 **task.start_row(),
                 **{key: values[index] for key, values in columns.items()},
-                **{
-                    key: None if sample.metadata_is_none[key] else value
-                    for key, value in sample.metadata.items()
-                },
+                **{k: None if sample.metadata_is_none[k] else v for k, v in sample.metadata.items()},
                 **{name: vector.tolist() for name, vector in (sample.custom_latent_spaces or {}).items()},
                 "latent": latent[index].tolist(),
-                **time_hypothesis(tensors[PREDICTION][index], self.model),
+                **time_hypothesis(heard[index], self.model),
+                **({"decoded": decode(heard[index])} if decode and task.simulation is None else {}),
             }
             for index, (task, sample) in enumerate(encoded)
         ]
@@ -361,6 +361,7 @@ class Engine:
         kinds = {"float": number, "string": text, "int": pyarrow.int64(), "boolean": pyarrow.bool_()}
         columns |= {name: kinds[kind.name] for name, kind in self.loader._metadata_name_to_type().items()}
         columns |= {"words": timing, "letters": timing, "latent": vector}
+        columns |= dict.fromkeys(["decoded"] if self.decode else [], text)
         return pyarrow.schema(
             columns | dict.fromkeys(self.loader.get_dataset_custom_latent_space_names(), vector)
         )
@@ -393,7 +394,5 @@ def time_hypothesis(logits: np.ndarray, model: Model) -> Row:
     """
     words = greedy_words(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
     letters = greedy_letters(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
-    return {
-        "words": [dict(vars(word)) for word in words],
-        "letters": [dict(vars(letter)) for letter in letters],
-    }
+    timed = {"words": words, "letters": letters}
+    return {name: [dict(vars(timing)) for timing in timings] for name, timings in timed.items()}

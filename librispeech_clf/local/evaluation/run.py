@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from librispeech_clf.corpus.schema import Split
+    from librispeech_clf.local.model.decoder import Decoder
 
 WINDOW = 32
 """Utterances encoded before inference: their inputs take 72 MB. Also what a kill can cost."""
@@ -58,6 +59,7 @@ class Request:
         simulate: sweeps, as `plan_sweep` reads them.
         simulated_utterances: of each severity.
         with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
+        decoder: whose text becomes the column `decoded`.
     """
 
     configuration: Configuration
@@ -66,6 +68,7 @@ class Request:
     simulate: Sequence[str] = ()
     simulated_utterances: int = 0
     with_model: bool = True
+    decoder: Decoder | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def open_run(request: Request, out: Path) -> Run:
     model_sha256 = hash_file(model_path) if request.with_model else ""
     source, field_types = configuration.corpus.source, engine.split.field_types
     vocabulary = configuration.read_vocabulary()
-    key = run_key(model_sha256, (configuration.audio, configuration.text, vocabulary, source, field_types))
+    settings = (configuration.audio, configuration.text, vocabulary, source, field_types)
+    key = run_key(model_sha256, (*settings, request.decoder.key) if request.decoder else settings)
     described = {
         "source": source,
         "split": ", ".join(dict.fromkeys(split_by_subset.values())),
@@ -145,6 +149,7 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
             return engines.open_model(model_path, request.configuration.read_vocabulary())
 
     engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
+    engine.decode = request.decoder.decode if request.decoder else None
     windows = plan_recordings(engine.split, request.split_by_subset, limit=request.limit)
     refused: dict[str, str] = {}
 
@@ -185,14 +190,9 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     finished = total - sum(map(len, waiting.values()))
     if finished:
         console.print(f"{finished} of {total} utterances were finished before.")
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-    ]
-    left = [TimeRemainingColumn(), TextColumn("left")]
-    progress = Progress(*columns, *left, console=console, speed_estimate_period=SPEED_PERIOD_S)
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    columns += [TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), TextColumn("left")]
+    progress = Progress(*columns, console=console, speed_estimate_period=SPEED_PERIOD_S)
     bar = progress.add_task("Evaluating", total=total, completed=finished, speed="")
     audio_s, last = 0.0, time.perf_counter()
 

@@ -140,6 +140,49 @@ def test_single_recording_is_evaluated_and_misfit_simulation_is_named(tmp_path):
 
 
 @NEEDS_MODEL
+def test_decoded_text_is_a_system_beside_the_greedy_one(request_options, finished, tmp_path):
+    pytest.importorskip("flashlight.lib.text.decoder", reason="the extra lm is not installed")
+    words = (
+        pd.read_parquet(finished[0] / "results.parquet")["reference"].str.split().explode().dropna().unique()
+    )
+    words = [word for word in words if word.isalpha()]
+    unigrams = "".join(f"-1.5\t{word.lower()}\n" for word in ("<s>", "</s>", *words))
+    pair = f"\\2-grams:\n-1\t<s> {words[0].lower()}\n"
+    arpa = f"\\data\\\nngram 1={len(words) + 2}\nngram 2=1\n\n\\1-grams:\n{unigrams}\n{pair}\n\\end\\\n"
+    (tmp_path / "tiny.arpa").write_text(arpa)
+    process = evaluate(*request_options, "--lm", tmp_path / "tiny.arpa", "--out", tmp_path / "out")
+    assert process.returncode == 1, process.stderr
+    greedy = pd.read_parquet(tmp_path / "out" / "results.parquet").set_index("utterance_id")
+    assert "decoded" not in greedy.columns
+    before = (
+        pd.read_parquet(finished[0] / "results.parquet").query("simulation.isna()").set_index("utterance_id")
+    )
+    assert greedy["hypothesis"].equals(before["hypothesis"])
+    decoded = pd.read_parquet(tmp_path / "out" / "systems" / f"{MODEL.stem} + tiny.parquet").set_index(
+        "utterance_id"
+    )
+    assert set(" ".join(decoded["hypothesis"].dropna()).split()) <= set(words)
+    errors = [table["word_error_rate"].dropna().sum() for table in (greedy, decoded)]
+    assert errors[1] < errors[0]
+    assert f"{MODEL.stem} + tiny" in " ".join(process.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lm-weight", "1"], "give it by --lm"),
+        (["--word-score", "1"], "give --lm or --lexicon"),
+        (["--lm", "none.arpa"], "no such language model"),
+        (["--beam", "5", "--hypotheses", "x.csv"], "give it by --model"),
+    ],
+)
+def test_decoding_options_that_miss_something_are_refused(options, message, tmp_path):
+    process = evaluate(*options, "--out", tmp_path)
+    assert process.returncode == 2 and message in process.stderr
+    assert len(process.stderr.strip().splitlines()) == 1
+
+
+@NEEDS_MODEL
 def test_terminal_holds_the_tables_and_no_noise(finished):
     _, process = finished
     for text in (
