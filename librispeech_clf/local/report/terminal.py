@@ -229,7 +229,7 @@ def show_systems(systems: Systems) -> Table:
     caption = (
         f"{oracle}utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."
     )
-    table = make_table("Systems", ["", "WER % (95 %)", "CER %", "sub", "del", "ins", "change", "p"], caption)
+    table = make_table("Systems", ["", "WER % (95 %)", "CER %", "change", "p"], caption)
     pairs = {(pair.first, pair.second): pair for pair in systems.pairs}
     for system in systems.rates:
         pair = pairs.get((systems.rates[0].name, system.name))
@@ -237,10 +237,7 @@ def show_systems(systems: Systems) -> Table:
             ["", ""] if pair is None else [percent(pair.difference, sign=True), probability(pair.corrected)]
         )
         rate = f"{percent(system.word.rate)} ({interval(vars(system.word)).replace(' to ', '-')})"
-        counts = [str(count) for count in (system.substitutions, system.deletions, system.insertions)]
-        table.add_row(
-            without_markup(shorten(system.name)), rate, percent(system.character.rate), *counts, *change
-        )
+        table.add_row(without_markup(shorten(system.name)), rate, percent(system.character.rate), *change)
     return table
 
 
