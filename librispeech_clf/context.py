@@ -6,6 +6,9 @@ platform, whoever asks first makes it of config.yaml and environment.
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import sys
 from dataclasses import replace
 from functools import cached_property
 
@@ -15,6 +18,7 @@ from librispeech_clf.audio import reading
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
 from librispeech_clf.corpus.fields import merge_types
 from librispeech_clf.corpus.hypotheses import match_hypotheses, read_hypotheses
+from librispeech_clf.corpus.index import cache_folder
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.metrics import count_words
@@ -103,6 +107,7 @@ _current: Context | None = None
 
 def set_context(configuration: Configuration) -> None:
     """Let all who ask have the context of a configuration."""
+    _find_numba_cache()
     global _current  # noqa: PLW0603 - code-loader gives registered functions nothing to hold it in
     _current = Context(configuration)
 
@@ -113,3 +118,20 @@ def context() -> Context:
         set_context(load_configuration())
     assert _current is not None
     return _current
+
+
+def _find_numba_cache() -> None:
+    """Let numba keep what it compiles in our cache where it may find no place of its own: librosa insists on one.
+
+    As in a read-only image whose user has no home.
+    """
+    librosa = importlib.util.find_spec("librosa")
+    kept = "NUMBA_CACHE_LOCATOR_CLASSES" not in os.environ
+    kept = kept and librosa is not None and os.access(os.path.dirname(str(librosa.origin)), os.W_OK)
+    if kept or "NUMBA_CACHE_DIR" in os.environ:
+        return
+    folder = cache_folder()
+    name, value = ("CACHE_DIR", str(folder / "numba")) if folder else ("DISABLE_JIT", "1")
+    os.environ[f"NUMBA_{name}"] = value
+    if "numba" in sys.modules:  # it has read its environment
+        setattr(sys.modules["numba"].config, name, value if folder else 1)

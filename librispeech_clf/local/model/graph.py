@@ -79,6 +79,9 @@ def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers) -> Graph
         configuration: the architecture.
         layers: what it is made of.
     """
+    # A user's keras.json may set others for other projects: channels first, half or double precision.
+    layers.keras.backend.set_image_data_format("channels_last")
+    layers.keras.backend.set_floatx("float32")
     audio = layers.keras.Input((None,), name="audio")
     samples = layers.count_samples(audio)
     encoded = _encode_features(audio, samples, configuration, layers)
