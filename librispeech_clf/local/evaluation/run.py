@@ -38,9 +38,6 @@ SEVERITIES = 5
 SIMULATION_SEED = 0
 DRAWN = 8
 """Recordings, spread over the corpus, for which every visualizer is run."""
-SPEED_PERIOD_S = 300.0
-M_ARENA_MAX = -8
-"""Of glibc's <malloc.h>."""
 MODEL_REMEDY = "give another by --model, or make one with `poetry run convert-model`."
 
 ListIds = Callable[[str, dict[str, Any], int], list[str]]
@@ -140,7 +137,7 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
         raise ValueError("--simulate: simulated recordings have to be recognized; give a model by --model.")
     # glibc gives each thread an arena that keeps what the thread frees; TensorFlow's shall share two (60 MB less).
     with suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+        ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX
     set_context(request.configuration)
     loader = engines.open_loader(PROJECT_ROOT)
 
@@ -190,9 +187,10 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     finished = total - sum(map(len, waiting.values()))
     if finished:
         console.print(f"{finished} of {total} utterances were finished before.")
+    terminal = console.is_terminal
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     columns += [TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), TextColumn("left")]
-    progress = Progress(*columns, console=console, speed_estimate_period=SPEED_PERIOD_S)
+    progress = Progress(*columns, console=console, speed_estimate_period=300, disable=not terminal)
     bar = progress.add_task("Evaluating", total=total, completed=finished, speed="")
     audio_s, last = 0.0, time.perf_counter()
 
@@ -203,7 +201,10 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
             rows += batch
             audio_s += sum(row.get("signal_duration_s") or 0.0 for row in batch)
             speed = f"{audio_s / (progress.tasks[bar].elapsed or 1.0):.1f} x real time" if audio_s else ""
+            done = int(progress.tasks[bar].completed)
             progress.update(bar, advance=len(batch), speed=speed)
+            if not terminal and (done + len(batch)) * 10 // total > done * 10 // total:  # a line every tenth
+                console.print(f"{done + len(batch)} of {total} utterances. {speed}")
         before, last = last, time.perf_counter()
         run.store.save(name, rows, run.engine.schema, seconds=last - before)
 

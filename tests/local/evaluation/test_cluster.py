@@ -40,29 +40,35 @@ def cluster(monkeypatch):
     made.shutdown()
 
 
-def test_cluster_that_loses_a_node_gives_the_bytes_of_one_machine(cluster, tmp_path):
-    alone, shared = tmp_path / "alone", tmp_path / "shared"
-    finish(start(alone))
-    process = start(shared, "--ray", cluster.address)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The results of this process alone."""
+    out = tmp_path_factory.mktemp("alone")
+    finish(start(out))
+    return (out / "results.parquet").read_bytes()
+
+
+def wait_for_a_part(out, process):
     deadline = time.monotonic() + 600
-    while not list((shared / "parts").rglob("*.parquet")) and time.monotonic() < deadline:
+    while not list((out / "parts").rglob("*.parquet")) and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
+
+
+def test_cluster_that_loses_a_node_gives_the_bytes_of_one_machine(cluster, alone, tmp_path):
+    process = start(tmp_path, "--ray", cluster.address)
+    wait_for_a_part(tmp_path, process)
     cluster.remove_node(cluster.nodes_with_processors[0], allow_graceful=False)
     finish(process)
-    assert (shared / "results.parquet").read_bytes() == (alone / "results.parquet").read_bytes()
+    assert (tmp_path / "results.parquet").read_bytes() == alone
 
 
-def test_local_workers_go_on_where_a_killed_head_stopped(tmp_path):
+def test_local_workers_go_on_where_a_killed_head_stopped(alone, tmp_path):
     pytest.importorskip("ray")
-    killed, alone = start(tmp_path / "out", "--ray", "local"), start(tmp_path / "alone")
-    deadline = time.monotonic() + 600
-    while not list((tmp_path / "out" / "parts").rglob("*.parquet")) and time.monotonic() < deadline:
-        assert killed.poll() is None, killed.communicate()[0]
-        time.sleep(0.05)
-    killed.kill()
-    killed.wait()
-    assert "finished before" in finish(start(tmp_path / "out", "--ray", "local"))
-    finish(alone)
-    results = [(tmp_path / name / "results.parquet").read_bytes() for name in ("out", "alone")]
-    assert results[0] == results[1]
+    process = start(tmp_path, "--ray", "local")
+    wait_for_a_part(tmp_path, process)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert "finished before" in finish(start(tmp_path, "--ray", "local"))
+    assert (tmp_path / "results.parquet").read_bytes() == alone
