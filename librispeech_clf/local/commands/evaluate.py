@@ -194,12 +194,18 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from librispeech_clf.local.analysis.terms import read_terms
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
-    from librispeech_clf.local.evaluation.systems import System, open_systems
+    from librispeech_clf.local.evaluation.systems import System, is_corpus, name_system, open_systems
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
     from librispeech_clf.text.normalization import TO_LETTERS, describe_normalization
+    from librispeech_clf.text.plain_text import print_plain
 
+    if len(options.hypotheses) == 1 and not (options.source or options.root or options.split):
+        path = name_system(options.hypotheses[0])[1]
+        if is_corpus(path):
+            print_plain(f"{path}: names recordings and references; it is the corpus that is evaluated.")
+            options.source, options.root, options.split = "files", path.parent, [path.stem]
     configuration = load_configuration(source=options.source, root=options.root, model=options.model)
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
     # code-loader asks for three states; only what is evaluated has to be on the disk.

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -218,6 +219,18 @@ def name_system(asked: str) -> tuple[str, Path]:
             f"--hypotheses: a system's name holds letters, digits, spaces and . + - _ ( ); received {name!r}."
         )
     return name, path
+
+
+def is_corpus(path: Path) -> bool:
+    """Whether a file is a NeMo manifest with recordings, references and hypotheses, and so a corpus by itself."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        try:
+            first = json.loads(file.readline())
+        except ValueError:
+            return False
+    return isinstance(first, dict) and {"audio_filepath", "text", "pred_text"} <= first.keys()
 
 
 def read_system(

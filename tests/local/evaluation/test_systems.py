@@ -8,6 +8,7 @@ from librispeech_clf.configuration import load_configuration
 from librispeech_clf.local.evaluation.systems import (
     System,
     Systems,
+    is_corpus,
     make_normalizer,
     name_system,
     open_older_run,
@@ -56,6 +57,21 @@ def test_reference_and_hypothesis_are_normalized_alike(normalization, left, righ
     normalize = make_normalizer(VOCABULARY, normalization)
     assert (normalize(left) == normalize(right)) is equal
     assert normalize(left) == normalize(left).upper()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"audio_filepath": "a.wav", "text": "he", "pred_text": "she"}\n', True),
+        ('{"audio_filepath": "a.wav", "pred_text": "she"}\n', False),
+        ("audio_filepath,text,pred_text\n", False),
+        ("", False),
+    ],
+)
+def test_a_manifest_with_references_is_a_corpus(tmp_path, content, told):
+    (tmp_path / "manifest.json").write_text(content)
+    assert is_corpus(tmp_path / "manifest.json") is told
+    assert not is_corpus(tmp_path)
 
 
 def word(text, start, end, sure=0.5):
