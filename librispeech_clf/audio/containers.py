@@ -21,6 +21,7 @@ SIZES = re.compile(r"^ *(RIFF|data|SSND|Data Size|riff|Riff size) *: (\d+) \(sho
 """A line of libsndfile's log on WAV, AIFF, AU, W64 (its log of RIFF sizes is lower case) or RF64."""
 CUT = "the audio is cut off: its header declares {declared} bytes, {actual} exist; restore the file."
 FIRST_PAGE, LAST_PAGE = 2, 4
+HEADER_BYTES = range(8, 45)
 BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 MPEG1_RATES = (44100, 48000, 32000)
 MOST_FRAMES = 2**31 - 1
@@ -57,8 +58,10 @@ def find_cut(content: bytes, log: str) -> str | None:
     for name, declared, actual in ((name, int(a), int(b)) for name, a, b in SIZES.findall(log)):
         if name == "RIFF" or declared >= UNKNOWN_SIZE:
             continue
-        # Recorders write the length of the whole file, or what RIFF wants, for that of the samples.
-        if name == "data" and declared in (len(content), len(content) - 8):
+        # Recorders count the header, or parts of it, among the samples. In a whole file what RIFF wants is right.
+        (riff,) = struct.unpack_from("<I", content, 4)
+        counts_header = declared - actual in HEADER_BYTES and riff == len(content) - 8
+        if name == "data" and (counts_header or declared in (len(content), len(content) - 8)):
             continue
         if declared > actual or name == "riff":
             return CUT.format(declared=declared, actual=actual)

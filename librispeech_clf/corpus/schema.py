@@ -134,6 +134,12 @@ class Split:
         """The transcripts as the corpus has them, in the dataset's order; reads no audio."""
         return [self._edit(text) for text in self._column("text").to_pylist()]
 
+    @cached_property
+    def more_texts(self) -> dict[str, tuple[str, ...]]:
+        """The further references of the utterances that have several, by id."""
+        pairs = zip(self.ids, self._column("more_texts").to_pylist(), strict=True)
+        return {name: tuple(map(self._edit, texts)) for name, texts in pairs if texts}
+
     def _edit(self, text: str) -> str:
         return drop_annotations(text) if self.drops_annotations else text
 

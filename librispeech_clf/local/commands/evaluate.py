@@ -244,6 +244,8 @@ def evaluate(options: argparse.Namespace) -> int:
     changes = describe_normalization(opened.engine.split.texts, vocabulary, configuration.text.normalize)
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
+    if several := len(opened.engine.split.more_texts):
+        console.print(f"{several} utterances have several references; the nearest counts.", soft_wrap=True)
     for note in [note for system in systems.systems for note in system.notes]:
         console.print(without_markup(note), soft_wrap=True)
     with output_lock(options.out, "evaluation"):

@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from librispeech_clf.audio.reading import count_samples
 from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
+from librispeech_clf.local.evaluation.references import choose_references
 from librispeech_clf.local.model.inference import (
     BATCH_SAMPLES,
     compile_model,
@@ -205,14 +206,12 @@ class Engine:
         registered = {s.name: s.function for s in global_leap_binder.setup_container.simulations}
         with contextlib.redirect_stderr(io.StringIO()):  # the reason is shown with the results
             response = registered[name](**arguments, N=count, seed=seed)
-        skipped = getattr(response.data, "skipped", None)
-        if skipped:
+        if skipped := getattr(response.data, "skipped", None):
             raise ValueError(skipped)
         response.tl_generated = True
-        found = {sample_id: (response, sample_id) for sample_id in response.sample_ids}
-        self.loader._synthetic_lookup.update(found)
-        self.simulated.update(dict.fromkeys(found, response.data))
-        return list(found)
+        self.loader._synthetic_lookup.update({name: (response, name) for name in response.sample_ids})
+        self.simulated.update(dict.fromkeys(response.sample_ids, response.data))
+        return list(response.sample_ids)
 
     def release_simulated(self, tasks: Sequence[Task]) -> None:
         """Free what `simulate` made for these tasks."""
@@ -264,6 +263,7 @@ class Engine:
                     f"{tasks[0].utterance_id}: logits must be finite; frames with NaN or infinity received: "
                     f"{broken}. Look at the model's weights, and at this recording's audio."
                 )
+            choose_references(self.split, encoded, logits)
             tensors = self._stack(wires, [sample for _, sample in encoded], logits)
             columns: dict[str, list[Any]] = {}
             for wire in wires:

@@ -1,0 +1,160 @@
+"""What people report to other projects, tried here: each case names its report."""
+
+import json
+import struct
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from librispeech_clf.audio.reading import read_waveform
+from librispeech_clf.corpus import columns, files
+from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.corpus.schema import Split
+from librispeech_clf.local.evaluation.engine import Task
+from librispeech_clf.local.evaluation.references import choose_references
+from librispeech_clf.text.normalization import TO_LETTERS, drop_annotations
+from librispeech_clf.text.vocabulary import pad_labels
+from tests.helpers.letters import VOCABULARY
+from tests.helpers.vocabularies import make_logits
+
+RATE = 16000
+SAMPLES = np.random.default_rng(0).normal(0, 0.1, (10 * RATE, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with 10 s of two channels."""
+    columns.tell.cache_clear()
+    (tmp_path / "own").mkdir()
+    soundfile.write(tmp_path / "own" / "audio_a.wav", SAMPLES, RATE)
+    return tmp_path / "own"
+
+
+def open_split(folder):
+    dataset = files.open_subset(folder.parent, folder.name)
+    return Split("test", dataset, {"own": len(dataset)}, {}, {}, {})
+
+
+def read_first(folder):
+    split = open_split(folder)
+    return read_waveform(split.utterance(split.ids[0]), sampling_rate=RATE)
+
+
+@pytest.mark.parametrize(
+    ("row", "start", "end"),
+    [
+        ({"offset": 5, "duration": 5}, 5, 10),  # NVIDIA-NeMo/Speech#1948
+        ({"offset": 2.5, "duration": 1.25, "sampling_rate": 16000}, 2.5, 3.75),  # NVIDIA-NeMo/Speech#10060
+        ({"offset": None, "duration": 4}, 0, 4),  # NVIDIA-NeMo/Speech#1248
+        ({"duration": 10.768}, 0, 10),  # huggingface/datasets#5046
+    ],
+)
+def test_parts(folder, row, start, end):
+    line = {"audio_filepath": "./audio_a.wav", "text": "HELLO", "channel": 0, **row}
+    (folder / "manifest.json").write_text(json.dumps(line))
+    np.testing.assert_allclose(
+        read_first(folder), SAMPLES[round(start * RATE) : round(end * RATE), 0], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        # facebookresearch/fairseq#3962: the part in the path
+        ("file_name,text\naudio_a.wav:0:16000,HELLO\n", "audio_a.wav:0:16000.*neither it nor another"),
+        # speechbrain/speechbrain#1225: the part in an object, in samples
+        ('{"wave": {"file": "audio_a.wav", "start": 0, "stop": 32000}, "text": "A"}', "no column audio"),
+        # absadiki/easymms#7: a path and a text with a pipe between, no header
+        ("kss_wavs/1_0367.wav|busaneun\n", "single column.*not by '|'"),
+        # cschlaffner/PROTzilla#450
+        ("file_name;text\naudio_a.wav;HELLO\n", "separate columns by commas, not by ';'"),
+    ],
+)
+def test_other_forms_are_refused_by_what_they_are(folder, content, reason):
+    (folder / ("metadata.jsonl" if content[0] == "{" else "metadata.csv")).write_text(content)
+    with pytest.raises((OSError, ValueError), match=reason):
+        open_split(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "channel"),
+    [
+        ("channel", "R", 1),  # Azure-Samples/cognitive-services-speech-sdk#2158: left or right
+        ("channel", "left", 0),  # mravanelli/SincNet#48: only the left one
+        ("channel", "B", 1),  # google/speaker-id#40: Fisher's sides A and B
+        ("channel_selector", 1, 1),  # NVIDIA-NeMo/Speech#5196
+    ],
+)
+def test_channels(folder, column, value, channel):
+    (folder / "metadata.csv").write_text(f"file_name,text,{column}\naudio_a.wav,HELLO,{value}\n")
+    np.testing.assert_allclose(read_first(folder), SAMPLES[:, channel], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("data", "riff"),
+    [
+        (44, 0),  # llfbandit/record#96
+        (28, 0),  # cryptix/wav#10
+        (16, 0),  # cjcliffe/CubicSDR#616
+        (0, 6),  # muaz-khan/RecordRTC#401
+        ("unknown", "unknown"),  # google/oboe#2108: INT32_MAX in both
+        ("zero", 0),  # agfline/wavfix#12
+    ],
+)
+def test_sizes_in_wav_headers(folder, data, riff):
+    content = bytearray((folder / "audio_a.wav").read_bytes())
+    for place, change in ((4, riff), (content.index(b"data") + 4, data)):
+        (size,) = struct.unpack_from("<I", content, place)
+        size = {"unknown": 2**31 - 1, "zero": 0}.get(change, size + change if isinstance(change, int) else 0)
+        struct.pack_into("<I", content, place, size)
+    (folder / "audio_a.wav").write_bytes(content)
+    (folder / "metadata.csv").write_text("file_name,text,channel\naudio_a.wav,HELLO,0\n")
+    np.testing.assert_allclose(read_first(folder), SAMPLES[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",  # common-voice/common-voice#4368
+        "unknown",  # welfare-state-analytics/riksdagen-corpus#117
+        None,  # clarin-eric/ParlaMint#815
+    ],
+)
+def test_nobody(folder, value):
+    rows = [
+        {"id": name, "file_name": "audio_a.wav", "text": "A", "speaker": value, "gender": value}
+        for name in "ab"
+    ]
+    rows[1]["gender"] = "female"
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    split = open_split(folder)
+    fields = [read_fields(split.utterance(name).fields, split.field_types) for name in "ab"]
+    assert fields == [{"gender": None}, {"gender": "female"}]
+    assert {split.utterance(name).speaker_id for name in "ab"} == {""}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("we walked [NOISE] ten km", "WE WALKED TEN KM"),  # kaldi-asr/kaldi#895
+        ("<unk> because of engineers<unk>", "BECAUSE OF ENGINEERS"),  # k2-fsa/icefall#183
+        ("an ex[ample]- of it", "AN EX OF IT"),  # lhotse-speech/lhotse#69: partial words
+        ("yes (laughs)", "YES"),  # praat/praat.github.io#3296
+    ],
+)
+def test_annotations(text, words):
+    assert VOCABULARY.normalize(drop_annotations(text), TO_LETTERS) == words
+
+
+def test_nearest_of_several_references_counts():
+    # mbzuai-nlp/ArTST#16 (four annotators), fgnt/meeteval#17 (orthographic and normalized), as in qcri/multiRefWER
+    texts = ("ONE WAY", "ONE DAY", "WON DAY")
+    labels = [VOCABULARY.encode(text, utterance_id="u") for text in texts]
+    logits = make_logits(labels[2:], len(VOCABULARY.tokens))
+    sample = SimpleNamespace(gt={"transcript": pad_labels(labels[0], max_letters=640, utterance_id="u")})
+    task = Task("u", "u", "test", "own")
+    split = SimpleNamespace(more_texts={"u": texts[1:]})
+    choose_references(split, [(task, sample)], logits)
+    assert VOCABULARY.decode(sample.gt["transcript"]) == "WON DAY"
