@@ -1,21 +1,25 @@
 """How analysis and memory grow with the corpus: result tables of up to 300,000 utterances, made from a real run.
 
 The rows of a run are repeated under new names: speakers of 60 utterances at most, chapters, every column with a little
-noise, so that no two are equal. Run: `benchmark scale RUN [ROWS ...]`, with RUN the folder of a finished evaluation.
+noise, so that no two are equal. Run: `python -m tests.benchmarks.benchmark_scale RUN`, with the folder of a finished
+evaluation; `benchmark scale` holds two of the sizes against their bars.
 """
 
 import os
-import resource
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 ROWS = (1_000, 10_000, 30_000, 100_000, 300_000)
 PER_SPEAKER = 60
 
@@ -57,31 +61,44 @@ def make_results(run: Path, path: Path, *, rows: int, per_speaker: int = PER_SPE
             writer.write_table(part)
 
 
-def measure_analysis(path: Path) -> tuple[float, float, float]:
-    """Analyze a table in a process of its own; return CPU seconds, seconds and peak memory in GB."""
+class Measured(NamedTuple):
+    """CPU seconds, seconds and peak memory in GB of an analysis."""
+
+    cpu_s: float
+    wall_s: float
+    peak_gb: float
+
+
+def measure_analysis(path: Path) -> Measured:
+    """Analyze a table in a process of its own."""
     script = (
         "import sys; from pathlib import Path; from librispeech_clf.local.analysis.record import Record;"
         "from librispeech_clf.local.analysis.summary import analyze, collect_findings, summarize;"
         "done = analyze(Record(Path(sys.argv[1]))); summarize(done, {}); collect_findings(done, {})"
     )
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", script, str(path)], env={**os.environ})
+    process = subprocess.Popen([sys.executable, "-c", script, str(path)], cwd=PROJECT_ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"the analysis ended with {os.waitstatus_to_exitcode(status)}")
     seconds = usage.ru_utime + usage.ru_stime
-    return seconds, time.perf_counter() - begun, 1024 * usage.ru_maxrss / 1e9
+    return Measured(seconds, time.perf_counter() - begun, 1024 * usage.ru_maxrss / 1e9)
 
 
-def main(run: Path, folder: Path, rows: tuple[int, ...] = ROWS) -> None:
-    """Print seconds and peak memory by number of rows."""
-    for count in rows:
-        path = folder / f"{count}.parquet"
-        make_results(run, path, rows=count)
-        cpu, wall, peak = measure_analysis(path)
-        print(f"{count:7,} rows: analysis {cpu:.0f} CPU s, {wall:.0f} s, peak {peak:.2f} GB", flush=True)
-    path = folder / "speakers.parquet"
-    make_results(run, path, rows=max(rows), per_speaker=1)
-    cpu, wall, peak = measure_analysis(path)
-    print(f"{max(rows):7,} rows, a speaker each: analysis {cpu:.0f} CPU s, {wall:.0f} s, peak {peak:.2f} GB")
-    print(f"of this process: {1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9:.2f} GB")
+def measure(run: Path, folder: Path, rows: Sequence[int] = ROWS) -> list[Measured]:
+    """Measure tables of so many rows, and one of the most with a speaker for each; print each."""
+    measured = []
+    for count, per_speaker in [*((count, PER_SPEAKER) for count in rows), (max(rows), 1)]:
+        make_results(run, folder / "results.parquet", rows=count, per_speaker=per_speaker)
+        measured.append(measure_analysis(folder / "results.parquet"))
+        cpu, wall, peak = measured[-1]
+        print(
+            f"{count:,} rows, {per_speaker} a speaker: {cpu:.0f} CPU s, {wall:.0f} s, peak {peak:.2f} GB",
+            flush=True,
+        )
+    return measured
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        measure(Path(sys.argv[1]), Path(name))

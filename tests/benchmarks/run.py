@@ -82,12 +82,30 @@ def measure_evaluation() -> list[Row]:
     ]
 
 
+def measure_scale() -> list[Row]:
+    """The analysis of 30,000 and 300,000 rows, made from a finished evaluation: of LIBRISPEECH_REPORT, or report."""
+    from tests.benchmarks import benchmark_scale
+
+    run = Path(os.environ.get("LIBRISPEECH_REPORT", "report"))
+    with tempfile.TemporaryDirectory() as folder:
+        small, large, alone = benchmark_scale.measure(run, Path(folder), (30_000, 300_000))
+    return [
+        ("analysis of 300,000 rows", "5 minutes (CPU)", 300 / large.cpu_s),
+        ("its peak memory", "3 GB", 3 / large.peak_gb),
+        ("its growth from 30,000 rows", "12 times", 12 * small.cpu_s / large.cpu_s),
+        ("analysis of 300,000 rows, a speaker each", "5 minutes (CPU)", 300 / alone.cpu_s),
+    ]
+
+
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "metadata": measure_metadata,
     "evaluation": measure_evaluation,
     "inference": measure_inference,
     "opening": measure_opening,
+    "scale": measure_scale,
 }
+NOT_BY_DEFAULT = ("scale",)
+"""They take long, or need more than the repository holds."""
 
 
 def main() -> None:
@@ -99,9 +117,9 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="benchmark", description=__doc__.split("\n")[0])
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all)"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all but scale)"
     )
-    names = parser.parse_args().names or list(MEASUREMENTS)
+    names = parser.parse_args().names or [name for name in MEASUREMENTS if name not in NOT_BY_DEFAULT]
     unknown = sorted(set(names) - set(MEASUREMENTS))
     if unknown:
         parser.error(f"unknown {', '.join(unknown)}; known: {', '.join(MEASUREMENTS)}")
