@@ -15,7 +15,6 @@ import numpy as np
 from librispeech_clf.local.analysis.binning import bin_by_quantiles
 from librispeech_clf.local.analysis.rates import (
     FEWEST_SPEAKERS,
-    Difference,
     compare_groups,
     correct_holm,
     correlate_ranks,
@@ -222,35 +221,6 @@ def _sum_metric(scored: Record, metric: str) -> np.ndarray | None:
     return values if values.any() else None
 
 
-def _make_dashboard(
-    scored: Record, metric: str, column: Column, sums: np.ndarray, with_bars: bool
-) -> Dashboard:
-    if column.numbers is not None and column.name != SPEAKER:
-        bars = []
-        if with_bars:
-            bins = bin_by_quantiles(column.numbers, count=BINS)
-            ends = zip(bins.labels, bins.lows, bins.highs, strict=True)
-            bars = [
-                _make_bar(scored, metric, sums, bins.index == number, label, low, high)
-                for number, (label, low, high) in enumerate(ends)
-            ]
-        association = _correlate(scored, metric, sums, column.numbers)
-        return Dashboard(metric, column.name, column.label, column.unit, "numeric", tuple(bars), association)
-    held = np.unique(column.codes[column.codes >= 0])
-    bars = [
-        _make_bar(scored, metric, sums, column.codes == code, column.levels[code], None, None)
-        for code in (held if with_bars else ())
-    ]
-    groups = tuple(column.levels[code] for code in held)
-    association = None
-    if len(groups) == 2 and metric in ("word_error_rate", "character_error_rate"):
-        known = column.codes >= 0
-        errors, units = sums[known, 1:].sum(axis=1), sums[known, :3].sum(axis=1)
-        tested = compare_groups(errors, units, column.codes[known] == held[0], scored.blocks[known])
-        association = _describe(tested, "difference", int(known.sum()), groups)
-    return Dashboard(metric, column.name, column.label, None, "categorical", tuple(bars), association)
-
-
 def _make_bar(
     scored: Record,
     metric: str,
@@ -275,20 +245,44 @@ def _make_bar(
     return Bar(label, low, high, known, lower, upper, int(inside.sum()), speakers, resampled)
 
 
-def _correlate(scored: Record, metric: str, sums: np.ndarray, numbers: np.ndarray) -> Association | None:
-    values = MEASURES[metric].figure(sums)
-    present = np.isfinite(values) & np.isfinite(numbers)
-    speakers = len(np.unique(scored.blocks[present & scored.is_known]))
-    # So few speakers tell nothing of others: the correlation is then of their utterances.
-    blocks = scored.blocks if speakers >= FEWEST_SPEAKERS else np.arange(len(scored))
-    tested = correlate_ranks(values[present], numbers[present], blocks[present])
-    return _describe(tested, "spearman", int(present.sum()), ())
-
-
-def _describe(
-    tested: Difference | None, kind: str, count: int, groups: tuple[str, ...]
-) -> Association | None:
-    if tested is None:
-        return None
-    ends = (tested.value, tested.low, tested.high)
-    return Association(kind, *ends, count, tested.p_value, tested.p_value, groups)
+def _make_dashboard(
+    scored: Record, metric: str, column: Column, sums: np.ndarray, with_bars: bool
+) -> Dashboard:
+    measure, numbers = MEASURES[metric], column.numbers
+    groups: tuple[str, ...] = ()
+    bars: list[Bar] = []
+    parts: list[tuple[np.ndarray, str, float | None, float | None]]
+    if numbers is None or column.name == SPEAKER:
+        held = np.unique(column.codes[column.codes >= 0])
+        groups = tuple(column.levels[code] for code in held)
+        parts = [(column.codes == code, column.levels[code], None, None) for code in held]
+    else:
+        bins = bin_by_quantiles(numbers, count=BINS)
+        ends = zip(bins.labels, bins.lows, bins.highs, strict=True)
+        parts = [(bins.index == number, *end) for number, end in enumerate(ends)]
+    if with_bars:
+        bars = [_make_bar(scored, metric, sums, *part) for part in parts]
+    tested, present = None, column.codes >= 0
+    if numbers is not None:
+        values = measure.figure(sums)
+        present = np.isfinite(values) & np.isfinite(numbers)
+        speakers = len(np.unique(scored.blocks[present & scored.is_known]))
+        # So few speakers tell nothing of others: the correlation is then of their utterances.
+        blocks = scored.blocks if speakers >= FEWEST_SPEAKERS else np.arange(len(scored))
+        tested = correlate_ranks(values[present], numbers[present], blocks[present])
+    elif len(groups) == 2 and metric in ("word_error_rate", "character_error_rate"):
+        errors, units = sums[present, 1:].sum(axis=1), sums[present, :3].sum(axis=1)
+        inside = column.codes[present] == held[0]
+        tested = compare_groups(errors, units, inside, scored.blocks[present])
+    association = None if tested is None else Association(
+        kind="difference" if groups else "spearman",
+        value=tested.value,
+        low=tested.low,
+        high=tested.high,
+        utterances=int(present.sum()),
+        p_value=tested.p_value,
+        p_corrected=tested.p_value,
+        groups=groups,
+    )  # fmt: skip
+    kind, unit = ("categorical", None) if numbers is None else ("numeric", column.unit)
+    return Dashboard(metric, column.name, column.label, unit, kind, tuple(bars), association)

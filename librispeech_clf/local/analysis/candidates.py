@@ -100,7 +100,8 @@ def list_candidates(
     ]
     singles = _keep_large([*categories, *tails, *groups], blocks)
     cuts = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_IN_PAIRS)]
-    parts = _keep_large([*categories, *cuts], blocks)
+    frequent = (own for own in categories if own.scores.sum() >= SHARES[0] * len(blocks))
+    parts = _keep_large([*frequent, *cuts], blocks)
     if len(parts) ** 2 / 2 * min(len(blocks), MOST_FOR_PAIRS) > MOST_CELLS:
         return singles + trends, "too many metadata to look at pairs"
     pairs = (

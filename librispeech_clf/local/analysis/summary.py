@@ -18,7 +18,7 @@ import numpy as np
 from librispeech_clf.local.analysis.associations import make_dashboards
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.comparison import compare_runs
-from librispeech_clf.local.analysis.error_kinds import find_error_kinds
+from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
 from librispeech_clf.local.analysis.latent_space import make_latent_maps
 from librispeech_clf.local.analysis.rates import summarize_rates
 from librispeech_clf.local.analysis.record import Record
@@ -26,17 +26,15 @@ from librispeech_clf.local.analysis.robustness import measure_robustness
 from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.analysis.suspicious import find_suspicious
 from librispeech_clf.local.analysis.systems import Systems, compare_systems
-from librispeech_clf.local.analysis.terms import measure_recall
 from librispeech_clf.text.plain_text import escape_json
 
 if TYPE_CHECKING:
     from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.comparison import Comparison
-    from librispeech_clf.local.analysis.error_kinds import ErrorKind
+    from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Search
     from librispeech_clf.local.analysis.suspicious import Suspicion
-    from librispeech_clf.local.analysis.terms import TermRecall
 
 WORST = 10
 SIGNIFICANT_DIGITS = 10

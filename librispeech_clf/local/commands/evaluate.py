@@ -192,7 +192,7 @@ def evaluate(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console
 
-    from librispeech_clf.local.analysis.terms import read_terms
+    from librispeech_clf.local.analysis.error_kinds import read_terms
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
     from librispeech_clf.local.evaluation.systems import System, is_corpus, name_system, open_systems
     from librispeech_clf.local.report.notes import read_notes

@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from librispeech_clf.local.analysis.comparison import Comparison
-    from librispeech_clf.local.analysis.error_kinds import ErrorKind
+    from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Finding, Search
     from librispeech_clf.local.analysis.summary import Analysis, Worst
     from librispeech_clf.local.analysis.suspicious import Suspicion
     from librispeech_clf.local.analysis.systems import Systems
-    from librispeech_clf.local.analysis.terms import TermRecall
     from librispeech_clf.local.analysis.thresholds import Crossing
 
 SHOWN_LETTERS = 120

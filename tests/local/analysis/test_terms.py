@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from librispeech_clf.local.analysis.error_kinds import count_term, measure_recall, read_terms
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.local.analysis.terms import count_term, measure_recall, read_terms
 from librispeech_clf.text.alignment import align_words
 from tests.helpers.letters import VOCABULARY
 

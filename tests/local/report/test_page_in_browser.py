@@ -281,9 +281,8 @@ def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_pa
 
 
 def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, tmp_path):
-    from librispeech_clf.local.analysis.error_kinds import find_error_kinds
+    from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
     from librispeech_clf.local.analysis.suspicious import Suspicion
-    from librispeech_clf.local.analysis.terms import measure_recall
     from librispeech_clf.local.report.outputs import Speed
 
     name = results["utterance_id"].iloc[4]

@@ -4,10 +4,9 @@ from rich.console import Console
 
 from librispeech_clf.audio.simulations import NOISE_KINDS, SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis.candidates import Condition
-from librispeech_clf.local.analysis.error_kinds import ErrorKind
+from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
 from librispeech_clf.local.analysis.slices import Finding, Search
 from librispeech_clf.local.analysis.suspicious import Suspicion
-from librispeech_clf.local.analysis.terms import TermRecall
 from librispeech_clf.local.analysis.thresholds import Crossing
 from librispeech_clf.local.commands.evaluate import EPILOG
 from librispeech_clf.local.report.terminal import (
