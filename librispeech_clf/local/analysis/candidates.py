@@ -154,11 +154,11 @@ def _cut(
 
 
 def _list_categories(features: Features) -> Iterator[Candidate]:
-    for column in features.categories:
+    for column, speakers in zip(features.categories, features.speakers, strict=True):
         if not has_plain_label(column.name):
             continue
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
-        for code in np.flatnonzero(counts >= FEWEST_UTTERANCES):
+        for code in np.flatnonzero((counts >= FEWEST_UTTERANCES) & (speakers >= FEWEST_SPEAKERS)):
             value = column.levels[code]
             where = f"{label_column(column.name)} {value}"
             condition = Condition(column.name, label_category(column.name, value), where, equals=value)

@@ -80,7 +80,7 @@ class Features:
         self._places = {name: place for place, name in enumerate(self.ranks)}
         self._correlations = np.abs(correlations)
         self.categories = [column for column in columns.values() if column and column.kind == "category"]
-        self._speakers = [_count_speakers(column, record.blocks) for column in self.categories]
+        self.speakers = [_count_speakers(column, record.blocks) for column in self.categories]
 
     def correlation(self, first: str, second: str) -> float:
         """Return the absolute rank correlation of two columns."""
@@ -145,7 +145,7 @@ class Features:
         from scipy.stats import hypergeom
 
         known = self.record.is_known.any()
-        for column, speakers in zip(self.categories, self._speakers, strict=True):
+        for column, speakers in zip(self.categories, self.speakers, strict=True):
             present, levels = column.codes >= 0, len(column.levels)
             counts = np.bincount(column.codes[present], minlength=levels)
             within = np.bincount(column.codes[present & inside], minlength=levels)
