@@ -135,5 +135,5 @@ WHISPER_HEIR = Wav2Vec2Configuration(
     do_stable_layer_norm=True,
     sinusoidal_positions=True,
 )
-"""What `development.training` trains: a transformer with the sizes of Whisper tiny.en's encoder, which it inherits, and one layer more.
+"""What `development.training` trains: the sizes of Whisper tiny.en's encoder, which it inherits, and one more layer.
 The last two convolutions look at 1,040 samples, as a frame of Whisper's encoder does."""
