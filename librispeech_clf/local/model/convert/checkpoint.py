@@ -32,8 +32,8 @@ _NEEDED = ("config.json", "vocab.json")
 _SAFETENSORS = ["model*.safetensors", "model.safetensors.index.json"]
 _TORCH = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_LANGUAGE_MODELS = ("language_model", "alphabet.json")
-"""What a decoder with a language model needs, beside a checkpoint."""
+_LANGUAGE_MODEL = "language_model"
+"""A folder with a KenLM file, unigrams.txt and attrs.json, as pyctcdecode writes it."""
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -51,7 +51,7 @@ class Checkpoint:
         special_tokens: `special_tokens_map.json`.
         added_tokens: `added_tokens.json`.
         adapter_rows: rows of the CTC head that a language's adapter brings; 0 without one.
-        language_model: the files of a language model beside it, which nothing here uses; empty without.
+        language_model: the folder of its own language model; None without.
     """
 
     configuration: Mapping[str, Any]
@@ -63,7 +63,7 @@ class Checkpoint:
     special_tokens: Mapping[str, Any] = field(default_factory=dict)
     added_tokens: Mapping[str, Any] = field(default_factory=dict)
     adapter_rows: int = 0
-    language_model: str = ""
+    language_model: Path | None = None
 
 
 def find_checkpoint(source: str, language: str | None = None) -> Path:
@@ -83,7 +83,7 @@ def find_checkpoint(source: str, language: str | None = None) -> Path:
         raise FileNotFoundError(f"{source}: no such folder, and not a hub name (owner/name).")
     import huggingface_hub
 
-    wanted = [*_DESCRIPTIONS, *_SAFETENSORS, "alphabet.json", f"adapter.{language}.safetensors"]
+    wanted = [*_DESCRIPTIONS, *_SAFETENSORS, f"{_LANGUAGE_MODEL}/*", f"adapter.{language}.safetensors"]
     try:
         downloaded = Path(huggingface_hub.snapshot_download(source, allow_patterns=wanted))
         if not list(downloaded.glob("model*.safetensors")):
@@ -119,11 +119,11 @@ def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
         raise ValueError(
             f"{folder}: the adapter of {language} has tensors that the model lacks: {foreign[:3]}"
         )
-    found = [name for name in _LANGUAGE_MODELS if (folder / name).exists()]
+    language_model = folder / _LANGUAGE_MODEL
     return Checkpoint(
         tensors=tensors | adapter,
         adapter_rows=len(adapter["lm_head.weight"]) if "lm_head.weight" in adapter else 0,
-        language_model=", ".join(found),
+        language_model=language_model if language_model.is_dir() else None,
         **descriptions,
     )
 

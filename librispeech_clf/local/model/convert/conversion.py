@@ -7,6 +7,7 @@ fit.
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,7 +231,18 @@ def convert_file(source: str, path: Path, *, language: str | None = None) -> Non
     save_model(converted.model, path, vocabulary=vocabulary)
     beside = name_vocabulary_file(path)
     atomic_write(beside, (json.dumps(vocabulary.to_fields(), ensure_ascii=False, indent=1) + "\n").encode())
+    if checkpoint.language_model is not None:
+        kept, unfinished = name_language_model(path), path.with_suffix(".language_model.part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(checkpoint.language_model, unfinished)
+        shutil.rmtree(kept, ignore_errors=True)
+        unfinished.rename(kept)
     _print_summary(source, checkpoint, converted, path)
+
+
+def name_language_model(path: Path) -> Path:
+    """Return the folder beside a model file that holds its checkpoint's own language model, if it has one."""
+    return path.with_suffix(".language_model")
 
 
 def _print_summary(source: str, checkpoint: Checkpoint, converted: Conversion, path: Path) -> None:
@@ -253,13 +265,17 @@ def _print_summary(source: str, checkpoint: Checkpoint, converted: Conversion, p
         "error rate of": vocabulary.units,
         "tensors left out": ", ".join(unneeded) or "none",
         "rows left out": ", ".join(converted.left_out) or "none",
-        "language model": f"{checkpoint.language_model}, left out" if checkpoint.language_model else "none",
+        "language model": f"kept in {name_language_model(path)}" if checkpoint.language_model else "none",
     }
     table = Table(title="Converted", show_header=False)
     for name, said in rows.items():
         table.add_row(name, Text(escape_unprintable(said)))
     Console().print(table)
     print_plain(f"Evaluate it:            poetry run evaluate --model {path}")
+    if checkpoint.language_model is not None:
+        print_plain(
+            f"Decode with its words:  poetry run evaluate --model {path} --lm {name_language_model(path)}"
+        )
     print_plain(f"Push it with the code:  leap push -n {path.stem} -m {path} -e")
     print_plain(f"Older leap CLI:         leap projects push {path}")
     print_plain(

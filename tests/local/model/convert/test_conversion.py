@@ -356,8 +356,11 @@ def test_vocabulary_that_is_wrong_or_missing_is_said_in_a_sentence(
     assert load_model(tmp_path / "tiny.h5").count_params()
 
 
-def test_language_model_beside_a_checkpoint_is_named_as_left_out(checkpoint_folder, tmp_path, capsys):
+def test_language_model_beside_a_checkpoint_is_kept(checkpoint_folder, tmp_path, capsys):
     (checkpoint_folder / "language_model").mkdir()
-    (checkpoint_folder / "alphabet.json").write_text("{}")
+    (checkpoint_folder / "language_model" / "unigrams.txt").write_text("tea\n")
     assert convert(checkpoint_folder, tmp_path / "tiny.h5") == 0
-    assert "language_model, alphabet.json, left out" in capsys.readouterr().out
+    assert (tmp_path / "tiny.language_model" / "unigrams.txt").read_text() == "tea\n"
+    assert f"--lm {tmp_path / 'tiny.language_model'}" in " ".join(capsys.readouterr().out.split())
+    assert convert(checkpoint_folder, tmp_path / "tiny.h5") == 0  # once more, over the first
+    assert not list(tmp_path.glob("*.part"))
