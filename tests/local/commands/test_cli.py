@@ -16,7 +16,17 @@ from librispeech_clf.local.commands.cli import count, make_parser, run, share
 SCRIPTS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 PASS_ON = {"test", "benchmark"}
 """They hand unknown arguments to another program."""
-NOTHING_WITHOUT = {"compare", "simulate", "terms", "fail_if"}
+NOTHING_WITHOUT = {
+    "compare",
+    "simulate",
+    "terms",
+    "fail_if",
+    "hypotheses",
+    "hypotheses_columns",
+    "language",
+    "lm",
+    "lexicon",
+}
 """Options without which nothing of the kind is done."""
 REQUIRED = {"convert-model": ["--from", "x", "--to", "x.h5"]}
 
