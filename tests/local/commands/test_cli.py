@@ -22,6 +22,7 @@ NOTHING_WITHOUT = {
     "terms",
     "fail_if",
     "hypotheses",
+    "notes",
     "hypotheses_columns",
     "language",
     "lm",
