@@ -4,7 +4,8 @@ A run has a list of named systems. The first is the main one: its rows are resul
 confusions, kinds of errors and findings is told of it. It is the Keras model where one is evaluated. Each further
 one is a table `systems/<name>.parquet` with a row per utterance and these columns:
 
-    utterance_id, reference, hypothesis   texts, normalized alike for all systems; hypothesis null: not recognized
+    utterance_id, record_speaker_id       of the recording
+    reference, hypothesis                 texts, normalized alike for all systems; hypothesis null: not recognized
     word_..., character_...               the rates and counts of results.parquet
     words                                 {text, start_s, end_s, confidence} where the system knows times
 
@@ -49,6 +50,7 @@ TIMED = pyarrow.list_(
         {"text": pyarrow.string(), **dict.fromkeys(("start_s", "end_s", "confidence"), pyarrow.float64())}
     )
 )
+SPEAKER = "record_speaker_id"
 MOST_SOURCES = 5
 """Of systems whose files the page's head names."""
 Normalize = Callable[[str], str]
@@ -115,11 +117,16 @@ class Systems:
             rows = self._score_rows(rows, main if main.texts else None)
         tables = {main.name: rows}
         ids = pyarrow.array(self.references.keys(), pyarrow.string())
+        identified = {"utterance_id": ids}
+        if SPEAKER in rows.column_names:  # whose utterances depend on each other: intervals are by speaker
+            speakers = dict(zip(rows["utterance_id"].to_pylist(), rows[SPEAKER].to_pylist(), strict=True))
+            of_rows = [speakers.get(name) for name in self.references]
+            identified[SPEAKER] = pyarrow.array(of_rows, rows[SPEAKER].type)
         for system in others:
             texts = [system.texts.get(name) for name in self.references]
             words = [system.words.get(name, ()) for name in self.references]
             scored = self._score_texts(list(self.references.values()), texts, words)
-            tables[system.name] = pyarrow.table({"utterance_id": ids, **scored})
+            tables[system.name] = pyarrow.table({**identified, **scored})
         return tables
 
     def _score_rows(self, table: pyarrow.Table, system: System | None) -> pyarrow.Table:

@@ -118,9 +118,10 @@ def test_the_first_system_fills_the_rows_and_the_others_have_tables():
     with pytest.raises(ValueError, match="two systems have this name"):
         systems.add(System("two", {}))
     broken = make_rows(error=pyarrow.array([None, "b: the recording is damaged."]))
-    tables = systems.make_tables(make_rows())
+    tables = systems.make_tables(make_rows(record_speaker_id=["s1", "s2"]))
+    assert tables["two"]["record_speaker_id"].to_pylist() == ["s1", "s2"]
     assert list(tables) == ["one", "two"]
-    assert tables["one"].schema == make_rows().schema
+    assert tables["one"].schema == make_rows(record_speaker_id=["s1", "s2"]).schema
     assert tables["one"]["word_deletions"].to_pylist() == [1, 0]
     assert tables["one"]["words"].to_pylist() == [None, [word("HE", 0, 1)]]
     assert tables["two"]["hypothesis"].to_pylist() == [None, "WE WENT THERE"]
