@@ -13,6 +13,7 @@ USED = {
     "_preprocess_result",
     "_get_custom_latent_spaces",
     "_metadata_name_to_type",
+    "_fill_text",
 }
 OVERRIDDEN = {"_metadata_name_to_type"}
 
@@ -133,3 +134,10 @@ def test_code_loader_takes_the_declared_types_of_metadata(engine, monkeypatch):
     monkeypatch.setattr(engine.loader, "_metadata_name_to_type", lambda: changed)
     sample = engine.loader.get_sample(DataStateEnum.test, engine.split.ids[0])
     assert isinstance(sample.metadata["text_word_count"], str)
+
+
+def test_argparse_fills_the_paragraphs_of_a_help_text():
+    import argparse
+
+    text = argparse.HelpFormatter("evaluate")._fill_text("one two three", 9, "  ")
+    assert text == "  one two\n  three"

@@ -16,6 +16,7 @@ Only `utterance_id` and the error counts are required; any other column may be m
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from collections.abc import Callable
@@ -84,20 +85,19 @@ class Record:
         """Take a table, or the path of a Parquet file whose columns are read when they are asked for."""
         self.names, self._count, self._read = _open(table)
         self._columns: dict[str, Column | None] = {}
-        self._rows: np.ndarray | None = None
+        self.rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return self._count if self._rows is None else len(self._rows)
+        return self._count if self.rows is None else len(self.rows)
 
     def select(self, rows: np.ndarray) -> Record:
         """Return a record of some rows, given as their positions or as bool (N,)."""
         if np.asarray(rows).dtype == bool and np.all(rows):
             return self
-        own = np.arange(self._count) if self._rows is None else self._rows
-        chosen = object.__new__(Record)
-        chosen.names, chosen._read, chosen._columns = self.names, self._read, self._columns
-        chosen._rows, chosen._count = own[rows], self._count
+        own = np.arange(self._count) if self.rows is None else self.rows
+        chosen = copy.copy(self)  # columns that were read are shared
+        chosen.rows = own[rows]
         return chosen
 
     def select_recordings(self) -> Record:
@@ -167,12 +167,12 @@ class Record:
         if name not in self._columns:
             self._columns[name] = _decode(name, self._read(name)) if name in self.names else None
         column = self._columns[name]
-        if column is None or self._rows is None:
+        if column is None or self.rows is None:
             return column
         if column.numbers is None:
-            return dataclasses.replace(column, codes=column.codes[self._rows])
+            return dataclasses.replace(column, codes=column.codes[self.rows])
         codes = np.broadcast_to(-1, len(self))
-        return dataclasses.replace(column, numbers=column.numbers[self._rows], codes=codes)
+        return dataclasses.replace(column, numbers=column.numbers[self.rows], codes=codes)
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column's numbers, float64 (N,), NaN where it has none."""
@@ -212,7 +212,7 @@ class Record:
 
     def _take(self, name: str) -> pyarrow.Array:
         column = self._read(name)
-        return column if self._rows is None else column.take(self._rows)
+        return column if self.rows is None else column.take(self.rows)
 
 
 def read_record(folder: Path) -> Record:

@@ -194,7 +194,13 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from librispeech_clf.local.analysis.error_kinds import read_terms
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
-    from librispeech_clf.local.evaluation.systems import System, is_corpus, name_system, open_systems
+    from librispeech_clf.local.evaluation.systems import (
+        System,
+        is_corpus,
+        name_system,
+        open_systems,
+        require_one_reference,
+    )
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup
@@ -238,6 +244,7 @@ def evaluate(options: argparse.Namespace) -> int:
         )  # fmt: skip
         decoded: dict[str, str] = {}
         if decoder is not None:
+            require_one_reference(opened.engine.split, evaluated)
             name = f"{configuration.model.path.stem} + {options.lm.stem if options.lm else 'beam'}"
             systems.add(System(name, decoded, source=decoder.source, notes=tuple(decoder.notes)))
         described = opened.described | systems.describe()

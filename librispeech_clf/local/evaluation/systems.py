@@ -194,10 +194,13 @@ def open_systems(
 
     Raises:
         OSError: a file does not exist or cannot be read.
-        ValueError: a file is none of hypotheses, or not of these utterances; two systems have one name.
+        ValueError: a file is none of hypotheses, or not of these utterances; two systems have one name; an utterance
+            has several references.
     """
     normalize = make_normalizer(vocabulary, normalization)
     chosen = set(evaluated)
+    if asked or compare is not None:
+        require_one_reference(split, chosen)
     texts = zip(split.ids, split.texts, strict=True)
     systems = Systems(
         [], {name: normalize(text) for name, text in texts if name in chosen}, normalization, vocabulary
@@ -210,6 +213,19 @@ def open_systems(
         taken = [system.name for system in systems.systems]
         systems.add(open_older_run(compare, systems.references, taken))
     return systems
+
+
+def require_one_reference(split: Split, evaluated: Collection[str]) -> None:
+    """Refuse utterances with several references: the nearest depends on the system, so the words would differ.
+
+    Raises:
+        ValueError: one of the utterances has several.
+    """
+    if several := sorted(set(evaluated) & split.more_texts.keys()):
+        raise ValueError(
+            f"{several[0]}: systems are compared over one reference an utterance; received "
+            f"{1 + len(split.more_texts[several[0]])}. Leave the further references out, or evaluate the model alone."
+        )
 
 
 def name_system(asked: str) -> tuple[str, Path]:

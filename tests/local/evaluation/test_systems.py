@@ -1,5 +1,7 @@
 """Systems of a run: names, normalization, times, tables, an older run."""
 
+from types import SimpleNamespace
+
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -12,6 +14,7 @@ from librispeech_clf.local.evaluation.systems import (
     make_normalizer,
     name_system,
     open_older_run,
+    require_one_reference,
     time_tokens,
 )
 
@@ -151,3 +154,10 @@ def test_an_older_run_is_a_system(tmp_path):
         open_older_run(tmp_path, {**REFERENCES, "a": "OTHER"}, taken=[])
     with pytest.raises(FileNotFoundError, match="finished evaluation"):
         open_older_run(tmp_path / "nowhere", REFERENCES, taken=[])
+
+
+def test_systems_are_compared_over_one_reference():
+    split = SimpleNamespace(more_texts={"b": ("TWO", "TOO")})
+    require_one_reference(split, ["a"])
+    with pytest.raises(ValueError, match="^b: .*one reference an utterance; received 3"):
+        require_one_reference(split, ["a", "b"])
