@@ -16,7 +16,6 @@ Only `utterance_id` and the error counts are required; any other column may be m
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import re
 from collections.abc import Callable
@@ -96,8 +95,10 @@ class Record:
         if np.asarray(rows).dtype == bool and np.all(rows):
             return self
         own = np.arange(self._count) if self.rows is None else self.rows
-        chosen = copy.copy(self)  # columns that were read are shared
-        chosen.rows = own[rows]
+        chosen = object.__new__(Record)
+        # Columns that were read are shared; what is cached of these rows (their ids, ...) is not.
+        shared = ("names", "_count", "_read", "_columns")
+        vars(chosen).update({name: vars(self)[name] for name in shared}, rows=own[rows])
         return chosen
 
     def select_recordings(self) -> Record:

@@ -269,13 +269,17 @@ def read_imports(path: Path, *, package: Sequence[str]) -> list[str]:
 
 
 def walk_what_runs(node: ast.AST) -> Iterator[ast.AST]:
-    """Go through a syntax tree, without `load_model` and what only type checkers read."""
+    """Go through a syntax tree, without `load_model`, extras that may be absent, and what only type checkers read."""
     if isinstance(node, ast.FunctionDef) and any(NOT_RUN in ast.dump(mark) for mark in node.decorator_list):
         return
     if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
         for statement in node.orelse:
             yield from walk_what_runs(statement)
         return
+    if isinstance(node, ast.Try) and any(
+        handler.type and "ImportError" in ast.unparse(handler.type) for handler in node.handlers
+    ):
+        node = ast.Module([each for each in node.body if not isinstance(each, ast.Import)] + node.orelse, [])
     yield node
     for child in ast.iter_child_nodes(node):
         yield from walk_what_runs(child)

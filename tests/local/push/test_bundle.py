@@ -163,6 +163,11 @@ def closure_of(tmp_path):
         ),
         ("if typing.TYPE_CHECKING:\n    import librispeech_clf.b", []),
         ("@tensorleap_load_model([1])\ndef load():\n    import librispeech_clf.b", []),
+        (
+            "try:\n    import librispeech_clf.b\n    from librispeech_clf import a\nexcept ImportError:\n    pass",
+            ["__init__.py", "a.py"],
+        ),
+        ("try:\n    import librispeech_clf.b\nexcept ValueError:\n    pass", ["__init__.py", "b.py"]),
         ("@tensorleap_metadata('b')\ndef load():\n    import librispeech_clf.b", ["__init__.py", "b.py"]),
         ("import librispeech_clf.none", ["__init__.py"]),
     ],
