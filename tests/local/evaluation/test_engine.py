@@ -1,5 +1,6 @@
 """The engine against the functions it drives, with a loader and a model whose answers are known."""
 
+from collections import defaultdict
 from functools import partial
 from types import SimpleNamespace
 
@@ -65,6 +66,10 @@ class FakeLoader:
     ) -> None:
         self.texts, self.spoil, self.undrawable = texts, spoil, undrawable
         self.seen, self.drawn = [], []
+
+    def _preprocess_result(self):
+        one_reference = SimpleNamespace(more_texts={})
+        return defaultdict(lambda: SimpleNamespace(data=one_reference))
 
     def get_sample(self, state, sample_id):
         if sample_id.startswith("bad"):

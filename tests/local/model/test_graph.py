@@ -60,7 +60,8 @@ def test_gradients_are_finite_and_zero_at_padding(golden_model, golden):
         tape.watch(audio)
         total = tf.reduce_sum(golden_model(audio)[:, :frames, 5])
     gradients = tape.gradient(total, [audio, *golden_model.trainable_variables])
-    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    # WavLM's relative positions are an embedding, whose gradient is sparse.
+    assert all(np.isfinite(tf.convert_to_tensor(gradient)).all() for gradient in gradients)
     assert np.abs(gradients[0][0, : len(golden.audio[0])]).max() > 0
     assert np.abs(gradients[0][0, len(golden.audio[0]) :]).max() == 0
 
