@@ -102,11 +102,15 @@ def test_search_errors_only_and_added_filter(opened, results):
     found = results[(results["word_error_rate"] != 0) & texts.str.contains("BRIDGE")]
     opened.wait_for_count(len(found))
     opened.click("#add-filter")
-    opened.press("speaker id", "\ue007")
-    opened.run(
+    opened.press("speaker id")
+    opened.wait("return document.activeElement.value?.endsWith('speaker id')")
+    opened.press("\ue007")
+    label = (
         "[...document.querySelectorAll('fieldset[data-key=record_speaker_id] label')]"
-        ".find((label) => label.textContent.startsWith('103')).querySelector('input').click()"
+        ".find((label) => label.textContent.startsWith('103'))"
     )
+    opened.wait(f"return {label}")
+    opened.run(f"{label}.querySelector('input').click()")
     opened.wait_for_count(int((found["record_speaker_id"] == "103").sum()))
 
 
