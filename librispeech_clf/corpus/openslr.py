@@ -8,7 +8,7 @@
         60   | M | train-clean-100  | 20.18 | |CBW|Simon
 
 The transcripts become an index (an Arrow file in the cache, opened memory-mapped); no audio is read. It is made
-anew when a chapter's folder or transcript file changes.
+again when a chapter's folder or transcript file changes.
 
 SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are pipe-separated, comments start with `;`. The last field may hold pipes,
 so a row is split at its first pipes only. Rows end with a line feed: the genuine BOOKS.TXT holds bare carriage

@@ -1,7 +1,7 @@
 """Metadata of the signal: spectrum, level, noise, pauses, pitch and speaking rate of one utterance.
 
 In: the raw waveform (not the normalised one the model reads), float32 (N,) in [-1, 1], and its sampling rate.
-Out: a flat dict of floats and integers with the same keys for every utterance; a value that cannot be told is
+Out: a flat dict of floats and integers with the same keys for every utterance; a value that is unknown is
 `None`.
 """
 

@@ -34,7 +34,7 @@ def sing(text: str) -> np.ndarray:
 
 
 def make_equal_texts(count: int) -> list[str]:
-    """Texts of one length: TensorFlow compiles anew for every shape of a batch."""
+    """Texts of one length: TensorFlow recompiles for every shape of a batch."""
     generator = np.random.default_rng(count)
     return [" ".join(generator.choice(["BEE", "SEA", "TEN", "ZOO", "OAK"], 2)) for _ in range(count)]
 

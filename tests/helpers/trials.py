@@ -30,7 +30,7 @@ class Trial:
         return self.forked.run(*self.request(self.folder), **self.settings)
 
     def kill(self):
-        """Kill the run at a moment of its whole length; where it was faster, begin anew."""
+        """Kill the run at a moment of its whole length; where it was faster, start over."""
         while not self.forked.kill_after(
             self.random.uniform(0, self.seconds), *self.request(self.folder), **self.settings
         ):

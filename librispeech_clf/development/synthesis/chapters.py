@@ -72,7 +72,7 @@ def deal_chapters(
         split: "training", "validation" or "test".
         sentences: Its sentences in order.
         readers: All readers; those of the split's group read about CHAPTERS_PER_READER chapters each.
-        generator: Shuffles the readers, anew for each round.
+        generator: Shuffles the readers again for each round.
     """
     members = [reader for reader in readers if reader.group == GROUPS[split]]
     rounds = CHAPTERS_PER_READER[split]

@@ -259,7 +259,7 @@ def _batch(
     sources: Sequence[Sequence[Recording]], shares: np.ndarray, course: Course, generator: np.random.Generator
 ) -> Iterator[Batch]:
     every = [recording for recordings in sources for recording in recordings]
-    # Sources without a recording have no share; they would still be drawn from when they are shuffled anew.
+    # Sources without a recording have no share; they would still be drawn from when they are reshuffled.
     pairs = [(recordings, share) for recordings, share in zip(sources, shares, strict=True) if share]
     for recordings in draw_batches(
         [pair[0] for pair in pairs], [pair[1] for pair in pairs], seconds=course.seconds, generator=generator

@@ -72,7 +72,7 @@ class Candidate:
 
     @property
     def scores(self) -> np.ndarray:
-        """Return who fulfils all conditions, bool (N,), or a trend's ranks; made anew each time."""
+        """Return who fulfils all conditions, bool (N,), or a trend's ranks; recomputed each time."""
         return np.logical_and(*self.parts) if len(self.parts) > 1 else self.parts[0]
 
 

@@ -11,7 +11,7 @@ minus its standard error times Student's t:
 - shares: Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) with as many units as would have this variance,
   the design effect of Korn & Graubard 1998;
 - differences: on their own scale, as signs balance;
-- rank correlations: on Fisher's z scale, ranked anew without each speaker.
+- rank correlations: on Fisher's z scale, ranked again without each speaker.
 
 Degrees of freedom: of differences and correlations, K - 1; of groups, Welch's, at most these; of rates and shares, the
 effective number of speakers minus one, 1 / sum(h^2) - 1 with h the speaker's share of the units, so that one long

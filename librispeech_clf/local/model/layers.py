@@ -143,7 +143,7 @@ class Keras3Layers:
     def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
         """A grouped convolution over time that keeps T, as one plain convolution a group: (B, T, C) -> (B, T, C).
 
-        TensorFlow runs a grouped convolution on the CPU through XLA, compiled anew for every length; 16 plain ones are
+        TensorFlow runs a grouped convolution on the CPU through XLA, recompiled for every length; 16 plain ones are
         2 to 8 times as fast forwards and over 70 times backwards (measured at C=256 and C=768). Zero-padded by
         kernel // 2 on the left, and on the right so that T is kept: transformers' `Wav2Vec2PositionalConvEmbedding`.
         """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import h5py
 
 LFS_POINTER = b"version https://git-lfs"
-WRITE_ANEW = "write the file anew by convert-model or train-model."
+CONVERT_AGAIN = "convert the checkpoint again: poetry run convert-model."
 _KERNEL = "kernel_initializer kernel_regularizer kernel_constraint"
 _BIAS = "use_bias bias_initializer bias_regularizer bias_constraint activity_regularizer activation"
 _WINDOW = "kernel_size strides padding data_format dilation_rate groups"
@@ -98,7 +98,7 @@ def check_model_file(
     try:
         problems = list(find_problems(path, input_name, vocabulary))
     except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
-        problems = [f"cannot be read to its end ({error}); the file is truncated or damaged: {WRITE_ANEW}"]
+        problems = [f"cannot be read to its end ({error}); the file is truncated or damaged: {CONVERT_AGAIN}"]
     if problems:
         return [Finding(str(path), problem) for problem in problems]
     return [Finding(str(path), None, "layers, keys and operations known to Keras 2.12; weights finite")]
@@ -116,7 +116,7 @@ def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) ->
     if start == LFS_POINTER:
         yield "is a Git LFS pointer, not the model; run `git lfs pull`."
     elif not h5py.is_hdf5(path):
-        yield f"is not an HDF5 file (truncated, pickled, or of another kind); {WRITE_ANEW}"
+        yield f"is not an HDF5 file (truncated, pickled, or of another kind); {CONVERT_AGAIN}"
     else:
         with h5py.File(path, "r") as file:
             configuration = read_model_configuration(file)
@@ -138,19 +138,19 @@ def read_model_configuration(file: h5py.File) -> dict | str:
     """Return the configuration of a functional model, or what is wrong with it."""
     text = file.attrs.get("model_config")
     if text is None:
-        return f"holds no model_config, so weights at most; {WRITE_ANEW}"
+        return f"holds no model_config, so weights at most; {CONVERT_AGAIN}"
     try:
         configuration = json.loads(text)
         if configuration["class_name"] not in ("Functional", "Model"):
-            return f"is a {configuration['class_name']!s:.60}; expected a functional model: {WRITE_ANEW}"
+            return f"is a {configuration['class_name']!s:.60}; expected a functional model: {CONVERT_AGAIN}"
         layers = configuration["config"]["layers"]
         if all(
             isinstance(layer["config"], dict) and isinstance(layer["class_name"], str) for layer in layers
         ):
             return dict(configuration["config"])
     except (ValueError, TypeError, KeyError) as error:
-        return f"its model_config is no Keras configuration ({type(error).__name__}); {WRITE_ANEW}"
-    return f"its model_config has a layer without class or configuration; {WRITE_ANEW}"
+        return f"its model_config is no Keras configuration ({type(error).__name__}); {CONVERT_AGAIN}"
+    return f"its model_config has a layer without class or configuration; {CONVERT_AGAIN}"
 
 
 def find_architecture_problems(configuration: Mapping, input_name: str) -> Iterator[str]:
@@ -179,23 +179,23 @@ def find_architecture_problems(configuration: Mapping, input_name: str) -> Itera
 def find_layer_problems(kind: str, configuration: Mapping) -> Iterator[str]:
     """Tell what the importer would not know of one layer."""
     if kind == "Lambda":
-        yield f"a Lambda holds code, which is never run from a model file; {WRITE_ANEW}"
+        yield f"a Lambda holds code, which is never run from a model file; {CONVERT_AGAIN}"
         return
     if kind not in LAYER_KEYS:
-        yield f"class {kind!s:.60} is none of the importer's; {WRITE_ANEW}"
+        yield f"class {kind!s:.60} is none of the importer's; {CONVERT_AGAIN}"
         return
     unknown = sorted(set(configuration) - LAYER_KEYS[kind])
     if unknown:
-        yield f"{kind} has keys that Keras 2.12 does not know: {', '.join(unknown)}; {WRITE_ANEW}"
+        yield f"{kind} has keys that Keras 2.12 does not know: {', '.join(unknown)}; {CONVERT_AGAIN}"
     if "OpLambda" in kind and configuration.get("function") not in OPERATIONS:
-        yield f"operation {configuration.get('function')!s:.60} is not on the list; {WRITE_ANEW}"
+        yield f"operation {configuration.get('function')!s:.60} is not on the list; {CONVERT_AGAIN}"
     if "activation" in configuration and configuration["activation"] not in ACTIVATIONS:
-        yield f"activation {configuration['activation']!s:.60} is none of Keras 2.12's; {WRITE_ANEW}"
+        yield f"activation {configuration['activation']!s:.60} is none of Keras 2.12's; {CONVERT_AGAIN}"
     for key, value in configuration.items():
         if isinstance(value, dict) and not (
             value.get("module", NESTED_MODULES[0]) in NESTED_MODULES and value.get("registered_name") is None
         ):
-            yield f"{key} holds a {value.get('class_name')!s:.60}, which is none of Keras 2.12's; {WRITE_ANEW}"
+            yield f"{key} holds a {value.get('class_name')!s:.60}, which is none of Keras 2.12's; {CONVERT_AGAIN}"
 
 
 def find_weight_problems(file: h5py.File) -> Iterator[str]:
@@ -209,7 +209,7 @@ def find_weight_problems(file: h5py.File) -> Iterator[str]:
         if not isinstance(part, h5py.Dataset):
             continue
         if part.dtype.kind not in "fiu":
-            yield f"{name}: holds {part.dtype}, not numbers; {WRITE_ANEW}"
+            yield f"{name}: holds {part.dtype}, not numbers; {CONVERT_AGAIN}"
         elif not np.isfinite(part[()]).all():
             yield f"weights {name}: not all finite; train or convert the model again."
 

@@ -65,7 +65,7 @@ class Lanes {
     this.row.classList.add("finished");
   }
 
-  // Deals the cards anew, the highest first, and keeps their order within each lane.
+  // Deals the cards again, the highest first, and keeps their order within each lane.
   deal() {
     const cards = this.lanes.flatMap((lane) => [...lane.children]);
     const heights = new Map(cards.map((card) => [card, card.offsetHeight + LANE_GAP]));

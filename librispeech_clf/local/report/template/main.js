@@ -139,7 +139,7 @@ function redrawBy(event) {
   restore?.();
 }
 
-// Draws a section anew without a jump of the window; the open utterance stays in sight.
+// Redraws a section without a jump of the window; the open utterance stays in sight.
 function holdPlace(render) {
   const place = scrollY;
   panelElement.style.minHeight = `${panelElement.offsetHeight}px`;

@@ -49,7 +49,7 @@ function leaveUtterance(focused) {
   returnFocus?.();
 }
 
-// Gives a function that focuses the same element of the section again, drawn anew or not.
+// Gives a function that focuses the same element of the section again, redrawn or not.
 function rememberFocus() {
   const element = document.activeElement;
   if (!element || !panelElement.contains(element)) return null;
