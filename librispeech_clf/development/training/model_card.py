@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 TRAINING_RECORD = "wav2vec.training.json"
 CARD = "wav2vec.md"
 LEARNING_CURVE = Path("images") / "learning_curve.png"
-FIGURES_MARK = "<!-- figures: written by `poetry run evaluate-model --card` -->"
+FIGURES_MARK = "<!-- figures: written by `python -m librispeech_clf.development.training.evaluate --card` -->"
 END_MARK = "<!-- end of the figures -->"
 HEADER = ("", "utterances", "speakers", "WER (95 % interval)", "CER (95 % interval)")
 SYNTHETIC_TEST, REAL_TEST = "synthetic, test", "LibriSpeech test-clean"

@@ -230,7 +230,7 @@ def rehearse_engine(model: Path, wiring: Sequence[Mapping], *, python: Path | No
     with tempfile.TemporaryDirectory(prefix="check-push-engine-") as folder:
         result, answers = run_importer(interpreter, model, wiring, batches, Path(folder))
     if result["error"]:
-        remedy = "make the file of built-in layers that Keras 2.12 knows, by convert-model or train-model."
+        remedy = "make the file of built-in layers that Keras 2.12 knows, by convert-model."
         return [Finding("engine", f"the importer refuses {model.name}: {result['error']:.400}; {remedy}")]
     findings = [Finding("engine", None, f"{model.name} imported, {result['nodes']} nodes")]
     local = load_model(model)
