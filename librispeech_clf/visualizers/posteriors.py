@@ -31,7 +31,8 @@ def draw_letter_posteriors(
     """Draw the letters' probabilities over time.
 
     Letters are on y (blank and word delimiter on top, then the alphabet), seconds on x. Of a large vocabulary only the
-    `MOST_ROWS` that are most probable somewhere are drawn.
+    `MOST_ROWS` that are most probable somewhere are drawn. The font is one that every machine has, so a picture is the
+    same everywhere; letters that it lacks (Chinese, Thai, Hindi ...) are named by their code point.
 
     Args:
         logits: float (T, V).
@@ -51,7 +52,7 @@ def draw_letter_posteriors(
     canvas[TOP : HEIGHT - BOTTOM, LEFT : width - RIGHT] = magnify(
         colors, height=HEIGHT - TOP - BOTTOM, width=width - LEFT - RIGHT
     )
-    names = ["blank" if row == BLANK else vocabulary.tokens[row] for row in rows]
+    names = ["blank" if row == BLANK else label_token(vocabulary.tokens[row]) for row in rows]
     return LeapImage(_draw_axes(canvas, names, duration_s=duration_s), compress=False)
 
 
@@ -100,12 +101,25 @@ def time_labels(duration_s: float) -> dict[float, str]:
     return {tick: f"{tick:.{decimals}f}" for tick in shown}
 
 
+def label_token(token: str) -> str:
+    """Return a token as the font can write it: itself, else its first code point, with a plus for further ones."""
+    from matplotlib.font_manager import get_font
+
+    if all(map(get_font(_font_path()).get_char_index, map(ord, token))):
+        return token
+    return f"{ord(token[0]):04X}{'+' * (len(token) > 1)}"
+
+
+def _font_path() -> str:
+    from matplotlib import get_data_path
+
+    return f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+
+
 @functools.cache
 def _font() -> "FreeTypeFont":
     """Return matplotlib's font, the one that is there on every system."""
-    from matplotlib import get_data_path
-
-    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", _FONT_SIZE)
+    return ImageFont.truetype(_font_path(), _FONT_SIZE)
 
 
 def letter_rows(vocabulary: Vocabulary, posteriors: np.ndarray) -> list[int]:

@@ -15,6 +15,7 @@ import soundfile
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.push.checks import read_result
+from tests.helpers.letters import VOCABULARY
 
 RATE = 16_000
 
@@ -32,7 +33,7 @@ def random_model(tmp_path_factory):
     sizes = {"conv_dim": (8,) * 7, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     small = Wav2Vec2Configuration(**sizes, intermediate_size=16, num_conv_pos_embedding_groups=2)
     path = tmp_path_factory.mktemp("model") / "random.h5"
-    save_model(build_wav2vec2(small), path)
+    save_model(build_wav2vec2(small), path, vocabulary=VOCABULARY)
     return path
 
 

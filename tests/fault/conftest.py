@@ -21,6 +21,7 @@ from tests.helpers.bad_checkpoints import write_checkpoint
 from tests.helpers.bad_recordings import encode, make_sound
 from tests.helpers.bad_servers import SUBSET, BadServer, Server, md5, pack
 from tests.helpers.forked import Forked
+from tests.helpers.letters import VOCABULARY
 from tests.helpers.trials import Trial, answer_slowly, make_archive
 
 MOST_BYTES = 4 << 30
@@ -78,7 +79,8 @@ def tiny_model(tmp_path_factory) -> Path:
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     positions = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
     path = tmp_path_factory.mktemp("model") / "tiny.h5"
-    save_model(build_wav2vec2(Wav2Vec2Configuration(conv_dim=(8,) * 7, **sizes, **positions)), path)
+    model = build_wav2vec2(Wav2Vec2Configuration(conv_dim=(8,) * 7, **sizes, **positions))
+    save_model(model, path, vocabulary=VOCABULARY)
     return path
 
 

@@ -10,6 +10,7 @@ from librispeech_clf.visualizers.posteriors import (
     LEFT,
     RIGHT,
     TOP,
+    label_token,
     letter_posteriors,
     letter_rows,
     magnify,
@@ -22,6 +23,23 @@ def test_rows_are_blank_separator_and_alphabet() -> None:
     rows = letter_rows(VOCABULARY, np.zeros((1, 32)))
     assert rows[0] == BLANK
     assert "".join(LETTERS[row] for row in rows[1:]) == "|'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@pytest.mark.parametrize(
+    ("token", "label"),
+    [
+        ("A", "A"),
+        ("\u00df", "\u00df"),
+        ("a\u02d0", "a\u02d0"),
+        ("\u0645", "\u0645"),
+        ("\u4e2d", "4E2D"),
+        ("\u0e01", "0E01"),
+    ]
+    + [("\u0915", "0915"), ("\u0915\u094d\u0937", "0915+"), ("\u304b", "304B")],
+)
+def test_letter_that_the_font_lacks_is_named_by_its_code_point(token: str, label: str) -> None:
+    """DejaVu Sans has Latin, Greek, Cyrillic, Arabic, IPA; not Chinese, Thai, Devanagari, kana."""
+    assert label_token(token) == label
 
 
 def test_image_of_ten_seconds(logits_of) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY
 from librispeech_clf.text.vocabulary import Vocabulary
-from librispeech_clf.text.vocabulary_file import make_vocabulary
+from librispeech_clf.text.vocabulary_file import make_vocabulary, name_vocabulary_file, read_vocabulary
 
 if TYPE_CHECKING:
     import h5py
@@ -164,25 +165,33 @@ def find_foreign(file: "h5py.File") -> Iterator[str]:
 def compare_vocabulary(file: "h5py.File", vocabulary: Vocabulary) -> str:
     """Say in which way a model file's letters are not those of a vocabulary; empty where they are.
 
-    A file without a vocabulary of its own must have as many rows in its head as the vocabulary has tokens.
+    A file without a vocabulary of its own has that of the JSON file beside it. Its rows alone say nothing: those of
+    another language, or of another order, may be as many.
     """
-    remedy = "set model.vocabulary in config.yaml to the JSON file that convert-model wrote beside the model."
-    if VOCABULARY not in file.attrs:
-        rows = _read_configuration(file, Path(file.filename)).vocab_size
-        if rows == len(vocabulary.tokens):
-            return ""
-        return (
-            f"its head has {rows} rows and it holds no vocabulary, while the configured one has "
-            f"{len(vocabulary.tokens)} tokens; {remedy}"
-        )
+    path = Path(file.filename)
+    beside = name_vocabulary_file(path)
+    remedy = "set model.vocabulary in config.yaml to the JSON file that convert-model wrote beside the model"
     try:
-        own = make_vocabulary(json.loads(file.attrs[VOCABULARY]), place=f"its attribute {VOCABULARY}")
+        if VOCABULARY in file.attrs:
+            own = make_vocabulary(json.loads(file.attrs[VOCABULARY]), place=f"its attribute {VOCABULARY}")
+        elif beside.is_file():
+            own = read_vocabulary(beside)
+        else:
+            return (
+                f"it holds no vocabulary, and none lies beside it, so what its rows mean is unknown; put the model's "
+                f"{beside.name} there, or make both again: {CONVERT_COMMAND}"
+            )
     except (TypeError, ValueError) as error:
-        return f"its attribute {VOCABULARY} cannot be read ({error})"
-    for name in ("tokens", "special", "word_delimiter"):
-        here, configured = getattr(own, name), getattr(vocabulary, name)
+        return f"its vocabulary cannot be read ({error})"
+    if (rows := _read_configuration(file, path).vocab_size) != len(own.tokens):
+        return f"its head has {rows} rows and its vocabulary {len(own.tokens)} tokens; make it again: {CONVERT_COMMAND}"
+    for row, (here, configured) in enumerate(zip_longest(own.tokens, vocabulary.tokens)):
         if here != configured:
-            return f"its vocabulary is not the configured one: {name} {here!r:.80}, not {configured!r:.80}; {remedy}"
+            told = f"row {row} writes {here!r}, not {configured!r}"
+            return f"its vocabulary is not the configured one: {told}; {remedy}."
+    for name in ("special", "word_delimiter"):
+        if getattr(own, name) != getattr(vocabulary, name):
+            return f"its vocabulary is not the configured one: {name} differs; {remedy}."
     return ""
 
 

@@ -6,6 +6,7 @@ In: an `Analysis`. Out: what rich can print.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from librispeech_clf.local.report.payload import name_severity
-from librispeech_clf.text.plain_text import escape_unprintable
+from librispeech_clf.text.plain_text import escape_unprintable, needs_visual_order, to_visual_order
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -139,7 +140,7 @@ class Line:
             cut = set_cell_size(text, width - 1)
             at_word, space, _ = cut.rpartition(" ")
             text = f"{(at_word if space and at_word.strip() else cut).rstrip()}…"
-        yield Text(text, self.style, no_wrap=True)
+        yield Text(order(text), self.style, no_wrap=True)
 
 
 def format_finding(finding: Finding) -> list[str]:
@@ -359,4 +360,9 @@ def shorten(text: str) -> str:
 
 def without_markup(text: str, style: str = "") -> Text:
     """Give a foreign text to rich as it is: no markup, no emoji codes, escape sequences made visible."""
-    return Text(escape_unprintable(text), style)
+    return Text(order(escape_unprintable(text)), style)
+
+
+def order(text: str) -> str:
+    """Put a line of Arabic or Hebrew in visual order where the terminal does not do it."""
+    return to_visual_order(text) if needs_visual_order(sys.stdout) else text

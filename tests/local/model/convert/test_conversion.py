@@ -20,9 +20,13 @@ from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY, save_mod
 from librispeech_clf.local.push.engine import check_model_file
 from librispeech_clf.text.vocabulary_file import read_vocabulary
 from tests.helpers.letters import LETTERS
+from tests.helpers.letters import VOCABULARY as ENGLISH_VOCABULARY
 from tests.helpers.vocabularies import VOCABULARIES
 
 POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
+ENGLISH = ENGLISH_VOCABULARY.to_fields()
+PERMUTED = [*LETTERS[:30], "Z", "Q"]
+GREEK = {**ENGLISH, "tokens": [*LETTERS[:5], *map(chr, range(0x3B1, 0x3B1 + 27))]}
 CTC = {"architectures": ["Wav2Vec2ForCTC"], "model_type": "wav2vec2"}
 
 
@@ -337,23 +341,48 @@ def test_numbers_of_other_files_and_empty_claims_are_refused(golden_base_model, 
 
 
 @pytest.mark.parametrize(
-    ("stored", "message"),
+    ("inside", "beside", "message"),
     [
-        (None, "32 rows and it holds no vocabulary, while the configured one has 3503"),
-        (VOCABULARIES["german"].vocabulary.to_fields(), "is not the configured one: tokens"),
-        ("?", "attribute vocabulary cannot be read"),
+        (None, None, "holds no vocabulary, and none lies beside it"),
+        (None, "?", "vocabulary cannot be read .*not valid JSON"),
+        (None, {**ENGLISH, "tokens": [*LETTERS[:31], "A"]}, "vocabulary cannot be read .*Received twice"),
+        (None, {**ENGLISH, "word_delimiter": "_"}, "vocabulary cannot be read .*not a vocabulary"),
+        (None, {**ENGLISH, "tokens": LETTERS[:31]}, "head has 32 rows and its vocabulary 31 tokens"),
+        (None, {**ENGLISH, "tokens": PERMUTED}, "not the configured one: row 30 writes 'Z', not 'Q'"),
+        (GREEK, ENGLISH, "not the configured one: row 5 writes .*, not 'E'"),
+        ("?", ENGLISH, "vocabulary cannot be read"),
+        (
+            VOCABULARIES["german"].vocabulary.to_fields(),
+            None,
+            "head has 32 rows and its vocabulary 33 tokens",
+        ),
+        ({**ENGLISH, "special_tokens": LETTERS[:3]}, None, "not the configured one: special differs"),
+        (None, ENGLISH, None),
+        (ENGLISH, None, None),
+        (ENGLISH, GREEK, None),  # the file's own is the model's
+        ({**ENGLISH, "language": "fr", "units": "characters"}, None, None),
     ],
 )
 def test_vocabulary_that_is_wrong_or_missing_is_said_in_a_sentence(
-    golden_base_model, tmp_path, stored, message
+    golden_base_model, tmp_path, inside, beside, message
 ):
-    save_model(golden_base_model, tmp_path / "tiny.h5")
-    if stored is not None:
-        with h5py.File(tmp_path / "tiny.h5", "r+") as file:
-            file.attrs[VOCABULARY] = json.dumps(stored) if stored != "?" else stored
-    with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
-        load_model(tmp_path / "tiny.h5", VOCABULARIES["mandarin"].vocabulary)
-    assert load_model(tmp_path / "tiny.h5").count_params()
+    path = tmp_path / "tiny.h5"
+    save_model(golden_base_model, path)
+    if inside is not None:
+        with h5py.File(path, "r+") as file:
+            file.attrs[VOCABULARY] = json.dumps(inside) if inside != "?" else inside
+    if beside is not None:
+        text = beside if beside == "?" else json.dumps(beside)
+        (tmp_path / "tiny.vocabulary.json").write_text(text, encoding="utf-8")
+    (finding,) = check_model_file(path, vocabulary=ENGLISH_VOCABULARY)
+    if message is None:
+        assert load_model(path, ENGLISH_VOCABULARY).count_params()
+        assert finding.problem is None
+    else:
+        with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
+            load_model(path, ENGLISH_VOCABULARY)
+        assert re.search(message, finding.problem)
+    assert load_model(path).count_params()
 
 
 def test_language_model_beside_a_checkpoint_is_kept(checkpoint_folder, tmp_path, capsys):
