@@ -1,4 +1,4 @@
-"""The command `evaluate-model`: figures of a model on every data set, and the card of the bundled one."""
+"""The command `evaluate`: figures of a model on every data set, and the card of the bundled one."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ REAL_SUBSETS = ("dev-clean", "test-clean")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
-        "evaluate-model",
+        "evaluate",
         "Word and character error rates of the configured model, by greedy decoding, on the bundled splits and on "
         "real LibriSpeech, with 95 % intervals by speaker.",
     )

@@ -21,6 +21,7 @@ from librispeech_clf.corpus.schema import UNKNOWN, Split, Utterance
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.text.vocabulary import Vocabulary
 
+MAKE_MATERIAL = "python -m librispeech_clf.development.synthesis.make_training_material"
 SHARD_COLUMNS = ("id", "text", "samples", "sample_count")
 SORTED_BATCHES = 40
 """So many batches' worth of recordings are drawn at once, and sorted by length, so that little is padding."""
@@ -86,7 +87,7 @@ def list_pairs(folder: Path) -> Speech:
 
 
 def list_shards(folder: Path) -> Speech:
-    """Read the shards of `make-training-material`: all of their audio stays in memory, 115 MB an hour.
+    """Read the shards of `synthesis.make_training_material`: all of their audio stays in memory, 115 MB an hour.
 
     Args:
         folder: holds `training-*.parquet`: columns id, text, samples (int16 bytes at 16 kHz).
@@ -98,7 +99,7 @@ def list_shards(folder: Path) -> Speech:
     paths = sorted(folder.glob("training-*.parquet"))
     if not paths:
         raise FileNotFoundError(
-            f"{folder} holds no training-*.parquet; make them with `poetry run make-training-material --out {folder}`."
+            f"{folder} holds no training-*.parquet; make them with `{MAKE_MATERIAL} --out {folder}`."
         )
     return Speech(tuple(recording for path in paths for recording in _read_shard(path)))
 
@@ -109,7 +110,7 @@ def _read_shard(path: Path) -> list[Recording]:
         lacking = set(SHARD_COLUMNS) - set(table.column_names)
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(
-            f"{path}: not a readable Parquet file ({error}). Make it again with `poetry run make-training-material`."
+            f"{path}: not a readable Parquet file ({error}). Make it again with `{MAKE_MATERIAL}`."
         ) from error
     if lacking:
         raise ValueError(

@@ -232,7 +232,7 @@ def draw_learning_curve(log: list[dict], path: Path) -> None:
     """Draw CTC loss per letter, and the development set's WER where it was measured, over the audio trained on.
 
     Args:
-        log: entries of `log.jsonl`, as `train-model` writes them.
+        log: entries of `log.jsonl`, as `train` writes them.
         path: where the picture, a PNG, goes.
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""The command `train-model`: a model from Whisper's encoder and speech, on a CPU, by PyTorch."""
+"""The command `train`: a model from Whisper's encoder and speech, on a CPU, by PyTorch."""
 
 import argparse
 import json
@@ -90,7 +90,7 @@ test split, so the bundled model is another one. The rates of the first letters'
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
-        "train-model",
+        "train",
         "Train a model: Whisper's encoder behind wav2vec 2.0's front end, on a CPU, by PyTorch. A stopped "
         "run is continued by the same command. The model is OUT/wav2vec.h5.",
     )
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--voices", type=Path, action="append", default=[], metavar="FOLDER",
         help="more real speech, .wav beside .txt; repeatable (default: none)",
     )  # fmt: skip
-    add("--material", type=Path, help="synthetic speech: a folder of make-training-material (default: none)")
+    add("--material", type=Path, help="synthetic speech: a folder of make_training_material (default: none)")
     add("--share", type=share, default=0.2, help="of synthetic speech, where there is some")
     add("--dev-subset", default=DEVELOPMENT_SUBSET, metavar="NAME", help="to measure on")
     add("--dev-utterances", type=count, default=150, help="how many to measure on")

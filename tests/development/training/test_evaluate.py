@@ -1,4 +1,4 @@
-"""`evaluate-model`: which data sets it recognises, and which it takes from reports of `evaluate`."""
+"""`evaluate`: which data sets it recognises, and which it takes from reports of `evaluate`."""
 
 import hashlib
 import json

@@ -74,7 +74,7 @@ def test_shards_are_read_in_order(tmp_path):
 
 
 def test_what_is_no_shard_is_refused_by_name(tmp_path):
-    with pytest.raises(FileNotFoundError, match="make-training-material"):
+    with pytest.raises(FileNotFoundError, match="make_training_material --out"):
         list_shards(tmp_path)
     foreign = pa.table({"id": ["a"], "text": ["A"], "samples": [b""]})
     parquet.write_table(foreign, tmp_path / "training-00000.parquet")

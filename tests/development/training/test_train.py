@@ -1,4 +1,4 @@
-"""`train-model` whole at tiny sizes, from a made-up `model.bin` to an `.h5`; and what its parts compute."""
+"""`train` whole at tiny sizes, from a made-up `model.bin` to an `.h5`; and what its parts compute."""
 
 import json
 
