@@ -28,6 +28,8 @@ _PARTS_OF_LAYER = {
     "feed_forward.output_dense": "ffn/linear_1",
 }
 """Module of Hugging Face's layer -> module of CTranslate2's."""
+_OUTPUTS = ("attention.out_proj", "feed_forward.output_dense")
+"""Of a layer's two halves."""
 
 
 def make_student(configuration: Wav2Vec2Configuration) -> "torch.nn.Module":
@@ -207,6 +209,8 @@ def draw_sinusoids(length: int, width: int) -> "torch.Tensor":
 def inherit(student: "torch.nn.Module", encoder: WhisperEncoder) -> None:
     """Copy the transformer of Whisper's encoder into the student's first layers and its last norm.
 
+    The layers above get copies of the last one, but their outputs stay zero: they begin as identity.
+
     Args:
         student: as `make_student` returns it; of the same width, with as many layers or more.
         encoder: the source.
@@ -218,17 +222,20 @@ def inherit(student: "torch.nn.Module", encoder: WhisperEncoder) -> None:
 
     source, target = encoder.tensors, dict(student.named_parameters())
     copies = {"wav2vec2.encoder.layer_norm": "layer_norm"}
-    for index in range(encoder.layers):
+    layers = max(encoder.layers, len(student.wav2vec2["encoder"]["layers"]))
+    sources = {index: f"layer_{min(index, encoder.layers - 1)}" for index in range(layers)}
+    for index, layer in sources.items():
         for ours, theirs in _PARTS_OF_LAYER.items():
-            copies[f"wav2vec2.encoder.layers.{index}.{ours}"] = f"layer_{index}/{theirs}"
+            if index < encoder.layers or ours not in _OUTPUTS:
+                copies[f"wav2vec2.encoder.layers.{index}.{ours}"] = f"{layer}/{theirs}"
     values = {}
     for ours, theirs in copies.items():
         for kinds in (("weight", "weight"), ("bias", "bias"), ("weight", "gamma"), ("bias", "beta")):
             if f"{theirs}/{kinds[1]}" in source:
                 values[f"{ours}.{kinds[0]}"] = source[f"{theirs}/{kinds[1]}"]
-    for index in range(encoder.layers):
+    for index, layer in sources.items():
         for kind in ("weight", "bias"):
-            thirds = source[f"layer_{index}/self_attention/linear_0/{kind}"].chunk(3)
+            thirds = source[f"{layer}/self_attention/linear_0/{kind}"].chunk(3)
             for letter, third in zip("qkv", thirds, strict=True):
                 values[f"wav2vec2.encoder.layers.{index}.attention.{letter}_proj.{kind}"] = third
     misfits = [
