@@ -32,6 +32,7 @@ class Edit:
     hypothesis: str | None
 
 
+@lru_cache(maxsize=4096)  # of a run of test-clean's size all, which several parts of the report ask for
 def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
     """Align two texts word by word.
 

@@ -211,6 +211,18 @@ class Record:
         finite = np.isfinite(vectors.sum(axis=1))
         return (vectors, rows) if finite.all() else (vectors[finite], rows[finite])
 
+    def confidences(self) -> list[np.ndarray]:
+        """Return the confidences of each row's words, float64 (W,), NaN where a word has none; empty without words."""
+        import pyarrow
+
+        words = self._take("words") if "words" in self.names and len(self) else pyarrow.nulls(len(self))
+        if pyarrow.types.is_null(words.type):
+            return [np.zeros(0)] * len(self)
+        words = words.combine_chunks()
+        ends = np.cumsum(words.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+        values = words.flatten().field("confidence").cast(pyarrow.float64())
+        return np.split(values.to_numpy(zero_copy_only=False), ends[:-1])
+
     def _take(self, name: str) -> pyarrow.Array:
         column = self._read(name)
         return column if self.rows is None else column.take(self.rows)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from librispeech_clf.local.analysis.associations import make_dashboards
+from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.comparison import compare_runs
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
@@ -29,6 +30,7 @@ from librispeech_clf.local.analysis.systems import Systems, compare_systems
 from librispeech_clf.text.plain_text import escape_json
 
 if TYPE_CHECKING:
+    from librispeech_clf.local.analysis.calibration import Calibration, Reliability
     from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
@@ -78,6 +80,8 @@ class Analysis:
         robustness: word error rate by severity.
         comparison: against an older run, if there is one.
         systems: beside each other, if there are several.
+        calibration: of the model's confidences; None where it has none.
+        reliability: of the confidences; None without any.
     """
 
     rates: dict[str, Any]
@@ -93,6 +97,8 @@ class Analysis:
     robustness: tuple[Curve, ...]
     comparison: Comparison | None
     systems: Systems | None
+    calibration: Calibration | None = None
+    reliability: Reliability | None = None
 
 
 def analyze(
@@ -101,6 +107,7 @@ def analyze(
     compare: bool = False,
     refused: Mapping[str, str] | None = None,
     terms: Sequence[str] = (),
+    calibration: Calibration | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
     """Analyze a run.
@@ -110,6 +117,7 @@ def analyze(
         compare: whether the last system is an older run.
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
+        calibration: of the confidences of the first.
         on_progress: told in words what is analyzed next.
 
     Raises:
@@ -129,6 +137,7 @@ def analyze(
     on_progress("kinds of errors")
     kinds, recall = find_error_kinds(recordings), measure_recall(recordings, terms)
     suspicious = find_suspicious(recordings)
+    reliability = measure_reliability(recordings, calibration)
     on_progress("latent maps")
     maps = make_latent_maps(recordings)
     on_progress("dashboards")
@@ -140,7 +149,7 @@ def analyze(
         comparison = compare_runs(records[names[-1]], recordings, names=(names[-1], names[0]))
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspicious, clusters, maps, dashboards, robustness,
-        comparison, systems,
+        comparison, systems, calibration, reliability,
     )  # fmt: skip
 
 
@@ -182,6 +191,7 @@ def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         "robustness": make_plain(analysis.robustness),
         "comparison": make_plain(analysis.comparison),
         "systems": make_plain(analysis.systems),
+        "reliability": make_plain(analysis.reliability),
     }
 
 

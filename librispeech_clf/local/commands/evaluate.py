@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.atomic_write import output_lock
-from librispeech_clf.configuration import STATES, load_configuration
+from librispeech_clf.atomic_write import atomic_write, output_lock
+from librispeech_clf.configuration import STATES, Configuration, load_configuration
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold
 from librispeech_clf.local.commands.cli import (
     FAILED_UTTERANCES,
@@ -28,6 +28,10 @@ from librispeech_clf.local.commands.cli import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow
+
+    from librispeech_clf.local.analysis.calibration import Calibration
+    from librispeech_clf.local.evaluation.run import Run
     from librispeech_clf.local.model.decoder import Decoder
     from librispeech_clf.text.vocabulary import Vocabulary
 
@@ -48,6 +52,7 @@ examples:
   evaluate --source openslr --root data --split test-clean --limit 400
   evaluate --simulate additive_noise:babble --simulate tempo
   evaluate --lm lm.arpa --lm-weight 0.5
+  evaluate --split validation --calibrate
   evaluate --compare last_week --fail-if "wer.change.low > 0"
 
 exit codes:
@@ -136,6 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--terms", type=Path, metavar="FILE", help="measure the recall of the terms in a file, one a line")
     add("--notes", type=Path, metavar="FILE", help="notes of a review, in a CSV that the page exported")
     add(
+        "--calibrate", action="store_true",
+        help="learn how often words of a confidence are right, and keep it beside the model: with --split validation",
+    )  # fmt: skip
+    add(
         "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
@@ -186,6 +195,38 @@ def open_decoder(options: argparse.Namespace, vocabulary: Vocabulary) -> Decoder
     )  # fmt: skip
 
 
+def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | None, str]:
+    """Read how often words of a confidence are right, after learning it where that is asked for; say so in words.
+
+    Raises:
+        ValueError: the table holds too few words to learn from.
+    """
+    from librispeech_clf.local.analysis import calibration as calibrations
+    from librispeech_clf.local.analysis.record import Record
+    from librispeech_clf.local.evaluation.store import hash_file
+
+    configuration = run.request.configuration
+    sha256 = hash_file(configuration.model.path)
+    corpus, path = name_corpus(configuration), calibrations.name_calibration_file(configuration.model.path)
+    known = calibrations.read_calibrations(path, sha256)
+    if fit:
+        record = Record(table).select_recordings()
+        known |= {corpus: calibrations.fit_calibration(record, corpus=corpus, split=run.described["subsets"])}
+        atomic_write(path, calibrations.render_calibrations(known, sha256).encode())
+    chosen = calibrations.choose_calibration(known, corpus)
+    if chosen is None:
+        return None, "uncalibrated; `evaluate --split validation --calibrate` calibrates it"
+    other = "" if chosen.corpus == corpus else ", another corpus"
+    return chosen, f"calibrated on {calibrations.describe(chosen)}{other}"
+
+
+def name_corpus(configuration: Configuration) -> str:
+    """Name the corpus that a calibration is of: its source, of one's own also the folder."""
+    corpus = configuration.corpus
+    named = {"huggingface": corpus.dataset, "files": f"files {corpus.root.name if corpus.root else ''}"}
+    return named.get(corpus.source, corpus.source)
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate what is not evaluated yet, and report on everything."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
@@ -221,6 +262,11 @@ def evaluate(options: argparse.Namespace) -> int:
     text = dataclasses.replace(configuration.text, normalize=labels or configuration.text.normalize)
     configuration = dataclasses.replace(configuration, text=text)
     with_model = options.model is not None or not options.hypotheses
+    if options.calibrate and (not with_model or "test" in split_by_subset.values()):
+        raise ValueError(
+            "--calibrate: a model is calibrated on recordings that its test figures do not come from; add --split "
+            "validation, and a model."
+        )
     vocabulary = configuration.read_vocabulary()
     # Punctuation is taken out of terms in any case: no transcript that can be scored has it.
     normalize = partial(vocabulary.normalize, normalization=TO_LETTERS)
@@ -263,10 +309,16 @@ def evaluate(options: argparse.Namespace) -> int:
             decoded |= {name: text for name, text in texts if text is not None}
             table = table.drop_columns(["decoded"])
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
+        tables = systems.make_tables(table)
+        calibration = None
+        if with_model:
+            calibration, described["confidence"] = calibrate(
+                opened, next(iter(tables.values())), options.calibrate
+            )
         analysis = write_outputs(
-            systems.make_tables(table), options.out, evaluation_s=evaluation_s, described=described,
+            tables, options.out, evaluation_s=evaluation_s, described=described,
             refused=opened.refused, compare=options.compare is not None, terms=terms, notes=notes, audio=audio,
-            console=console,
+            console=console, calibration=calibration,
         )  # fmt: skip
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:

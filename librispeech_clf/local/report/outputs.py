@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from librispeech_clf.atomic_write import atomic_write, write_table
@@ -28,10 +29,10 @@ from librispeech_clf.local.report.payload import name_simulated
 from librispeech_clf.local.report.terminal import format_crossing, name_units, show_analysis, without_markup
 
 if TYPE_CHECKING:
-    import pyarrow
     from rich.console import Console
 
     from librispeech_clf.corpus.schema import Split
+    from librispeech_clf.local.analysis.calibration import Calibration
 
 DURATION = "signal_duration_s"
 LEAST_SECONDS = 1e-3
@@ -88,6 +89,7 @@ def write_outputs(
     notes: Mapping[str, str],
     audio: Callable[[str], bytes | None],
     console: Console,
+    calibration: Calibration | None = None,
 ) -> Analysis:
     """Write the results, analyze them, write the summary, print the tables, and write the page.
 
@@ -102,6 +104,7 @@ def write_outputs(
         notes: of a review, by utterance id.
         audio: from an utterance id to its recording, or None where it cannot be read.
         console: for the tables.
+        calibration: of the main system's confidences; the column `calibrated_confidence` is theirs.
 
     Returns:
         The analysis.
@@ -111,6 +114,10 @@ def write_outputs(
         ValueError: the older run cannot be compared.
     """
     (main, table), *others = tables.items()
+    if calibration is not None:
+        means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
+        table = table.append_column("calibrated_confidence", means)
+        tables = {**tables, main: table}
     write_table(out / "results.parquet", table)
     if others:
         (out / "systems").mkdir(exist_ok=True)
@@ -126,7 +133,7 @@ def write_outputs(
     with console.status("Analyzing") as status, speed.measure("analysis"):
         analysis = analyze(
             {name: Record(of_system) for name, of_system in tables.items()}, compare=compare, refused=refused,
-            terms=terms, on_progress=lambda words: status.update(f"Analyzing: {words}"),
+            terms=terms, calibration=calibration, on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):

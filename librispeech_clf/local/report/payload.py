@@ -37,6 +37,8 @@ from librispeech_clf.text.plain_text import escape_texts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from librispeech_clf.local.analysis.calibration import Calibration
+
 TEXT_COLUMNS = ("utterance_id", "reference", "hypothesis", "error")
 NESTED_COLUMNS = ("words", "letters", "latent", "acoustic_statistics")
 METRICS = (
@@ -44,11 +46,11 @@ METRICS = (
     *("word_hits", "word_substitutions", "word_deletions", "word_insertions"),
     *("character_error_rate", "character_hits"),
     *("character_substitutions", "character_deletions", "character_insertions"),
-    *("confidence", "ctc_loss"),
+    *("confidence", "calibrated_confidence", "ctc_loss"),
 )
 WHOLE_SECTIONS = (
     *("search", "error_kinds", "terms", "suspicious", "clusters"),
-    *("latent_maps", "robustness", "speed"),
+    *("latent_maps", "robustness", "speed", "reliability"),
 )
 SYSTEM_COUNTS = [
     f"{unit}_{kind}"
@@ -97,7 +99,9 @@ def build_payload(
         "columns": build_columns(results),
         "word_operations": _blank_failures(word_operations, failures),
         "letter_operations": _blank_failures(letter_operations, failures),
-        "word_timings": _timings(results, "words", [text.split() for text in hypotheses]),
+        "word_timings": _timings(
+            results, "words", [text.split() for text in hypotheses], (analysis or {}).get("calibration")
+        ),
         "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
         "system": next(iter(systems), "") if systems else "",
         "systems": [
@@ -113,10 +117,14 @@ def build_payload(
     return {key: escape_texts(value) for key, value in payload.items()}
 
 
-def _timings(results: pd.DataFrame, column: str, tokens: list[list[str]]) -> list[list[int]]:
+def _timings(
+    results: pd.DataFrame, column: str, tokens: list[list[str]], calibration: Calibration | None = None
+) -> list[list[int]]:
     if column not in results.columns:
         return [[] for _ in tokens]
     lists = [None if is_null(value) else value for value in results[column].tolist()]
+    if calibration is not None:
+        lists = [calibration.replace(timings) for timings in lists]
     return [encode_timings(of_row, timings) for of_row, timings in zip(tokens, lists, strict=True)]
 
 

@@ -24,6 +24,7 @@ from librispeech_clf.text.plain_text import escape_unprintable, needs_visual_ord
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
+    from librispeech_clf.local.analysis.calibration import Reliability
     from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.robustness import Curve
@@ -52,6 +53,7 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     yield from show_terms(analysis.terms)
     yield from show_suspicious(analysis.suspicious)
     yield from show_clusters(analysis)
+    yield from show_reliability(analysis.reliability)
     if analysis.systems is not None:
         yield show_systems(analysis.systems)
     if analysis.comparison is not None:
@@ -195,6 +197,21 @@ def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]
     yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
     for item in suspicious[:SHOWN_SUSPICIOUS]:
         yield hang("-", without_markup(f"{item.utterance_id}: {', '.join(item.reasons)}"))
+    yield Text("")
+
+
+def show_reliability(reliability: Reliability | None) -> Iterator[RenderableType]:
+    """Say how far confidences are from the share of words that are right."""
+    if reliability is None:
+        return
+    found = f"expected calibration error {percent(reliability.error)} % of {reliability.words} words"
+    how = "uncalibrated"
+    if reliability.calibrated is not None:
+        how, found = (
+            f"calibrated on {reliability.calibrated}",
+            f"{found}, {percent(reliability.uncalibrated_error)} before",
+        )
+    yield without_markup(f"Word confidence: {how}, {found}.")
     yield Text("")
 
 

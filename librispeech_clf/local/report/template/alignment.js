@@ -52,6 +52,13 @@ function makeTimeLine(view, start, list) {
   );
 }
 
+// Words of a calibrated model have a chance to be right.
+function describeSureness(confidence, kind) {
+  const calibrated = payload.analysis.reliability?.calibrated || columns.has("calibrated_confidence");
+  if (kind === "words" && calibrated) return `right with a chance of ${formatShare(confidence / 1000)}`;
+  return `uncalibrated confidence ${(confidence / 1000).toFixed(3)}`;
+}
+
 function makePair(view, pair, timings, kind) {
   const at = pair.hypothesisAt;
   const [start, duration, confidence] =
@@ -61,8 +68,7 @@ function makePair(view, pair, timings, kind) {
     start < 0
       ? ""
       : `, ${(start * TIME_UNIT).toFixed(2)} to ${((start + duration) * TIME_UNIT).toFixed(2)} s`;
-  const sure =
-    confidence < 0 || confidence === undefined ? "" : `, confidence ${(confidence / 1000).toFixed(3)}`;
+  const sure = confidence < 0 || confidence === undefined ? "" : `, ${describeSureness(confidence, kind)}`;
   const [reference, hypothesis] = [pair.reference, pair.hypothesis].map((text) => spell(text ?? NOTHING));
   const texts = `reference ${reference}, hypothesis ${hypothesis}`;
   const label = `${name}: ${texts}${times}${sure}`;

@@ -91,6 +91,7 @@ const figures = [
   makeRate("match_error_rate", "MER", wordErrors, alignedWords, "share"),
   makeMean("word_information_lost", "Word information lost, mean", "WIL", true),
   makeMean("word_information_preserved", "Word information preserved, mean", "WIP", true),
+  makeMean("calibrated_confidence", "Chance of a word to be right, mean", "chance", true),
   ...["word", "character"].flatMap((unit) =>
     ["substitution", "deletion", "insertion"].map((kind) =>
       makeRate(

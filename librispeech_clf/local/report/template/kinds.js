@@ -71,6 +71,35 @@ function addSuspicious(board) {
   board.append(card);
 }
 
+// The share of words that are right against their confidence, beside the line where both agree.
+function addReliability(board) {
+  const found = payload.analysis.reliability;
+  if (!found) return;
+  const { calibrated, error, uncalibrated_error: before } = found;
+  const told = calibrated
+    ? `Calibrated on ${calibrated}. Expected calibration error ${formatShare(error)}, before ${formatShare(before)}.`
+    : `Uncalibrated: no chance of being right. Expected calibration error ${formatShare(error)}.`;
+  const card = makePanel(overAll("Word confidence"), `${told} Of ${found.words} words.`);
+  const points = found.bins.map(({ confidence, right: estimate, low, high }) => ({
+    x: Math.round(confidence * 100) / 100,
+    estimate,
+    low,
+    high,
+  }));
+  const agreeing = [0, 1].map((x) => ({ x, estimate: x, low: null, high: null }));
+  board.append(card);
+  addChart(card, (width, spare) =>
+    drawLines(
+      [
+        { name: "Words", points },
+        { name: "As sure as right", points: agreeing },
+      ],
+      { label: "Share of words that are right", percent: true },
+      { width, height: 220 + spare, xLabel: "confidence of the word" },
+    ),
+  );
+}
+
 function addSpeed(board) {
   const { audio_s: audio, ...stages } = payload.analysis.speed ?? {};
   if (!audio) return;

@@ -115,6 +115,7 @@ function showOverview(panel) {
         addTerms,
         addWorstCard,
         addSuspicious,
+        addReliability,
         addDoubles,
       ])
         add(board, render);

@@ -1,0 +1,247 @@
+"""Calibrated confidence: the share of a model's words that are right where it is as sure as that.
+
+In: the record of results with reference texts, and the confidences of the hypothesis' words. Out: a monotone map, which
+`evaluate --calibrate` keeps beside the model with the model's checksum, and the reliability of a run's confidences.
+
+The map is beta calibration, ln odds = a ln p - b ln(1 - p) + c with a and b not negative (Kull, Silva Filho & Flach
+2017, proceedings.mlr.press/v54/kull17a): isotonic regression needs more words than a small validation split has. The
+expected calibration error is over ten bins of equal width (Naeini, Cooper & Hauskrecht 2015,
+doi:10.1609/aaai.v29i1.9602).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from librispeech_clf.local.analysis.error_kinds import select_texts
+from librispeech_clf.local.analysis.rates import find_interval, sum_by
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.text.alignment import align_words
+
+BINS = 10
+FEWEST_WORDS = 300
+NEARLY_ONE = 1 - 1e-4
+CHECKSUM, MAPS = "model_sha256", "fitted"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a model's word confidences are worth on a corpus.
+
+    Attributes:
+        corpus: that it was fitted on.
+        split: subsets of it.
+        words: of how many hypothesis words.
+        speakers: of how many speakers.
+        certain: a, of ln p.
+        uncertain: b, of -ln(1 - p).
+        offset: c.
+    """
+
+    corpus: str
+    split: str
+    words: int
+    speakers: int
+    certain: float
+    uncertain: float
+    offset: float
+
+    def apply(self, confidence: np.ndarray) -> np.ndarray:
+        """Return the chance that words of these confidences are right; NaN stays."""
+        odds = _spread(confidence) @ (self.certain, self.uncertain) + self.offset
+        return 1 / (1 + np.exp(-odds))
+
+    def replace(self, words: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+        """Return timed words with the chance to be right in place of the confidence."""
+        if words is None:
+            return None
+        own = np.array([word["confidence"] for word in words], float)
+        return [{**word, "confidence": chance} for word, chance in zip(words, self.apply(own), strict=True)]
+
+    def average(self, record: Record) -> np.ndarray:
+        """Return the mean chance of each row's words to be right, float64 (N,), NaN where it has none."""
+        return np.array([self.apply(own).mean() if len(own) else np.nan for own in record.confidences()])
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Words whose confidence is in one tenth.
+
+    Attributes:
+        confidence: their mean one.
+        right: share of them that are right.
+        low: lower bound of its 95 % interval by speaker; None without one.
+        high: upper bound.
+        words: how many.
+    """
+
+    confidence: float
+    right: float
+    low: float | None
+    high: float | None
+    words: int
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far confidences are from the share of words that are right.
+
+    Attributes:
+        calibrated: by what, in words; None where the model is not calibrated.
+        error: expected calibration error of the confidences, calibrated where they can be, in [0, 1].
+        uncalibrated_error: that of the model's own.
+        words: of the hypotheses.
+        bins: by rising confidence, those that hold words.
+    """
+
+    calibrated: str | None
+    error: float
+    uncalibrated_error: float
+    words: int
+    bins: tuple[Bin, ...]
+
+
+def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarray]]:
+    """Tell of each hypothesis word whether it is right.
+
+    Returns:
+        The rows with reference, hypothesis and a confidence of each word; float64 confidences and bool, by row.
+    """
+    rows, texts = select_texts(record)
+    confidences = rows.confidences()
+    right = [
+        np.array(
+            [edit.operation == "equal" for edit in align_words(*pair) if edit.hypothesis is not None], bool
+        )
+        for pair in texts
+    ]
+    fit = [
+        len(own) == len(judged) and bool(np.isfinite(own).all())
+        for own, judged in zip(confidences, right, strict=True)
+    ]
+    kept = np.flatnonzero(fit)
+    return rows.select(kept), [confidences[row] for row in kept], [right[row] for row in kept]
+
+
+def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
+    """Learn the map from confidence to the share of words that are right.
+
+    Args:
+        record: results of transcribed recordings.
+        corpus: their name.
+        split: their subsets.
+
+    Raises:
+        ValueError: there are too few words.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows, confidences, right = judge_words(record)
+    confidence, is_right = np.concatenate([np.zeros(0), *confidences]), np.concatenate([np.zeros(0), *right])
+    if len(confidence) < FEWEST_WORDS:
+        raise ValueError(
+            f"--calibrate: at least {FEWEST_WORDS} recognized words with confidences are needed; received "
+            f"{len(confidence)}. Evaluate more transcribed recordings."
+        )
+    factors = np.zeros(2)
+    for kept in ([0, 1], [0], [1]):  # a factor below zero is left out
+        model = LogisticRegression(C=1e6).fit(_spread(confidence)[:, kept], is_right)
+        if model.coef_.min() >= 0:
+            factors[kept] = model.coef_[0]
+            break
+    speakers = len(np.unique(rows.blocks))
+    rounded = (round(float(value), 4) for value in (*factors, model.intercept_[0]))
+    return Calibration(corpus, split, len(confidence), speakers, *rounded)
+
+
+def _spread(confidence: np.ndarray) -> np.ndarray:
+    """Return ln p and -ln(1 - p) of p, float64 (N,): (N, 2)."""
+    inside = np.clip(confidence, 1 - NEARLY_ONE, NEARLY_ONE)
+    return np.stack([np.log(inside), -np.log1p(-inside)], axis=-1)
+
+
+def measure_reliability(record: Record, calibration: Calibration | None) -> Reliability | None:
+    """Measure how far the confidences of a run are from the share of words that are right.
+
+    Args:
+        record: the results.
+        calibration: of the model; None: its confidences are taken as they are.
+
+    Returns:
+        The reliability; None without confidences of transcribed recordings.
+    """
+    rows, confidences, right = judge_words(record)
+    if not sum(map(len, right)):
+        return None
+    own, is_right = np.concatenate(confidences), np.concatenate(right).astype(float)
+    blocks = np.repeat(rows.blocks, [len(row) for row in right])
+    chances = own if calibration is None else calibration.apply(own)
+    bins = []
+    for number in range(BINS):
+        inside = _find_bins(chances) == number
+        if inside.any():
+            words = np.stack([is_right[inside], np.ones(inside.sum())], axis=1)
+            low, high = find_interval(sum_by(words, blocks[inside]), "share")
+            mean, share = float(chances[inside].mean()), float(is_right[inside].mean())
+            bins.append(Bin(mean, share, low, high, len(words)))
+    error, raw = (expected_calibration_error(values, is_right) for values in (chances, own))
+    return Reliability(describe(calibration), error, raw, len(own), tuple(bins))
+
+
+def describe(calibration: Calibration | None) -> str | None:
+    """Say what a calibration was fitted on."""
+    return None if calibration is None else f"{calibration.split} of {calibration.corpus}"
+
+
+def expected_calibration_error(chances: np.ndarray, is_right: np.ndarray) -> float:
+    """Return the mean distance of a bin's confidence from its share of right words, weighted by words."""
+    bins = _find_bins(chances)
+    sums = np.bincount(bins, chances - is_right, BINS)
+    return float(np.abs(sums).sum() / len(chances))
+
+
+def _find_bins(chances: np.ndarray) -> np.ndarray:
+    return np.minimum((chances * BINS).astype(int), BINS - 1)
+
+
+def name_calibration_file(model: Path) -> Path:
+    """Return where the calibration of a model file lies: beside it."""
+    return model.with_suffix(".calibration.json")
+
+
+def read_calibrations(path: Path, model_sha256: str) -> dict[str, Calibration]:
+    """Return the calibrations of a model by corpus; none where there is no file, or one of another model.
+
+    Raises:
+        ValueError: the file is not one of calibrations.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content[CHECKSUM] != model_sha256:
+            return {}
+        return {corpus: Calibration(**fields) for corpus, fields in content[MAPS].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: not a calibration ({error}); remove it, or make it again with `evaluate --calibrate`."
+        ) from error
+
+
+def choose_calibration(calibrations: dict[str, Calibration], corpus: str) -> Calibration | None:
+    """Return the calibration of a corpus, else that of most words; `describe` says which it is."""
+    others = sorted(calibrations.values(), key=lambda calibration: -calibration.words)
+    return calibrations.get(corpus, others[0] if others else None)
+
+
+def render_calibrations(calibrations: dict[str, Calibration], model_sha256: str) -> str:
+    """Write the calibrations of a model as JSON."""
+    fitted = {corpus: dataclasses.asdict(calibration) for corpus, calibration in sorted(calibrations.items())}
+    return json.dumps({CHECKSUM: model_sha256, MAPS: fitted}, indent=1, ensure_ascii=False) + "\n"
