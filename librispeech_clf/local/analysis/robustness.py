@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.local.analysis.comparison import UnitComparison, compare_runs
 from librispeech_clf.local.analysis.rates import ErrorRate, rate_errors
 from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.systems import Pair, align_errors, compare_pair
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,17 @@ class Point:
         severity: in the simulation's unit.
         word: corpus word error rate with interval.
         character: corpus character error rate with interval.
-        change: word errors against the unchanged recordings of the same utterances, paired (second is the
-            simulation); None where they were not evaluated.
+        clean: the word error rate of the unchanged recordings of the same utterances; None where they were not
+            evaluated.
+        change: the simulation against these recordings, paired.
         failed: utterances without metrics.
     """
 
     severity: float
     word: ErrorRate
     character: ErrorRate
-    change: UnitComparison | None
+    clean: ErrorRate | None
+    change: Pair | None
     failed: int
 
 
@@ -85,12 +87,15 @@ def measure_robustness(record: Record) -> tuple[Curve, ...]:
 
 def _measure(rows: Record, clean: Record, severity: float) -> Point:
     scored = rows.select_scored()
-    shared = set(scored.ids) & set(clean.ids)
     names = ("the recordings", "the simulation")
+    errors = align_errors(clean, [clean, scored])
+    both = np.isfinite(errors).all(axis=0)
+    change = compare_pair(names, errors, clean.units(), clean.blocks) if both.any() else None
     return Point(
         severity=severity,
         word=rate_errors(rows),
         character=rate_errors(rows, "character"),
-        change=compare_runs(clean, scored, names=names).word if shared else None,
+        clean=rate_errors(clean.select(both)) if both.any() else None,
+        change=change,
         failed=len(rows) - len(scored),
     )

@@ -1,4 +1,4 @@
-"""Analyze a run: error rates, findings, weak clusters, maps, dashboards, comparison, robustness.
+"""Analyze a run: error rates, findings, weak clusters, maps, dashboards, robustness, systems.
 
 In: the record of results. Out: `Analysis` for terminal and page, and a dictionary for summary.json, which holds
 no time stamps, so that the same rows give the same bytes.
@@ -18,7 +18,6 @@ import numpy as np
 from librispeech_clf.local.analysis.associations import make_dashboards
 from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
-from librispeech_clf.local.analysis.comparison import compare_runs
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
 from librispeech_clf.local.analysis.latent_space import make_latent_maps
 from librispeech_clf.local.analysis.rates import summarize_rates
@@ -32,7 +31,6 @@ from librispeech_clf.text.plain_text import escape_json
 if TYPE_CHECKING:
     from librispeech_clf.local.analysis.calibration import Calibration, Reliability
     from librispeech_clf.local.analysis.clusters import Clustering
-    from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Search
@@ -78,7 +76,6 @@ class Analysis:
         latent_maps: space -> map.
         dashboards: metrics against metadata.
         robustness: word error rate by severity.
-        comparison: against an older run, if there is one.
         systems: beside each other, if there are several.
         calibration: of the model's confidences; None where it has none.
         reliability: of the confidences; None without any.
@@ -95,7 +92,6 @@ class Analysis:
     latent_maps: dict[str, Any]
     dashboards: tuple[Any, ...]
     robustness: tuple[Curve, ...]
-    comparison: Comparison | None
     systems: Systems | None
     calibration: Calibration | None = None
     reliability: Reliability | None = None
@@ -104,7 +100,6 @@ class Analysis:
 def analyze(
     records: Mapping[str, Record],
     *,
-    compare: bool = False,
     refused: Mapping[str, str] | None = None,
     terms: Sequence[str] = (),
     calibration: Calibration | None = None,
@@ -114,17 +109,12 @@ def analyze(
 
     Args:
         records: results of every system by its name; those of the first, simulated rows among them, are analyzed.
-        compare: whether the last system is an older run.
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
         calibration: of the confidences of the first.
         on_progress: told in words what is analyzed next.
-
-    Raises:
-        ValueError: the older run cannot be compared.
     """
-    names = list(records)
-    record = records[names[0]]
+    record = next(iter(records.values()))
     recordings = record.select_recordings()
     scored = recordings.select_scored()
     on_progress("error rates")
@@ -142,14 +132,12 @@ def analyze(
     maps = make_latent_maps(recordings)
     on_progress("dashboards")
     dashboards = make_dashboards(scored, with_bars=False)
-    robustness, comparison = measure_robustness(record), None
+    robustness = measure_robustness(record)
     on_progress("systems")
     systems = compare_systems(records) if len(records) > 1 else None
-    if compare:
-        comparison = compare_runs(records[names[-1]], recordings, names=(names[-1], names[0]))
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspicious, clusters, maps, dashboards, robustness,
-        comparison, systems, calibration, reliability,
+        systems, calibration, reliability,
     )  # fmt: skip
 
 
@@ -189,7 +177,6 @@ def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         "failures": analysis.failures,
         "clusters": make_plain(analysis.clusters),
         "robustness": make_plain(analysis.robustness),
-        "comparison": make_plain(analysis.comparison),
         "systems": make_plain(analysis.systems),
         "reliability": make_plain(analysis.reliability),
     }
@@ -210,7 +197,7 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
         "error_kinds": analysis.error_kinds,
         "terms": analysis.terms,
         "suspicious_references": analysis.suspicious,
-        "comparison": analysis.comparison,
+        "systems": analysis.systems,
     }
     return {"run": dict(run), **analysis.rates, **{name: make_plain(value) for name, value in found.items()}}
 

@@ -2,7 +2,9 @@
 
 In: one record per system over the same utterances. Out: a `Systems` record. A difference is the second system's rate
 minus the first's over the utterances that both recognized, below zero: the second is better. Its test is paired, with
-the speaker as the unit, see `rates.compare_paired`; p is corrected by Holm over all pairs, and over the groups of a
+the speaker as the unit: Gillick & Cox, "Some statistical issues in the comparison of speech recognition algorithms",
+ICASSP 1989, whose segments must be independent, here all utterances of a speaker, because those of one are not (Liu &
+Peng, arXiv:1912.09508); see `rates.compare_paired`. p is corrected by Holm over all pairs, and over the groups of a
 pair. The page's script computes the same for what is filtered.
 """
 
@@ -11,15 +13,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from librispeech_clf.local.analysis.binning import bin_by_quantiles
 from librispeech_clf.local.analysis.rates import ErrorRate, compare_paired, correct_holm, rate_errors, sum_by
-
-if TYPE_CHECKING:
-    from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.record import UNITS, Record
 
 MOST_LEVELS = 12
 """Of a column whose categories are compared."""
@@ -59,7 +58,10 @@ class Pair:
         high: upper bound.
         p_value: two-sided, that both have the same rate.
         corrected: the same for the whole family.
+        probability: that the second has the lower rate (Bisani & Ney 2004, doi:10.1109/ICASSP.2004.1326009).
         utterances: that both recognized.
+        better: utterances with fewer errors by the second.
+        worse: utterances with more.
         column: whose group it is; "" for all utterances.
         group: the group's name.
     """
@@ -71,7 +73,10 @@ class Pair:
     high: float | None
     p_value: float | None
     corrected: float | None
+    probability: float | None
     utterances: int
+    better: int
+    worse: int
     column: str = ""
     group: str = ""
 
@@ -83,6 +88,7 @@ class Systems:
     Attributes:
         rates: of each system, the main one first.
         pairs: every two systems.
+        characters: the main system and each other one, by characters.
         groups: the main system and each other one, by groups, the largest change first.
         oracle: word error rate of the best system of each utterance; None where no utterance is shared.
         all_wrong: share of the shared utterances that every system gets wrong.
@@ -90,6 +96,7 @@ class Systems:
 
     rates: tuple[SystemRate, ...]
     pairs: tuple[Pair, ...]
+    characters: tuple[Pair, ...]
     groups: tuple[Pair, ...]
     oracle: float | None
     all_wrong: float | None
@@ -99,36 +106,44 @@ def compare_systems(records: Mapping[str, Record]) -> Systems:
     """Compare systems, by name; the first is the main one, which holds the metadata."""
     names, recordings = list(records), [record.select_recordings() for record in records.values()]
     main = recordings[0].select_scored()
-    rows = {name: row for row, name in enumerate(main.ids)}
-    errors, words = np.full((len(names), len(rows)), np.nan), main.units()
-    for place, record in enumerate(recordings):
-        for name, count in zip(record.ids, record.errors(), strict=True):
-            if name in rows:
-                errors[place, rows[name]] = count
-    pairs = [
-        compare_pair((names[left], names[right]), errors[[left, right]], words, main.blocks)
-        for left, right in itertools.combinations(range(len(names)), 2)
-    ]
+    errors, letters = (align_errors(main, recordings, unit) for unit in UNITS)
+    words, others = main.units(), range(1, len(names))
+
+    def pair(left: int, right: int, at: np.ndarray | slice = slice(None)) -> Pair:
+        chosen = errors[[left, right]][:, at], words[at], main.blocks[at]
+        return compare_pair((names[left], names[right]), *chosen)
+
     groups: list[Pair] = []
-    for place in range(1, len(names)):
+    for place in others:
         of_pair = [
-            replace(
-                compare_pair((names[0], names[place]), errors[:, at][[0, place]], words[at], main.blocks[at]),
-                column=column,
-                group=group,
-            )
-            for column, group, at in list_groups(main)
+            replace(pair(0, place, at), column=name, group=level) for name, level, at in list_groups(main)
         ]
         groups += sorted(correct(of_pair), key=lambda pair: -abs(pair.difference or 0.0))
+    by_letters = [
+        compare_pair((names[0], names[place]), letters[[0, place]], main.units("character"), main.blocks)
+        for place in others
+    ]
     shared = np.isfinite(errors).all(axis=0)
     best, total = errors[:, shared].min(axis=0), words[shared].sum()
     return Systems(
-        rates=tuple(_rate(*pair) for pair in zip(names, recordings, strict=True)),
-        pairs=correct(pairs),
+        rates=tuple(map(_rate, names, recordings)),
+        pairs=correct([pair(*places) for places in itertools.combinations(range(len(names)), 2)]),
+        characters=correct(by_letters),
         groups=tuple(groups),
         oracle=float(best.sum() / total) if total else None,
         all_wrong=float((best > 0).mean()) if total else None,
     )
+
+
+def align_errors(main: Record, records: Sequence[Record], unit: str = "word") -> np.ndarray:
+    """Return each record's errors in the order of the main one's ids: float64 (S, N), NaN where it has none."""
+    rows = {name: row for row, name in enumerate(main.ids)}
+    errors = np.full((len(records), len(rows)), np.nan)
+    for place, record in enumerate(records):
+        at = [(rows[name], row) for row, name in enumerate(record.ids) if name in rows]
+        to, of = np.array(at, int).reshape(-1, 2).T
+        errors[place, to] = record.errors(unit)[of]
+    return errors
 
 
 def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> Pair:
@@ -137,7 +152,7 @@ def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, 
     Args:
         names: of the systems.
         errors: float64 (2, N), of each utterance, NaN where a system did not recognize it.
-        words: float64 (N,), reference words.
+        words: float64 (N,), reference words, or characters.
         blocks: int (N,), the speaker of each utterance.
     """
     both = np.isfinite(errors).all(axis=0)
@@ -145,9 +160,12 @@ def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, 
     sums = sum_by(values, np.unique(blocks[both], return_inverse=True)[1].reshape(-1))
     tested = compare_paired(*sums.T)
     changed, total = values.sum(axis=0)
+    low, high, p_value, probability = None, None, None, None
+    if tested is not None:
+        low, high, p_value, probability = tested.low, tested.high, tested.p_value, tested.probability
     difference = float(changed / total) if total else None
-    low, high, p_value = (tested.low, tested.high, tested.p_value) if tested else (None, None, None)
-    return Pair(*names, difference, low, high, p_value, p_value, int(both.sum()))
+    better, worse = (int((sign * values[:, 0] > 0).sum()) for sign in (-1, 1))
+    return Pair(*names, difference, low, high, p_value, p_value, probability, len(values), better, worse)
 
 
 def correct(pairs: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -101,8 +101,13 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
         return float(len(summary["findings"]))
     unit, _, part = threshold.figure.partition(".")
     if part.startswith("change"):
-        compared = (summary["comparison"] or {}).get(UNITS[unit]) or {}
-        return compared.get(part.partition(".")[2] or "difference")
+        pairs = (summary["systems"] or {}).get("pairs" if unit == "wer" else "characters", ())
+        older = [pair for pair in pairs if pair["second"] == summary["run"].get("compared with")]
+        if not older or older[0]["difference"] is None:
+            return None
+        # Of a pair it is the older run's rate minus the first system's; a threshold is on what was gained or lost.
+        name = {"low": "high", "high": "low"}.get(part.partition(".")[2], "difference")
+        return None if older[0][name] is None else -older[0][name]
     groups = list_groups(summary, UNITS[unit])
     if threshold.group is None:
         return summary[UNITS[unit]]["all"][part or "rate"]

@@ -316,9 +316,8 @@ def evaluate(options: argparse.Namespace) -> int:
                 opened, next(iter(tables.values())), options.calibrate
             )
         analysis = write_outputs(
-            tables, options.out, evaluation_s=evaluation_s, described=described,
-            refused=opened.refused, compare=options.compare is not None, terms=terms, notes=notes, audio=audio,
-            console=console, calibration=calibration,
+            tables, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
+            notes=notes, audio=audio, console=console, calibration=calibration,
         )  # fmt: skip
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:

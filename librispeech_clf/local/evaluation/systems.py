@@ -66,6 +66,7 @@ class System:
         words: with times, of the utterances that have them.
         source: what it is: a file and its format, a decoder.
         notes: what was counted as empty, what was left over, in sentences.
+        is_older: whether it is an older run, with which this one is compared.
     """
 
     name: str
@@ -73,6 +74,7 @@ class System:
     words: Mapping[str, Sequence[Word]] = field(default_factory=dict)
     source: str = ""
     notes: tuple[str, ...] = ()
+    is_older: bool = False
 
 
 @dataclass
@@ -108,7 +110,10 @@ class Systems:
         sources = [f"{system.name} ({system.source})" for system in self.systems]
         names = [system.name for system in self.systems]
         shown = sources if len(names) <= MOST_SOURCES else names
-        return {"systems": "; ".join(shown), "normalization": self.normalization}
+        described = {"systems": "; ".join(shown), "normalization": self.normalization}
+        if older := [system.name for system in self.systems if system.is_older]:
+            described["compared with"] = older[0]
+        return described
 
     def make_tables(self, rows: pyarrow.Table) -> dict[str, pyarrow.Table]:
         """Make the table of each system, the main one's from the evaluation's rows."""
@@ -317,6 +322,7 @@ def open_older_run(folder: Path, references: Mapping[str, str], taken: Collectio
         {row["utterance_id"]: row["hypothesis"] for row in rows},
         {row["utterance_id"]: row["words"] or [] for row in rows},
         f"older run {folder}",
+        is_older=True,
     )
 
 

@@ -84,7 +84,6 @@ def write_outputs(
     evaluation_s: float,
     described: Mapping[str, str],
     refused: Mapping[str, str],
-    compare: bool,
     terms: Sequence[str],
     notes: Mapping[str, str],
     audio: Callable[[str], bytes | None],
@@ -99,7 +98,6 @@ def write_outputs(
         evaluation_s: seconds that the evaluation took.
         described: what was evaluated, by name.
         refused: reasons of simulations that could not be run, by name.
-        compare: whether the last system is an older run.
         terms: whose recall is measured.
         notes: of a review, by utterance id.
         audio: from an utterance id to its recording, or None where it cannot be read.
@@ -111,7 +109,6 @@ def write_outputs(
 
     Raises:
         OSError: a file cannot be written.
-        ValueError: the older run cannot be compared.
     """
     (main, table), *others = tables.items()
     if calibration is not None:
@@ -132,8 +129,8 @@ def write_outputs(
     speed = Speed(audio_s, {"evaluation": evaluation_s})
     with console.status("Analyzing") as status, speed.measure("analysis"):
         analysis = analyze(
-            {name: Record(of_system) for name, of_system in tables.items()}, compare=compare, refused=refused,
-            terms=terms, calibration=calibration, on_progress=lambda words: status.update(f"Analyzing: {words}"),
+            {name: Record(of_system) for name, of_system in tables.items()}, refused=refused, terms=terms,
+            calibration=calibration, on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):

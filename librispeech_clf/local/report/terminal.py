@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from librispeech_clf.local.analysis.calibration import Reliability
-    from librispeech_clf.local.analysis.comparison import Comparison
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Finding, Search
@@ -56,8 +55,6 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     yield from show_reliability(analysis.reliability)
     if analysis.systems is not None:
         yield show_systems(analysis.systems)
-    if analysis.comparison is not None:
-        yield show_comparison(analysis.comparison)
     for curve in analysis.robustness:
         yield show_curve(curve)
     yield from show_failures(analysis.failures)
@@ -242,39 +239,25 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
 
 def show_systems(systems: Systems) -> Table:
     """Tabulate the systems, each with its difference from the main one."""
-    oracle = f"The best of each utterance: WER {percent(systems.oracle)} %; "
+    main, *others = systems.rates
+    pairs = dict(
+        zip((system.name for system in others), systems.pairs, strict=False)
+    )  # the main one's come first
     caption = (
-        f"{oracle}utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."
+        f"Change from {shorten(main.name)} in points. The best of each utterance: WER {percent(systems.oracle)} %; "
+        f"utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."
     )
-    table = make_table("Systems", ["", "WER % (95 %)", "CER %", "change", "p"], caption)
-    pairs = {(pair.first, pair.second): pair for pair in systems.pairs}
+    if len(pairs) == 1:
+        caption += f" {systems.pairs[0].better} utterances better, {systems.pairs[0].worse} worse."
+    columns: list[str | Text] = ["", "WER % (95 %)", "CER %", "change (95 %)", "p"]
+    table = make_table("Systems", columns, without_markup(caption, "italic dim"))
     for system in systems.rates:
-        pair = pairs.get((systems.rates[0].name, system.name))
-        change = (
-            ["", ""] if pair is None else [percent(pair.difference, sign=True), probability(pair.corrected)]
-        )
+        change = ["", ""]
+        if pair := pairs.get(system.name):
+            low, high = (percent(end, sign=True) for end in (pair.low, pair.high))
+            change = [f"{percent(pair.difference, sign=True)} ({low} to {high})", probability(pair.corrected)]
         rate = f"{percent(system.word.rate)} ({interval(vars(system.word)).replace(' to ', '-')})"
         table.add_row(without_markup(shorten(system.name)), rate, percent(system.character.rate), *change)
-    return table
-
-
-def show_comparison(comparison: Comparison) -> Table:
-    """Tabulate an old run and this one over the utterances that both scored."""
-    names: list[str | Text] = ["", "old", "this run", "change", "95 %", "p", "P(better)"]
-    old, new = (shorten(name) for name in comparison.names)
-    caption = (
-        f"old: {old}; this run: {new}. Change in points, below zero: improvement; "
-        f"{label_unit({'resampled': comparison.word.resampled, 'note': comparison.word.note})}. "
-        f"{len(comparison.better)} utterances better, {len(comparison.worse)} worse."
-    )
-    table = make_table("Comparison", names, without_markup(caption, "italic dim"))
-    for unit, rates in (("WER %", comparison.word), ("CER %", comparison.character)):
-        if rates is not None:
-            ends = {"low": rates.low, "high": rates.high}
-            both = [percent(rates.first.rate), percent(rates.second.rate)]
-            change = percent(rates.difference, sign=True)
-            chances = [probability(rates.p_value), chance(rates.probability_of_improvement)]
-            table.add_row(unit, *both, change, interval(ends), *chances)
     return table
 
 
@@ -285,7 +268,7 @@ def show_curve(curve: Curve) -> Table:
         without_markup(f"Simulation {curve.simulation}", "italic"),
         [severity, "utterances", "WER %", "95 %", "against recordings"],
     )
-    clean = next((point.change.first for point in curve.points if point.change is not None), None)
+    clean = next((point.clean for point in curve.points if point.clean is not None), None)
     if clean is not None:
         cells = [str(clean.utterances), percent(clean.rate), interval({"low": clean.low, "high": clean.high})]
         table.add_row("recordings as they are", *cells, "")
@@ -361,13 +344,6 @@ def probability(value: float | None) -> str:
     if value is None:
         return "-"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def chance(value: float | None) -> str:
-    """Write a probability in percent."""
-    if value is None:
-        return "-"
-    return "< 0.1 %" if value < 0.001 else "> 99.9 %" if value > 0.999 else f"{100 * value:.1f} %"
 
 
 def shorten(text: str) -> str:

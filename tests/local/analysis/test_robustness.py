@@ -52,6 +52,7 @@ def test_change_is_against_the_recordings_as_they_are(table):
     point = measure(table)[0].points[1]
     assert point.change.difference == pytest.approx(0.3)
     assert (point.change.low, point.change.high) == pytest.approx((0.3, 0.3))
+    assert point.clean.rate == pytest.approx(0.1)
 
 
 def test_without_unchanged_recordings_there_is_no_change(table):

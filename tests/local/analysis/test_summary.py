@@ -11,6 +11,7 @@ from rich.console import Console
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import (
     analyze,
+    collect_findings,
     find_worst,
     make_plain,
     render_json,
@@ -116,16 +117,16 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis_and_the_names_stay_whole()
     assert "1089-134686-0000  " in cut[0]
 
 
-def test_comparison_is_shown():
+def test_systems_are_shown():
     first = make_results()
     second = make_results([(reference, reference) for reference, _ in TEXTS])
-    analysis = analyze({"new": Record(first), "old": Record(second)}, compare=True)
+    analysis = analyze({"new": Record(first), "old": Record(second)})
     assert analysis.systems.pairs[0].second == "old"
     text = show(analysis)
-    assert "0 utterances better, 5 worse" in " ".join(text.split())
-    assert "> 99.9 %" not in text
-    comparison = text[text.index("Comparison") :]
-    assert max(len(line.rstrip()) for line in comparison.splitlines()) <= 80
+    assert "5 utterances better, 0 worse" in " ".join(text.split())
+    systems = text[text.index("Systems") :]
+    assert max(len(line.rstrip()) for line in systems.splitlines()) <= 80
+    assert collect_findings(analysis, {})["systems"]["characters"][0]["better"] == 5
 
 
 def test_no_utterance_at_all_is_shown():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.systems import Pair, compare_pair, compare_systems, correct
@@ -46,18 +47,42 @@ def test_known_figures():
 
 
 def test_holm_is_stepped_down_and_leaves_out_what_has_no_test():
-    pairs = [Pair("a", "b", 0.1, 0, 1, p, p, 9) for p in (0.04, 0.01, None, 0.03)]
+    pairs = [Pair("a", "b", 0.1, 0, 1, p, p, 0.5, 9, 1, 2) for p in (0.04, 0.01, None, 0.03)]
     assert [pair.corrected for pair in correct(pairs)] == pytest.approx([0.06, 0.03, None, 0.06])
 
 
+def test_a_pairs_counts_and_its_paired_t_of_the_speakers():
+    changes = np.random.default_rng(0).integers(-2, 3, 500).astype(float)
+    words, blocks = np.full(500, 20.0), np.arange(500) % 10
+    found = compare_pair(("a", "b"), np.stack([np.full(500, 5.0), 5 + changes]), words, blocks)
+    expected = ttest_1samp([changes[speaker::10].sum() for speaker in range(10)], 0)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert found.probability == pytest.approx(
+        expected.pvalue / 2 if changes.sum() > 0 else 1 - expected.pvalue / 2
+    )
+    assert [found.low, found.high] == pytest.approx(
+        np.array(expected.confidence_interval()) / 1_000, rel=1e-5
+    )
+    assert (found.better, found.worse) == ((changes < 0).sum(), (changes > 0).sum())
+
+
+def test_a_system_against_itself_and_without_words_or_speakers():
+    same = compare_pair(("a", "b"), np.ones((2, 9)), np.full(9, 5.0), np.arange(9))
+    assert (same.difference, same.p_value, same.probability) == (0.0, 1.0, 0.5)
+    alone = compare_pair(("a", "b"), np.array([[1.0], [0.0]]), np.array([5.0]), np.array([0]))
+    assert (alone.difference, alone.low, alone.p_value) == (-0.2, None, None)
+    silent = compare_pair(("a", "b"), np.ones((2, 3)), np.zeros(3), np.arange(3))
+    assert (silent.difference, silent.p_value, silent.utterances) == (None, None, 3)
+
+
 def draw(generator, speakers, *, systems=2):
-    """Errors of systems that are equal: each speaker's errors are dealt at random among them."""
+    """Errors of equal systems: one system's errors, of easy and hard speakers, dealt at random among its copies."""
     counts = generator.integers(5, 40, speakers)
     blocks = np.repeat(np.arange(speakers), counts)
     words = generator.integers(5, 35, len(blocks)).astype(float)
     hard = 0.06 * generator.gamma(2, 0.5, speakers)[blocks]
-    errors = generator.binomial(words.astype(int), np.clip(hard, 0, 0.5)[None], (systems, len(blocks)))
-    return errors.astype(float), words, blocks
+    errors = generator.binomial(systems * words.astype(int), np.clip(hard, 0, 0.5))
+    return generator.multinomial(errors, np.full(systems, 1 / systems)).T.astype(float), words, blocks
 
 
 def test_an_independent_bootstrap_over_speakers_agrees():

@@ -18,7 +18,15 @@ SUMMARY = {
     "word": make_rates(0.31, 0.5),
     "character": make_rates(0.1, 0.2),
     "findings": [{}],
-    "comparison": {"word": {"difference": 0.02, "low": -0.01, "high": 0.05}},
+    "run": {"compared with": "last week"},
+    "systems": {
+        "pairs": [
+            {"second": "whisper", "difference": -0.5, "low": -0.6, "high": -0.4},
+            {"second": "last week", "difference": -0.02, "low": -0.05, "high": 0.01},
+            {"second": "last week", "difference": 0.48, "low": 0.4, "high": 0.5},
+        ],
+        "characters": [{"second": "last week", "difference": 0.03, "low": None, "high": None}],
+    },
 }
 
 
@@ -37,6 +45,8 @@ SUMMARY = {
         ("findings > 1", 1.0, False),
         ("wer.change > 0.01", 0.02, True),
         ("wer.change.low > 0", -0.01, False),
+        ("wer.change.high > 0", 0.05, True),
+        ("cer.change > 0", -0.03, False),
     ],
 )
 def test_figures_are_compared(text, value, holds):
@@ -68,6 +78,9 @@ def test_an_unknown_group_is_refused_with_those_there_are():
 
 
 def test_a_figure_that_the_run_lacks_is_refused():
-    for text in ("wer.low of gender: F > 0", "cer.change > 0"):
+    for text in ("wer.low of gender: F > 0", "cer.change.low > 0"):
         with pytest.raises(ValueError, match="no such figure"):
             check_threshold(read_threshold(text), SUMMARY)
+    for changed in ({"run": {}}, {"systems": None}):  # no older run, or no other system
+        with pytest.raises(ValueError, match="no such figure"):
+            check_threshold(read_threshold("wer.change > 0"), SUMMARY | changed)

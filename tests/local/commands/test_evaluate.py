@@ -289,7 +289,10 @@ def test_run_elsewhere_writes_the_same_summary_and_compares(finished, request_op
     assert evaluate(*request_options, *simulate, "--out", tmp_path).returncode == 1
     assert read_summary(tmp_path)[0] == read_summary(finished[0])[0]
     process = evaluate(*request_options, *simulate, "--out", tmp_path, "--compare", finished[0])
-    assert "Comparison" in process.stdout and "0 utterances better" in process.stdout
+    assert "Systems" in process.stdout and "0 utterances better, 0 worse" in " ".join(process.stdout.split())
+    process = evaluate(*request_options, *simulate, "--out", tmp_path, "--compare", finished[0], "--fail-if",
+                       "wer.change >= 0")  # fmt: skip
+    assert process.returncode == 3 and "Threshold wer.change >= 0: crossed, it is" in process.stdout
 
 
 def test_hypotheses_are_evaluated_without_a_model(corpus, finished, tmp_path):
