@@ -11,7 +11,12 @@ if not ON_PLATFORM:
     os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")  # otherwise code-loader calls home when imported
 
 import numpy as np
-from code_loader.contract.datasetclasses import PredictionTypeHandler, PreprocessResponse, RawInputsForHeatmap
+from code_loader.contract.datasetclasses import (
+    PredictionTypeHandler,
+    PreprocessResponse,
+    RawInputsForHeatmap,
+    SamplePreprocessResponse,
+)
 from code_loader.contract.enums import DatasetMetadataType, DataStateType, LeapDataType, MetricDirection
 from code_loader.contract.visualizer_classes import (
     LeapAudio,
@@ -54,26 +59,22 @@ def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
 
 
 VOCABULARY = context().vocabulary
-"""The model's."""
 
 # Data
 
 FIELD_TYPES: dict[str, DatasetMetadataType] = {}
-SYSTEM_TYPES: dict[str, DatasetMetadataType] = {}
-"""Of the metadata `corpus` and `systems`; filled by `preprocess`, for only the corpus and config.yaml tell."""
+"""Of the metadata `corpus`; filled by `preprocess`, for only the corpus tells."""
 
 
 @tensorleap_preprocess()
 def preprocess() -> list[PreprocessResponse]:
     """Open every configured split; sample ids are utterance ids."""
-    splits = context().splits()
     FIELD_TYPES.update(typed(context().field_types))
-    SYSTEM_TYPES.update(typed(context().system_types))
     return [
         PreprocessResponse(
             data=split, sample_ids=split.ids, sample_id_type=str, state=DataStateType[split.name]
         )
-        for split in splits
+        for split in context().splits()
     ]
 
 
@@ -115,29 +116,19 @@ def ctc_loss(letters: np.ndarray, transcript: np.ndarray) -> np.ndarray:
 # Metrics
 
 UP, DOWN = MetricDirection.Upward, MetricDirection.Downward
+COUNTS = {"hits": UP, "substitutions": DOWN, "deletions": DOWN, "insertions": DOWN}
 WORD_DIRECTIONS = {
-    "word_error_rate": DOWN,
-    "match_error_rate": DOWN,
-    "word_information_lost": DOWN,
-    "word_information_preserved": UP,
-    "word_hits": UP,
-    "word_substitutions": DOWN,
-    "word_deletions": DOWN,
-    "word_insertions": DOWN,
+    "word_error_rate": DOWN, "match_error_rate": DOWN, "word_information_lost": DOWN, "word_information_preserved": UP,
+    **{f"word_{name}": direction for name, direction in COUNTS.items()},
+}  # fmt: skip
+CHARACTER_DIRECTIONS = {"character_error_rate": DOWN} | {
+    f"character_{key}": way for key, way in COUNTS.items()
 }
-CHARACTER_DIRECTIONS = {
-    "character_error_rate": DOWN,
-    "character_hits": UP,
-    "character_substitutions": DOWN,
-    "character_deletions": DOWN,
-    "character_insertions": DOWN,
-}
-COUNTS = ("hits", "substitutions", "deletions", "insertions")
 
 
 def rates_only(directions: dict[str, MetricDirection]) -> dict[str, bool]:
     """Ask for insights on rates, not on counts, which mostly tell how long an utterance is."""
-    return {key: not key.endswith(COUNTS) for key in directions}
+    return {key: not key.endswith(tuple(COUNTS)) for key in directions}
 
 
 @tensorleap_custom_metric(
@@ -162,6 +153,19 @@ def confidence(letters: np.ndarray) -> np.ndarray:
     return metrics.confidence(letters, VOCABULARY)
 
 
+CHANGES = {f"{name}_minus_model": UP for name in context().configuration.systems or {}}
+"""Of the other recognizers that config.yaml names, against the model: a metric, as metadata sees no logits."""
+if CHANGES:
+
+    @tensorleap_custom_metric("systems", direction=CHANGES, compute_insights=True)
+    def system_changes(
+        letters: np.ndarray, transcript: np.ndarray, samples: SamplePreprocessResponse
+    ) -> dict[str, list]:
+        """Return each one's word error rate minus the model's, each (B,)."""
+        rates = metrics.word_errors(letters, transcript, VOCABULARY)["word_error_rate"]
+        return context().compare_systems(rates, samples.preprocess_response.data, list(samples.sample_ids))
+
+
 # Metadata
 
 
@@ -169,11 +173,9 @@ def confidence(letters: np.ndarray) -> np.ndarray:
 def signal_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Measure the raw waveform."""
     utterance = preprocess_response.data.utterance(utterance_id)
-    return signal.signal_metadata(
-        context().read_waveform(utterance),
-        sampling_rate=context().configuration.audio.sampling_rate,
-        transcript=context().read_transcript(utterance),
-    )
+    heard, said = context().read_waveform(utterance), context().read_transcript(utterance)
+    rate = context().configuration.audio.sampling_rate
+    return signal.signal_metadata(heard, sampling_rate=rate, transcript=said)
 
 
 @tensorleap_metadata("text", metadata_type=typed(text.text_metadata_types(VOCABULARY)))
@@ -195,11 +197,7 @@ def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
     """Look up reader, chapter, book and subset."""
     split = preprocess_response.data
     utterance = split.utterance(utterance_id)
-    rows = {
-        "speaker": split.speaker(utterance),
-        "chapter": split.chapter(utterance),
-        "book": split.book(utterance),
-    }
+    rows = {name: getattr(split, name)(utterance) for name in ("speaker", "chapter", "book")}
     return record.record_metadata(utterance, **rows, subset=split.subset_of(utterance))
 
 
@@ -209,7 +207,7 @@ def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
     return read_fields(preprocess_response.data.utterance(utterance_id).fields, context().field_types)
 
 
-@tensorleap_metadata("systems", metadata_type=SYSTEM_TYPES)
+@tensorleap_metadata("systems", metadata_type=typed(context().system_types))
 def systems_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Return the word error rate of the other recognizers that config.yaml names."""
     return context().measure_systems(preprocess_response.data.utterance(utterance_id))
@@ -365,6 +363,9 @@ def integration_test(utterance_id: str, preprocess_response: PreprocessResponse)
     word_errors(letters, transcript)
     character_errors(letters, transcript)
     confidence(letters)
+    if CHANGES:
+        samples = SamplePreprocessResponse(np.array([utterance_id]), preprocess_response)
+        system_changes(letters, transcript, samples)
 
     signal_metadata(utterance_id, preprocess_response)
     text_metadata(utterance_id, preprocess_response)

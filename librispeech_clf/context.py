@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -87,6 +88,19 @@ class Context:
             rate = None if said is None else count_words(self.read_transcript(utterance), said).error_rate
             measured[f"{name}_word_error_rate"] = rate
         return measured
+
+    def compare_systems(
+        self, rates: np.ndarray, split: Split, ids: Sequence[str]
+    ) -> dict[str, list[float | None]]:
+        """Return each system's word error rate minus the model's, float (B,), None where it has no hypothesis."""
+        known = set(split.ids)  # simulated utterances were heard by nobody else
+        measured = [self.measure_systems(split.utterance(name)) if name in known else {} for name in ids]
+        found: dict[str, list[float | None]] = {}
+        for name in self.configuration.systems or {}:
+            said = [each.get(f"{name}_word_error_rate") for each in measured]
+            pairs = zip(said, rates, strict=True)
+            found[f"{name}_minus_model"] = [None if of is None else of - float(own) for of, own in pairs]
+        return found
 
     def read_waveform(self, utterance: Utterance) -> np.ndarray:
         """Return the raw waveform, float32 (N,) in [-1, 1]."""

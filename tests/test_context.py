@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from librispeech_clf.configuration import load_configuration
@@ -24,6 +25,9 @@ def test_systems_become_word_error_rates(configuration, tmp_path):
     context = Context(configuration)
     measured = [context.measure_systems(utterance) for utterance in (first, second, third)]
     assert measured == [{"whisper_word_error_rate": rate} for rate in (0.0, 1.0, None)]
+    ids = [first.id, second.id, third.id, f"{first.id}+noise=5"]
+    changes = context.compare_systems(np.array([0.25, 0.5, 1.0, 1.0]), split, ids)
+    assert changes == {"whisper_minus_model": [-0.25, 0.5, None, None]}
 
 
 def test_a_file_that_is_not_there_is_told(configuration):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.text.vocabulary_file import name_vocabulary_file
 from tests.helpers.vocabularies import VOCABULARIES
 
 QUICK = ("arabic", "mandarin")
+LANGUAGES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in VOCABULARIES]
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +41,22 @@ def make_model(tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in VOCABULARIES]
-)
-def test_five_recordings_become_a_page_in_their_own_letters(name, make_model, tmp_path, browser):
-    sample = VOCABULARIES[name]
-    (tmp_path / "test").mkdir()
+def write_split(folder, text, count=5):
+    """Write recordings of noise, all of one text."""
+    folder.mkdir()
     generator = np.random.default_rng(0)
-    with open(tmp_path / "test" / "metadata.csv", "w", encoding="utf-8", newline="") as file:
+    with open(folder / "metadata.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file_name", "text", "speaker_id"])
-        for number in range(5):
-            soundfile.write(tmp_path / "test" / f"u{number}.wav", generator.normal(0, 0.1, 9_000), 16_000)
-            writer.writerow([f"u{number}.wav", sample.text, f"s{number}"])
+        for number in range(count):
+            soundfile.write(folder / f"u{number}.wav", generator.normal(0, 0.1, 9_000), 16_000)
+            writer.writerow([f"u{number}.wav", text, f"s{number}"])
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_five_recordings_become_a_page_in_their_own_letters(name, make_model, tmp_path, browser):
+    sample = VOCABULARIES[name]
+    write_split(tmp_path / "test", sample.text)
     command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--source", "files"]
     command += ["--root", str(tmp_path), "--out", str(tmp_path / "out")]
     command += ["--model", str(make_model(sample.vocabulary))]
@@ -75,3 +81,82 @@ def test_five_recordings_become_a_page_in_their_own_letters(name, make_model, tm
     assert right_to_left == ("rtl" if name == "arabic" else "ltr")
     page = browser.run("return document.body.innerText")
     assert ("words" in page.split("Latent map")[0]) == (sample.units == "words")
+
+
+def check_push(folder, sample, model, *options, systems=None):
+    """Rehearse the push of a copy of the project whose config.yaml names a vocabulary, recordings, and systems."""
+    skip = shutil.ignore_patterns("__pycache__", "bundled", "development")
+    shutil.copytree(PROJECT_ROOT / "librispeech_clf", folder / "librispeech_clf", ignore=skip)
+    for name in ("leap_binder.py", "leap.yaml", "requirements.txt"):
+        shutil.copy(PROJECT_ROOT / name, folder)
+    (folder / "models").mkdir()
+    shutil.copy(name_vocabulary_file(model), folder / "models")
+    config = folder / "librispeech_clf" / "config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["corpus"] |= {"source": "files", "root": str(folder / "data")}
+    settings["text"]["normalize"] = "letters"
+    settings |= {
+        "model": {"path": str(model), "vocabulary": "models/random.vocabulary.json"},
+        "systems": systems or {},
+    }
+    config.write_text(yaml.safe_dump(settings))
+    manifest = (folder / "leap.yaml").read_text().replace("    - models/wav2vec.h5\n", "")
+    (folder / "leap.yaml").write_text(manifest)
+    (folder / "data").mkdir()
+    for state in ("training", "validation", "test"):
+        write_split(folder / "data" / state, sample.text, count=2)
+    if systems:
+        (folder / "data" / "hyp.tsv").write_text(f"test/u0.wav\t{sample.text}\n", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "librispeech_clf.local.commands.check_push",
+        "--model",
+        str(model),
+        *options,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_push_is_rehearsed_with_the_languages_vocabulary(name, make_model, tmp_path):
+    sample = VOCABULARIES[name]
+    done = check_push(tmp_path, sample, make_model(sample.vocabulary))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "calls of metrics" in done.stdout and "FAILED" not in done.stdout
+
+
+@pytest.mark.slow
+def test_push_is_rehearsed_with_its_requirements(make_model, tmp_path):
+    sample = VOCABULARIES["german"]
+    done = check_push(tmp_path, sample, make_model(sample.vocabulary), "--requirements")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_push_with_another_recognizers_hypotheses_has_the_difference_from_the_model(make_model, tmp_path):
+    sample = VOCABULARIES["german"]
+    done = check_push(tmp_path, sample, make_model(sample.vocabulary), systems={"whisper": "hyp.tsv"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.partition(" calls of metrics")[0].split()[-1]) > 0
+
+
+def test_leap_binder_is_imported_fast_with_a_large_vocabulary(tmp_path):
+    """Under half a second with 3,500 characters, without TensorFlow; CPU time, as other work shares the machine."""
+    path = tmp_path / "zh.vocabulary.json"
+    path.write_text(json.dumps(VOCABULARIES["mandarin"].vocabulary.to_fields()), encoding="utf-8")
+    code = (
+        "import sys, time; start = time.process_time()\n"
+        "import leap_binder\n"
+        "print(time.process_time() - start, len(leap_binder.VOCABULARY.tokens), 'tensorflow' in sys.modules)"
+    )
+    environment = {**os.environ, "LIBRISPEECH_MODEL": str(tmp_path / "zh.h5")}
+    runs = [
+        subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True,
+                       check=True).stdout.splitlines()[0].split()
+        for _ in range(3)
+    ]  # fmt: skip
+    assert {tuple(run[1:]) for run in runs} == {("3503", "False")}
+    assert min(float(run[0]) for run in runs) < 0.5

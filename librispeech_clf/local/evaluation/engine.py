@@ -314,10 +314,7 @@ class Engine:
         ids = np.array([task.sample_id for task in tasks])
         result = run(wire.name, ids, self.states.test, dict(arguments))
         named = result if isinstance(result, dict) else {wire.name: result}
-        return {
-            name: [None if value is None else float(value) for value in values]
-            for name, values in named.items()
-        }
+        return {name: np.array(values, float).tolist() for name, values in named.items()}
 
     def _show(
         self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
