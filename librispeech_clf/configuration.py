@@ -7,6 +7,8 @@ or of the wrong type is refused by its name.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import os
 import re
 import types
@@ -34,6 +36,7 @@ COLUMN_KEYS = ("text", "audio", "id", "speaker_id", "chapter_id")
 COLUMNS_VARIABLE = "LIBRISPEECH_COLUMNS"
 NORMALIZE_VARIABLE = "LIBRISPEECH_NORMALIZE"
 ANNOTATIONS_VARIABLE = "LIBRISPEECH_ANNOTATIONS"
+GROUPS_VARIABLE = "LIBRISPEECH_GROUPS"
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".stm", "wav.scp")
 
 
@@ -144,6 +147,7 @@ class Configuration:
 
     Attributes:
         systems: Files of other recognizers' hypotheses under the data root, by the system's name.
+        groups: Where reports cut numbers, by the name of their column.
     """
 
     corpus: CorpusConfiguration
@@ -151,9 +155,16 @@ class Configuration:
     text: TextConfiguration
     model: ModelFileConfiguration
     systems: dict[str, str] | None = None
+    groups: dict[str, tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
-        """Refuses names that no metadata key can have, and files that lie elsewhere."""
+        """Refuses names that no metadata key can have, files that lie elsewhere, and bounds that do not rise."""
+        for name, bounds in (self.groups or {}).items():
+            rising = all(low < high < math.inf for low, high in itertools.pairwise((-math.inf, *bounds)))
+            if not bounds or not rising:
+                raise ValueError(
+                    f"groups: {name}: numbers that rise are needed, such as [5, 10]; received {bounds}."
+                )
         for name, file in (self.systems or {}).items():
             if not re.fullmatch(r"\w+", name) or Path(file).is_absolute() or ".." in Path(file).parts:
                 raise ValueError(
@@ -222,7 +233,7 @@ def load_configuration(
             LIBRISPEECH_ANNOTATIONS override the file; LIBRISPEECH_SUBSETS, names separated by commas, become
             the subsets of training, validation and test alike (code-loader asks for all three), so that one subset
             can be evaluated where only that one is on the disk. LIBRISPEECH_COLUMNS, for example
-            "text=sentence,audio=clip", overrides corpus.columns.
+            "text=sentence,audio=clip", overrides corpus.columns; LIBRISPEECH_GROUPS, as in YAML, overrides groups.
         source: Overrides file and environment, as `root` and `model` do, which start at the working folder.
         root: Folder of the data.
         model: The Keras .h5 file.
@@ -246,6 +257,10 @@ def load_configuration(
         named = {key.strip(): name.strip() for key, _, name in pairs}
         corpus = dataclasses.replace(configuration.corpus, columns=named)
         configuration = dataclasses.replace(configuration, corpus=corpus)
+    if groups := environment.get(GROUPS_VARIABLE):
+        kind = dict[str, tuple[float, ...]]
+        bounds = _convert(kind, _parse_yaml(groups, GROUPS_VARIABLE), GROUPS_VARIABLE)
+        configuration = dataclasses.replace(configuration, groups=bounds)
     for key, variable in (("normalize", NORMALIZE_VARIABLE), ("annotations", ANNOTATIONS_VARIABLE)):
         if value := environment.get(variable):
             text = dataclasses.replace(configuration.text, **{key: value})
@@ -288,15 +303,21 @@ class _Loader(yaml.SafeLoader):
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - a safe loader
-    except RecursionError as error:
-        raise ValueError(
-            f"{path}: is nested too deeply; write it in the form of the package's config.yaml."
-        ) from error
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is not UTF-8; save it as UTF-8.") from error
+    return _parse_yaml(text, str(path))
+
+
+def _parse_yaml(text: str, place: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    except RecursionError as error:
+        raise ValueError(
+            f"{place}: is nested too deeply; write it in the form of the package's config.yaml."
+        ) from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{place}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def build_record(record_type: type, values: Any, place: str) -> Any:

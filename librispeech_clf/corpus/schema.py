@@ -127,17 +127,17 @@ class Split:
     @cached_property
     def ids(self) -> list[str]:
         """The utterance ids, in the dataset's order; reads no audio. One that comes again gets "#2", "#3", ..."""
-        return _number_repeated(self._column("id").to_pylist())
+        return _number_repeated(self.column("id").to_pylist())
 
     @cached_property
     def texts(self) -> list[str]:
         """The transcripts as the corpus has them, in the dataset's order; reads no audio."""
-        return [self._edit(text) for text in self._column("text").to_pylist()]
+        return [self._edit(text) for text in self.column("text").to_pylist()]
 
     @cached_property
     def more_texts(self) -> dict[str, tuple[str, ...]]:
         """The further references of the utterances that have several, by id."""
-        pairs = zip(self.ids, self._column("more_texts").to_pylist(), strict=True)
+        pairs = zip(self.ids, self.column("more_texts").to_pylist(), strict=True)
         return {name: tuple(map(self._edit, texts)) for name, texts in pairs if texts}
 
     def _edit(self, text: str) -> str:
@@ -146,14 +146,15 @@ class Split:
     @cached_property
     def field_types(self) -> dict[str, str]:
         """The further columns of the utterances, each "float", "boolean" or "string"; see `corpus.fields`."""
-        column = self._column("fields")
+        column = self.column("fields")
         return {} if column.null_count == len(column) else further_fields.infer_types(column.to_pylist())
 
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {utterance_id: row for row, utterance_id in enumerate(self.ids)}
 
-    def _column(self, name: str) -> pyarrow.ChunkedArray:
+    def column(self, name: str) -> pyarrow.ChunkedArray:
+        """A column of the dataset, in its order; of the others, such as audio, nothing is read."""
         return self.dataset.select_columns([name]).with_format("arrow")[:].column(name)
 
     @cached_property
@@ -187,11 +188,11 @@ class Split:
 
     def speaker(self, utterance: Utterance) -> Speaker | None:
         """The utterance's row of the speaker table, or None when the table lacks it."""
-        return self.speakers.get(_table_key(utterance.speaker_id))
+        return self.speakers.get(table_key(utterance.speaker_id))
 
     def chapter(self, utterance: Utterance) -> Chapter | None:
         """The utterance's row of the chapter table, or None when the table lacks it."""
-        return self.chapters.get(_table_key(utterance.chapter_id))
+        return self.chapters.get(table_key(utterance.chapter_id))
 
     def book(self, utterance: Utterance) -> Book | None:
         """The book the utterance's chapter belongs to, or None when a table lacks it."""
@@ -230,7 +231,7 @@ def _number_repeated(ids: Sequence[str]) -> list[str]:
     return numbered
 
 
-def _table_key(name: str) -> int:
+def table_key(name: str) -> int:
     """The number that the tables know a speaker or chapter by; -1, which none has, for other names."""
     text = str(name)
     return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS and str(int(text)) == text else -1

@@ -117,6 +117,7 @@ def run_child(request: dict[str, Any], log: int) -> None:
     """Run a command with its output to a pipe, which no limit of files holds up, and end the process."""
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
+    os.environ.update(request.get("environment", {}))
     if "most_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["most_bytes"], resource.RLIM_INFINITY))
     faulthandler.dump_traceback_later(LONGEST_RUN_S, exit=True)

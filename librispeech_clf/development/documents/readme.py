@@ -118,7 +118,10 @@ def format_rates(results: pd.DataFrame) -> str:
     pairs = [("all", rates["word"]["all"], rates["character"]["all"])]
     for group in ("gender", "length"):
         title = rates["length"] if group == "length" else group
-        words, characters = (rates[unit][group] for unit in ("word", "character"))
+        words, characters = (
+            (rates[unit] if group == "length" else rates[unit]["groups"]).get(group, {})
+            for unit in ("word", "character")
+        )
         pairs += [(f"{title}: {name}", word, characters[name]) for name, word in words.items()]
     for name, *pair in pairs:
         cells = [f"{percent(rate['rate'])} ({interval(rate)})" for rate in pair]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,14 @@ class Bins:
         lows: smallest value within each bin.
         highs: largest value within each bin.
         index: int (N,), the bin of each utterance, -1 where the value is null.
+        ranges: where each bin starts, and where it ends, which it does not hold; None: at no bound.
     """
 
     labels: tuple[str, ...]
     lows: tuple[float, ...]
     highs: tuple[float, ...]
     index: np.ndarray
+    ranges: tuple[tuple[float | None, float | None], ...] = ()
 
     def groups(self) -> list[str | None]:
         """Return the label of each utterance's bin, None where its value is null."""
@@ -56,7 +59,19 @@ def bin_by_quantiles(values: np.ndarray, *, count: int = 5) -> Bins:
     lows = tuple(float(values[index == number].min()) for number in kept)
     highs = tuple(float(values[index == number].max()) for number in kept)
     renumbered = np.array([kept.index(number) if number >= 0 else -1 for number in index], dtype=int)
-    return Bins(_label(lows, highs, edges, kept, whole), lows, highs, renumbered)
+    ends = [None, *(float(edge) for edge in edges), None]
+    ranges = tuple((ends[number], ends[number + 1]) for number in kept)
+    return Bins(_label(lows, highs, edges, kept, whole), lows, highs, renumbered, ranges)
+
+
+def bin_at(values: np.ndarray, edges: Sequence[float]) -> Bins:
+    """Cut numbers, float64 (N,), at fixed edges; a bin holds its lower edge, and may hold nothing."""
+    index = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
+    ends = [None, *edges, None]
+    ranges = tuple(zip(ends[:-1], ends[1:], strict=True))
+    labels = tuple(_label_between(number, np.array(edges)) for number in range(len(edges) + 1))
+    lows, highs = (tuple(np.nan if end is None else end for end in pair) for pair in (ends[:-1], ends[1:]))
+    return Bins(labels, lows, highs, index, ranges)
 
 
 def _round_edges(present: np.ndarray, count: int, whole: bool) -> np.ndarray:

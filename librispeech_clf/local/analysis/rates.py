@@ -22,19 +22,18 @@ same intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from librispeech_clf.local.analysis.binning import Bins, bin_by_quantiles
+from librispeech_clf.local.analysis.groups import bin_by_length, describe_groupings, list_groupings
 from librispeech_clf.local.analysis.record import SPEAKER, UNITS, Record
 
 FEWEST_SPEAKERS = 5
 """Below that, speakers are few: the upper bound of a rate is not made on the log scale, where it explodes."""
 MOST_GROUPS = 100
 """Speakers that are left out one at a time for a correlation, and permuted by the search; more are merged at random."""
-LENGTHS = 4
 _TAIL = 0.025
 _HIGHEST = 100.0
 """Of an upper bound over its rate: where one speaker has nearly all errors, the bound is finite at least."""
@@ -346,49 +345,48 @@ def _rate(values: np.ndarray, blocks: np.ndarray, known: np.ndarray) -> ErrorRat
     return ErrorRate(rate, low, high, int(errors), int(units), len(values), speakers, *explained)
 
 
-def bin_by_length(record: Record) -> tuple[str, Bins]:
-    """Bin rows by duration where it is known, else by reference words; return what is binned, and the bins."""
-    durations = record.column("signal_duration_s")
-    if durations is not None and durations.numbers is not None:
-        return "duration in s", bin_by_quantiles(durations.numbers, count=LENGTHS)
-    return "reference words", bin_by_quantiles(record.units(), count=LENGTHS)
-
-
-def summarize_rates(record: Record) -> dict:
+def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None = None) -> dict:
     """Summarize a run: corpus rates of words and characters, overall and by group.
 
+    Args:
+        record: the recordings.
+        bounds: of columns of numbers, see `groups.list_groupings`.
+
     Returns:
-        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), and for "word" and
-        "character" each: "all" (an `ErrorRate` as dictionary) and "split", "subset", "gender", "length",
-        "speaker" (dictionaries of them by group, empty where the table lacks the column).
+        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), "groups" (name, column and
+        ranges of what `groups.list_groupings` finds), and for "word" and "character" each: "all" (an `ErrorRate` as
+        dictionary), "groups" (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker"
+        (by group, empty where the table lacks the column).
     """
     length, bins = bin_by_length(record)
+    own = list_groupings(record, bounds)
     groups: dict[str, tuple[Sequence[str], np.ndarray]] = {}
-    for name, key in {
-        "split": "split",
-        "subset": "subset",
-        "gender": "record_gender",
-        "speaker": SPEAKER,
-    }.items():
-        column = record.column(key)
-        groups[name] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+    for name in ("split", "subset", SPEAKER):
+        column = record.column(name)
+        known = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+        groups["speaker" if name == SPEAKER else name] = known
     groups["length"] = bins.labels, bins.index
     summary: dict = {
         "utterances": len(record),
         "failed": len(record) - len(record.select_scored()),
         "length": length,
+        "groups": describe_groupings(record, bounds),
     }
     for unit in UNITS:
-        summary[unit] = {"all": asdict(rate_errors(record, unit))}
-        for name, (labels, codes) in groups.items():
-            rates = rate_groups(record, codes, len(labels), unit)
-            named = zip(labels, rates, strict=True)
+        summary[unit] = {
+            "all": asdict(rate_errors(record, unit)),
+            "groups": {each.name: _rate_labels(record, each.labels, each.index, unit) for each in own},
+        }
+        for name, (labels, index) in groups.items():
+            rates = _rate_labels(record, labels, index, unit)
             # A category of simulated rows only has no recording.
+            held = np.bincount(index[index >= 0], minlength=len(labels))
             summary[unit][name] = {
-                label: asdict(rate)
-                for (label, rate), held in zip(
-                    named, np.bincount(codes[codes >= 0], minlength=len(labels)), strict=True
-                )
-                if held
+                label: rates[label] for label, count in zip(labels, held, strict=True) if count
             }
     return summary
+
+
+def _rate_labels(record: Record, labels: Sequence[str], index: np.ndarray, unit: str) -> dict[str, dict]:
+    rates = rate_groups(record, index, len(labels), unit)
+    return {label: asdict(rate) for label, rate in zip(labels, rates, strict=True)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from librispeech_clf.local.analysis.associations import make_dashboards
+from librispeech_clf.local.analysis.associations import AGAINST, make_dashboards
 from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.suspicious import Suspicion
 
 WORST = 10
+MOST_DASHBOARDS = 12
+"""Columns of one's own that are tested; in the page any can be chosen."""
 SIGNIFICANT_DIGITS = 10
 """Of floats that statistics libraries computed; error rates are written exactly."""
 
@@ -103,6 +105,7 @@ def analyze(
     refused: Mapping[str, str] | None = None,
     terms: Sequence[str] = (),
     calibration: Calibration | None = None,
+    bounds: Mapping[str, Sequence[float]] | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
     """Analyze a run.
@@ -112,13 +115,14 @@ def analyze(
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
         calibration: of the confidences of the first.
+        bounds: of columns of numbers, see `groups.list_groupings`.
         on_progress: told in words what is analyzed next.
     """
     record = next(iter(records.values()))
     recordings = record.select_recordings()
     scored = recordings.select_scored()
     on_progress("error rates")
-    rates, worst = summarize_rates(recordings), find_worst(scored)
+    rates, worst = summarize_rates(recordings, bounds), find_worst(scored)
     failures = {**list_failures(record), **(refused or {})}
     on_progress("what stands out")
     grouping = group_states(scored)
@@ -131,7 +135,8 @@ def analyze(
     on_progress("latent maps")
     maps = make_latent_maps(recordings)
     on_progress("dashboards")
-    dashboards = make_dashboards(scored, with_bars=False)
+    own = [each["column"] for each in rates["groups"]][:MOST_DASHBOARDS]
+    dashboards = make_dashboards(scored, against=[*dict.fromkeys([*own, *AGAINST])], with_bars=False)
     robustness = measure_robustness(record)
     on_progress("systems")
     systems = compare_systems(records) if len(records) > 1 else None

@@ -8,15 +8,19 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from librispeech_clf.local.analysis.groups import simplify
 
 UNITS = {"wer": "word", "cer": "character"}
 PARTS = ("low", "high", "change", "change.low", "change.high")
 COUNTS = ("failed", "findings")
 COMPARISONS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
-EXAMPLES = '"wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4", "wer.change > 0.01", "failed > 0"'
+EXAMPLES = '"wer > 0.30", "cer.low > 0.1", "wer of accent: british > 0.4", "wer.change > 0.01", "failed > 0"'
+LENGTHS = ("duration in s:", "reference words:")
+"""Titles of groups whose bounds follow from the results."""
 _PATTERN = re.compile(r"(?P<figure>[\w.]+)(?: of (?P<group>.+?))? *(?P<sign>[<>]=?) *(?P<limit>[-+.\w]+)")
 
 
@@ -108,24 +112,48 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
         # Of a pair it is the older run's rate minus the first system's; a threshold is on what was gained or lost.
         name = {"low": "high", "high": "low"}.get(part.partition(".")[2], "difference")
         return None if older[0][name] is None else -older[0][name]
-    groups = list_groups(summary, UNITS[unit])
     if threshold.group is None:
         return summary[UNITS[unit]]["all"][part or "rate"]
-    wanted = _simplify(threshold.group)
-    if wanted not in groups:
-        known = ", ".join(list(groups)[:20])
-        raise ValueError(f"{threshold.text!r}: no group of utterances has this name; there are {known}.")
-    return groups[wanted][part or "rate"]
+    groups = list_groups(summary, UNITS[unit])
+    return groups[_find_group(threshold, groups)][part or "rate"]
+
+
+def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, compare: bool) -> None:
+    """Refuse, before anything is recognized, what the run will not have.
+
+    Args:
+        thresholds: the conditions.
+        groups: names of those that the corpus tells of; those of a length show in the results only.
+        compare: whether there is an older run.
+
+    Raises:
+        ValueError: a threshold is of a group that there is not, or of a change from nothing.
+    """
+    known = {simplify(name): None for name in groups}
+    for threshold in thresholds:
+        if ".change" in threshold.figure and not compare:
+            raise ValueError(
+                f"{threshold.text!r}: a change is one from an older run; name its folder by --compare."
+            )
+        if threshold.group is not None and not simplify(threshold.group).startswith(LENGTHS):
+            _find_group(threshold, known)
+
+
+def _find_group(threshold: Threshold, known: Mapping[str, Any]) -> str:
+    """Return the name of a threshold's group among those there are."""
+    wanted = simplify(threshold.group or "")
+    if wanted not in known:
+        title = wanted.partition(":")[0]
+        near = [name for name in known if name.startswith(f"{title}:")] or list(known)
+        raise ValueError(
+            f"{threshold.text!r}: no group of utterances has this name; there are {', '.join(near[:20])}. Numbers are "
+            "cut where groups in config.yaml says."
+        )
+    return wanted
 
 
 def list_groups(summary: Mapping[str, Any], unit: str) -> dict[str, Mapping[str, Any]]:
-    """Return the groups by name, as the terminal shows them: "gender: f", "subset: test-clean"."""
-    named: dict[str, Mapping[str, Any]] = {}
-    for group in ("split", "subset", "gender", "length", "speaker"):
-        title = summary["length"] if group == "length" else group
-        named |= {_simplify(f"{title}: {name}"): rate for name, rate in summary[unit][group].items()}
-    return named
-
-
-def _simplify(name: str) -> str:
-    return " ".join(name.replace(":", ": ").lower().split())
+    """Return the groups by name, as the terminal shows them: "accent: british", "subset: test-clean"."""
+    titled = [(name, summary[unit][name]) for name in ("split", "subset", "speaker")]
+    titled += [(summary["length"], summary[unit]["length"]), *summary[unit]["groups"].items()]
+    return {simplify(f"{title}: {name}"): rate for title, rates in titled for name, rate in rates.items()}

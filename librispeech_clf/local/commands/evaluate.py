@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import atomic_write, output_lock
 from librispeech_clf.configuration import STATES, Configuration, load_configuration
-from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold
+from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.corpus.schema import table_key
+from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold, refuse_misfits
 from librispeech_clf.local.commands.cli import (
     FAILED_UTTERANCES,
     SUCCESS,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from librispeech_clf.local.analysis.calibration import Calibration
+    from librispeech_clf.local.analysis.record import Record
     from librispeech_clf.local.evaluation.run import Run
     from librispeech_clf.local.model.decoder import Decoder
     from librispeech_clf.text.vocabulary import Vocabulary
@@ -44,7 +47,7 @@ simulations:
 
 figures of --fail-if, error rates as shares:
   wer, cer, also as wer.low, wer.high, and with --compare as wer.change,
-  wer.change.low, wer.change.high; of a group as "wer of gender: F";
+  wer.change.low, wer.change.high; of a group as "wer of accent: british";
   failed, findings
 
 examples:
@@ -227,6 +230,28 @@ def name_corpus(configuration: Configuration) -> str:
     return named.get(corpus.source, corpus.source)
 
 
+def tabulate_corpus(run: Run) -> Record:
+    """Tabulate what is known of the recordings before they are read, in columns of the results table."""
+    import pyarrow
+
+    from librispeech_clf.local.analysis.record import Record
+
+    split, rows = run.engine.split, []
+    places = {name: row for row, name in enumerate(split.ids)}
+    fields, speakers = (split.column(name).to_pylist() for name in ("fields", "speaker_id"))
+    for task in (task for window in run.windows.values() for task in window if task.simulation is None):
+        name = speakers[places[task.utterance_id]]
+        speaker, own = split.speakers.get(table_key(name)), fields[places[task.utterance_id]]
+        row = task.start_row() | {
+            "record_speaker_id": name or None,
+            "record_gender": speaker and speaker.gender,
+        }
+        rows.append(
+            row | {f"corpus_{key}": value for key, value in read_fields(own, split.field_types).items()}
+        )
+    return Record(pyarrow.Table.from_pylist(rows))
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate what is not evaluated yet, and report on everything."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
@@ -234,6 +259,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from librispeech_clf.local.analysis.error_kinds import read_terms
+    from librispeech_clf.local.analysis.groups import find_bounds, name_groups
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
     from librispeech_clf.local.evaluation.systems import (
         System,
@@ -294,6 +320,10 @@ def evaluate(options: argparse.Namespace) -> int:
             name = f"{configuration.model.path.stem} + {options.lm.stem if options.lm else 'beam'}"
             systems.add(System(name, decoded, source=decoder.source, notes=tuple(decoder.notes)))
         described = opened.described | systems.describe()
+        numbers = [column.name for column in opened.engine.schema if column.type in ("double", "int64")]
+        bounds = find_bounds(configuration.groups or {}, numbers)
+        groups = name_groups(tabulate_corpus(opened), bounds)
+        refuse_misfits(options.fail_if, groups, compare=options.compare is not None)
     changes = describe_normalization(opened.engine.split.texts, vocabulary, configuration.text.normalize)
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
@@ -317,7 +347,7 @@ def evaluate(options: argparse.Namespace) -> int:
             )
         analysis = write_outputs(
             tables, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
-            notes=notes, audio=audio, console=console, calibration=calibration,
+            notes=notes, bounds=bounds, audio=audio, console=console, calibration=calibration,
         )  # fmt: skip
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:

@@ -102,7 +102,8 @@ def open_run(request: Request, out: Path) -> Run:
     model_sha256 = hash_file(model_path) if request.with_model else ""
     source, field_types = configuration.corpus.source, engine.split.field_types
     vocabulary = configuration.read_vocabulary()
-    settings = (configuration.audio, configuration.text, vocabulary, source, field_types)
+    systems = configuration.systems
+    settings = (configuration.audio, configuration.text, vocabulary, source, field_types, systems)
     key = run_key(model_sha256, (*settings, request.decoder.key) if request.decoder else settings)
     described = {
         "source": source,

@@ -86,6 +86,7 @@ def write_outputs(
     refused: Mapping[str, str],
     terms: Sequence[str],
     notes: Mapping[str, str],
+    bounds: Mapping[str, Sequence[float]],
     audio: Callable[[str], bytes | None],
     console: Console,
     calibration: Calibration | None = None,
@@ -100,6 +101,7 @@ def write_outputs(
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
         notes: of a review, by utterance id.
+        bounds: of columns of numbers, see `analysis.groups`.
         audio: from an utterance id to its recording, or None where it cannot be read.
         console: for the tables.
         calibration: of the main system's confidences; the column `calibrated_confidence` is theirs.
@@ -130,7 +132,8 @@ def write_outputs(
     with console.status("Analyzing") as status, speed.measure("analysis"):
         analysis = analyze(
             {name: Record(of_system) for name, of_system in tables.items()}, refused=refused, terms=terms,
-            calibration=calibration, on_progress=lambda words: status.update(f"Analyzing: {words}"),
+            bounds=bounds, calibration=calibration,
+            on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     for part in show_analysis(analysis):
@@ -178,6 +181,7 @@ def write_findings(
         ValueError: a threshold is of a group or a figure that the run does not have.
     """
     findings = collect_findings(analysis, described)
+    atomic_write(out / "findings.json", render_json(findings).encode())
     crossings = [check_threshold(threshold, findings) for threshold in thresholds]
     findings["thresholds"] = make_plain(crossings)
     atomic_write(out / "findings.json", render_json(findings).encode())

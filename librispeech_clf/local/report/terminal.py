@@ -36,10 +36,14 @@ if TYPE_CHECKING:
 SHOWN_LETTERS = 120
 SHORTEST_LINE = 16
 WIDEST_NAME = 40
+SHORTEST_NAME = 8
 SHOWN_FAILURES = 20
 SHOWN_TERMS = 10
 SHOWN_SUSPICIOUS = 5
-GROUPS = ("split", "subset", "gender", "length")
+GROUPS = ("split", "subset", "length")
+UNITS = ("word", "character")
+MOST_LINES = 100
+"""Lines from which on no further column's groups are shown."""
 
 
 def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
@@ -65,15 +69,20 @@ def show_rates(rates: Mapping[str, Any]) -> Table:
     caption = f"N utterances; summed errors over summed words; {label_unit(rates['word']['all'])}."
     table = make_table("Error rates", ["", "N", "words", "WER % (95 %)", "CER % (95 %)"], caption)
     table.add_row("all", *_rate_cells(rates["word"]["all"], rates["character"]["all"]))
-    for group in GROUPS:
-        names = rates["word"][group]
-        if len(names) < (1 if group == "split" else 2):
-            continue
-        table.add_section()
+    parts = [(group, *(rates[unit]["groups"][group] for unit in UNITS)) for group in rates["word"]["groups"]]
+    own, left = len(parts), []
+    for group in GROUPS[: 2 if "signal_duration_s" in [each["column"] for each in rates["groups"]] else 3]:
         title = rates["length"] if group == "length" else group
-        for name in names:
-            cells = _rate_cells(rates["word"][group][name], rates["character"][group][name])
-            table.add_row(without_markup(f"{title}: {name}"), *cells)
+        parts.append((title, *(rates[unit][group] for unit in UNITS)))
+    for number, (title, words, characters) in enumerate(parts):
+        if number < own and table.row_count > MOST_LINES:
+            left.append(title)
+        elif len(words) >= (1 if title == "split" else 2):
+            table.add_section()
+            for name, rate in words.items():
+                table.add_row(without_markup(f"{title}: {name}"), *_rate_cells(rate, characters[name]))
+    if left:
+        table.caption = f"{caption} In findings.json {len(left)} further columns: {shorten(', '.join(left))}."
     return table
 
 
@@ -291,10 +300,29 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
         yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
 
 
+class _Table(Table):
+    """A table that cuts names, never figures, where the terminal is narrow."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Any]:
+        """Leave the names what the figures leave; if that is next to nothing, figures take several lines."""
+        if self.expand:  # a column of texts gives way
+            return super().__rich_console__(console, options)
+        names, *figures = (
+            self._measure_column(console, options.update_width(10_000), column).maximum
+            for column in self.columns
+        )
+        left = options.max_width - sum(figures) - self._extra_width
+        if names > left and self.columns[0].max_width is None:
+            self.columns[0].max_width = max(left, SHORTEST_NAME)
+        for column in self.columns[1:] if left < SHORTEST_NAME else ():
+            column.no_wrap, column.overflow = False, "fold"
+        return super().__rich_console__(console, options)
+
+
 def make_table(title: str | Text, columns: Sequence[str | Text], caption: str | Text | None = None) -> Table:
     """Make an empty table: the first column and texts to the left, numbers to the right, all on one line."""
     layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", **layout)
+    table = _Table(title=title, title_justify="left", caption=caption, caption_justify="left", **layout)
     for number, name in enumerate(columns):
         is_text = number == 0 or "hypothesis" in str(name)
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)

@@ -10,8 +10,8 @@ from scipy.special import expit
 from scipy.stats import spearmanr, ttest_1samp
 from scipy.stats import t as student
 
+from librispeech_clf.local.analysis.groups import bin_by_length
 from librispeech_clf.local.analysis.rates import (
-    bin_by_length,
     compare_groups,
     compare_paired,
     correct_holm,
@@ -120,9 +120,9 @@ def test_summary_is_json_and_the_same_twice(simulate):
     record = Record(simulate(2, speakers=6, utterances=4))
     first, second = (json.dumps(summarize_rates(record), allow_nan=False) for _ in range(2))
     assert first == second
-    assert set(json.loads(first)["word"]) == {"all", "split", "subset", "gender", "length", "speaker"}
+    assert set(json.loads(first)["word"]) == {"all", "groups", "split", "subset", "length", "speaker"}
     empty = summarize_rates(Record(pd.DataFrame()))
-    assert (empty["word"]["gender"], empty["word"]["all"]["rate"]) == ({}, None)
+    assert (empty["word"]["groups"], empty["word"]["all"]["rate"]) == ({}, None)
 
 
 def test_one_speaker_has_no_interval_and_no_test():

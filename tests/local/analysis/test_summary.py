@@ -62,7 +62,7 @@ def test_rates_agree_with_jiwer_to_the_last_digit():
     assert summary["word"]["all"]["rate"] == jiwer.wer(references, hypotheses)
     assert summary["character"]["all"]["rate"] == jiwer.cer(references, hypotheses)
     women = [pair for number, pair in enumerate(TEXTS) if number % 2 == 0]
-    assert summary["word"]["gender"]["F"]["rate"] == jiwer.wer(*map(list, zip(*women, strict=True)))
+    assert summary["word"]["groups"]["gender"]["F"]["rate"] == jiwer.wer(*map(list, zip(*women, strict=True)))
 
 
 def test_same_rows_give_the_same_bytes():

@@ -2,14 +2,14 @@
 
 import pytest
 
-from librispeech_clf.local.analysis.thresholds import check_threshold, read_threshold
+from librispeech_clf.local.analysis.thresholds import check_threshold, read_threshold, refuse_misfits
 
 
 def make_rates(rate, women):
     everything = {"rate": rate, "low": rate - 0.05, "high": rate + 0.05}
     group = {"F": {"rate": women, "low": None, "high": None}}
-    return {"all": everything, "split": {}, "subset": {"test-clean": everything}, "gender": group, "length": {},
-            "speaker": {}}  # fmt: skip
+    return {"all": everything, "split": {}, "subset": {"test-clean": everything}, "length": {}, "speaker": {},
+            "groups": {"gender": group, "snr_db": {"10 to 20": everything}}}  # fmt: skip
 
 
 SUMMARY = {
@@ -41,6 +41,7 @@ SUMMARY = {
         ("wer of gender: F > 0.4", 0.5, True),
         ("cer of gender:f > 0.4", 0.2, False),
         ("wer of subset: test-clean > 0.30", 0.31, True),
+        ("wer of SNR_dB: 10 to 20 > 0.30", 0.31, True),
         ("failed > 0", 2.0, True),
         ("findings > 1", 1.0, False),
         ("wer.change > 0.01", 0.02, True),
@@ -73,7 +74,7 @@ def test_what_is_no_condition_is_refused_with_examples(text):
 
 
 def test_an_unknown_group_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="there are subset: test-clean, gender: f"):
+    with pytest.raises(ValueError, match="there are gender: f"):
         check_threshold(read_threshold("wer of gender: X > 0.3"), SUMMARY)
 
 
@@ -84,3 +85,29 @@ def test_a_figure_that_the_run_lacks_is_refused():
     for changed in ({"run": {}}, {"systems": None}):  # no older run, or no other system
         with pytest.raises(ValueError, match="no such figure"):
             check_threshold(read_threshold("wer.change > 0"), SUMMARY | changed)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("wer of accent: scotish > 0.3", "there are accent: irish, accent: scottish"),
+        ("wer of duration: 5 to 11 > 0.3", "there are duration: 5 to 10. Numbers are cut where groups"),
+        ("wer of mood: good > 0.3", "there are accent: irish, accent: scottish, duration"),
+        ("cer.change.low > 0", "name its folder by --compare"),
+    ],
+)
+def test_what_the_run_will_not_have_is_refused_before_it(text, reason):
+    groups = ["accent: irish", "accent: scottish", "duration: 5 to 10"]
+    with pytest.raises(ValueError, match=reason):
+        refuse_misfits([read_threshold(text)], groups, compare=False)
+
+
+def test_what_the_run_may_have_is_let_pass():
+    texts = [
+        "wer of accent: Irish > 0",
+        "wer of duration in s: 1 to 2 > 0",
+        "failed > 0",
+        "wer > 0",
+        "wer.change > 0",
+    ]
+    assert refuse_misfits(map(read_threshold, texts), ["accent: irish"], compare=True) is None

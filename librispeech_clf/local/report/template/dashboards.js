@@ -12,9 +12,11 @@ const FIRST_GROUPS = 12;
 
 // One's own columns first, then what explains errors most often.
 function standardColumns() {
-  const own = [...columns.values()].filter(({ group, kind }) => group === "corpus" && kind !== "text");
-  return [
-    ...own,
+  const standard = [
+    ...groupings
+      .map(({ column }) => column)
+      .filter((column) => column !== genderColumn)
+      .slice(0, SHOWN_GROUPINGS),
     findColumn("readability_dale_chall_score", "dale_chall_score", "dale_chall"),
     findColumn("text_word_count", "word_count"),
     durationColumn,
@@ -22,7 +24,8 @@ function standardColumns() {
     findColumn("words_per_second"),
     genderColumn,
     speakerColumn,
-  ].filter((column) => column);
+  ];
+  return [...new Set(standard)].filter((column) => column);
 }
 
 function showDashboards(panel) {

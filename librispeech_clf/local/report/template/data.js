@@ -55,6 +55,10 @@ function findColumn(...endings) {
   return null;
 }
 
+// One's own columns with few values, and numbers with their bounds: {column, labels, ranges}.
+const groupings = payload.groups
+  .map((grouping) => ({ ...grouping, column: columns.get(grouping.column) }))
+  .filter(({ column }) => column);
 const speakerColumn = findColumn("speaker_id");
 const genderColumn = findColumn("gender");
 const durationColumn = findColumn("signal_duration_s", "duration_s");

@@ -6,6 +6,7 @@ const keptNote = make("div", { class: "kept", hidden: true });
 const countNote = make("p", { class: "note", id: "count", role: "status" });
 const searchNote = make("p", { class: "note", id: "search-note", role: "status", hidden: true });
 const shownCards = new Set();
+const SHOWN_FILTERS = 6;
 
 function buildFilters() {
   const search = make("input", {
@@ -57,7 +58,8 @@ function buildFilters() {
       make("button", { id: "export", onclick: exportRows }, "Export CSV"),
     ),
   );
-  for (const column of [genderColumn, durationColumn, columns.get("word_error_rate")])
+  const own = groupings.slice(0, SHOWN_FILTERS).map(({ column }) => column);
+  for (const column of [...own, genderColumn, durationColumn, columns.get("word_error_rate")])
     if (column) addCard(column);
   listen("rows", () => showCounts(search, errors));
 }

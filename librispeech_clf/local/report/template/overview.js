@@ -3,6 +3,7 @@
 const headlineElement = document.getElementById("headline");
 const TILE_COUNT = 5;
 const SHOWN_SPEAKERS = 8;
+const SHOWN_GROUPINGS = 12; // the others: dashboards, filters
 const SHOWN_WORST = 12;
 const ANY = { low: 1, high: null };
 const overviewState = { allSpeakers: false };
@@ -105,9 +106,9 @@ function showOverview(panel) {
     if (systems.length > 1) board.prepend(makeRates());
     if (figures.length)
       for (const add of [
+        addGroupCards,
         addKindsCard,
         addErrorKinds,
-        addGroupCards,
         addLengthCard,
         addSpreadCard,
         addSpeakersCard,
@@ -141,19 +142,31 @@ function addIntervals(card, groups, column) {
   );
 }
 
+// The groups of a grouping as findings.json has them: categories, or numbers cut at the same bounds.
+function estimateGrouping(rows, { column, labels, ranges }, figure) {
+  if (!ranges.length) return estimateGroups(rows, column, figure);
+  const bins = ranges.map(([low, high], bin) => ({ name: labels[bin], choice: { low, high, open: true } }));
+  return bins.map((bin) => {
+    const isInside = makeTest(column.key, { bins: [bin.choice] });
+    return { ...bin, result: estimateRatio(rows.filter(isInside), figure, speakerOf) };
+  });
+}
+
 function addGroupCards(board) {
-  const grouped = [genderColumn, findColumn("subset"), columns.get("split")].filter(
+  const further = [findColumn("subset"), columns.get("split")].filter(
     (column, index, all) =>
       column &&
       all.indexOf(column) === index &&
       new Set(column.values).size > 1 &&
       column.levels.length <= 12,
   );
-  for (const column of grouped) {
+  const shown = groupings.slice(0, SHOWN_GROUPINGS);
+  for (const grouping of [...shown, ...further.map((column) => ({ column, ranges: [] }))]) {
+    const { column } = grouping;
     const note = "Dashed: all shown. Right: utterances. Choose a group to see only it.";
-    const card = makePanel(`Word error rate by ${column.label}`, note);
+    const card = makePanel(`Word error rate by ${describe(column)}`, note);
     board.append(card);
-    addIntervals(card, estimateGroups(findRowsBeside(column), column, figures[0]), column);
+    addIntervals(card, estimateGrouping(findRowsBeside(column), grouping, figures[0]), column);
   }
 }
 

@@ -1,0 +1,78 @@
+"""Groups by the corpus' own columns, and numbers cut at fixed bounds."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from librispeech_clf.local.analysis.groups import find_bounds, list_groupings, name_groups
+from librispeech_clf.local.analysis.rates import summarize_rates
+from librispeech_clf.local.analysis.record import Record
+
+COUNTS = {f"{unit}_{kind}": 1.0 for unit in ("word", "character")
+          for kind in ("hits", "substitutions", "deletions", "insertions")}  # fmt: skip
+
+
+def make_table(**columns):
+    count = len(next(iter(columns.values())))
+    ids = [f"u{number}" for number in range(count)]
+    return pd.DataFrame(
+        {"utterance_id": ids, **{key: [value] * count for key, value in COUNTS.items()}, **columns}
+    )
+
+
+def named(table, **settings):
+    return {each.name: each.labels for each in list_groupings(Record(table), **settings)}
+
+
+def test_own_categories_of_2_to_30_values_and_own_numbers_are_grouped_gender_first():
+    table = make_table(
+        corpus_accent=["b", "a", "a", None] * 10,
+        corpus_native=[True, False] * 20,
+        corpus_snr_db=np.arange(40.0),
+        corpus_session=[f"s{number}" for number in range(40)],  # too many
+        corpus_room=["lab"] * 40,  # says nothing
+        signal_duration_s=np.arange(40.0),  # measured
+        record_gender=["F", "M"] * 20,
+    )
+    groups = named(table)
+    assert list(groups) == ["gender", "accent", "native", "snr"]
+    assert groups["accent"] == ("a", "b") and groups["native"] == ("False", "True")
+    assert groups["snr"] == ("0 to 9", "10 to 19", "20 to 29", "30 to 39")
+
+
+def test_gender_is_the_corpus_own_where_no_table_of_speakers_tells():
+    assert named(make_table(corpus_gender=["f", "m"], record_gender=[None, None])) == {"gender": ("f", "m")}
+    both = named(make_table(corpus_gender=["f", "m"], record_gender=["F", "M"]))
+    assert both == {"gender": ("F", "M"), "corpus_gender": ("f", "m")}
+
+
+def test_numbers_are_cut_at_bounds_that_stand_before_the_run():
+    table = make_table(corpus_duration=[1.0, 5.0, 9.9, 10.0], signal_level_dbfs=[-30.0, -20.0, -10.0, np.nan])
+    bounds = find_bounds({"duration": [5, 10], "Level_dBFS": [-20]}, ["signal_level_dbfs", "corpus_duration"])
+    assert bounds == {"corpus_duration": (5, 10), "signal_level_dbfs": (-20,)}
+    duration, level = list_groupings(Record(table), bounds)
+    assert duration.labels == ("under 5", "5 to 10", "10 and over") and duration.index.tolist() == [
+        0,
+        1,
+        1,
+        2,
+    ]
+    assert duration.ranges == ((None, 5), (5, 10), (10, None))
+    assert level.index.tolist() == [0, 1, 1, -1]
+    known = name_groups(Record(table[["utterance_id", "corpus_duration"]]), bounds)
+    assert {"duration: 5 to 10", "level: -20 and over"} <= set(known)
+
+
+def test_bounds_of_nothing_are_refused_with_what_there_is():
+    with pytest.raises(ValueError, match="called 'age'; there are duration, level"):
+        find_bounds({"age": [5]}, ["signal_level_dbfs", "corpus_duration", "word_error_rate"])
+
+
+def test_bin_without_recordings_and_group_without_words_have_figures_that_say_so():
+    table = make_table(corpus_snr=[1.0, 2.0], corpus_room=["lab", "car"])
+    table.loc[0, ["word_hits", "word_substitutions", "word_deletions"]] = 0.0
+    rates = summarize_rates(Record(table), {"corpus_snr": (1.5, 10.0)})["word"]["groups"]
+    assert rates["snr"]["10 and over"]["rate"] is None and rates["snr"]["10 and over"]["utterances"] == 0
+    assert (
+        rates["room"]["lab"]["rate"] == 1.0 and rates["room"]["lab"]["units"] == 0
+    )  # an error, as jiwer has it
