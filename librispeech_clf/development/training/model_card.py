@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.progress import track
 
 from librispeech_clf.atomic_write import atomic_write
@@ -76,27 +77,24 @@ def recognise_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
 
     listed = list_speech(split)
     count_frames = model.configuration.count_frames
-    found = _recognise(compile_model(model), listed.recordings, count_frames=count_frames)
+    found = find_logits(compile_model(model), listed.recordings, count_frames=count_frames)
     rows = [
-        _count_errors(split, recording, hypothesis)
-        for recording, hypothesis in track(found, split.name, len(listed.recordings), transient=True)
+        _count_errors(split, recording, greedy_text(logits, bundled_vocabulary()))
+        for recording, logits in track(found, split.name, len(listed.recordings), transient=True)
     ]
     rows += [{"utterance_id": name, "error": error} for name, error in listed.left_out.items()]
     return pd.DataFrame(rows)
 
 
-def _recognise(
+def find_logits(
     predict: Predict, recordings: Sequence[Recording], *, count_frames: Callable[[int], int]
-) -> Iterator[tuple[Recording, str]]:
-    """Recognise recordings by greedy decoding, the longest first; one that cannot be read is left out with a warning.
+) -> Iterator[tuple[Recording, np.ndarray]]:
+    """Yield recordings with their logits (T, V), the longest first; one that cannot be read is left out with a warning.
 
     Args:
         predict: as `inference.compile_model` returns it.
         recordings: what to recognise.
         count_frames: frames that the model makes of a number of samples.
-
-    Yields:
-        Each recording with its hypothesis.
     """
     lengths = [recording.samples for recording in recordings]
     for batch in plan_batches(lengths, batch_samples=BATCH_SAMPLES):
@@ -104,8 +102,7 @@ def _recognise(
         pairs = [(recording, normalize(waveform)) for recording, waveform in read if waveform is not None]
         if pairs:
             logits, _ = predict_batch(predict, [waveform for _, waveform in pairs], count_frames=count_frames)
-            texts = [greedy_text(frames, bundled_vocabulary()) for frames in logits]
-            yield from zip([recording for recording, _ in pairs], texts, strict=True)
+            yield from zip([recording for recording, _ in pairs], logits, strict=True)
 
 
 def _count_errors(split: Split, recording: Recording, hypothesis: str) -> dict[str, Any]:
