@@ -347,6 +347,7 @@ def evaluate(options: argparse.Namespace) -> int:
             )
         analysis = write_outputs(
             tables, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
+            speeds={system.name: system.speed for system in systems.systems if system.speed},
             notes=notes, bounds=bounds, audio=audio, console=console, calibration=calibration,
         )  # fmt: skip
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)

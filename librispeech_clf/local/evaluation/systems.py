@@ -67,6 +67,7 @@ class System:
         source: what it is: a file and its format, a decoder.
         notes: what was counted as empty, what was left over, in sentences.
         is_older: whether it is an older run, with which this one is compared.
+        speed: seconds of audio a second, where it is known.
     """
 
     name: str
@@ -75,6 +76,7 @@ class System:
     source: str = ""
     notes: tuple[str, ...] = ()
     is_older: bool = False
+    speed: float | None = None
 
 
 @dataclass
@@ -316,13 +318,19 @@ def open_older_run(folder: Path, references: Mapping[str, str], taken: Collectio
                 f"{references[row['utterance_id']]!r} and, in {folder}, {row['reference']!r}. "
                 "Evaluate both on the same corpus with the same --normalize."
             )
-    name = folder.resolve().name
+    name, summary = folder.resolve().name, folder / "summary.json"
+    described = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+    # Without a model, evaluating was reading what had been recognized.
+    speed = (
+        described["speed"]["evaluation"]["times_real_time"] if "model" in described.get("run", ()) else None
+    )
     return System(
         f"{name} (older)" if name in taken else name,
         {row["utterance_id"]: row["hypothesis"] for row in rows},
         {row["utterance_id"]: row["words"] or [] for row in rows},
         f"older run {folder}",
         is_older=True,
+        speed=speed,
     )
 
 

@@ -45,10 +45,14 @@ class Speed:
     Attributes:
         audio_s: seconds of audio of all rows, simulated ones among them; failed rows have none.
         stages: seconds by stage, in their order: "evaluation", "analysis", "page".
+        systems: seconds of audio a second, of the further systems of which it is known.
+        main: name of the system that was evaluated; None where no model was.
     """
 
     audio_s: float
     stages: dict[str, float] = field(default_factory=dict)
+    systems: Mapping[str, float] = field(default_factory=dict)
+    main: str | None = None
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -58,7 +62,7 @@ class Speed:
         self.stages[stage] = time.perf_counter() - start
 
     def report(self) -> dict[str, Any]:
-        """Return `audio_s`, and `seconds` and `times_real_time` by stage, as summary.json holds them."""
+        """Return `audio_s`, `seconds` and `times_real_time` by stage, and the systems', as summary.json holds them."""
         rates = {
             stage: {
                 "seconds": round(seconds, 2),
@@ -66,7 +70,9 @@ class Speed:
             }
             for stage, seconds in self.stages.items()
         }
-        return {"audio_s": round(self.audio_s, 2), **rates}
+        own = {self.main: rates["evaluation"]["times_real_time"]} if self.main else {}
+        known = {"systems": {**own, **self.systems}} if own or self.systems else {}
+        return {"audio_s": round(self.audio_s, 2), **rates, **known}
 
     def __str__(self) -> str:
         """Say in one line how long the stages took."""
@@ -84,6 +90,7 @@ def write_outputs(
     evaluation_s: float,
     described: Mapping[str, str],
     refused: Mapping[str, str],
+    speeds: Mapping[str, float],
     terms: Sequence[str],
     notes: Mapping[str, str],
     bounds: Mapping[str, Sequence[float]],
@@ -99,6 +106,7 @@ def write_outputs(
         evaluation_s: seconds that the evaluation took.
         described: what was evaluated, by name.
         refused: reasons of simulations that could not be run, by name.
+        speeds: seconds of audio a second, of the further systems of which it is known.
         terms: whose recall is measured.
         notes: of a review, by utterance id.
         bounds: of columns of numbers, see `analysis.groups`.
@@ -128,7 +136,8 @@ def write_outputs(
         write_table(out / "systems" / f"{name}.parquet", of_system)
     results = table.to_pandas()
     audio_s = float(results[DURATION].sum()) if DURATION in results.columns else 0.0
-    speed = Speed(audio_s, {"evaluation": evaluation_s})
+    model = main if others and "model" in described else None
+    speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds, model)
     with console.status("Analyzing") as status, speed.measure("analysis"):
         analysis = analyze(
             {name: Record(of_system) for name, of_system in tables.items()}, refused=refused, terms=terms,

@@ -1,5 +1,6 @@
 """Systems of a run: names, normalization, times, tables, an older run."""
 
+import json
 from types import SimpleNamespace
 
 import pyarrow
@@ -148,6 +149,11 @@ def test_an_older_run_is_a_system(tmp_path):
     older = open_older_run(tmp_path, {**REFERENCES, "c": "NEW"}, taken=[tmp_path.name])
     assert older.texts == {"a": "MISTER", "b": "HE WENT"}
     assert older.name == f"{tmp_path.name} (older)"
+    assert older.speed is None
+    for run, speed in (({"model": "w.h5"}, 11.5), ({}, None)):  # without a model nothing was recognized
+        summary = {"run": run, "speed": {"evaluation": {"times_real_time": 11.5}}}
+        (tmp_path / "summary.json").write_text(json.dumps(summary))
+        assert open_older_run(tmp_path, REFERENCES, taken=[]).speed == speed
     with pytest.raises(ValueError, match="shares no utterance"):
         open_older_run(tmp_path, {"c": "NEW"}, taken=[])
     with pytest.raises(ValueError, match="a: systems are compared over the same references"):

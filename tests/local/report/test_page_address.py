@@ -119,3 +119,18 @@ def test_print_shows_the_section_alone_and_whole(opened):
     assert [opened.run(visible, name) for name in ("#filters", "#tabs", ".toolbar")] == [False] * 3
     assert opened.run(visible, "#headline") and opened.run(visible, ".trow")
     opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_pair_of_systems_is_in_the_address(opened, report):
+    opened.follow(report, "#tab=systems&system=this&against=other")
+    assert opened.text("#pair h2") == "this against other"
+    opened.follow(report, "#tab=systems&system=nobody")
+    assert opened.text("#pair h2") == "other against this"
+    assert opened.run("return location.hash") == "#tab=systems&system=nobody"
+    opened.click(".matrix button.cell", 1)
+    chosen = opened.text("#pair h2")
+    opened.click(".matrix button.cell", 0)
+    assert opened.text("#pair h2") != chosen
+    opened.run("history.back()")
+    opened.wait(f"return document.querySelector('#pair h2').textContent === '{chosen}'")
+    assert opened.problems() == []

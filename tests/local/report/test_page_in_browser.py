@@ -327,6 +327,16 @@ def test_systems_are_compared(opened, results):
     assert "gender: F" in opened.text("#where")
 
 
+def test_speed_is_shown_of_the_systems_of_which_it_is_known(browser, results, make_analysis, tmp_path):
+    analysis = make_analysis(results)
+    analysis["speed"] = {**analysis.get("speed", {"audio_s": 600.0}), "systems": {"this": 11.5}}
+    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, systems=make_systems(results)))
+    browser.show("systems")
+    assert browser.texts("#systems-table th")[8] == "speed"
+    cells = browser.texts("#systems-table td")
+    assert [cells[8], cells[17]] == ["11.5 \u00d7", "\u2013"]
+
+
 def test_buttons_filter_what_one_system_has_right(opened, results):
     opened.show("systems")
     right = int((results["word_error_rate"] == 0).sum())

@@ -10,6 +10,7 @@ function showSystems(panel) {
     const choose = (left, right) => {
       Object.assign(besideState, { first: left, second: right });
       render();
+      tell("address");
       panel.querySelector("#pair")?.scrollIntoView({ block: "nearest" });
     };
     panel.append(makeRates(), makeMatrix(choose));
@@ -23,6 +24,8 @@ function showSystems(panel) {
 }
 
 function makeRates() {
+  const speeds = payload.analysis.speed?.systems ?? {};
+  const isTimed = Object.keys(speeds).length > 0;
   const rows = systems.map((system) => {
     const figure = makeRate(system.name, "WER", system.errors, referenceWords);
     const letters = makeRate(system.name, "CER", system.letters, referenceCharacters);
@@ -36,6 +39,7 @@ function makeRates() {
       formatShare(estimateRatio(state.rows, letters, speakerOf).estimate),
       ...kinds.map((count) => `${count} (${formatShare(words ? count / words : null)})`),
       String(result.count),
+      ...(isTimed ? [speeds[system.name] ? `${speeds[system.name]} ×` : "–"] : []),
     ];
   });
   const headings = [
@@ -47,11 +51,14 @@ function makeRates() {
     "deletions",
     "insertions",
     "utterances",
+    ...(isTimed ? ["speed"] : []),
   ];
+  const timed =
+    " Speed: seconds of audio a second, of the whole evaluation, known of runs of this tool alone.";
   const card = makeWidePanel(
     "Systems",
-    describeBest(),
-    makeTable(headings, rows, { numeric: [1, 2, 3, 4, 5, 6, 7] }),
+    describeBest() + (isTimed ? timed : ""),
+    makeTable(headings, rows, { numeric: [1, 2, 3, 4, 5, 6, 7, 8] }),
   );
   card.id = "systems-table";
   return card;
