@@ -80,7 +80,7 @@ def preprocess() -> list[PreprocessResponse]:
 
 @tensorleap_input_encoder("audio", channel_dim=-1)
 def encode_audio(utterance_id: str, preprocess_response: PreprocessResponse) -> np.ndarray:
-    """Return the model's input: float32 (max_samples,), normalised over the real samples, then zero-padded."""
+    """Return the model's input: float32 (max_samples,), normalized over the real samples, then zero-padded."""
     utterance = preprocess_response.data.utterance(utterance_id)
     normalized = audio_reading.normalize(context().read_waveform(utterance))
     return audio_reading.pad(
@@ -280,7 +280,7 @@ def letter_posteriors(letters: np.ndarray) -> LeapImage:
 
 @tensorleap_custom_visualizer("word_confidence", LeapDataType.Text)
 def word_confidence(letters: np.ndarray) -> LeapText:
-    """Show the hypothesis, each word coloured by the model's confidence."""
+    """Show the hypothesis, each word colored by the model's confidence."""
     return visualizers.show_word_confidence(letters, VOCABULARY)
 
 

@@ -1,7 +1,7 @@
 """The integration held against what Tensorleap demands: `poetry run test` starts here.
 
 Everything goes through the functions that leap_binder.py registers, on the bundled corpus and the model of
-config.yaml. Nothing depends on how well that model recognises.
+config.yaml. Nothing depends on how well that model recognizes.
 """
 
 import os

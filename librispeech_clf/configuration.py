@@ -121,7 +121,7 @@ class TextConfiguration:
     units: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses numbers below one and normalisations that do not exist."""
+        """Refuses numbers below one and normalizations that do not exist."""
         _require_positive("text.max_letters", self.max_letters)
         _refuse_unknown("text.normalize", [self.normalize], NORMALIZATIONS)
         _refuse_unknown("text.annotations", [self.annotations], ANNOTATIONS)

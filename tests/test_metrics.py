@@ -19,7 +19,7 @@ TEXTS = ["HELLO ALL WILL TELL", "I DON'T SEE", "A", "", "MISSISSIPPI COFFEE COMM
 
 
 def perfect_logits(text: str, *, frames: int = 80) -> np.ndarray:
-    """Logits that recognise `text`: letters alternate with blanks, the rest is forced to the blank."""
+    """Logits that recognize `text`: letters alternate with blanks, the rest is forced to the blank."""
     logits = np.full((frames, 32), -1e4, np.float32)
     logits[:, BLANK] = 1e4
     labels = encode(text, utterance_id="test")

@@ -33,7 +33,7 @@ def ctc_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Returns:
         float32 (B,), in [0, LARGEST_LOSS]. LARGEST_LOSS where the transcript has more letters (counting one
-        more between equal neighbours) than there are valid frames, and where the logits hold NaN anywhere.
+        more between equal neighbors) than there are valid frames, and where the logits hold NaN anywhere.
 
     Raises:
         ValueError: batch sizes differ, or a label id is outside of the vocabulary.

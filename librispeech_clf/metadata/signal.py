@@ -1,6 +1,6 @@
 """Metadata of the signal: spectrum, level, noise, pauses, pitch and speaking rate of one utterance.
 
-In: the raw waveform (not the normalised one the model reads), float32 (N,) in [-1, 1], and its sampling rate.
+In: the raw waveform (not the normalized one the model reads), float32 (N,) in [-1, 1], and its sampling rate.
 Out: a flat dict of floats and integers with the same keys for every utterance; a value that is unknown is
 `None`.
 """
@@ -27,7 +27,7 @@ SHORTEST_PAUSE_S = 0.2
 NOISE_SHARE_OF_FRAMES = 0.1
 SIGNAL_TO_NOISE_RANGE_DB = (-10.0, 80.0)
 SHORTEST_FOR_NOISE_S = 0.5
-QUANTISATION_POWER = (1 / 32768) ** 2 / 12
+QUANTIZATION_POWER = (1 / 32768) ** 2 / 12
 
 PITCH_RANGE_HZ = (60.0, 500.0)
 PITCH_BAND_HZ = (50.0, 1000.0)
@@ -101,7 +101,7 @@ def clipping(waveform: np.ndarray) -> Values:
     """Share of samples in flat tops: three or more samples in a row at the waveform's maximum or minimum.
 
     Finds clipping also after a change of level, and none in a waveform whose peak is below 0.01 (-40 dBFS),
-    where equal neighbours are a matter of 16-bit rounding.
+    where equal neighbors are a matter of 16-bit rounding.
     """
     peak = float(np.max(np.abs(waveform)))
     if peak < CLIPPING_LEAST_PEAK:
@@ -123,7 +123,7 @@ def signal_to_noise_ratio(block_power: np.ndarray) -> Values:
     """Estimate the ratio of speech to noise power from the quietest tenth of the utterance.
 
     The noise power is the mean of the lowest 10 % of frames of 20 ms (speakers pause; stationary noise does
-    not), at least the quantisation noise of 16 bits; the speech power is the mean power less that. Kept
+    not), at least the quantization noise of 16 bits; the speech power is the mean power less that. Kept
     within -10 and 80 dB. Blind spots: speech without any pause is taken for noise in part (too low); noise
     that pauses with the speech is not seen, and digital zeros (lost packets, pauses of synthetic speech)
     count as a clean pause (too high). Steady noise alone gives less than 0 dB.
@@ -138,7 +138,7 @@ def signal_to_noise_ratio(block_power: np.ndarray) -> Values:
         return {"signal_to_noise_ratio_db": None}
     frames = np.sort((block_power[1:] + block_power[:-1]) / 2)
     noise = max(
-        float(frames[: max(1, round(NOISE_SHARE_OF_FRAMES * frames.size))].mean()), QUANTISATION_POWER
+        float(frames[: max(1, round(NOISE_SHARE_OF_FRAMES * frames.size))].mean()), QUANTIZATION_POWER
     )
     speech = max(float(block_power.mean()) - noise, 1e-3 * noise)
     return {
@@ -243,7 +243,7 @@ def _pitch_values(median_hz: float | None, spread_semitones: float | None, voice
 def _best_lags(correlation: np.ndarray, lags: np.ndarray) -> np.ndarray:
     """Best inner lag, in samples and parts, of the frames in which it passes the voicing threshold.
 
-    The parabola through a peak and its neighbours gives its place and height; without the height, an octave
+    The parabola through a peak and its neighbors gives its place and height; without the height, an octave
     below would win whenever its lag lies nearer to a sample.
     """
     before, inner, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]

@@ -4,7 +4,7 @@ In: the raw waveform, float32 (N,) in [-1, 1], and its sampling rate. Out: array
 statistics. Legend: N samples, T frames, F frequency bins.
 
 The families equal librosa's functions called with `y=`, the sampling rate and defaults otherwise (FFT 2,048,
-hop 512, Hann window, centred frames), but share one short-time Fourier transform, and use moments, sorted
+hop 512, Hann window, centered frames), but share one short-time Fourier transform, and use moments, sorted
 rows and sums of blocks where librosa loops. The only product of dense matrices is the mel filter bank's,
 because only it gives librosa's very bits: its threads cost more than they save when the processor is busy.
 """
@@ -64,7 +64,7 @@ class Spectrum:
 
 
 def short_time_spectrum(waveform: np.ndarray, *, sampling_rate: int) -> Spectrum:
-    """Transform the utterance once; frames are centred and the ends padded with zeros, as in librosa.
+    """Transform the utterance once; frames are centered and the ends padded with zeros, as in librosa.
 
     The transform is computed in float64 and rounded, block by block so that it stays in the processor's
     cache.
@@ -134,7 +134,7 @@ def spectral_moments(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray, np.nda
 
     With the moments m_i = sum(f^i S): centroid m1 / m0, bandwidth sqrt(m2 / m0 - centroid^2); the
     least-squares line has the slope m1 / sum(f^2) and passes through the mean magnitude at the mean
-    frequency. The frequencies f are centred and the sums in float64, so that little cancels.
+    frequency. The frequencies f are centered and the sums in float64, so that little cancels.
 
     Returns:
         Centroid and bandwidth in Hz (0 for silent frames), slope per Hz and intercept of the line at 0 Hz;
@@ -142,20 +142,20 @@ def spectral_moments(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     magnitude = spectrum.magnitude.astype(np.float64)
     middle = spectrum.frequencies.mean()
-    centred = spectrum.frequencies - middle
+    centered = spectrum.frequencies - middle
     total = magnitude.sum(axis=1)
-    first = np.einsum("tf,f->t", magnitude, centred)
-    second = np.einsum("tf,f->t", magnitude, centred**2)
-    # librosa does not normalise frames whose sum is below float32's smallest normal number
+    first = np.einsum("tf,f->t", magnitude, centered)
+    second = np.einsum("tf,f->t", magnitude, centered**2)
+    # librosa does not normalize frames whose sum is below float32's smallest normal number
     silent = total < np.finfo(np.float32).tiny
     offset = first / np.where(silent, 1.0, total)
     variance = second / np.where(silent, 1.0, total) - offset**2
-    slope = first / np.sum(centred**2)
+    slope = first / np.sum(centered**2)
     return (
         np.where(silent, 0.0, offset + middle),
         np.where(silent, 0.0, np.sqrt(np.maximum(variance, 0.0))),
         slope,
-        total / centred.size - slope * middle,
+        total / centered.size - slope * middle,
     )
 
 

@@ -38,7 +38,7 @@ def text_metadata(transcript: str, vocabulary: Vocabulary) -> dict[str, float | 
     Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of letters
     that are equally frequent the first in the alphabet is named; the least frequent letter is the rarest that
     occurs. Letters out of the vocabulary are signs that the model cannot emit: digits, punctuation, letters of
-    other alphabets. The transcript is normalised first, as the labels are, so accents do not count.
+    other alphabets. The transcript is normalized first, as the labels are, so accents do not count.
 
     Args:
         transcript: any text.

@@ -38,7 +38,7 @@ def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
 
     Args:
         reference: the transcript; may be empty, then every word of the hypothesis is inserted.
-        hypothesis: the recognised text; may be empty, then every word of the reference is deleted.
+        hypothesis: the recognized text; may be empty, then every word of the reference is deleted.
 
     Returns:
         The edit operations in order, as many as jiwer counts; none if both texts are empty.
@@ -56,7 +56,7 @@ def align_characters(reference: str, hypothesis: str) -> tuple[Edit, ...]:
 
     Args:
         reference: the transcript; may be empty.
-        hypothesis: the recognised text; may be empty.
+        hypothesis: the recognized text; may be empty.
 
     Returns:
         The edit operations in order; none if both texts are empty.

@@ -1,4 +1,4 @@
-"""Audio: every form of file, the shared decode, normalisation and padding."""
+"""Audio: every form of file, the shared decode, normalization and padding."""
 
 import io
 

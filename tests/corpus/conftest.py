@@ -119,7 +119,7 @@ class Server(ThreadingHTTPServer):
         content: What every path holds.
         cuts: For each of the next answers, after how many bytes the connection is cut; None: never.
         statuses: For each of the next answers, a status to refuse with; None: none.
-        knows_ranges: Whether range requests are honoured.
+        knows_ranges: Whether range requests are honored.
         shift: By how many bytes the answer to a range request starts too late.
         tells_length: Whether Content-Length is sent.
         tells_total: Whether Content-Range ends in the total, not in `*`.

@@ -291,7 +291,7 @@ def spoil_torch() -> list[Damage]:
         Damage("torch-sparse", swap(head, lambda x: change(x, function="_rebuild_sparse_tensor")), "sparse tensor"),
         Damage("torch-complex", swap(head, lambda x: change(
             x, storage=Storage("ComplexFloatStorage", x.storage.data, 8))), "ComplexFloatStorage"),
-        Damage("torch-quantised", swap(head, lambda x: change(
+        Damage("torch-quantized", swap(head, lambda x: change(
             x, storage=Storage("QInt8Storage", x.storage.data, 8))), "QInt8Storage"),
         *(
             Damage(f"torch-{kind}", swap(head, lambda x, fields=fields: change(x, **fields)), "outside its|damaged")

@@ -42,7 +42,7 @@ def time_tokens(tokens: list[str], duration_s: float, generator: np.random.Gener
 
 
 def make_row(index: int, speakers: int, generator: np.random.Generator) -> dict:
-    """Make one utterance; speaker 3 is recognised badly."""
+    """Make one utterance; speaker 3 is recognized badly."""
     speaker = int(generator.integers(speakers))
     words = [str(word) for word in generator.choice(WORDS, int(generator.integers(4, 25)))]
     heard = corrupt(words, 0.5 if speaker == 3 else 0.12, generator)

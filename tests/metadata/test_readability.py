@@ -35,7 +35,7 @@ def test_formulas_follow_their_definitions():
     assert values["linsear_write"] == pytest.approx((10 - 2) / 2)
 
 
-def test_easy_words_are_recognised_in_upper_case():
+def test_easy_words_are_recognized_in_upper_case():
     assert readability_metadata(EASY)["difficult_word_share"] == 0.0
     assert readability_metadata(EASY) == readability_metadata(EASY.lower())
 

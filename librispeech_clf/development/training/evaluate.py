@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     add(
         "--report", type=Path, action="append", default=[], metavar="FOLDER",
-        help="output folder of evaluate, whose results are taken instead of recognising again; repeatable "
+        help="output folder of evaluate, whose results are taken instead of recognizing again; repeatable "
         "(default: none)",
     )  # fmt: skip
     add("--card", action="store_true", help="write the figures into models/wav2vec.md")
@@ -68,11 +68,11 @@ def evaluate_sets(
     speech: Path | None,
     subsets: list[str] | None,
 ) -> dict[str, "pd.DataFrame"]:
-    """Recognise the bundled splits, and real LibriSpeech where there is some.
+    """Recognize the bundled splits, and real LibriSpeech where there is some.
 
     Args:
         configuration: corpus and model.
-        known: results by data set, of which none is recognised again.
+        known: results by data set, of which none is recognized again.
         speech: the folder that holds LibriSpeech/, or None.
         subsets: of it; those of `REAL_SUBSETS` that are there when it is None.
 
@@ -81,7 +81,7 @@ def evaluate_sets(
     """
     from librispeech_clf.corpus.load import load_split
     from librispeech_clf.corpus.openslr import tree_folder
-    from librispeech_clf.development.training.model_card import recognise_split
+    from librispeech_clf.development.training.model_card import recognize_split
     from librispeech_clf.local.model.load import load_model
 
     bundled = configuration.with_corpus(source="sample")
@@ -95,7 +95,7 @@ def evaluate_sets(
         corpora[name_set("openslr", subset)] = (real.corpus, "test")
     lacking = {name: corpus for name, corpus in corpora.items() if name not in known}
     model = load_model(configuration.model.path) if lacking else None
-    found = {name: recognise_split(model, load_split(*corpus)) for name, corpus in lacking.items()}
+    found = {name: recognize_split(model, load_split(*corpus)) for name, corpus in lacking.items()}
     results = {**known, **found}
     return {name: results[name] for name in dict.fromkeys((*corpora, *known))}
 

@@ -1,6 +1,6 @@
 """Figures of a model by data set, voice, gender and speaker, and their place in the bundled model's card.
 
-In: results tables, of `recognise_split` or of `evaluate`. Out: rows of text, and Markdown. Intervals have speakers as
+In: results tables, of `recognize_split` or of `evaluate`. Out: rows of text, and Markdown. Intervals have speakers as
 the unit (`analysis.rates`).
 """
 
@@ -62,15 +62,15 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def recognise_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
-    """Recognise every utterance of a split by greedy decoding and count its errors.
+def recognize_split(model: "keras.Model", split: Split) -> "pd.DataFrame":
+    """Recognize every utterance of a split by greedy decoding and count its errors.
 
     Args:
         model: as `load_model` returns it.
         split: the utterances.
 
     Returns:
-        One row per utterance: the columns of the results table that the figures need. One that cannot be recognised has
+        One row per utterance: the columns of the results table that the figures need. One that cannot be recognized has
         its error instead of counts.
     """
     import pandas as pd
@@ -93,7 +93,7 @@ def find_logits(
 
     Args:
         predict: as `inference.compile_model` returns it.
-        recordings: what to recognise.
+        recordings: what to recognize.
         count_frames: frames that the model makes of a number of samples.
     """
     lengths = [recording.samples for recording in recordings]

@@ -254,9 +254,9 @@ def name_tensors(student: "torch.nn.Module") -> dict[str, np.ndarray]:
 
 
 def look_ahead(configuration: Wav2Vec2Configuration) -> int:
-    """Return by how many samples the centre of a frame lies behind Whisper's frame of the same number.
+    """Return by how many samples the center of a frame lies behind Whisper's frame of the same number.
 
-    Whisper's frame t is centred at sample `HOP_OF_FRAMES` t, the convolutions' at half their receptive field later:
+    Whisper's frame t is centered at sample `HOP_OF_FRAMES` t, the convolutions' at half their receptive field later:
     Whisper hears the same audio from there on.
 
     Raises:

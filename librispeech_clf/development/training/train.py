@@ -226,14 +226,14 @@ def train(
                 trained |= dict.fromkeys((*front, "wav2vec2.encoder.pos_conv_embed"), course.front_rate)
             loss = LettersLoss(student, encoder, course, generator)
             batches = _batch(fitting, shares, course, generator)
-            recognise = partial(_recognise, student, encoder if course.borrowed_front else None)
-            measure = partial(measure_letters, recognise, development)
+            recognize = partial(_recognize, student, encoder if course.borrowed_front else None)
+            measure = partial(measure_letters, recognize, development)
         stage = Stage(name, folder, student, course, trained, muon=name == FRONT)
         stage.run(batches, loss, measure)
     return student
 
 
-def _recognise(student, encoder: WhisperEncoder | None, audio, samples) -> "torch.Tensor":
+def _recognize(student, encoder: WhisperEncoder | None, audio, samples) -> "torch.Tensor":
     """Return logits, by the student's own front end or by Whisper's."""
     with in_bfloat16():
         if encoder is None:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def tune(options: argparse.Namespace) -> None:
-    """Recognise once, decode by every pair, and print a table."""
+    """Recognize once, decode by every pair, and print a table."""
     from rich.console import Console
     from rich.table import Table
 

@@ -109,7 +109,7 @@ def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]
 
 
 def _classify_run(run: list[Edit]) -> Iterator[tuple[str, int, str, str]]:
-    """Classify neighbouring errors: joined and split words first, then one by one."""
+    """Classify neighboring errors: joined and split words first, then one by one."""
     for start, end in _list_stretches(len(run)):
         stretch = run[start:end]
         expected = [edit.reference for edit in stretch if edit.reference is not None]
@@ -144,21 +144,21 @@ def _classify(edit: Edit) -> str:
 
 @dataclass(frozen=True)
 class TermRecall:
-    """How many occurrences of a term, or of all terms, are recognised.
+    """How many occurrences of a term, or of all terms, are recognized.
 
     Attributes:
         term: None for all terms.
         occurrences: in the references.
-        recognised: those with every word right and nothing between.
+        recognized: those with every word right and nothing between.
         added: places of the hypotheses that have the term where the reference does not.
-        recall: recognised / occurrences, in [0, 1]; None where the references lack the term.
+        recall: recognized / occurrences, in [0, 1]; None where the references lack the term.
         low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
         high: upper bound.
     """
 
     term: str | None
     occurrences: int
-    recognised: int
+    recognized: int
     added: int
     recall: float | None
     low: float | None
@@ -217,12 +217,12 @@ def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ..
 
 
 def count_term(edits: Sequence[Edit], words: Sequence[str]) -> tuple[int, int, int]:
-    """Count a term in an alignment: in the reference, recognised, and in the hypothesis alone."""
+    """Count a term in an alignment: in the reference, recognized, and in the hypothesis alone."""
     expected = [edit.reference for edit in edits if edit.reference is not None]
     received = [edit.hypothesis for edit in edits if edit.hypothesis is not None]
     right = [edit.reference if edit.operation == "equal" else None for edit in edits]
-    occurrences, recognised, heard = (_count_term(of, words) for of in (expected, right, received))
-    return occurrences, recognised, heard - recognised
+    occurrences, recognized, heard = (_count_term(of, words) for of in (expected, right, received))
+    return occurrences, recognized, heard - recognized
 
 
 def _count_term(sequence: Sequence[str | None], words: Sequence[str]) -> int:
@@ -231,8 +231,8 @@ def _count_term(sequence: Sequence[str | None], words: Sequence[str]) -> int:
 
 
 def _measure_recall(blocks: np.ndarray, term: str | None, counts: np.ndarray) -> TermRecall:
-    occurrences, recognised, added = (int(total) for total in counts.sum(axis=0))
+    occurrences, recognized, added = (int(total) for total in counts.sum(axis=0))
     if occurrences == 0:
         return TermRecall(term, 0, 0, added, None, None, None)
     low, high = find_interval(sum_by(counts[:, [1, 0]], blocks), "share")
-    return TermRecall(term, occurrences, recognised, added, recognised / occurrences, low, high)
+    return TermRecall(term, occurrences, recognized, added, recognized / occurrences, low, high)

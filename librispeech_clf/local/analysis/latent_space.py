@@ -89,7 +89,7 @@ def make_latent_map(record: Record, *, space: str, seed: int = 0) -> LatentMap:
 def choose_perplexity(count: int) -> float | None:
     """Return t-SNE's perplexity for a number of utterances: 30, less below 91; None where t-SNE is not used.
 
-    The perplexity stays below a third of the utterances, so that every point has neighbours and others.
+    The perplexity stays below a third of the utterances, so that every point has neighbors and others.
     """
     if not FEWEST_FOR_NEIGHBORS <= count <= MOST_FOR_NEIGHBORS:
         return None

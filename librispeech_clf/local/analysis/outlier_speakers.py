@@ -7,7 +7,7 @@ the speakers; the smallest of these chances is compared with that of the simulat
 are found even where each hides behind the other two. Of the numbers with that smallest chance the one is taken whose
 figure lies farthest above the simulated ones.
 
-Source: the generalised many-outlier test in one step, after Rosner, "On the detection of many outliers",
+Source: the generalized many-outlier test in one step, after Rosner, "On the detection of many outliers",
 Technometrics 17(2), 1975; calibrated by simulation.
 """
 

@@ -1,1 +1,1 @@
-"""Evaluation without the platform: run the registered functions, analyse the table of results."""
+"""Evaluation without the platform: run the registered functions, analyze the table of results."""

@@ -20,8 +20,8 @@ class Wav2Vec2Configuration:
         conv_kernel: kernel size of each convolution, in its own input frames (samples for the first).
         conv_stride: stride of each convolution.
         conv_bias: whether the convolutions have a bias.
-        feat_extract_norm: "group" (first convolution normalised over time, base models) or "layer" (every convolution
-            normalised over channels, large and XLSR models).
+        feat_extract_norm: "group" (first convolution normalized over time, base models) or "layer" (every convolution
+            normalized over channels, large and XLSR models).
         hidden_size: width of the transformer.
         num_hidden_layers: transformer layers.
         num_attention_heads: heads per layer.

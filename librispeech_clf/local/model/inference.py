@@ -1,6 +1,6 @@
 """Predict many utterances quickly: sorted by length, batched, one compiled call for all lengths.
 
-In: normalised waveforms without padding. Out: their logits and pooled hidden states. `plan_batches` says what
+In: normalized waveforms without padding. Out: their logits and pooled hidden states. `plan_batches` says what
 goes together and `predict_batch` predicts it, for the evaluation and the benchmarks alike.
 Legend: B batch, N samples, T frames, V vocabulary, C channels.
 """

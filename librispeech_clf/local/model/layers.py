@@ -131,9 +131,9 @@ class Keras3Layers:
         )
         valid = self.mask_frames(samples, x, (kernel,), (stride,))[:, None, :]
         count = self.maximum(self.sum(valid, 2), 1.0)
-        centred = x - self.matmul(valid, x) / count
-        variance = self.matmul(valid, self.square(centred)) / count
-        normed = centred * self.rsqrt(variance + configuration.layer_norm_eps)
+        centered = x - self.matmul(valid, x) / count
+        variance = self.matmul(valid, self.square(centered)) / count
+        normed = centered * self.rsqrt(variance + configuration.layer_norm_eps)
         return self.scale(normed, f"{name}_norm")
 
     def scale(self, x, name: str):

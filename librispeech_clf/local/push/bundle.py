@@ -319,7 +319,7 @@ def read_requirements(path: Path) -> list[str]:
 
 
 def name_of(requirement: str) -> str:
-    """Return the normalised name of a requirement's distribution: lower case, hyphens (PEP 503)."""
+    """Return the normalized name of a requirement's distribution: lower case, hyphens (PEP 503)."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]).lower()
 
 

@@ -35,7 +35,7 @@ class SplitStatistics:
         speakers: Number of speakers by gender: "F", "M", or "?" where the speaker table does not tell.
         words: Words in each utterance.
         readability: Dale-Chall score of each utterance that has words: below 5 fourth grade, above 9 college.
-        notes: What text normalisation took out of the transcripts, how many hold signs that cannot be encoded,
+        notes: What text normalization took out of the transcripts, how many hold signs that cannot be encoded,
             and which further columns there are; a line each.
         unreadable: Why recordings cannot be read; their lengths are left out.
     """

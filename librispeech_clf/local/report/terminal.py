@@ -190,7 +190,7 @@ def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
     table = make_table("Recall of terms", ["term", "N", "recognized", "added", "recall % (95 %)"])
     for item in terms[: SHOWN_TERMS + 1]:
         ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
-        counts = [str(count) for count in (item.occurrences, item.recognised, item.added)]
+        counts = [str(count) for count in (item.occurrences, item.recognized, item.added)]
         name = without_markup("all terms" if item.term is None else item.term)
         table.add_row(name, *counts, f"{percent(item.recall)} ({ends})")
     yield table

@@ -1,4 +1,4 @@
-"""`evaluate`: which data sets it recognises, and which it takes from reports of `evaluate`."""
+"""`evaluate`: which data sets it recognizes, and which it takes from reports of `evaluate`."""
 
 import hashlib
 import json
@@ -51,14 +51,14 @@ def test_a_folder_without_a_report_is_refused(tmp_path, model):
         read_reports([tmp_path], model)
 
 
-def test_known_sets_are_not_recognised_again(tmp_path, monkeypatch):
+def test_known_sets_are_not_recognized_again(tmp_path, monkeypatch):
     (tmp_path / "LibriSpeech" / "test-clean").mkdir(parents=True)
-    recognised = []
+    recognized = []
     monkeypatch.setattr("librispeech_clf.local.model.load.load_model", lambda path: "the model")
     monkeypatch.setattr(
         "librispeech_clf.corpus.load.load_split", lambda corpus, state: (corpus.source, state)
     )
-    monkeypatch.setattr(model_card, "recognise_split", lambda model, split: recognised.append(split) or split)
+    monkeypatch.setattr(model_card, "recognize_split", lambda model, split: recognized.append(split) or split)
     known = {"LibriSpeech test-other": "t", "synthetic, validation": "v"}
     results = evaluate_sets(load_configuration(environment={}), known=known, speech=tmp_path, subsets=None)
     assert list(results) == [
@@ -68,7 +68,7 @@ def test_known_sets_are_not_recognised_again(tmp_path, monkeypatch):
         "LibriSpeech test-clean",
         "LibriSpeech test-other",
     ]
-    assert recognised == [("sample", "training"), ("sample", "test"), ("openslr", "test")]
+    assert recognized == [("sample", "training"), ("sample", "test"), ("openslr", "test")]
     assert results["synthetic, validation"] == "v"
 
 

@@ -16,11 +16,11 @@ from librispeech_clf.development.training.language_model import (
 
 CHAPTERS = """\
 ;ID |READER|MINUTES| SUBSET | PROJ.|BOOK ID| CH. TITLE | PROJECT TITLE
-1 | 10 | 8.0 | test-clean | 5 | 71 | In Fog | The Grey Lighthouse
+1 | 10 | 8.0 | test-clean | 5 | 71 | In Fog | The Gray Lighthouse
 2 | 11 | 8.0 | dev-other | 6 | 72 | One | Emma | with a pipe
 3 | 12 | 8.0 | train-clean-100 | 7 | 73 | One | Bread and Salt
 """
-BOOKS = "71 | The Grey Lighthouse; or, Fog | \n72 | Emma Volume 2 | \n73 | Bread and Salt |\n"
+BOOKS = "71 | The Gray Lighthouse; or, Fog | \n72 | Emma Volume 2 | \n73 | Bread and Salt |\n"
 SPOKEN = "THE KEEPER LIT NINE LAMPS BEFORE THE FIRST SHIP CAME HOME"
 LMPLZ = """#!/bin/sh
 while [ $# -gt 0 ]; do case $1 in --arpa) arpa=$2;; --text) text=$2;; esac; shift; done
@@ -49,7 +49,7 @@ def test_reads_books_and_runs_of_dev_and_test(tree):
     (tree / "more.txt").write_text("x ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT\n")
     evaluated = read_evaluated(tree, [tree / "more.txt"], ["The Lamps"])
     assert evaluated.numbers == {"71", "72"}
-    assert {"GREY LIGHTHOUSE", "EMMA", "LAMPS"} <= evaluated.titles
+    assert {"GRAY LIGHTHOUSE", "EMMA", "LAMPS"} <= evaluated.titles
     assert "BREAD AND SALT" not in evaluated.titles
     assert "THE KEEPER LIT NINE LAMPS BEFORE THE FIRST" in evaluated.runs
     assert len(evaluated.runs) == 4 + 1
@@ -58,7 +58,7 @@ def test_reads_books_and_runs_of_dev_and_test(tree):
 @pytest.mark.parametrize(
     ("title", "main"),
     [
-        ("The Grey Lighthouse; or, Fog", "GREY LIGHTHOUSE"),
+        ("The Gray Lighthouse; or, Fog", "GRAY LIGHTHOUSE"),
         ("Life of Someone  Volume 1", "LIFE OF SOMEONE"),
         ("A_Walk", "WALK"),
         ("\u00c9tude", "ETUDE"),
@@ -72,9 +72,9 @@ def test_main_title(title, main):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("The Grey Lighthouse.md", "Text.", "title GREY"),
-        ("x.md", "# Title: The Grey Lighthouse\n\nText.", "title GREY"),
-        ("x.txt", "GREY LIGHTHOUSE IN TWO PARTS\nText.", "title GREY"),
+        ("The Gray Lighthouse.md", "Text.", "title GRAY"),
+        ("x.md", "# Title: The Gray Lighthouse\n\nText.", "title GRAY"),
+        ("x.txt", "GRAY LIGHTHOUSE IN TWO PARTS\nText.", "title GRAY"),
         ("x.txt", "Emma\nText.", "title EMMA"),
         ("x.txt", "Emma Brown\nText.", None),
         ("x.txt", "Some title\n[EBook #71]", "number 71"),

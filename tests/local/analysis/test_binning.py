@@ -14,7 +14,7 @@ def test_bins_hold_about_equally_many_and_labels_are_true():
     assert all(5.7 <= value < 6.5 for value in values[bins.index == 1])
 
 
-def test_whole_numbers_are_labelled_by_what_they_hold():
+def test_whole_numbers_are_labeled_by_what_they_hold():
     assert bin_by_quantiles(np.arange(1.0, 21.0), count=4).labels == (
         "1 to 5",
         "6 to 10",

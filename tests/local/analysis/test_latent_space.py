@@ -67,7 +67,7 @@ def test_missing_space_is_an_empty_map():
     assert make_latent_maps(Record(pd.DataFrame()))["latent"].points == ()
 
 
-def test_perplexity_leaves_room_for_neighbours():
+def test_perplexity_leaves_room_for_neighbors():
     assert [choose_perplexity(count) for count in (9, 10, 91, 2700, 30_000)] == [None, 3.0, 30.0, 30.0, None]
 
 

@@ -52,7 +52,7 @@ def test_recall_of_all_and_each_worst_first():
         }
     )
     everything, *each = measure_recall(Record(table), ("ANNA", "BOB", "CARL", "DORA"))
-    assert (everything.term, everything.occurrences, everything.recognised) == (None, 6, 4)
+    assert (everything.term, everything.occurrences, everything.recognized) == (None, 6, 4)
     assert everything.low <= everything.recall <= everything.high
     assert [(item.term, item.recall) for item in each] == [
         ("CARL", 0.0),

@@ -86,8 +86,8 @@ def test_every_option_is_explained_with_its_default(name, monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS.keys() - PASS_ON))
 def test_unknown_option_is_refused_by_name(name, capsys):
-    assert ask(name, *REQUIRED.get(name, []), "--colour") == 2
-    assert "unrecognized arguments: --colour" in capsys.readouterr().err
+    assert ask(name, *REQUIRED.get(name, []), "--color") == 2
+    assert "unrecognized arguments: --color" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["evaluate", "describe-corpus", "prepare-data"])

@@ -52,7 +52,7 @@ def test_a_name_that_cannot_be_a_files_is_refused(asked):
         ("letters", "He went.", "HE WENT", True),
         ("letters", "\u2018Tis 20%", "'TIS 20%", True),
         ("whisper", "Mr. Brown paid $20", "mister brown paid twenty dollars", True),
-        ("whisper", "It's the colour, um, of 1990", "it is the color of nineteen ninety", True),
+        ("whisper", "It's the color, um, of 1990", "it is the color of nineteen ninety", True),
         ("whisper-basic", "\u00bfQu\u00e9 tal, Jos\u00e9?", "qu\u00e9 tal jos\u00e9", True),
         ("whisper-basic", "Mr. Brown", "mister brown", False),
     ],

@@ -5,8 +5,8 @@ const parse = (text) => {
 };
 const blend = (over, under) =>
   over.slice(0, 3).map((part, index) => part * over[3] + under[index] * (1 - over[3]));
-const luminance = (colour) => {
-  const [red, green, blue] = colour
+const luminance = (color) => {
+  const [red, green, blue] = color
     .map((part) => part / 255)
     .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;

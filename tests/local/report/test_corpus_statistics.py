@@ -63,7 +63,7 @@ def test_command_prints_the_bundled_corpus(capsys):
         assert speakers in line
 
 
-def test_command_says_what_normalisation_took_out(capsys, tmp_path, monkeypatch):
+def test_command_says_what_normalization_took_out(capsys, tmp_path, monkeypatch):
     audio = [{"bytes": encode(1), "path": f"{name}.flac"} for name in "ab"]
     table = pyarrow.table({"audio": audio, "text": ["Well-known, he said.", "PLAIN"]})
     pyarrow.parquet.write_table(table, tmp_path / "test.parquet")

@@ -50,18 +50,18 @@ def test_what_is_chosen_is_in_the_address_and_back_undoes_it(opened):
     assert not opened.run("return document.getElementById('errors-only').checked")
 
 
-def test_a_link_to_an_utterance_a_selection_a_colour_and_a_theme(browser, report, results):
+def test_a_link_to_an_utterance_a_selection_a_color_and_a_theme(browser, report, results):
     name = results["utterance_id"].iloc[3]
-    browser.follow(report, f"#tab=map&utterance={name}&only=1-4,9&label=Mine&colour=ctc_loss&theme=dark")
+    browser.follow(report, f"#tab=map&utterance={name}&only=1-4,9&label=Mine&color=ctc_loss&theme=dark")
     assert browser.run("return document.querySelector('#utterance h2').textContent") == name
     assert browser.run("return document.getElementById('count').textContent").startswith("5 of 160")
     assert "Mine (5)" in browser.run("return document.querySelector('.kept').textContent")
-    assert browser.text("#map-colour").startswith("CTC loss")
+    assert browser.text("#map-color").startswith("CTC loss")
     assert browser.run("return document.documentElement.dataset.theme") == "dark"
 
 
 def test_a_foreign_address_shows_the_page(browser, report):
-    for state in ("#tab=nothing", "#utterance=gone", "#only=x&sort=gone&colour=gone", "#filter.gone=1..2",
+    for state in ("#tab=nothing", "#utterance=gone", "#only=x&sort=gone&color=gone", "#filter.gone=1..2",
                   "#only=0-999999999"):  # fmt: skip
         browser.follow(report, state)
         assert browser.count(".tile") == 6

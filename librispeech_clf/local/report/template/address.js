@@ -22,7 +22,7 @@ function describeState() {
   }
   put("selected", state.selected.size ? describeRows(state.selected) : null);
   put("sort", `${tableState.sort.descending ? "-" : ""}${tableState.sort.key}`, "-word_error_rate");
-  put("colour", mapState.colour, "word_error_rate");
+  put("color", mapState.color, "word_error_rate");
   put("system", systems[besideState.second]?.name, systems[1]?.name);
   put("against", systems[besideState.first].name, systems[0].name);
   put("theme", chosenTheme);
@@ -124,8 +124,8 @@ function readFilter(column, values) {
 function readAppearance(parts) {
   const [, sign, key] = (parts.get("sort") ?? "-word_error_rate").match(/^(-?)(.*)$/);
   if (columns.has(key)) tableState.sort = { key, descending: sign === "-" };
-  const colour = parts.get("colour") ?? "word_error_rate";
-  mapState.colour = columns.has(colour) ? colour : null;
+  const color = parts.get("color") ?? "word_error_rate";
+  mapState.color = columns.has(color) ? color : null;
   const places = ["against", "system"].map((key) => systems.findIndex(({ name }) => name === parts.get(key)));
   [besideState.first, besideState.second] = places.map((place, usual) => (place < 0 ? usual : place));
   const theme = parts.get("theme");

@@ -125,7 +125,7 @@ function makeMatrix(choose) {
   ]);
   const note =
     "Word error rate of the row minus that of the column, in points, with its paired 95 % interval by " +
-    "speaker and its p, corrected by Holm over all pairs; coloured if below 0.05. Choose a cell to " +
+    "speaker and its p, corrected by Holm over all pairs; colored if below 0.05. Choose a cell to " +
     "see where the two differ.";
   const card = makeWidePanel("Differences", note, makeTable(["", ...systems.map(({ name }) => name)], rows));
   card.classList.add("matrix");
@@ -135,7 +135,7 @@ function makeMatrix(choose) {
 function makePairCard(first, second, choose) {
   const options = systems.map(({ name }, index) => ({ value: String(index), label: name }));
   const pick = (label, chosen, onchange) =>
-    labelled(label, makeSelect(label, options, String(chosen), onchange));
+    labeled(label, makeSelect(label, options, String(chosen), onchange));
   const { figure, result, p } = comparePair(state.rows, first, second);
   const alone = (right, wrong) => (row) => right.errors(row) === 0 && wrong.errors(row) > 0;
   const count = (test) => [...state.rows].filter(test).length;

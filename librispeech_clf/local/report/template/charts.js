@@ -1,19 +1,19 @@
 // Charts as SVG: intervals by group, metric against bins, histograms, shares and lines.
 
-const CATEGORY_COLOURS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7"];
+const CATEGORY_COLORS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7"];
 const RAMP = ["--r0", "--r1", "--r2", "--r3", "--r4"];
 
 function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function parseColour(text) {
+function parseColor(text) {
   return [1, 3, 5].map((start) => parseInt(text.slice(start, start + 2), 16));
 }
 
 // A function from a share in [0, 1] to [red, green, blue], between the theme's five anchors.
 function makeRamp() {
-  const anchors = RAMP.map((name) => parseColour(style(name)));
+  const anchors = RAMP.map((name) => parseColor(style(name)));
   return (share) => {
     const place = Math.min(Math.max(share, 0), 1) * (anchors.length - 1);
     const below = Math.min(Math.floor(place), anchors.length - 2);
@@ -273,7 +273,7 @@ function drawLines(lines, figure, { width, height, xLabel, overall }) {
   const ticks = [...new Set(horizontal)].sort((one, other) => one - other);
   for (const tick of thinOut(ticks, x)) svg.append(drawText(formatTick(tick), x(tick), bottom + 18));
   lines.forEach((line, index) =>
-    svg.append(drawLine(line, figure, { x, y, colour: `var(${CATEGORY_COLOURS[index % 8]})` })),
+    svg.append(drawLine(line, figure, { x, y, color: `var(${CATEGORY_COLORS[index % 8]})` })),
   );
   svg.append(drawText(xLabel, (left + width) / 2, height - 4, "middle", "axis"));
   return svg;
@@ -286,9 +286,9 @@ function thinOut(ticks, x) {
   return kept;
 }
 
-function drawLine({ name, points }, figure, { x, y, colour }) {
+function drawLine({ name, points }, figure, { x, y, color }) {
   const known = points.filter((point) => point.estimate !== null).sort((left, right) => left.x - right.x);
-  const group = draw("g", { style: `stroke:${colour};fill:${colour}` });
+  const group = draw("g", { style: `stroke:${color};fill:${color}` });
   group.append(
     draw("polyline", {
       points: known.map((point) => `${x(point.x)},${y(point.estimate)}`).join(" "),
@@ -317,8 +317,8 @@ function makeLegend(entries) {
   return make(
     "ul",
     { class: "legend" },
-    entries.map(([name, colour]) =>
-      make("li", {}, make("span", { class: "swatch", style: `background:${colour}` }), name),
+    entries.map(([name, color]) =>
+      make("li", {}, make("span", { class: "swatch", style: `background:${color}` }), name),
     ),
   );
 }

@@ -111,7 +111,7 @@ function makeListCard(title, total, heading, rows) {
   return card;
 }
 
-// Letters of the reference against letters of the hypothesis; hits are left out, colour by the count.
+// Letters of the reference against letters of the hypothesis; hits are left out, color by the count.
 function addLetterMatrix(panel, counts, aligned) {
   const pairs = [...counts.substituted].map(([key, count]) => [...key.split("\u0000"), count]);
   for (const [letter, count] of counts.deleted) pairs.push([letter, NOTHING, count]);

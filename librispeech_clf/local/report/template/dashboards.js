@@ -66,8 +66,8 @@ function makeDashboardTools(render) {
   return make(
     "div",
     { class: "toolbar" },
-    labelled("Metric", makeSelect("Metric", options, dashboardState.figure, change("figure"))),
-    labelled(
+    labeled("Metric", makeSelect("Metric", options, dashboardState.figure, change("figure"))),
+    labeled(
       "against",
       makePicker("Metadata", {
         accept: (column) => column.kind !== "text",
@@ -76,7 +76,7 @@ function makeDashboardTools(render) {
         id: "against",
       }),
     ),
-    labelled(
+    labeled(
       "Bins",
       makeSelect(
         "Number of bins",
@@ -85,7 +85,7 @@ function makeDashboardTools(render) {
         change("bins", Number),
       ),
     ),
-    labelled(
+    labeled(
       "Edges",
       makeSelect(
         "Edges of the bins",

@@ -36,10 +36,10 @@ const GROUP_NAMES = {
   record: "Recording",
 };
 
-function labelled(text, control) {
+function labeled(text, control) {
   // A label would hand a click inside a picker's list on to its button.
   const tag = control.classList.contains("picker-frame") ? "div" : "label";
-  return make(tag, { class: "labelled" }, make("span", {}, text), control);
+  return make(tag, { class: "labeled" }, make("span", {}, text), control);
 }
 
 function makeNote(text) {

@@ -45,7 +45,7 @@ function buildFilters() {
       ),
     ),
     countNote,
-    labelled("Search", search),
+    labeled("Search", search),
     searchNote,
     make("label", { class: "check" }, errors, "Only utterances with errors"),
     keptNote,

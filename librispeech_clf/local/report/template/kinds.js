@@ -43,11 +43,11 @@ function addTerms(board) {
   const rows = terms.map((item) => () => [
     item.term ?? make("strong", {}, "all terms"),
     String(item.occurrences),
-    String(item.recognised),
+    String(item.recognized),
     String(item.added),
     formatRange(item, item.recall),
   ]);
-  const headings = ["term", "spoken", "recognised", "added", "recall (95 %)"];
+  const headings = ["term", "spoken", "recognized", "added", "recall (95 %)"];
   const table = makeGrowingTable(headings, rows, { numeric: [1, 2, 3, 4], limit: LISTED_TERMS + 1 });
   const note = "Added: heard where the reference does not have it.";
   board.append(makeWidePanel(overAll("Recall of terms"), note, table));

@@ -1,10 +1,10 @@
-// The latent maps: points on canvases, coloured by any column; lasso or click to list utterances.
+// The latent maps: points on canvases, colored by any column; lasso or click to list utterances.
 
 const MAP_NAMES = { latent: "Hidden states of the model", acoustic_statistics: "Acoustic statistics" };
 const latentMaps = readMaps(payload.analysis.latent_maps);
-const mapState = { colour: null, views: [] };
+const mapState = { color: null, views: [] };
 const FARTHEST = 0.5;
-const MISSING_COLOUR = "--faint";
+const MISSING_COLOR = "--faint";
 const WHOLE_MAP = { factor: 1, x: 0.5, y: 0.5 };
 
 function readMaps(section) {
@@ -20,27 +20,27 @@ function readMaps(section) {
 }
 
 function showMap(panel) {
-  mapState.colour ??= columns.has("word_error_rate") ? "word_error_rate" : payload.columns[0]?.key;
+  mapState.color ??= columns.has("word_error_rate") ? "word_error_rate" : payload.columns[0]?.key;
   const legend = make("div");
   const list = make("div", { class: "card", id: "map-list" });
   const redraw = () => {
-    const colour = makeColours(columns.get(mapState.colour));
-    legend.replaceChildren(colour.legend);
-    for (const view of mapState.views) view.paint(colour.of);
+    const color = makeColors(columns.get(mapState.color));
+    legend.replaceChildren(color.legend);
+    for (const view of mapState.views) view.paint(color.of);
   };
   const tools = make(
     "div",
     { class: "toolbar" },
-    labelled(
-      "Colour",
-      makePicker("Colour of the points", {
+    labeled(
+      "Color",
+      makePicker("Color of the points", {
         accept: (column) => column.kind !== "text",
-        chosen: mapState.colour,
+        chosen: mapState.color,
         onchange: (key) => {
-          mapState.colour = key;
+          mapState.color = key;
           showTab("map");
         },
-        id: "map-colour",
+        id: "map-color",
       }),
     ),
     legend,
@@ -66,10 +66,10 @@ function showMap(panel) {
   };
 }
 
-// Colour of a row as CSS, and the legend which explains it.
-function makeColours(column) {
-  const faint = style(MISSING_COLOUR);
-  if (column.kind === "category") return makeCategoryColours(column, faint);
+// Color of a row as CSS, and the legend which explains it.
+function makeColors(column) {
+  const faint = style(MISSING_COLOR);
+  if (column.kind === "category") return makeCategoryColors(column, faint);
   const present = column.values.filter((value) => value !== null);
   const sorted = Float64Array.from(present).sort();
   // To the data's ends, but for a few far outliers, which the legend then says.
@@ -92,16 +92,16 @@ function makeColours(column) {
   return { of, legend: make("span", { class: "ramp-legend" }, ends[0], bar, ends[1]) };
 }
 
-function makeCategoryColours(column, faint) {
+function makeCategoryColors(column, faint) {
   const frequent = [...countLevels(column).entries()]
     .sort((left, right) => right[1] - left[1])
     .slice(0, 8)
     .map(([code]) => code)
     .sort((left, right) => left - right);
-  const colours = new Map(frequent.map((code, index) => [code, style(CATEGORY_COLOURS[index])]));
-  const entries = frequent.map((code) => [column.levels[code], colours.get(code)]);
+  const colors = new Map(frequent.map((code, index) => [code, style(CATEGORY_COLORS[index])]));
+  const entries = frequent.map((code) => [column.levels[code], colors.get(code)]);
   if (column.levels.length > 8) entries.push([`${column.levels.length - 8} others`, faint]);
-  return { of: (row) => colours.get(column.values[row]) ?? faint, legend: makeLegend(entries) };
+  return { of: (row) => colors.get(column.values[row]) ?? faint, legend: makeLegend(entries) };
 }
 
 class MapView {
@@ -142,8 +142,8 @@ class MapView {
     ];
   }
 
-  paint(colourOf) {
-    this.colourOf = colourOf ?? this.colourOf;
+  paint(colorOf) {
+    this.colorOf = colorOf ?? this.colorOf;
     const ratio = devicePixelRatio || 1;
     this.width = this.canvas.clientWidth;
     this.height = this.canvas.clientHeight;
@@ -163,7 +163,7 @@ class MapView {
     for (const row of allRows) if (!shown.has(row)) this.circle(context, row, radius * 0.7).fill();
     context.globalAlpha = 0.9;
     for (const row of state.rows) {
-      context.fillStyle = this.colourOf(row);
+      context.fillStyle = this.colorOf(row);
       this.circle(context, row, radius).fill();
     }
     context.globalAlpha = 1;
@@ -275,12 +275,12 @@ class MapView {
     if (!direction) return;
     event.preventDefault();
     const from = state.selected.size ? [...state.selected][0] : state.rows[0];
-    const next = this.neighbour(from, direction);
+    const next = this.neighbor(from, direction);
     if (next !== null) select([next]);
   }
 
   // The nearest shown point in a direction, with distance across the direction counted twice.
-  neighbour(from, [dx, dy]) {
+  neighbor(from, [dx, dy]) {
     const [x, y] = this.locate(from);
     let best = null;
     let distance = Infinity;
@@ -306,7 +306,7 @@ function isInside(polygon, [x, y]) {
 }
 
 function describeRow(row) {
-  const column = columns.get(mapState.colour);
+  const column = columns.get(mapState.color);
   const lines = [payload.ids[row], shorten(payload.references[row], 80)];
   if (column) lines.push(`${describe(column)}: ${formatCell(column, row)}`);
   if (wordErrors(row) !== null) lines.push(`${wordErrors(row)} errors in ${referenceWords(row)} words`);

@@ -138,14 +138,14 @@ function placePlayhead(view, time) {
   place(view, view.head, time);
 }
 
-function describePicture(view, isLabelled) {
+function describePicture(view, isLabeled) {
   const { picture, span } = view;
   const level =
     picture.peak > 0 ? `${(20 * Math.log10(picture.peak)).toFixed(1).replace("-", "−")} dBFS` : "silence";
   const [low, high] = [picture.low_db, picture.high_db].map((value) => formatTick(Math.round(value)));
   const isWhole = spanOf(view) >= picture.duration_s - 1e-6;
   const shown = isWhole ? "" : `, ${span[0].toFixed(2)} to ${span[1].toFixed(2)} shown`;
-  const words = isLabelled ? "" : " Zoom in for the words.";
+  const words = isLabeled ? "" : " Zoom in for the words.";
   const hint = isWhole ? "Wheel or drag zooms." : "Double click for all.";
   const scaled = `Waveform scaled to its peak (${level}); spectrogram ${low} to ${high} dB`;
   return `${formatNumber(picture.duration_s)} s${shown}. ${hint}${words} ${scaled}.`;
@@ -195,15 +195,15 @@ function makeWordBox(view, token) {
 // The boxes of the words in the span, each where its label fits.
 function placeBoxes(view) {
   const width = view.plot.clientWidth / spanOf(view);
-  let isLabelled = false;
+  let isLabeled = false;
   for (const { box, start, end, pair } of view.tokens) {
     if (!box) continue;
     const isShown = start < view.span[1] && end > view.span[0];
     box.hidden = !isShown || (end - start) * width - 2 < pair.hypothesis.length * LETTER_WIDTH;
     if (!box.hidden) place(view, box, start, end);
-    isLabelled ||= !box.hidden;
+    isLabeled ||= !box.hidden;
   }
-  return isLabelled;
+  return isLabeled;
 }
 
 function drawPictures(view) {
@@ -245,16 +245,16 @@ function drawSpectrogram({ spectrogram: canvas, image, picture, span }) {
   context.drawImage(image, from, 0, to - from, image.height, 0, 0, width, height);
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   const ramp = makeRamp();
-  const light = parseColour(style("--spectrogram-floor"));
-  const table = Array.from({ length: 256 }, (_, grey) => {
-    const share = grey / 255;
+  const light = parseColor(style("--spectrogram-floor"));
+  const table = Array.from({ length: 256 }, (_, gray) => {
+    const share = gray / 255;
     return ramp(share).map((part, index) =>
       Math.round(part * Math.min(1, share * 3) + light[index] * (1 - Math.min(1, share * 3))),
     );
   });
   for (let index = 0; index < pixels.data.length; index += 4) {
-    const colour = table[pixels.data[index]];
-    [pixels.data[index], pixels.data[index + 1], pixels.data[index + 2]] = colour;
+    const color = table[pixels.data[index]];
+    [pixels.data[index], pixels.data[index + 1], pixels.data[index + 2]] = color;
   }
   context.putImageData(pixels, 0, 0);
 }

@@ -46,7 +46,7 @@ function makePlayerTools(view) {
   return make(
     "div",
     { class: "player-tools" },
-    labelled("Speed", speed),
+    labeled("Speed", speed),
     loop,
     make("span", { class: "note" }, "Space plays."),
   );

@@ -105,11 +105,11 @@ function makeListening(render) {
   const tools = make(
     "div",
     { class: "toolbar" },
-    labelled(
+    labeled(
       "Simulation",
       makeSelect("Simulation to hear", names, String(listening.simulation), choose("simulation")),
     ),
-    labelled(
+    labeled(
       simulation.severity_name,
       makeSelect("Severity to hear", levels, String(listening.severity), choose("severity")),
     ),

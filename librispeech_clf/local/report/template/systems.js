@@ -1,5 +1,5 @@
 // The systems of the run: what each recognizer says of the same utterances. The first is the main one, whose
-// words all other sections tell of. Their figures become columns, which filter, sort, colour and export as
+// words all other sections tell of. Their figures become columns, which filter, sort, color and export as
 // all others do.
 
 const COUNTED = ["substitutions", "deletions", "insertions"];

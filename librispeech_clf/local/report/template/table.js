@@ -115,7 +115,7 @@ function makeTableTools(view) {
     id: "sort-key",
   });
   return [
-    labelled("Sort by", byKey),
+    labeled("Sort by", byKey),
     order,
     makeColumnChooser(view),
     make(

@@ -68,7 +68,7 @@ function makeWordTable(counts, aligned) {
   const card = makeWidePanel(
     "Words",
     note,
-    make("div", { class: "toolbar" }, labelled("Search", search), count),
+    make("div", { class: "toolbar" }, labeled("Search", search), count),
     body,
   );
   card.classList.add("words-card");

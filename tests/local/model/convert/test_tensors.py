@@ -115,7 +115,7 @@ def test_a_kernel_in_two_spellings_is_named(refuse, golden_base):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.complex64, np.bool_])
-def test_quantised_and_complex_weights_are_named(refuse, dtype):
+def test_quantized_and_complex_weights_are_named(refuse, dtype):
     assert f"Received: lm_head.bias {np.dtype(dtype).name}" in refuse(
         tensors={"lm_head.bias": np.ones(32, dtype)}
     )
