@@ -43,6 +43,7 @@ class ErrorKind:
         low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
         high: upper bound.
         examples: the most frequent ones, reference and hypothesis, with how often.
+        utterance_ids: the utterances with such an error.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ErrorKind:
     low: float | None
     high: float | None
     examples: tuple[tuple[str, str, int], ...]
+    utterance_ids: tuple[str, ...]
 
 
 def find_error_kinds(record: Record) -> tuple[ErrorKind, ...]:
@@ -73,12 +75,14 @@ def find_error_kinds(record: Record) -> tuple[ErrorKind, ...]:
     sums = sum_by(counts, rows.blocks)
     totals, everything = sums.sum(axis=1), counts.sum()
     kinds = []
-    for (name, meaning), errors, own in zip(KINDS.items(), counts.sum(axis=0), sums.T, strict=True):
+    for number, (name, meaning) in enumerate(KINDS.items()):
+        own, errors = sums[:, number], int(counts[:, number].sum())
         listed = sorted(pairs[name].items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
         low, high = find_interval(np.stack([own, totals], axis=1), "share")
-        share = float(errors / everything) if everything else None
+        share = errors / float(everything) if everything else None
         examples = tuple((*pair, count) for pair, count in listed)
-        kinds.append(ErrorKind(name, meaning, int(errors), share, low, high, examples))
+        ids = tuple(rows.ids[counts[:, number] > 0])
+        kinds.append(ErrorKind(name, meaning, errors, share, low, high, examples, ids))
     return tuple(kinds)
 
 

@@ -47,6 +47,7 @@ def test_kinds_add_up_to_the_errors_that_jiwer_counts():
     assert sum(kind.share for kind in kinds) == pytest.approx(1)
     joined = next(kind for kind in kinds if kind.name == "joined words")
     assert (joined.errors, joined.examples) == (2, (("ROLLED THE", "ROLLEDTHE", 1),))
+    assert joined.utterance_ids == ("a",)
     assert 0 <= joined.low <= joined.share <= joined.high <= 1
 
 

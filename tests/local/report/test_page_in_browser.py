@@ -306,6 +306,13 @@ def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, 
     assert "10.0 min of audio" in text and "evaluation\t60 s\t10 ×" in text
     suspicious = browser.text("#suspicious")
     assert name in suspicious and "too many letters a second" in suspicious
+    chosen = next(kind for kind in kinds if 0 < len(kind.utterance_ids) < len(results))
+    selector = ".error-kinds button"
+    place = [kind.name for kind in kinds if kind.errors].index(chosen.name)
+    browser.click(selector, place)
+    browser.wait_for_count(len(chosen.utterance_ids))
+    browser.click(selector, place)
+    browser.wait_for_count(len(results))
     assert browser.problems() == []
 
 

@@ -72,9 +72,9 @@ def test_nothing_found_says_how_much_was_looked_at():
 
 def test_kinds_of_errors_fit_into_a_narrow_terminal():
     kinds = (
-        ErrorKind("near miss", "", 12, 0.6, 0.4, 0.8, (("THIN", "THI", 2), ("A", "[b]", 1))),
-        ErrorKind("joined words", "", 8, 0.4, 0.2, 0.6, (("WAKE UP", "WAKEUP", 4),) * 3),
-        ErrorKind("insertion", "", 0, 0.0, 0.0, 0.1, ()),
+        ErrorKind("near miss", "", 12, 0.6, 0.4, 0.8, (("THIN", "THI", 2), ("A", "[b]", 1)), ()),
+        ErrorKind("joined words", "", 8, 0.4, 0.2, 0.6, (("WAKE UP", "WAKEUP", 4),) * 3, ()),
+        ErrorKind("insertion", "", 0, 0.0, 0.0, 0.1, (), ()),
     )
     written = write_parts(show_error_kinds(kinds), width=80)
     assert "near miss 12 60.00 (40.0-80.0) THIN / THI, A / [b]" in " ".join(written.split())

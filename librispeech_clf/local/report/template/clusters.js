@@ -11,7 +11,7 @@ function showClusters(panel) {
   const weak = clusters.filter((cluster) => cluster.is_weak).length;
   intro.append(
     `${weak || "None"} of ${clusters.length} clusters ${weak === 1 ? "is" : "are"} ` +
-      "significantly worse than the rest " +
+      "weak: worse than the rest, and found by the search itself or mostly within one of its findings " +
       `(chance of any false finding ${formatShare(alpha)}, see “What to look at first”). ${criterion}.` +
       (note ? ` ${capitalize(note)}.` : ""),
   );
@@ -81,12 +81,18 @@ function makeShownRate(rows) {
   );
 }
 
+// A trait in words, and the column whose medians stand beside it.
+function nameTrait({ label, column, value }) {
+  const known = value === null && columns.get(column);
+  return [label, known ? make("span", { class: "note" }, ` ${known.label}`) : null];
+}
+
 function makeClusterTraits(traits) {
   if (!traits?.length) return null;
   const show = (trait, value) =>
     trait.value === null ? formatNumber(value, trait.unit ?? "") : formatShare(value);
   const rows = traits
     .slice(0, SHOWN_TRAITS)
-    .map((trait) => [trait.label, show(trait, trait.inside), show(trait, trait.outside)]);
+    .map((trait) => [nameTrait(trait), show(trait, trait.inside), show(trait, trait.outside)]);
   return makeTable(["in common", "here", "others"], rows, { numeric: [1, 2] });
 }

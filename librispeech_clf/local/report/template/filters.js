@@ -157,7 +157,7 @@ function makeRange(column) {
   return make(
     "div",
     {},
-    drawSpark(countBins(edges, present)),
+    drawSpark(column, edges, countBins(edges, present)),
     make("div", { class: "range" }, low, make("span", {}, "to"), high),
     chosen.length ? make("div", { class: "chips" }, chosen) : null,
   );
@@ -174,19 +174,21 @@ function makeNumberInput(label, placeholder, value) {
   });
 }
 
-function drawSpark(counts) {
+function drawSpark(column, edges, counts) {
   const most = Math.max(...counts, 1);
   const svg = draw("svg", {
     viewBox: `0 0 ${counts.length * 10} 28`,
     preserveAspectRatio: "none",
     class: "spark",
-    "aria-hidden": "true",
   });
-  counts.forEach((count, index) =>
-    svg.append(
-      draw("rect", { x: index * 10, width: 9, y: 28 - (count / most) * 28, height: (count / most) * 28 }),
-    ),
-  );
+  counts.forEach((count, index) => {
+    const choice = { low: edges[index], high: edges[index + 1], open: index + 1 < counts.length };
+    const area = { x: index * 10, y: 0, width: 10, height: 28 };
+    const bar = drawChoice(count ? makeChoice(column, { name: describeBin(choice), choice }) : {}, area);
+    const height = (count / most) * 28;
+    bar.append(draw("rect", { x: index * 10, width: 9, y: 28 - height, height }));
+    svg.append(onHover(bar, [describeBin(choice), `${count} utterances`]));
+  });
   return svg;
 }
 

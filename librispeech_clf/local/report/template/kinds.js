@@ -6,7 +6,8 @@ const LISTED_SUSPICIOUS = 5;
 function addErrorKinds(board) {
   const kinds = (payload.analysis.error_kinds ?? []).filter((kind) => kind.errors);
   if (!kinds.length) return;
-  const note = "Errors and their share of all word errors (95 %).";
+  const note =
+    "Errors and their share of all word errors (95 %). Choose a kind to see only utterances with it.";
   board.append(
     makePanel(
       overAll("What the word errors are"),
@@ -22,10 +23,12 @@ function makeKind(kind) {
     const pair = `${spell(reference)} → ${spell(hypothesis)}`;
     return count > 1 ? `${pair} ${count}` : pair;
   });
+  const isKept = state.only?.label === kind.name;
+  const toggle = () => keepOnly(isKept ? null : kind.rows, kind.name);
   return make(
     "div",
     { title: kind.meaning },
-    make("span", {}, kind.name),
+    make("button", { class: "link", "aria-pressed": String(isKept), onclick: toggle }, kind.name),
     make("span", { class: "share" }, `${kind.errors} · ${formatRange(kind, kind.share)}`),
     make("div", { class: "note" }, told.join(", ")),
   );
