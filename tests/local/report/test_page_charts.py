@@ -44,7 +44,9 @@ def test_a_click_on_a_chart_filters_and_a_second_one_undoes_it(opened, results, 
 
 def test_the_bars_of_a_filter_filter(opened, results):
     bars = '#filters [data-key="word_error_rate"] [role="button"]'
-    opened.run("document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click'))", bars)
+    opened.run(
+        "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', {bubbles: true}))", bars
+    )
     lowest = opened.run("return document.querySelector('#filters .chip').textContent")
     assert lowest.startswith("0 to under") and 0 < read_count(opened) < len(results)
     opened.click("#filters .chip")
