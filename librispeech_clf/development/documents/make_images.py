@@ -18,7 +18,7 @@ from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.development.documents import drawing, pictures, readme
 from librispeech_clf.local.analysis.record import read_table
-from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
+from librispeech_clf.local.cli import add_corpus_options, make_parser, run
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:

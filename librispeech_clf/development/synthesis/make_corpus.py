@@ -22,7 +22,7 @@ from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require
 from librispeech_clf.development.synthesis.recording import draw_conditions, record
 from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
 from librispeech_clf.development.synthesis.voices import load_readers
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 
 BUNDLED = Path(__file__).parents[2] / "corpus" / "bundled"
 SPLITS = ("training", "validation", "test")

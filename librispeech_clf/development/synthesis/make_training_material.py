@@ -30,7 +30,7 @@ from librispeech_clf.development.synthesis.voices import (
     Voice,
     load_readers,
 )
-from librispeech_clf.local.commands.cli import count, make_parser, run, share
+from librispeech_clf.local.cli import count, make_parser, run, share
 
 UTTERANCES_PER_SHARD = 500
 KINDS = {"short": 0.3, "sentence": 0.52, "long": 0.18}

@@ -16,7 +16,7 @@ import soundfile
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
 from librispeech_clf.development.synthesis.voices import Voice
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 
 SPEAKERS = ("f2", "m3", "f5", "m7")
 """espeak-ng's variants that take turns."""

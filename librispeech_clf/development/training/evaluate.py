@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 
 if TYPE_CHECKING:
     import pandas as pd

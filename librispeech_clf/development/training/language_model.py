@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.corpus.openslr import tree_folder
-from librispeech_clf.local.commands.cli import count, make_parser, run
+from librispeech_clf.local.cli import count, make_parser, run
 from librispeech_clf.text.vocabulary import APOSTROPHES
 
 RUN_WORDS = 8

@@ -36,7 +36,7 @@ from librispeech_clf.development.training.material import (
 from librispeech_clf.development.training.stages import Course, Stage
 from librispeech_clf.development.training.student import inherit, make_student, name_tensors
 from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder, load_encoder
-from librispeech_clf.local.commands.cli import count, make_parser, run, share
+from librispeech_clf.local.cli import count, make_parser, run, share
 from librispeech_clf.local.model.architecture import WHISPER_HEIR, Wav2Vec2Configuration
 from librispeech_clf.text.plain_text import print_plain
 

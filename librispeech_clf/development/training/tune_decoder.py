@@ -10,7 +10,7 @@ from librispeech_clf.ctc.decoding import greedy_text
 from librispeech_clf.development.training.material import bundled_vocabulary, list_speech, spread
 from librispeech_clf.development.training.model_card import find_logits
 from librispeech_clf.development.training.train import DEVELOPMENT_SUBSET, open_speech
-from librispeech_clf.local.commands.cli import count, make_parser, run
+from librispeech_clf.local.cli import count, make_parser, run
 from librispeech_clf.local.model.decoder import BEAM, Decoder, read_language_model
 from librispeech_clf.metrics import ErrorCounts, count_words
 from librispeech_clf.text.plain_text import print_plain

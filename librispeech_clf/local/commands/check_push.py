@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 from librispeech_clf.local.push import checks
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.local.commands.cli import add_corpus_options, make_parser, run
+from librispeech_clf.local.cli import add_corpus_options, make_parser, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

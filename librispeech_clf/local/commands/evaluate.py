@@ -20,7 +20,7 @@ from librispeech_clf.configuration import STATES, Configuration, load_configurat
 from librispeech_clf.corpus.fields import read_fields
 from librispeech_clf.corpus.schema import table_key
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold, refuse_misfits
-from librispeech_clf.local.commands.cli import (
+from librispeech_clf.local.cli import (
     FAILED_UTTERANCES,
     SUCCESS,
     add_corpus_options,

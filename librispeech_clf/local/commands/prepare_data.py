@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

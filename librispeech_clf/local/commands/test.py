@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import tomllib
 import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.local.commands.cli import count, make_parser, run, share
+from librispeech_clf.local.cli import count, make_parser, run, share
 
 SCRIPTS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 PASS_ON = {"test", "benchmark"}
@@ -174,7 +174,7 @@ WORK = """
 import atexit, sys
 from pathlib import Path
 from rich.console import Console
-from librispeech_clf.local.commands.cli import make_parser, run
+from librispeech_clf.local.cli import make_parser, run
 
 def work(options):
     atexit.register(print, "foreign noise")
