@@ -23,6 +23,8 @@ NOT_WRITABLE = (
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
 )  # fmt: skip
 
+NOT_LOCKABLE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+
 
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Write a file beside its place, flush it to the disk, and move it into its place.
@@ -96,6 +98,27 @@ def check_writable(folder: Path) -> None:
                     parent.rmdir()
 
 
+def make_lock(path: Path) -> filelock.BaseFileLock:
+    """Return a lock between processes, not held yet; where files cannot be locked, it is a file that is there or not.
+
+    So some network folders are; the file of a process that was killed is then known by the process's id.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+        lock.release()
+    except filelock.Timeout:
+        return lock
+    except OSError as error:
+        if error.errno not in NOT_LOCKABLE:
+            raise
+        return filelock.SoftFileLock(path.with_name(f"{path.name}.held"))
+    return lock
+
+
 @contextmanager
 def output_lock(folder: Path, work: str) -> Iterator[None]:
     """Make an output folder and keep other processes out of it.
@@ -113,7 +136,7 @@ def output_lock(folder: Path, work: str) -> Iterator[None]:
     """
     with explain_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock")
+        lock = make_lock(folder / ".lock")
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:

@@ -86,6 +86,34 @@ def test_killed_run_leaves_no_lock(tmp_path):
         pass
 
 
+HOLD_WITHOUT_FLOCK = f"""
+import fcntl, sys
+def flock(*_):
+    raise OSError(int(sys.argv[2]), "no locks available")
+fcntl.flock = flock
+{HOLD}"""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.filterwarnings("ignore:.*flock")
+def test_file_system_without_locks_is_locked_all_the_same(tmp_path, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with lock(tmp_path):
+        with pytest.raises(ValueError, match="another evaluation is writing"), lock(tmp_path):
+            pass
+    command = [sys.executable, "-c", HOLD_WITHOUT_FLOCK, str(tmp_path), str(number)]
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="another evaluation"), lock(tmp_path):
+            pass
+        process.kill()
+    with lock(tmp_path):  # of a process that is gone
+        pass
+
+
 @pytest.mark.parametrize("out", ["file", "file/inside", "blocked"])
 def test_folder_that_cannot_be_written_to_is_explained(tmp_path, out):
     (tmp_path / "file").write_text("")

@@ -12,10 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import pyarrow
 
-from librispeech_clf.atomic_write import explain_disk
+from librispeech_clf.atomic_write import explain_disk, make_lock
 from librispeech_clf.corpus.schema import dataset_features
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def open_index(
         return datasets.Dataset(pyarrow.concat_tables([schema.empty_table(), *_batches(rows())]))
     prefix = f"index-{_digest(str(origin))}"
     path = cache / f"{prefix}-{_digest(repr((INDEX_VERSION, state)))}.arrow"
-    with filelock.FileLock(path.with_name(f"{prefix}.lock")):
+    with make_lock(path.with_name(f"{prefix}.lock")):
         if not _is_whole(path):
             _make(path, rows, prefix=prefix)
     return datasets.Dataset.from_file(str(path))
@@ -93,12 +92,17 @@ def _make(path: Path, rows: Callable[[], Iterable[dict[str, Any]]], *, prefix: s
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether an index is there and ends with the mark that pyarrow writes last: a file that was cut does not."""
+    """Whether an index is there, can be read batch by batch, and ends with the mark that pyarrow writes last."""
     if not path.is_file() or path.stat().st_size < 8:
         return False
-    with path.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        return file.read() == b"\xff\xff\xff\xff\0\0\0\0"
+    try:
+        with pyarrow.memory_map(str(path)) as source:
+            for batch in pyarrow.ipc.open_stream(source):
+                batch.validate()
+            source.seek(-8, os.SEEK_END)
+            return source.read() == b"\xff\xff\xff\xff\0\0\0\0"
+    except (OSError, pyarrow.ArrowException):  # damaged, so it is made anew
+        return False
 
 
 def _digest(text: str) -> str:

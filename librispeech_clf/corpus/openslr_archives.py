@@ -32,7 +32,7 @@ import rich.table
 import rich.text
 from rich import progress
 
-from librispeech_clf.atomic_write import DISK_FULL, explain_disk
+from librispeech_clf.atomic_write import DISK_FULL, explain_disk, make_lock
 from librispeech_clf.configuration import CorpusConfiguration
 from librispeech_clf.corpus import huggingface, openslr
 from librispeech_clf.corpus.files import open_parquet
@@ -118,7 +118,7 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
         file.unlink(missing_ok=True)  # of a run killed at its very end
         return False
     work.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(work / f"{archive.subset}.lock")
+    lock = make_lock(work / f"{archive.subset}.lock")
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:

@@ -103,3 +103,20 @@ def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch, make_parque
     with pytest.raises(OSError, match=r"cache.*: the disk is full: \S+ bytes are free; free space"):
         files.open_subset(tmp_path, "own")
     assert {path.suffix for path in folder.iterdir()} <= {".lock"}
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "header", "middle", "tail"])
+def test_damaged_index_is_made_anew(tmp_path, make_parquet, request, damage):
+    folder = request.getfixturevalue("cache")
+    make_parquet(tmp_path / "own.parquet")
+    texts = files.open_subset(tmp_path, "own")["text"][:]
+    (path,) = folder.glob("*.arrow")
+    content = bytearray(path.read_bytes())
+    schema_end = content.index(b"RIFF") if b"RIFF" in content else len(content) // 2
+    places = {"header": slice(0, 64), "middle": slice(schema_end - 400, schema_end), "tail": slice(-8, None)}
+    if damage in places:
+        content[places[damage]] = bytes(len(content[places[damage]]))
+    path.unlink()
+    path.write_bytes(content[: {"cut": len(content) // 2, "empty": 0}.get(damage)])
+    assert files.open_subset(tmp_path, "own")["text"][:] == texts
+    assert path.read_bytes()[-8:] == b"\xff\xff\xff\xff\0\0\0\0"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 WORST = 10
 MOST_DASHBOARDS = 12
 """Columns of one's own that are tested; in the page any can be chosen."""
+_PARTICULAR = re.compile(r"""\[[^\]]*\]|'[^'\s][^']*'|"[^"]*"|\S*[/\d]\S*""")
 SIGNIFICANT_DIGITS = 10
 """Of floats that statistics libraries computed; error rates are written exactly."""
 
@@ -166,6 +168,18 @@ def list_failures(record: Record) -> dict[str, str]:
         for name, simulation, severity in rows
     )
     return dict(zip(names, (error for error in errors if error is not None), strict=True))
+
+
+def group_failures(failures: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Group failed utterances by reason, those of the first one's words, the most frequent first.
+
+    Reasons are one where they differ in names, numbers, paths and what is quoted only.
+    """
+    groups: dict[str, tuple[str, list[str]]] = {}
+    for name, reason in failures.items():
+        kind = _PARTICULAR.sub("…", reason.replace(name, "…"))
+        groups.setdefault(kind, (reason.removeprefix(f"{name}: "), []))[1].append(name)
+    return sorted(groups.values(), key=lambda group: -len(group[1]))
 
 
 def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:

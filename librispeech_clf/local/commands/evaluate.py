@@ -252,6 +252,21 @@ def tabulate_corpus(run: Run) -> Record:
     return Record(pyarrow.Table.from_pylist(rows))
 
 
+def refuse_failure(table: pyarrow.Table) -> None:
+    """Refuse a run without a single recording that could be evaluated; the model was then not even opened.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from librispeech_clf.local.analysis.summary import group_failures
+
+    pairs = zip(table["utterance_id"].to_pylist(), table["error"].to_pylist(), strict=True)
+    failures = dict(pairs)
+    if None not in failures.values():
+        groups = [f"{len(names)}: {names[0]}: {reason}" for reason, names in group_failures(failures)[:3]]
+        raise ValueError(f"none of {len(failures)} utterances can be evaluated. {' '.join(groups)}")
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Evaluate what is not evaluated yet, and report on everything."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
@@ -334,6 +349,7 @@ def evaluate(options: argparse.Namespace) -> int:
     with output_lock(options.out, "evaluation"):
         opened.store.remove_outdated()
         table, evaluation_s = evaluate_windows(opened, console, ray=options.ray)
+        refuse_failure(table)
         if decoder is not None:
             texts = zip(table["utterance_id"].to_pylist(), table["decoded"].to_pylist(), strict=True)
             decoded |= {name: text for name, text in texts if text is not None}

@@ -155,12 +155,15 @@ def run_rehearsal(python: Path, bundle: Path, *, entry_file: str, without: Path)
     Returns:
         What `rehearsal.check` returns; where the process failed before, its last words as `error`.
     """
-    names = [name for name in os.environ if name.startswith("LIBRISPEECH_")]
+    names = [name for name in os.environ if name.startswith(("LIBRISPEECH_", "NUMBA_CACHE"))]
     environment = {name: value for name, value in os.environ.items() if name not in (*names, "PYTHONPATH")}
     environment |= {
         "TL_DISABLE_ANALYTICS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "IS_TENSORLEAP_PLATFORM": "true",
+        # An image may be read-only, its user without a home: numba then finds no place for its cache by itself.
+        "HOME": os.path.join(os.devnull, "home"),
+        "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator",
     }
     command = [str(python), "-I", str(REHEARSAL), str(bundle), "--entry-file", entry_file]
     command += ["--without", str(without)]

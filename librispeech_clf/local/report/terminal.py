@@ -18,6 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from librispeech_clf.local.analysis.summary import group_failures
 from librispeech_clf.local.report.payload import name_severity
 from librispeech_clf.text.plain_text import escape_unprintable, needs_visual_order, to_visual_order
 
@@ -290,14 +291,17 @@ def show_curve(curve: Curve) -> Table:
 
 
 def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
-    """List failed utterances with their reasons."""
+    """List the reasons why utterances failed, a line each."""
     if not failures:
         return
     yield Text(f"{len(failures)} failed:", style="bold red")
-    for name, reason in list(failures.items())[:SHOWN_FAILURES]:
-        yield hang("-", without_markup(f"{name}: {reason.removeprefix(f'{name}: ')}"))
-    if len(failures) > SHOWN_FAILURES:
-        yield Text(f"  and {len(failures) - SHOWN_FAILURES} more, see summary.json")
+    groups = group_failures(failures)
+    for reason, names in groups[:SHOWN_FAILURES]:
+        among = f"{len(names)} utterances, such as " if len(names) > 1 else ""
+        yield hang("-", without_markup(f"{among}{names[0]}: {reason}"))
+    if left := groups[SHOWN_FAILURES:]:
+        count = sum(len(names) for _, names in left)
+        yield Text(f"  and {count} for {len(left)} other reasons, see summary.json")
 
 
 class _Table(Table):

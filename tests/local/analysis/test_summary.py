@@ -13,6 +13,7 @@ from librispeech_clf.local.analysis.summary import (
     analyze,
     collect_findings,
     find_worst,
+    group_failures,
     make_plain,
     render_json,
     summarize,
@@ -147,3 +148,16 @@ def test_what_is_analysed_is_told():
     told = []
     run(make_results(), on_progress=told.append)
     assert told[0] == "error rates" and "latent maps" in told
+
+
+def test_failures_of_one_reason_are_one_whatever_they_name():
+    letters = "the letters A-Z, ' and spaces; received"
+    failures = {f"u{n}": f"u{n}: {letters} {list(str(n))}. Spell it out." for n in range(100)}
+    failures |= {name: f"{name}: /data/{name * 3}.wav does not exist; restore it." for name in "ab"}
+    failures["c"] = "c: is empty."
+    groups = group_failures(failures)
+    assert [(reason, len(names), names[0]) for reason, names in groups] == [
+        (f"{letters} ['0']. Spell it out.", 100, "u0"),
+        ("/data/aaa.wav does not exist; restore it.", 2, "a"),
+        ("is empty.", 1, "c"),
+    ]

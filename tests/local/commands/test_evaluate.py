@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +98,23 @@ def test_bundled_split_needs_less_than_one_and_a_half_gigabytes(tmp_path):
 
 
 @NEEDS_MODEL
+def test_a_hundred_utterances_refused_for_one_reason_are_one_line(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.sin(np.arange(8000) / 10), 16000)
+    rows = [{"file_name": "a.wav", "id": f"u{number}", "text": f"ROOM {number}"} for number in range(100)]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows[7]["text"] = "ROOM"
+    (tmp_path / "most.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    request = ["--source", "files", "--root", tmp_path, "--out", tmp_path / "out"]
+    (tmp_path / "m.h5").write_bytes(b"not opened")
+    shutil.copy(MODEL.with_suffix(".vocabulary.json"), tmp_path / "m.vocabulary.json")
+    process = evaluate(*request, "--split", "all", "--model", tmp_path / "m.h5")
+    assert process.returncode == 2 and "none of 100 utterances can be evaluated. 100: u0: " in process.stderr
+    assert process.stderr.count("Spell numbers out") == 1
+    process = evaluate(*request, "--split", "most", "--model", MODEL)
+    assert process.returncode == 1, process.stderr
+    assert " ".join(process.stdout.split()).count("99 utterances, such as u0: ") == 1
+
+
 def test_bad_items_of_every_kind_cost_the_others_nothing(tmp_path):
     bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 3)
     good = bundled.to_pylist()

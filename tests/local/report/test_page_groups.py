@@ -72,3 +72,18 @@ def test_200_columns_and_300_speakers_are_still_a_page(browser, make_results, tm
         browser.show(section)
         assert len(browser.text("#panel")) > 60
     assert browser.problems() == []
+
+
+def test_failures_of_one_reason_are_one_line(browser, make_results, tmp_path):
+    results = make_results(60)
+    names = results["utterance_id"][:50]
+    reasons = [f"{name}: letters are needed; received {list(str(row))}." for row, name in enumerate(names)]
+    results["error"] = [*reasons, f"{results['utterance_id'][50]}: /data/x.wav does not exist.", *[None] * 9]
+    path, _ = write(tmp_path, results)
+    browser.follow(path, "")
+    lines = browser.texts(".panel.wide table tbody tr, .card table tbody tr")
+    alike = [line for line in lines if "letters are needed" in line]
+    assert len(alike) == 1 and "50" in alike[0]
+    browser.run("[...document.querySelectorAll('td button')].find((b) => b.textContent === '50').click()")
+    browser.wait_for_count(50)
+    assert browser.problems() == []

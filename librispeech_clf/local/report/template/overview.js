@@ -300,7 +300,21 @@ function addWorstCard(board) {
 function addFailures(board) {
   const failed = [...state.rows].filter((row) => payload.errors[row]);
   if (!failed.length) return;
-  const rows = failed.slice(0, 50).map((row) => [utteranceButton(row), payload.errors[row]]);
-  const table = makeTable(["utterance", "reason"], rows);
+  const groups = new Map();
+  // As group_failures in analysis/summary.py: one reason, but for names, numbers, paths and what is quoted.
+  for (const row of failed) {
+    const reason = payload.errors[row].replaceAll(payload.ids[row], "…");
+    addTo(groups, reason.replaceAll(/\[[^\]]*\]|'[^'\s][^']*'|"[^"]*"|\S*[/\d]\S*/g, "…"), row);
+  }
+  const sorted = [...groups.values()].sort((left, right) => right.length - left.length);
+  const cells = sorted.slice(0, 50).map((rows) => {
+    const all = make(
+      "button",
+      { class: "quiet", onclick: () => keepOnly(rows, "not evaluated") },
+      String(rows.length),
+    );
+    return [utteranceButton(rows[0]), rows.length > 1 ? all : "1", payload.errors[rows[0]]];
+  });
+  const table = makeTable(["utterance", "alike", "reason"], cells, { numeric: [1] });
   board.append(makeWidePanel(`Not evaluated: ${failed.length}`, "These utterances are in no figure.", table));
 }
