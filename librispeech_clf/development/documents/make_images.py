@@ -45,12 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make(options: argparse.Namespace) -> None:
-    """Draw, and write the section where one is asked for.
+    """Draw, and write the section where one is asked for; of a run of several systems, their table alone.
 
     Raises:
         FileNotFoundError: the folder holds no evaluation.
         ValueError: it is not the section's, or the README has no place for the figures.
     """
+    if (options.report / "systems").is_dir():  # the README's other pictures tell of the model alone
+        page, path = options.report / "index.html", options.images / "systems.png"
+        print_plain(f"systems.png: {drawing.screenshot_page(page, path, state='tab=systems')}")
+        return
     results, evaluated = read_recordings(options.report), read_run(options.report)
     if options.section is not None:
         readme.require_whole(evaluated, options.section)

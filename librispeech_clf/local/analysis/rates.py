@@ -180,21 +180,25 @@ def _test(value: float, without: np.ndarray, freedom: float) -> Difference:
     return Difference(value, value - half, value + half, *(float(chance) for chance in chances))
 
 
-def compare_paired(changes: np.ndarray, units: np.ndarray) -> Difference | None:
+def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
     """Test whether two runs over the same utterances have the same error rate.
 
     Args:
-        changes: float64 (K,), errors of the second run minus those of the first, by speaker.
-        units: float64 (K,), reference units by speaker.
+        errors: float64 (K, 2), of both runs, by speaker.
+        units: float64 (K, 2), reference units; of several references, the nearest to a run's text counts.
 
     Returns:
-        The test; None with fewer than two speakers.
+        The second rate minus the first; None with fewer than two speakers.
     """
-    changes, units = changes[units > 0], units[units > 0]
-    if len(units) < 2:
+    sums = np.concatenate([errors, units], axis=1)[units.min(axis=1) > 0]
+    if len(sums) < 2:
         return None
-    value = float(changes.sum() / units.sum())
-    return _test(value, (changes.sum() - changes) / (units.sum() - units), len(units) - 1)
+
+    def subtract(sums: np.ndarray) -> np.ndarray:
+        return sums[:, 1] / sums[:, 3] - sums[:, 0] / sums[:, 2]
+
+    everything = sums.sum(axis=0, keepdims=True)
+    return _test(float(subtract(everything)[0]), subtract(everything - sums), len(sums) - 1)
 
 
 def compare_groups(

@@ -88,9 +88,9 @@ def measure_robustness(record: Record) -> tuple[Curve, ...]:
 def _measure(rows: Record, clean: Record, severity: float) -> Point:
     scored = rows.select_scored()
     names = ("the recordings", "the simulation")
-    errors = align_errors(clean, [clean, scored])
+    errors, words = align_errors(clean, [clean, scored])
     both = np.isfinite(errors).all(axis=0)
-    change = compare_pair(names, errors, clean.units(), clean.blocks) if both.any() else None
+    change = compare_pair(names, errors, words, clean.blocks) if both.any() else None
     return Point(
         severity=severity,
         word=rate_errors(rows),

@@ -106,11 +106,12 @@ def compare_systems(records: Mapping[str, Record]) -> Systems:
     """Compare systems, by name; the first is the main one, which holds the metadata."""
     names, recordings = list(records), [record.select_recordings() for record in records.values()]
     main = recordings[0].select_scored()
-    errors, letters = (align_errors(main, recordings, unit) for unit in UNITS)
-    words, others = main.units(), range(1, len(names))
+    (errors, words), letters = (align_errors(main, recordings, unit) for unit in UNITS)
+    others = range(1, len(names))
 
     def pair(left: int, right: int, at: np.ndarray | slice = slice(None)) -> Pair:
-        chosen = errors[[left, right]][:, at], words[at], main.blocks[at]
+        both = [left, right]
+        chosen = errors[both][:, at], words[both][:, at], main.blocks[at]
         return compare_pair((names[left], names[right]), *chosen)
 
     groups: list[Pair] = []
@@ -120,30 +121,33 @@ def compare_systems(records: Mapping[str, Record]) -> Systems:
         ]
         groups += sorted(correct(of_pair), key=lambda pair: -abs(pair.difference or 0.0))
     by_letters = [
-        compare_pair((names[0], names[place]), letters[[0, place]], main.units("character"), main.blocks)
+        compare_pair((names[0], names[place]), letters[0][[0, place]], letters[1][[0, place]], main.blocks)
         for place in others
     ]
-    shared = np.isfinite(errors).all(axis=0)
-    best, total = errors[:, shared].min(axis=0), words[shared].sum()
+    shared = np.flatnonzero(np.isfinite(errors).all(axis=0))
+    best = errors[:, shared].argmin(axis=0), shared
+    wrong, total = errors[best], words[best].sum()
     return Systems(
         rates=tuple(map(_rate, names, recordings)),
         pairs=correct([pair(*places) for places in itertools.combinations(range(len(names)), 2)]),
         characters=correct(by_letters),
         groups=tuple(groups),
-        oracle=float(best.sum() / total) if total else None,
-        all_wrong=float((best > 0).mean()) if total else None,
+        oracle=float(wrong.sum() / total) if total else None,
+        all_wrong=float((wrong > 0).mean()) if total else None,
     )
 
 
-def align_errors(main: Record, records: Sequence[Record], unit: str = "word") -> np.ndarray:
-    """Return each record's errors in the order of the main one's ids: float64 (S, N), NaN where it has none."""
+def align_errors(
+    main: Record, records: Sequence[Record], unit: str = "word"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each record's errors and units by the main one's ids, each float64 (S, N), NaN where it has none."""
     rows = {name: row for row, name in enumerate(main.ids)}
-    errors = np.full((len(records), len(rows)), np.nan)
+    errors, units = np.full((2, len(records), len(rows)), np.nan)
     for place, record in enumerate(records):
         at = [(rows[name], row) for row, name in enumerate(record.ids) if name in rows]
         to, of = np.array(at, int).reshape(-1, 2).T
-        errors[place, to] = record.errors(unit)[of]
-    return errors
+        errors[place, to], units[place, to] = record.errors(unit)[of], record.units(unit)[of]
+    return errors, units
 
 
 def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> Pair:
@@ -152,19 +156,19 @@ def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, 
     Args:
         names: of the systems.
         errors: float64 (2, N), of each utterance, NaN where a system did not recognize it.
-        words: float64 (N,), reference words, or characters.
+        words: float64 (2, N), reference words, or characters; (N,) where both have the same.
         blocks: int (N,), the speaker of each utterance.
     """
     both = np.isfinite(errors).all(axis=0)
-    values = np.stack([errors[1] - errors[0], words], axis=1)[both]
+    values = np.concatenate([errors, np.broadcast_to(words, errors.shape)]).T[both]
     sums = sum_by(values, np.unique(blocks[both], return_inverse=True)[1].reshape(-1))
-    tested = compare_paired(*sums.T)
-    changed, total = values.sum(axis=0)
+    tested = compare_paired(sums[:, :2], sums[:, 2:])
+    old, new, *totals = values.sum(axis=0)
     low, high, p_value, probability = None, None, None, None
     if tested is not None:
         low, high, p_value, probability = tested.low, tested.high, tested.p_value, tested.probability
-    difference = float(changed / total) if total else None
-    better, worse = (int((sign * values[:, 0] > 0).sum()) for sign in (-1, 1))
+    difference = float(new / totals[1] - old / totals[0]) if all(totals) else None
+    better, worse = (int((sign * (values[:, 1] - values[:, 0]) > 0).sum()) for sign in (-1, 1))
     return Pair(*names, difference, low, high, p_value, p_value, probability, len(values), better, worse)
 
 

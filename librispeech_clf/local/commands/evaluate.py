@@ -281,7 +281,6 @@ def evaluate(options: argparse.Namespace) -> int:
         is_corpus,
         name_system,
         open_systems,
-        require_one_reference,
     )
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
@@ -331,7 +330,6 @@ def evaluate(options: argparse.Namespace) -> int:
         )  # fmt: skip
         decoded: dict[str, str] = {}
         if decoder is not None:
-            require_one_reference(opened.engine.split, evaluated)
             name = f"{configuration.model.path.stem} + {options.lm.stem if options.lm else 'beam'}"
             systems.add(System(name, decoded, source=decoder.source, notes=tuple(decoder.notes)))
         described = opened.described | systems.describe()
@@ -343,7 +341,10 @@ def evaluate(options: argparse.Namespace) -> int:
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
     if several := len(opened.engine.split.more_texts):
-        console.print(f"{several} utterances have several references; the nearest counts.", soft_wrap=True)
+        console.print(
+            f"{several} utterances have several references; the nearest to a system's text counts for it.",
+            soft_wrap=True,
+        )
     for note in [note for system in systems.systems for note in system.notes]:
         console.print(without_markup(note), soft_wrap=True)
     with output_lock(options.out, "evaluation"):

@@ -35,7 +35,7 @@ import pyarrow
 import pyarrow.parquet
 
 from librispeech_clf.corpus.hypotheses import Word, match_hypotheses, read_hypotheses
-from librispeech_clf.metrics import measure_characters, measure_words
+from librispeech_clf.metrics import count_words, measure_characters, measure_words
 from librispeech_clf.text.normalization import NORMALIZATIONS
 from librispeech_clf.text.vocabulary import WORDS, Vocabulary
 
@@ -85,13 +85,14 @@ class Systems:
 
     Attributes:
         systems: in order; without texts where they are in the evaluation's rows.
-        references: normalized, of the utterances evaluated, by their ids.
+        references: normalized, of the utterances evaluated, by their ids; of several, the nearest to a system's text
+            counts for it.
         normalization: of every hypothesis, one of `SCORING`.
         vocabulary: the model's, which says what is counted, and spells what `normalization` leaves to it.
     """
 
     systems: list[System]
-    references: dict[str, str]
+    references: dict[str, tuple[str, ...]]
     normalization: str
     vocabulary: Vocabulary
 
@@ -152,11 +153,16 @@ class Systems:
         return table
 
     def _score_texts(
-        self, references: Sequence[str], texts: Sequence[str | None], words: Sequence[Sequence[Word]]
+        self,
+        references: Sequence[tuple[str, ...]],
+        texts: Sequence[str | None],
+        words: Sequence[Sequence[Word]],
     ) -> dict[str, pyarrow.Array]:
         normalize = make_normalizer(self.vocabulary, self.normalization)
         hypotheses = [None if text is None else normalize(text) for text in texts]
-        pairs = list(zip(references, (text or "" for text in hypotheses), strict=True))
+        said = [text or "" for text in hypotheses]
+        chosen = list(map(find_nearest, references, said))
+        pairs = list(zip(chosen, said, strict=True))
         letters = pairs
         if self.vocabulary.units != WORDS:  # the spaces are between units, and none is said
             letters = [(left.replace(" ", ""), right.replace(" ", "")) for left, right in pairs]
@@ -167,7 +173,7 @@ class Systems:
             for text, known in zip(hypotheses, words, strict=True)
         ]
         return {
-            "reference": pyarrow.array(references, pyarrow.string()),
+            "reference": pyarrow.array(chosen, pyarrow.string()),
             "hypothesis": pyarrow.array(hypotheses, pyarrow.string()),
             **{name: pyarrow.array(values, mask=absent) for name, values in measured.items()},
             "words": pyarrow.array([found or None for found in timed], TIMED),
@@ -201,17 +207,15 @@ def open_systems(
 
     Raises:
         OSError: a file does not exist or cannot be read.
-        ValueError: a file is none of hypotheses, or not of these utterances; two systems have one name; an utterance
-            has several references.
+        ValueError: a file is none of hypotheses, or not of these utterances; two systems have one name.
     """
     normalize = make_normalizer(vocabulary, normalization)
     chosen = set(evaluated)
-    if asked or compare is not None:
-        require_one_reference(split, chosen)
-    texts = zip(split.ids, split.texts, strict=True)
-    systems = Systems(
-        [], {name: normalize(text) for name, text in texts if name in chosen}, normalization, vocabulary
-    )
+    more, texts = split.more_texts, zip(split.ids, split.texts, strict=True)
+    references = {
+        name: tuple(map(normalize, (text, *more.get(name, ())))) for name, text in texts if name in chosen
+    }
+    systems = Systems([], references, normalization, vocabulary)
     if model is not None:
         systems.add(System(model, {}, source="model"))
     for each in asked:
@@ -220,19 +224,6 @@ def open_systems(
         taken = [system.name for system in systems.systems]
         systems.add(open_older_run(compare, systems.references, taken))
     return systems
-
-
-def require_one_reference(split: Split, evaluated: Collection[str]) -> None:
-    """Refuse utterances with several references: the nearest depends on the system, so the words would differ.
-
-    Raises:
-        ValueError: one of the utterances has several.
-    """
-    if several := sorted(set(evaluated) & split.more_texts.keys()):
-        raise ValueError(
-            f"{several[0]}: systems are compared over one reference an utterance; received "
-            f"{1 + len(split.more_texts[several[0]])}. Leave the further references out, or evaluate the model alone."
-        )
 
 
 def name_system(asked: str) -> tuple[str, Path]:
@@ -288,7 +279,14 @@ def read_system(
     return System(name, found.texts, found.words, f"{path.name}, {found.form}", tuple(notes))
 
 
-def open_older_run(folder: Path, references: Mapping[str, str], taken: Collection[str]) -> System:
+def find_nearest(references: Sequence[str], hypothesis: str) -> str:
+    """Return the reference with the lowest word error rate, the first of several."""
+    if len(references) == 1:
+        return references[0]
+    return min(references, key=lambda reference: count_words(reference, hypothesis).error_rate)
+
+
+def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken: Collection[str]) -> System:
     """Open an older run's results as a system.
 
     Args:
@@ -312,10 +310,10 @@ def open_older_run(folder: Path, references: Mapping[str, str], taken: Collectio
     if not rows:
         raise ValueError(f"{folder}: shares no utterance with this run. Evaluate the same split with both.")
     for row in rows:
-        if row["reference"] != references[row["utterance_id"]]:
+        if row["reference"] not in references[row["utterance_id"]]:
             raise ValueError(
                 f"{row['utterance_id']}: systems are compared over the same references; received "
-                f"{references[row['utterance_id']]!r} and, in {folder}, {row['reference']!r}. "
+                f"{references[row['utterance_id']][0]!r} and, in {folder}, {row['reference']!r}. "
                 "Evaluate both on the same corpus with the same --normalize."
             )
     name, summary = folder.resolve().name, folder / "summary.json"

@@ -201,9 +201,14 @@ def build_system(
     texts = joined["hypothesis"].to_pylist()
     pairs = zip(references, texts, strict=True)
     operations = ["" if text is None else encode_operations(align_words(said, text)) for said, text in pairs]
-    counts = {key: [round_number(value) for value in joined[key].to_pylist()] for key in SYSTEM_COUNTS}
+    own = enumerate(zip(joined["reference"].to_pylist(), references, strict=True))
+    nearest = {row: text for row, (text, said) in own if text is not None and text != said}
+    # Where another reference was nearer, other words are counted.
+    counted = [*SYSTEM_COUNTS, "word_hits", "character_hits"] if nearest else SYSTEM_COUNTS
+    counts = {key: [round_number(value) for value in joined[key].to_pylist()] for key in counted}
     hypotheses = [text or "" for text in texts]
-    return {"name": name, "hypotheses": hypotheses, "word_operations": operations, "counts": counts}
+    told = {"name": name, "hypotheses": hypotheses, "word_operations": operations, "counts": counts}
+    return told | ({"nearest": nearest} if nearest else {})
 
 
 def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:

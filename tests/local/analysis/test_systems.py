@@ -36,14 +36,24 @@ def test_known_figures():
     ]  # fmt: skip
     assert found.rates[0].character.rate == 1.0
     pairs = {(pair.first, pair.second): pair for pair in found.pairs}
-    assert pairs["one", "two"].difference == 2 / 40
+    assert pairs["one", "two"].difference == pytest.approx(2 / 40)
     assert pairs["one", "three"].difference == pytest.approx(1 / 30)
     assert pairs["one", "three"].utterances == 3
     assert found.oracle == 0  # over the three utterances that all recognized
     assert found.all_wrong == 0
     groups = {(group.second, group.group): group.difference for group in found.groups}
-    assert groups["two", "F"] == -2 / 20 and groups["two", "M"] == 4 / 20
+    assert groups["two", "F"] == pytest.approx(-2 / 20) and groups["two", "M"] == pytest.approx(4 / 20)
     assert found.groups[0].group in ("M", "b")  # the largest change first
+
+
+def test_systems_that_were_scored_over_other_references_differ_by_their_rates():
+    speakers = {"record_speaker_id": ["a", "a", "b", "b"]}
+    found = compare_systems(
+        {"one": make_record([2, 1, 0, 1], **speakers), "two": make_record([2, 1, 0, 2], words=8, **speakers)}
+    )
+    assert found.pairs[0].difference == pytest.approx(5 / 32 - 4 / 40)
+    assert (found.pairs[0].better, found.pairs[0].worse) == (0, 1)
+    assert found.oracle == pytest.approx(4 / 40)
 
 
 def test_holm_is_stepped_down_and_leaves_out_what_has_no_test():

@@ -1,7 +1,6 @@
 """Systems of a run: names, normalization, times, tables, an older run."""
 
 import json
-from types import SimpleNamespace
 
 import pyarrow
 import pyarrow.parquet
@@ -15,12 +14,11 @@ from librispeech_clf.local.evaluation.systems import (
     make_normalizer,
     name_system,
     open_older_run,
-    require_one_reference,
     time_tokens,
 )
 
 VOCABULARY = load_configuration(environment={}).read_vocabulary()
-REFERENCES = {"a": "MISTER BROWN PAID TWENTY DOLLARS", "b": "HE WENT"}
+REFERENCES = {"a": ("MISTER BROWN PAID TWENTY DOLLARS",), "b": ("HE WENT",)}
 
 
 @pytest.mark.parametrize(
@@ -138,15 +136,15 @@ def test_a_models_rows_are_scored_anew_for_whispers_normalization_alone():
     systems = Systems([System("model", {})], REFERENCES, "letters", VOCABULARY)
     assert systems.make_tables(rows)["model"] is rows
     normalize = make_normalizer(VOCABULARY, "whisper")
-    references = {key: normalize(text) for key, text in REFERENCES.items()}
+    references = {key: tuple(map(normalize, texts)) for key, texts in REFERENCES.items()}
     systems = Systems([System("model", {})], references, "whisper", VOCABULARY)
     assert systems.make_tables(rows)["model"]["word_error_rate"].to_pylist() == [0, 0]
 
 
 def test_an_older_run_is_a_system(tmp_path):
-    rows = make_rows(reference=list(REFERENCES.values()), hypothesis=["MISTER", "HE WENT"])
+    rows = make_rows(reference=[text for (text,) in REFERENCES.values()], hypothesis=["MISTER", "HE WENT"])
     pyarrow.parquet.write_table(rows, tmp_path / "results.parquet")
-    older = open_older_run(tmp_path, {**REFERENCES, "c": "NEW"}, taken=[tmp_path.name])
+    older = open_older_run(tmp_path, {**REFERENCES, "c": ("NEW",)}, taken=[tmp_path.name])
     assert older.texts == {"a": "MISTER", "b": "HE WENT"}
     assert older.name == f"{tmp_path.name} (older)"
     assert older.speed is None
@@ -155,15 +153,20 @@ def test_an_older_run_is_a_system(tmp_path):
         (tmp_path / "summary.json").write_text(json.dumps(summary))
         assert open_older_run(tmp_path, REFERENCES, taken=[]).speed == speed
     with pytest.raises(ValueError, match="shares no utterance"):
-        open_older_run(tmp_path, {"c": "NEW"}, taken=[])
+        open_older_run(tmp_path, {"c": ("NEW",)}, taken=[])
     with pytest.raises(ValueError, match="a: systems are compared over the same references"):
-        open_older_run(tmp_path, {**REFERENCES, "a": "OTHER"}, taken=[])
+        open_older_run(tmp_path, {**REFERENCES, "a": ("OTHER",)}, taken=[])
     with pytest.raises(FileNotFoundError, match="finished evaluation"):
         open_older_run(tmp_path / "nowhere", REFERENCES, taken=[])
 
 
-def test_systems_are_compared_over_one_reference():
-    split = SimpleNamespace(more_texts={"b": ("TWO", "TOO")})
-    require_one_reference(split, ["a"])
-    with pytest.raises(ValueError, match="^b: .*one reference an utterance; received 3"):
-        require_one_reference(split, ["a", "b"])
+def test_each_system_is_scored_over_the_reference_that_is_nearest_to_it():
+    references = {"a": ("THE COLOUR", "THE COLOR"), "b": ("TWO", "TOO MANY")}
+    systems = Systems([], references, "strict", VOCABULARY)
+    systems.add(System("one", {"a": "the color", "b": "two many"}))
+    systems.add(System("two", {"a": "the colour"}))
+    tables = systems.make_tables(make_rows())
+    assert tables["one"]["reference"].to_pylist() == ["THE COLOR", "TOO MANY"]
+    assert tables["one"]["word_error_rate"].to_pylist() == [0, 0.5]
+    assert tables["two"]["reference"].to_pylist() == ["THE COLOUR", "TWO"]
+    assert tables["two"]["word_error_rate"].to_pylist() == [0, None]

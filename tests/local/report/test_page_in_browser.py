@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from librispeech_clf.local.analysis.rates import rate_errors
@@ -342,6 +343,36 @@ def test_speed_is_shown_of_the_systems_of_which_it_is_known(browser, results, ma
     assert browser.texts("#systems-table th")[8] == "speed"
     cells = browser.texts("#systems-table td")
     assert [cells[8], cells[17]] == ["11.5 \u00d7", "\u2013"]
+
+
+def test_a_system_with_a_nearer_reference_has_its_own_words(browser, results, tmp_path):
+    tables = make_systems(results)
+    other = tables["other"].to_pandas()
+    row = int(other["word_hits"].first_valid_index())
+    other.loc[row, "reference"] = "QUITE ANOTHER"
+    other.loc[row, ["word_hits", "word_substitutions", "word_deletions", "word_insertions"]] = [
+        1.0,
+        1.0,
+        0.0,
+        0.0,
+    ]
+    tables["other"] = pyarrow.Table.from_pandas(other, preserve_index=False)
+    browser.open(write_page(tmp_path / "p.html", results, systems=tables))
+    browser.show("systems")
+    scored = other.dropna(subset="word_error_rate")
+    words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
+    errors = scored[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
+    assert browser.texts("#systems-table td")[9] == f"{100 * errors / words:.1f} %"
+    own = results.dropna(subset="word_error_rate")
+    rate = own[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
+    rate /= own[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
+    change = f"{100 * (errors / words - rate):.2f}"
+    assert [text[:5] for text in browser.texts(".matrix .cell strong")] == [
+        f"\u2212{change}"[:5],
+        f"+{change}"[:5],
+    ]
+    browser.run(f"location.hash = 'tab=utterances&only={row}'")
+    browser.wait("return document.body.innerText.includes('other is scored over: QUITE ANOTHER')")
 
 
 def test_buttons_filter_what_one_system_has_right(opened, results):

@@ -186,11 +186,22 @@ def test_name_severity(simulation, expected):
 
 def test_a_system_follows_the_rows_of_the_main_one():
     counts = dict.fromkeys(payloads.SYSTEM_COUNTS, [1.0, None])
-    other = pyarrow.table({"utterance_id": ["b-2", "a-1"], "hypothesis": ["THE OLD BRIDGE", None], **counts})
+    texts = {"reference": ["THE BRIDGE", "THE OLD"], "hypothesis": ["THE OLD BRIDGE", None]}
+    other = pyarrow.table({"utterance_id": ["b-2", "a-1"], **texts, **counts})
     system = payloads.build_system("b1", ["a-1", "b-2", "c-3"], ["THE OLD", "THE BRIDGE", "NO"], other)
     assert system["hypotheses"] == ["", "THE OLD BRIDGE", ""]
     assert system["word_operations"] == ["", "1=1i1=", ""]
     assert system["counts"]["word_insertions"] == [None, 1, None]
+    assert "word_hits" not in system["counts"]  # it was scored over the main one's references
+
+
+def test_a_system_that_was_scored_over_another_reference_has_its_own_words():
+    counts = dict.fromkeys([*payloads.SYSTEM_COUNTS, "word_hits", "character_hits"], [3.0])
+    other = pyarrow.table(
+        {"utterance_id": ["a"], "reference": ["THE OLD ONE"], "hypothesis": ["THE OLD"], **counts}
+    )
+    system = payloads.build_system("b1", ["a"], ["THE OLD"], other)
+    assert system["counts"]["word_hits"] == [3] and system["nearest"] == {0: "THE OLD ONE"}
 
 
 def test_empty_table_gives_an_empty_payload(table):

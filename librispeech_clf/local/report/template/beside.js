@@ -27,9 +27,9 @@ function makeRates() {
   const speeds = payload.analysis.speed?.systems ?? {};
   const isTimed = Object.keys(speeds).length > 0;
   const rows = systems.map((system) => {
-    const figure = makeRate(system.name, "WER", system.errors, referenceWords);
-    const letters = makeRate(system.name, "CER", system.letters, referenceCharacters);
-    const words = sum(state.rows.map((row) => (system.errors(row) === null ? 0 : referenceWords(row))));
+    const figure = makeRate(system.name, "WER", system.errors, system.words);
+    const letters = makeRate(system.name, "CER", system.letters, system.characters);
+    const words = sum(state.rows.map((row) => (system.errors(row) === null ? 0 : system.words(row))));
     const kinds = system.kinds.map((of) => sum(Array.from(state.rows, (row) => of(row) ?? 0)));
     const result = estimateRatio(state.rows, figure, speakerOf);
     return [
@@ -229,8 +229,8 @@ function addWhere(board, first, second) {
 }
 
 function makeChanges(first, second) {
-  const { numerator } = pairFigure(first, second);
-  const changed = [...state.rows].map((row) => [row, numerator(row) ?? 0]).filter(([, change]) => change);
+  const change = (row) => subtract(second.errors(row), first.errors(row)) ?? 0;
+  const changed = [...state.rows].map((row) => [row, change(row)]).filter(([, by]) => by);
   const list = (title, sign) => {
     const rows = changed
       .filter(([, change]) => sign * change > 0)

@@ -18,13 +18,22 @@ function addSums(system) {
   };
   const words = of("word");
   const kinds = words.map((part) => add([part]));
-  return { ...system, kinds, errors: add(words), letters: add(of("character")) };
+  return { ...system, kinds, errors: add(words), letters: add(of("character")), ...readUnits(system.counts) };
+}
+
+// Reference words and characters of a system: of several references, the nearest to its text counts.
+function readUnits(counts) {
+  const count = (unit, usual) => (row) =>
+    counts?.[`${unit}_hits`]
+      ? counts[`${unit}_hits`][row] + counts[`${unit}_substitutions`][row] + counts[`${unit}_deletions`][row]
+      : usual(row);
+  return { words: count("word", referenceWords), characters: count("character", referenceCharacters) };
 }
 
 // Word errors per reference word of a system, as jiwer has it where there is none.
 function rateOf(system, row) {
   const errors = system.errors(row);
-  return errors === null ? null : errors / Math.max(referenceWords(row), 1);
+  return errors === null ? null : errors / Math.max(system.words(row), 1);
 }
 
 function addSystemColumn(key, label, of) {
@@ -61,7 +70,14 @@ function subtract(left, right) {
 // The second system's rate minus the first's, over the utterances that both recognized.
 function pairFigure(first, second) {
   const key = `${second.name} minus ${first.name}`;
-  const numerator = (row) => subtract(second.errors(row), first.errors(row));
+  // Rates over other words are put on those of the first system of the run.
+  const scaled = [first, second].map((system) => {
+    const rows = system.counts?.word_hits ? [...state.rows].filter((row) => system.errors(row) !== null) : [];
+    const own = sum(rows.map(system.words));
+    const scale = own ? sum(rows.map(referenceWords)) / own : 1;
+    return (row) => (system.errors(row) === null ? null : scale * system.errors(row));
+  });
+  const numerator = (row) => subtract(scaled[1](row), scaled[0](row));
   return {
     key,
     label: key,
@@ -200,6 +216,9 @@ function makeGrid(row, room, isMerged = true) {
     "div",
     { class: "said-grid" },
     lines.map((line) => make("table", {}, make("tbody", {}, makeLine(line)))),
+    systems
+      .filter(({ heard }) => heard.nearest?.[row])
+      .map(({ name, heard }) => makeNote(`${name} is scored over: ${heard.nearest[row]}`)),
   );
 }
 
