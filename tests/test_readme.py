@@ -158,7 +158,7 @@ def test_variables_of_the_environment():
     from librispeech_clf import configuration
 
     known = {value for name, value in vars(configuration).items() if name.endswith("_VARIABLE")}
-    assert set(re.findall(r"^\| `(LIBRISPEECH_\w+)` \|", README, flags=re.MULTILINE)) == known
+    assert set(re.findall(r"^\| `(LIBRISPEECH_\w+)` \|", PACKAGE_README, flags=re.MULTILINE)) == known
 
 
 def test_settings():
