@@ -60,11 +60,13 @@ class Finding:
         what: What was checked.
         problem: None when it passed, else the reason.
         note: A remark on what passed.
+        skipped: Whether it was not checked at all; the note says why.
     """
 
     what: str
     problem: str | None
     note: str = ""
+    skipped: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ RESULT_PREFIX = "rehearsal: "
 REHEARSAL = Path(__file__).with_name("rehearsal.py")
 MODEL = "models/wav2vec.h5"
 NOT_REHEARSED = Finding(
-    "engine", None, "not rehearsed; --engine imports the model as Tensorleap's engine does"
+    "engine", None, "--engine imports the model as Tensorleap's engine does", skipped=True
 )
 PUSH_COMMANDS = """\
 Push it with today's leap command line:
@@ -90,7 +90,7 @@ def rehearse(
     if not engine:
         return [*findings, NOT_REHEARSED]
     if not all_passed(findings):
-        return [*findings, Finding("engine", "was not rehearsed: mend what failed before it.")]
+        return [*findings, Finding("engine", None, "fix what failed before it", skipped=True)]
     return [*findings, *rehearse_engine(model.resolve(), result["wiring"], python=engine_python)]
 
 
@@ -237,7 +237,7 @@ def make_table(findings: Sequence[Finding]) -> rich.table.Table:
     table.add_column("result")
     table.add_column("remark", overflow="fold")
     for finding in findings:
-        mark = "passed" if finding.problem is None else "FAILED"
+        mark = "not run" if finding.skipped else "passed" if finding.problem is None else "FAILED"
         remark = finding.note if finding.problem is None else finding.problem
         table.add_row(
             *(rich.text.Text(escape_unprintable(cell, keep="\n")) for cell in (finding.what, mark, remark))

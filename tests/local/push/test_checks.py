@@ -28,7 +28,7 @@ def test_project_passes(capsys):
     assert main([]) == 0
     printed = capsys.readouterr().out
     assert "calls of metrics" in printed
-    assert "not rehearsed; --engine" in " ".join(printed.replace("│", " ").split())
+    assert "engine not run --engine" in " ".join(printed.replace("│", " ").split())
     for words in ("dataset check", "sample of training", "sample of validation", "sample of test"):
         assert words in printed
     assert "FAILED" not in printed
