@@ -43,7 +43,7 @@ def convert_to_wav(content: bytes, name: str) -> bytes:
         raise ValueError(f"the audio is {name}, which needs an extra: {EXTRA}.") from error
     blocks: list[np.ndarray] = []
     try:
-        with warnings.catch_warnings(), av.open(io.BytesIO(content)) as container:
+        with warnings.catch_warnings(), av.open(io.BytesIO(content), "r") as container:
             if not container.streams.audio:
                 raise ValueError(
                     f"the audio cannot be decoded ({name} without a track of sound); restore the file."
@@ -53,7 +53,7 @@ def convert_to_wav(content: bytes, name: str) -> bytes:
             rate, count = stream.rate, len(stream.layout.channels)
             declared = (
                 float(stream.duration * stream.time_base)
-                if stream.duration
+                if stream.duration and stream.time_base
                 else (container.duration or 0) / 1e6
             )
             for frame in container.decode(stream):

@@ -25,7 +25,7 @@ from librispeech_clf.local.analysis.rates import summarize_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
 from librispeech_clf.local.analysis.slices import find_slices
-from librispeech_clf.local.analysis.suspicious import find_suspicious
+from librispeech_clf.local.analysis.suspect_references import find_suspect_references
 from librispeech_clf.local.analysis.systems import Systems, compare_systems
 from librispeech_clf.text.plain_text import escape_json
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Search
-    from librispeech_clf.local.analysis.suspicious import Suspicion
+    from librispeech_clf.local.analysis.suspect_references import Suspicion
 
 WORST = 10
 MOST_DASHBOARDS = 12
@@ -75,7 +75,7 @@ class Analysis:
         search: the slices to look at first.
         error_kinds: what kinds of word errors there are.
         terms: recall of the user's terms, of all first; none without terms.
-        suspicious: references that may be wrong, the most suspicious first.
+        suspect_references: references that may be wrong, the most suspicious first.
         clusters: of the latent space.
         latent_maps: space -> map.
         dashboards: metrics against metadata.
@@ -91,7 +91,7 @@ class Analysis:
     search: Search
     error_kinds: tuple[ErrorKind, ...]
     terms: tuple[TermRecall, ...]
-    suspicious: tuple[Suspicion, ...]
+    suspect_references: tuple[Suspicion, ...]
     clusters: Clustering
     latent_maps: dict[str, Any]
     dashboards: tuple[Any, ...]
@@ -132,7 +132,7 @@ def analyze(
     clusters = describe_clusters(scored, grouping, search)
     on_progress("kinds of errors")
     kinds, recall = find_error_kinds(recordings), measure_recall(recordings, terms)
-    suspicious = find_suspicious(recordings)
+    suspect_references = find_suspect_references(recordings)
     reliability = measure_reliability(recordings, calibration)
     on_progress("latent maps")
     maps = make_latent_maps(recordings)
@@ -143,7 +143,7 @@ def analyze(
     on_progress("systems")
     systems = compare_systems(records) if len(records) > 1 else None
     return Analysis(
-        rates, worst, failures, search, kinds, recall, suspicious, clusters, maps, dashboards, robustness,
+        rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, dashboards, robustness,
         systems, calibration, reliability,
     )  # fmt: skip
 
@@ -215,7 +215,7 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
         "note": analysis.search.note,
         "error_kinds": analysis.error_kinds,
         "terms": analysis.terms,
-        "suspicious_references": analysis.suspicious,
+        "suspicious_references": analysis.suspect_references,
         "systems": analysis.systems,
     }
     return {"run": dict(run), **analysis.rates, **{name: make_plain(value) for name, value in found.items()}}

@@ -50,7 +50,7 @@ METRICS = (
     *("confidence", "calibrated_confidence", "ctc_loss"),
 )
 WHOLE_SECTIONS = (
-    *("search", "error_kinds", "terms", "suspicious", "clusters"),
+    *("search", "error_kinds", "terms", "suspect_references", "clusters"),
     *("latent_maps", "robustness", "speed", "reliability"),
 )
 SYSTEM_COUNTS = [

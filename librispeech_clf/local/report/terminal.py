@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Finding, Search
     from librispeech_clf.local.analysis.summary import Analysis, Worst
-    from librispeech_clf.local.analysis.suspicious import Suspicion
+    from librispeech_clf.local.analysis.suspect_references import Suspicion
     from librispeech_clf.local.analysis.systems import Systems
     from librispeech_clf.local.analysis.thresholds import Crossing
 
@@ -40,7 +40,7 @@ WIDEST_NAME = 40
 SHORTEST_NAME = 8
 SHOWN_FAILURES = 20
 SHOWN_TERMS = 10
-SHOWN_SUSPICIOUS = 5
+SHOWN_SUSPECTS = 5
 GROUPS = ("split", "subset", "length")
 UNITS = ("word", "character")
 MOST_LINES = 100
@@ -55,7 +55,7 @@ def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     yield from show_findings(analysis.search)
     yield from show_error_kinds(analysis.error_kinds)
     yield from show_terms(analysis.terms)
-    yield from show_suspicious(analysis.suspicious)
+    yield from show_suspect_references(analysis.suspect_references)
     yield from show_clusters(analysis)
     yield from show_reliability(analysis.reliability)
     if analysis.systems is not None:
@@ -197,12 +197,12 @@ def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
     yield table
 
 
-def show_suspicious(suspicious: Sequence[Suspicion]) -> Iterator[RenderableType]:
+def show_suspect_references(suspects: Sequence[Suspicion]) -> Iterator[RenderableType]:
     """List references that may be wrong."""
-    if not suspicious:
+    if not suspects:
         return
-    yield Text(f"References that may be wrong, to be heard ({len(suspicious)}, see findings.json):")
-    for item in suspicious[:SHOWN_SUSPICIOUS]:
+    yield Text(f"References that may be wrong, to be heard ({len(suspects)}, see findings.json):")
+    for item in suspects[:SHOWN_SUSPECTS]:
         yield hang("-", without_markup(f"{item.utterance_id}: {', '.join(item.reasons)}"))
     yield Text("")
 

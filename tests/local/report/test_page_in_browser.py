@@ -287,7 +287,7 @@ def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_pa
 
 def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, tmp_path):
     from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
-    from librispeech_clf.local.analysis.suspicious import Suspicion
+    from librispeech_clf.local.analysis.suspect_references import Suspicion
     from librispeech_clf.local.report.outputs import Speed
 
     name = results["utterance_id"].iloc[4]
@@ -295,7 +295,7 @@ def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, 
     analysis = {
         "error_kinds": kinds,
         "terms": measure_recall(Record(results), ["OLD STONE", "BRIDGE"]),
-        "suspicious": (Suspicion(name, ("too many letters a second",), 5.0, 2.5, 40.0, "A", "B"),),
+        "suspect_references": (Suspicion(name, ("too many letters a second",), 5.0, 2.5, 40.0, "A", "B"),),
         "speed": Speed(600.0, {"evaluation": 60.0, "analysis": 3.0}).report(),
     }
     browser.open(write_page(tmp_path / "p.html", results, analysis=analysis))

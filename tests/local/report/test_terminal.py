@@ -6,7 +6,7 @@ from librispeech_clf.audio.simulations import NOISE_KINDS, SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis.candidates import Condition
 from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
 from librispeech_clf.local.analysis.slices import Finding, Search
-from librispeech_clf.local.analysis.suspicious import Suspicion
+from librispeech_clf.local.analysis.suspect_references import Suspicion
 from librispeech_clf.local.analysis.thresholds import Crossing
 from librispeech_clf.local.commands.evaluate import EPILOG
 from librispeech_clf.local.report.terminal import (
@@ -14,7 +14,7 @@ from librispeech_clf.local.report.terminal import (
     format_crossing,
     show_error_kinds,
     show_findings,
-    show_suspicious,
+    show_suspect_references,
     show_terms,
 )
 
@@ -89,7 +89,7 @@ def test_terms_references_and_thresholds_are_told():
     assert "all terms 3 2 1 66.67 (10.0-90.0)" in told
     assert "NEW YORK 3 2 1 66.67 (-)" in told
     suspicions = [Suspicion(f"u-{number}", ("too fast",), 4.0, None, 30.0, "A", "B") for number in range(7)]
-    written = write_parts(show_suspicious(suspicions), width=80)
+    written = write_parts(show_suspect_references(suspicions), width=80)
     assert "References that may be wrong, to be heard (7, see findings.json):" in written
     assert "u-4: too fast" in written and "u-5" not in written
     assert format_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."

@@ -58,7 +58,7 @@ function addTerms(board) {
 
 function addSuspicious(board) {
   const found = new Map(
-    (payload.analysis.suspicious ?? []).map((item) => [payload.ids.indexOf(item.utterance_id), item]),
+    (payload.analysis.suspect_references ?? []).map((item) => [payload.ids.indexOf(item.utterance_id), item]),
   );
   found.delete(-1);
   if (!found.size) return;

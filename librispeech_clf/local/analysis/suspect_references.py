@@ -50,7 +50,7 @@ class Suspicion:
     hypothesis: str
 
 
-def find_suspicious(record: Record) -> tuple[Suspicion, ...]:
+def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
     """List the references that may be wrong, the most suspicious first, at most 50.
 
     Args:

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.local.analysis.suspicious import find_suspicious
+from librispeech_clf.local.analysis.suspect_references import find_suspect_references
 
 
 def find(table):
-    return find_suspicious(Record(table))
+    return find_suspect_references(Record(table))
 
 
 def make_table(count=60):
