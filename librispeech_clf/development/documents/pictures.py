@@ -286,7 +286,7 @@ def draw_weak_cluster(
         axes.scatter(chosen[:, 0], chosen[:, 1], s=size, linewidths=0, color=color, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     save_image(figure, path)
-    tested = cluster.untested or f"corrected p = {cluster.p:.2g}"
+    tested = cluster.untested or f"corrected p {'<=' if cluster.p_is_bound else '='} {cluster.p:.2g}"
     verdict = "significantly worse" if cluster.is_weak else "not significantly worse"
     return f"{cluster.sentence} ({verdict}, {tested})"
 

@@ -21,7 +21,7 @@ from librispeech_clf.local.analysis.labels import is_plain, join_labels
 from librispeech_clf.local.analysis.latent_space import reduce_vectors
 from librispeech_clf.local.analysis.rates import ErrorRate, compare_groups, rate_errors, rate_groups
 from librispeech_clf.local.analysis.record import SPEAKER, Record
-from librispeech_clf.local.analysis.slices import ALPHA, Search
+from librispeech_clf.local.analysis.slices import ALPHA, Search, is_bound
 from librispeech_clf.local.analysis.traits import Features, Trait
 
 COUNTS = (3, 4, 5, 6, 8, 10, 12, 16)
@@ -87,6 +87,7 @@ class Cluster:
         largest_speaker: the speaker with most of its utterances, None if unknown.
         largest_speaker_share: that speaker's share of its utterances, in [0, 1].
         p: corrected for everything that the search looked at; None where it did not look at this cluster.
+        p_is_bound: whether the permutations tell no smaller p.
         findings: names of the search's findings that hold at least half of its utterances.
         is_weak: whether it is worse than the rest, and the search found it or what holds half of it.
         untested: why the search did not look at it, None if it did.
@@ -106,6 +107,7 @@ class Cluster:
     largest_speaker: str | None
     largest_speaker_share: float
     p: float | None
+    p_is_bound: bool
     findings: tuple[str, ...]
     is_weak: bool
     untested: str | None
@@ -254,6 +256,7 @@ def _describe(
         largest_speaker=largest,
         largest_speaker_share=float(counts.max() / inside.sum()),
         p=p,
+        p_is_bound=p is not None and is_bound(p, "cluster"),
         findings=findings,
         is_weak=tested is not None and tested.low > 0 and (bool(findings) or (p is not None and p < ALPHA)),
         untested=untested,

@@ -172,6 +172,12 @@ def _drop_doubles(findings: Sequence[Finding]) -> list[Finding]:
     return kept
 
 
+def is_bound(p: float, kind: str) -> bool:
+    """Tell whether the permutations of a kind of candidate tell no smaller corrected p."""
+    least = 1 / (1 + (SIMULATIONS if kind == "speakers" else PERMUTATIONS))
+    return p <= least / SHARES_OF_ALPHA.get(kind, SHARES_OF_ALPHA["single"]) * (1 + 1e-9)
+
+
 def describe_slice(features: Features, candidate: Candidate, p: float) -> Finding:
     """Describe a slice: rates, effect with interval, what else differs, examples.
 
@@ -196,8 +202,6 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
     beyond = errors - rest * words
     worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], scored.ids[row]))[:EXAMPLES]
     name, others = _name(features, kind, conditions, inside)
-    least = 1 / (1 + (SIMULATIONS if kind == "speakers" else PERMUTATIONS))
-    share = SHARES_OF_ALPHA.get(kind, SHARES_OF_ALPHA["single"])
     return Finding(
         name=name,
         where=", ".join(condition.where for condition in conditions),
@@ -216,7 +220,7 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
             beyond[inside].sum() if rate > rest else (errors - rate * words)[~inside].sum()
         ),
         p=p,
-        p_is_bound=p <= least / share * (1 + 1e-9),
+        p_is_bound=is_bound(p, kind),
         also_differs=others,
         examples=tuple(scored.ids[worst]),
         utterance_ids=tuple(sorted(scored.ids[inside])),

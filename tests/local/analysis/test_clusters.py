@@ -9,7 +9,7 @@ import pytest
 
 from librispeech_clf.local.analysis.clusters import COUNTS, describe_clusters, group_states
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.local.analysis.slices import find_slices
+from librispeech_clf.local.analysis.slices import PERMUTATIONS, SHARES_OF_ALPHA, find_slices
 
 
 def cluster(table):
@@ -53,6 +53,11 @@ def test_a_cluster_has_its_figures_and_reads_as_a_sentence(planted):
     assert worst.difference == worst.rate.rate - worst.rest.rate
     assert 0 < worst.low < worst.difference < worst.high
     assert worst.is_weak and worst.findings
+    smallest = min(own.p for own in planted[0].clusters if own.p is not None)
+    assert [own.p_is_bound for own in planted[0].clusters] == [
+        own.p == smallest == pytest.approx(1 / (1 + PERMUTATIONS) / SHARES_OF_ALPHA["single"])
+        for own in planted[0].clusters
+    ]
     assert worst.name and worst.sentence.startswith(f"{worst.name}: {len(worst.utterance_ids)} utterances")
 
 

@@ -64,7 +64,7 @@ function makeClusterFacts(cluster) {
       ["word error rate", formatRange(rate, rate.rate)],
       ["all others", formatRange(rest, rest.rate)],
       points && ["difference", describeEffect(points)],
-      ["p, corrected", cluster.untested ?? formatProbability(cluster.p)],
+      ["p, corrected", cluster.untested ?? formatProbability(cluster.p, cluster.p_is_bound)],
       cluster.findings.length ? ["part of", cluster.findings.join("; ")] : null,
     ].filter((fact) => fact),
   );

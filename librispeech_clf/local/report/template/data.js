@@ -174,9 +174,9 @@ function formatInterval(figure, result) {
   return `${formatFigure(figure, result.low).replace(" %", "")} ${join} ${formatFigure(figure, result.high)}`;
 }
 
-function formatProbability(value) {
+function formatProbability(value, isBound = false) {
   if (value === null || value === undefined) return "–";
-  return value < 0.001 ? "< 0.001" : value.toFixed(3);
+  return value < 0.001 ? "< 0.001" : `${isBound ? "≤ " : ""}${value.toFixed(3)}`;
 }
 
 // Reads "12=1s3=" into one record per aligned pair; reference or hypothesis is null where the pair has none.

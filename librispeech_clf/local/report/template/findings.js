@@ -59,7 +59,7 @@ function makeFindingFacts(finding) {
   return make(
     "p",
     { class: "note facts-line" },
-    [rates, size, `p ${finding.p_is_bound ? "≤ " : ""}${formatProbability(finding.p)}`, where, others]
+    [rates, size, `p ${formatProbability(finding.p, finding.p_is_bound)}`, where, others]
       .filter((fact) => fact)
       .join(" · "),
   );
