@@ -261,6 +261,7 @@ def show_systems(systems: Systems) -> Table:
         caption += f" {systems.pairs[0].better} utterances better, {systems.pairs[0].worse} worse."
     columns: list[str | Text] = ["", "WER % (95 %)", "CER %", "change (95 %)", "p"]
     table = make_table("Systems", columns, without_markup(caption, "italic dim"))
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"  # names often differ at their end
     for system in systems.rates:
         change = ["", ""]
         if pair := pairs.get(system.name):
@@ -315,7 +316,7 @@ class _Table(Table):
             self._measure_column(console, options.update_width(10_000), column).maximum
             for column in self.columns
         )
-        left = options.max_width - sum(figures) - self._extra_width
+        left = options.max_width - sum(figures) - self._extra_width - 1  # the space behind a name
         if names > left and self.columns[0].max_width is None:
             self.columns[0].max_width = max(left, SHORTEST_NAME)
         for column in self.columns[1:] if left < SHORTEST_NAME else ():

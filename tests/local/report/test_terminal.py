@@ -7,6 +7,7 @@ from librispeech_clf.local.analysis.candidates import Condition
 from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
 from librispeech_clf.local.analysis.slices import Finding, Search
 from librispeech_clf.local.analysis.suspect_references import Suspicion
+from librispeech_clf.local.analysis.systems import compare_systems
 from librispeech_clf.local.analysis.thresholds import Crossing
 from librispeech_clf.local.commands.evaluate import EPILOG
 from librispeech_clf.local.report.terminal import (
@@ -15,8 +16,10 @@ from librispeech_clf.local.report.terminal import (
     show_error_kinds,
     show_findings,
     show_suspect_references,
+    show_systems,
     show_terms,
 )
+from tests.local.analysis.test_systems import make_record
 
 WOMEN = Finding(
     name="women",
@@ -80,6 +83,19 @@ def test_kinds_of_errors_fit_into_a_narrow_terminal():
     assert "near miss 12 60.00 (40.0-80.0) THIN / THI, A / [b]" in " ".join(written.split())
     assert "joined words" in written and "insertion" not in written
     assert write_parts(show_error_kinds(()), width=80) == ""
+
+
+def test_systems_keep_the_end_of_their_names_and_every_figure_in_80_columns():
+    names = ("s3.s2+db-rnnt.biasing_1000", "s3.s2+db-rnnt.biasing_2000")
+    speakers = {"record_speaker_id": [f"s{row // 5}" for row in range(60)]}
+    errors = ([1, 2, 3, 2, 1] * 12, [9, 8, 8, 9, 7] * 12)
+    systems = compare_systems(
+        {name: make_record(of, **speakers) for name, of in zip(names, errors, strict=True)}
+    )
+    for width in (80, 120):
+        shown = write_parts([show_systems(systems)], width=width)
+        assert "…" not in shown and "< 0.001" in shown
+        assert all(name[-4:] in shown for name in names)
 
 
 def test_terms_references_and_thresholds_are_told():
