@@ -284,6 +284,8 @@ def guess_source(root: Path) -> str:
     for pattern in ("*", "*/*"):
         if any(path.name.endswith(TABLE_ENDINGS) for path in root.glob(pattern)):
             return "files"
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: is no folder; give the one that holds the data.")
     raise ValueError(
         f"{root}: holds neither a folder LibriSpeech nor a table ({', '.join(TABLE_ENDINGS)}); choose another root, "
         "or a source (--source, LIBRISPEECH_SOURCE)."

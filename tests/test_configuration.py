@@ -152,6 +152,9 @@ def test_root_without_a_source_is_taken_for_what_it_is(tmp_path):
     )
     with pytest.raises(ValueError, match="empty: holds neither a folder LibriSpeech nor a table"):
         load_configuration(environment={}, root=tmp_path / "empty")
+    for name in ("none", "own/metadata.csv"):
+        with pytest.raises(FileNotFoundError, match=f"{name}: is no folder"):
+            load_configuration(environment={}, root=tmp_path / name)
 
 
 @pytest.mark.parametrize(

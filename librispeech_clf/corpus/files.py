@@ -42,6 +42,7 @@ CLIPS = "clips"
 """Where Common Voice keeps the recordings that the tables beside it name."""
 ROWS_PER_BATCH = 64
 SHOWN_NAMES = 3
+MOST_NAMED = 9
 REMEDY = "move it there, or name its folder under corpus.audio_folders in config.yaml."
 
 
@@ -67,8 +68,12 @@ def open_subset(
         table for ending in (*TABLE_ENDINGS, ".parquet") if (table := root / f"{subset}{ending}").is_file()
     ]
     found += _list_tables(folder)
-    if not found and not folder.exists() and (found := _list_tables(root)):
-        tell(f"{root}: holds no {subset}; its {found[0].name} is read.")
+    if not found and not folder.exists():
+        found = _list_tables(root)
+        if found and found[0].suffix == ".parquet" and len(list(root.glob("*.parquet"))) > 1:
+            found = []  # which of them is meant is unknown
+        if found:
+            tell(f"{root}: holds no {subset}; its {found[0].name} is read.")
     if len(found) > 1:
         raise ValueError(
             f"{found[0]}: {found[1].relative_to(root)} is a table of the same subset {subset}; remove one of them."
@@ -77,7 +82,7 @@ def open_subset(
         raise FileNotFoundError(
             f"{folder}: the subset {subset} is not there; expected {subset}.parquet, {subset}/*.parquet, "
             f"a table {subset}.csv ({', '.join(TABLE_ENDINGS[1:])}) or an audio folder {subset}/ with one of "
-            f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}."
+            f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}{_name_others(root)}."
         )
     table = found[0]
     if table.suffix == ".parquet":
@@ -92,7 +97,7 @@ def open_subset(
     def read_rows() -> Iterable[Row]:
         clips = table.with_name(CLIPS)
         bases = [clips] if table.name not in METADATA_NAMES and clips.is_dir() else []
-        bases += [table.parent, *allowed] if is_kaldi or table.suffix == ".stm" else [table.parent]
+        bases += [table.parent, *allowed] if is_kaldi or table.suffix == ".stm" else [table.parent, folder]
         if is_kaldi:
             raw = kaldi.read_folder(table.parent)
         else:
@@ -103,6 +108,14 @@ def open_subset(
 
     state = [file_state(path) for path in sources], allowed, columns or None
     return open_index(table, state=state, rows=read_rows)
+
+
+def _name_others(root: Path) -> str:
+    """Say which subsets a data root holds."""
+    names = [path.stem for ending in (*TABLE_ENDINGS, ".parquet") for path in root.glob(f"*{ending}")]
+    names += [folder.name for folder in root.glob("*/") if _list_tables(folder)]
+    known = ", ".join(sorted(set(names))[:MOST_NAMED])
+    return f"; there are {known}, see --split and LIBRISPEECH_SUBSETS" if known else ""
 
 
 def _list_tables(folder: Path) -> list[Path]:

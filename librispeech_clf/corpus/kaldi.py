@@ -16,11 +16,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from librispeech_clf.corpus.text_tables import IGNORED, PLACE, PROBLEM, Row, decode_text
+from librispeech_clf.corpus.text_tables import AUDIO_ENDINGS, IGNORED, PLACE, PROBLEM, Row, decode_text
 
 RECORDINGS, TRANSCRIPTS, SPEAKERS, SEGMENTS, GENDERS = "wav.scp", "text", "utt2spk", "segments", "spk2gender"
 CHANNELS = "reco2file_and_channel"
-AUDIO_ENDINGS = ("", ".wav", ".flac", ".sph", ".mp3", ".ogg", ".m4a")
 FROM_ONE = {"1": "A", "2": "B"}
 """Channels as numbers count from 1 in STM and reco2file_and_channel."""
 _IN_ARCHIVE = re.compile(r".*\.ark:\d+$")

@@ -16,6 +16,8 @@ PLACE, PROBLEM = "\0place", "\0problem"
 IGNORED = "ignore_time_segment_in_scoring"
 """In NIST's and TED-LIUM's transcripts: what is said here is not scored."""
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+AUDIO_ENDINGS = ("", ".wav", ".flac", ".sph", ".mp3", ".ogg", ".m4a")
+"""Of recordings that a table names without one."""
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -52,11 +54,13 @@ def decode_text(path: Path) -> str:
 
 def _parse_delimited(text: str, path: Path) -> list[Row]:
     separator = "\t" if path.suffix == ".tsv" else ","
-    if excel := re.match(r"sep=(.)[\r\n]+", text):  # the line by which Excel is told the separator
+    # The line by which Excel is told the separator.
+    if excel := re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE):
         separator, text = excel[1], text[excel.end() :]
     first = text.partition("\n")[0].split("|")
-    if len(first) in (2, 3) and (path.parent / "wavs" / f"{first[0]}.wav").is_file():
-        return _parse_ljspeech(text, path)
+    for ending in AUDIO_ENDINGS if len(first) in (2, 3) else ():
+        if (path.parent / "wavs" / f"{first[0]}{ending}").is_file():
+            return _parse_ljspeech(text, path, ending)
     lines = io.StringIO(text, newline="")
     # Common Voice's TSV files have quotation marks as part of the text, unless the header is quoted, too.
     by_quotes = path.suffix == ".csv" or text.startswith('"')
@@ -82,6 +86,7 @@ def _parse_delimited(text: str, path: Path) -> list[Row]:
             raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
         rows = []
         for number, values in enumerate(filter(None, reader)):
+            values = [value.strip() for value in values]
             if not by_quotes:
                 values = [x[1:-1].replace('""', '"') if _QUOTED.fullmatch(x) else x for x in values]
             row: Row = dict.fromkeys(header) | dict(zip(header, values, strict=False))
@@ -89,7 +94,11 @@ def _parse_delimited(text: str, path: Path) -> list[Row]:
             if len(values) != len(header):
                 row[PROBLEM] = (
                     f"{path}:{reader.line_num}: has {len(values)} fields, the header {len(header)}; "
-                    "put texts with the separator in them into double quotes."
+                    + (
+                        "put texts with the separator in them into double quotes."
+                        if by_quotes
+                        else "write no tab within a text."
+                    )
                 )
             rows.append(row)
     except csv.Error as error:  # where rows end is not known from here on
@@ -100,12 +109,12 @@ def _parse_delimited(text: str, path: Path) -> list[Row]:
     return rows
 
 
-def _parse_ljspeech(text: str, path: Path) -> list[Row]:
+def _parse_ljspeech(text: str, path: Path, ending: str) -> list[Row]:
     """LJSpeech's metadata.csv: no header, `LJ001-0001|text|text with numbers spelled out`, recordings in wavs/."""
     rows = []
     for number, line in enumerate(filter(str.strip, text.splitlines())):
         name, *texts = line.split("|")
-        found = {"id": name, "file_name": f"wavs/{name}.wav", "text": texts[-1] if texts else None}
+        found = {"id": name, "file_name": f"wavs/{name}{ending}", "text": texts[-1] if texts else None}
         rows.append({**found, PLACE: (path, number)})
     return rows
 

@@ -1,5 +1,7 @@
 """Own corpora: which columns are needed, and what is said when they are missing."""
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -182,9 +184,61 @@ def test_table_beside_the_subsets_folder_is_read(tmp_path, ending):
     assert (row["id"], row["audio"]["path"]) == ("own/a", str(tmp_path / "own/a.wav"))
 
 
-def test_subset_that_is_not_there_names_the_forms(tmp_path):
+def test_subset_that_is_not_there_names_the_forms_and_those_that_are(tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=r"subset own is not there; expected own.parquet, own/\*.parquet"
+        FileNotFoundError, match=r"subset own is not there; expected own.parquet, own/\*.parquet.*wav.scp.$"
+    ):
+        files.open_subset(tmp_path, "own")
+    write_folder(tmp_path, "", name="calls.csv", recordings=())
+    for name in ("train-0.parquet", "test-0.parquet", "kept/metadata.tsv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="there are calls, kept, test-0, train-0, see --split"):
+        files.open_subset(tmp_path, "own")
+
+
+def test_recordings_in_the_subsets_folder_are_found_from_the_table_beside_it(tmp_path):
+    write_folder(tmp_path, "file_name,text\na.wav,A", name="own.csv", recordings=("own/a.wav",))
+    (row,) = files.open_subset(tmp_path, "own")
+    assert row["audio"]["path"] == str(tmp_path / "own/a.wav")
+
+
+@pytest.mark.parametrize("ending", ["", ".wav", ".flac"])
+def test_ljspeech_has_no_header(tmp_path, ending):
+    given = "LJ-1.wav" if not ending else "LJ-1"
+    write_folder(
+        tmp_path / "own", f'{given}|It cost $2|It "cost two\n\n', recordings=(f"wavs/{given}{ending}",)
+    )
+    (row,) = files.open_subset(tmp_path, "own")
+    assert (row["id"], row["text"]) == (given, 'It "cost two')
+    assert row["audio"]["path"] == str(tmp_path / f"own/wavs/{given}{ending}")
+
+
+def test_ids_of_sentences_give_way_to_paths(tmp_path, capsys):
+    content = "id,file_name,text\n1,a.wav,A\n1,b.wav,A\n2,c.wav,C\n"  # FLEURS: an id a sentence
+    write_folder(tmp_path / "own", content, recordings=("a.wav", "b.wav", "c.wav"))
+    assert files.open_subset(tmp_path, "own")["id"][:] == ["a", "b", "c"]
+    assert (
+        "its ids name more than one recording each; the recordings' paths are taken"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    "audio", [{"path": "a.wav"}, {"path": "a.wav", "bytes": None, "sampling_rate": 16000}]
+)
+def test_audio_object_of_datasets_in_json_lines(tmp_path, audio):
+    line = json.dumps({"id": "u", "audio": audio, "text": "A"})
+    write_folder(tmp_path / "own", line, name="metadata.jsonl")
+    assert files.open_subset(tmp_path, "own")[0]["audio"]["path"] == str(tmp_path / "own" / "a.wav")
+
+
+@pytest.mark.parametrize("second", ["metadata.jsonl", "0.parquet", "call.stm", "wav.scp", "../own.tsv"])
+def test_two_tables_of_a_subset_are_refused_by_name(tmp_path, second):
+    write_folder(tmp_path / "own", "file_name,text\na.wav,A\n")
+    (tmp_path / "own" / second).write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=f"{second.removeprefix('../')}.*the same subset own; remove one of them"
     ):
         files.open_subset(tmp_path, "own")
 
@@ -239,6 +293,11 @@ def test_ids_are_the_paths_without_endings(tmp_path):
         ("metadata.tsv", "path\tsentence\tclient_id\tid\na.wav\t2021-03-04\tx\t7\n"),
         ("metadata.csv", "file_name,transcription,id\na.wav,2021-03-04,7\n".encode("utf-16")),
         ("metadata.csv", b'\xef\xbb\xbffile,transcript,utterance_id\r\n"a.wav","2021-03-04",7\r\n\r\n'),
+        ("metadata.csv", "file_name , text, id\na.wav , 2021-03-04 ,7\n"),
+        ("metadata.csv", '"sep=;"\nfile_name;text;id\na.wav;2021-03-04;7\n'),
+        ("metadata.csv", "SEP=,\r\nfile_name,text,id\r\na.wav,2021-03-04,7\r\n"),
+        ("metadata.tsv", '"file_name"\t"text"\t"id"\n"a.wav"\t"2021-03-04"\t"7"\n'),
+        ("metadata.tsv", 'file_name\ttext\tid\n"a.wav"\t"2021-03-04"\t"7"\n'),
     ],
 )
 def test_tables_of_other_makers_are_read_as_text(tmp_path, name, content):
@@ -312,6 +371,11 @@ def test_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
             "metadata.csv:2: has 1 fields, the header 2",
         ),
         (
+            "metadata.tsv",
+            ["file_name\ttext", 'a.wav\t"A\tB"', "b.wav\tC"],
+            "metadata.tsv:2: has 3 fields, the header 2; write no tab",
+        ),
+        (
             "metadata.jsonl",
             ['{"file_name": "a.wav', '{"file_name": "b.wav", "text": "C"}'],
             ":1: is no JSON object",
@@ -324,7 +388,7 @@ def test_row_that_does_not_fit_costs_itself_only(tmp_path, name, lines, reason):
     write_folder(tmp_path / "own", "\n".join(lines), name=name)
     split = open_split(files.open_subset(tmp_path, "own"))
     assert split.texts[1] == "C" and split.utterance(split.ids[1]).problem is None
-    assert split.ids == ["a" if name.endswith("csv") else "metadata-0", "b"]
+    assert split.ids == ["a" if name.endswith("sv") else "metadata-0", "b"]
     assert reason in refusal_of(split.utterance(split.ids[0]))
     assert split.field_types == {}
 
