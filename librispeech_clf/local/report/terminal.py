@@ -309,18 +309,26 @@ class _Table(Table):
     """A table that cuts names, never figures, where the terminal is narrow."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Any]:
-        """Leave the names what the figures leave; if that is next to nothing, figures take several lines."""
-        if self.expand:  # a column of texts gives way
-            return super().__rich_console__(console, options)
-        names, *figures = (
+        """Leave names, or a last column of texts, what the figures leave; if that is next to nothing, wrap cells."""
+        widths = [
             self._measure_column(console, options.update_width(10_000), column).maximum
             for column in self.columns
-        )
-        left = options.max_width - sum(figures) - self._extra_width - 1  # the space behind a name
-        if names > left and self.columns[0].max_width is None:
-            self.columns[0].max_width = max(left, SHORTEST_NAME)
-        for column in self.columns[1:] if left < SHORTEST_NAME else ():
-            column.no_wrap, column.overflow = False, "fold"
+        ]
+        gives_way = len(widths) - 1 if self.expand else 0
+        left = options.max_width - sum(widths) + widths[gives_way] - self._extra_width
+        if left < min(SHORTEST_NAME, widths[gives_way]):
+            for number, column in enumerate(self.columns):
+                column.min_width = None
+                if self.expand and number == gives_way:
+                    column.min_width = SHORTEST_NAME
+                    continue
+                column.no_wrap, column.overflow = False, "fold"
+                # Intervals are wrapped between their ends.
+                column._cells = [
+                    re.sub(r"(?<=\d)-", "- ", x) if isinstance(x, str) else x for x in column._cells
+                ]
+        elif not self.expand and self.columns[0].max_width is None:
+            self.columns[0].max_width = left - self._get_padding_width(0)
         return super().__rich_console__(console, options)
 
 

@@ -1,11 +1,15 @@
 """The terminal's list of what to look at first."""
 
+import re
+
+import pytest
 from rich.console import Console
 
 from librispeech_clf.audio.simulations import NOISE_KINDS, SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis.candidates import Condition
 from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
 from librispeech_clf.local.analysis.slices import Finding, Search
+from librispeech_clf.local.analysis.summary import Worst
 from librispeech_clf.local.analysis.suspect_references import Suspicion
 from librispeech_clf.local.analysis.systems import compare_systems
 from librispeech_clf.local.analysis.thresholds import Crossing
@@ -15,9 +19,11 @@ from librispeech_clf.local.report.terminal import (
     format_crossing,
     show_error_kinds,
     show_findings,
+    show_rates,
     show_suspect_references,
     show_systems,
     show_terms,
+    show_worst,
 )
 from tests.local.analysis.test_systems import make_record
 
@@ -96,6 +102,27 @@ def test_systems_keep_the_end_of_their_names_and_every_figure_in_80_columns():
         shown = write_parts([show_systems(systems)], width=width)
         assert "…" not in shown and "< 0.001" in shown
         assert all(name[-4:] in shown for name in names)
+
+
+def tabulate_everything():
+    """One table of each kind, with figures as wide as they get."""
+    usual = {"utterances": 600, "units": 12082, "rate": 0.13412, "low": 0.1823, "high": 0.3101}
+    usual |= {"resampled": "speakers", "note": ""}
+    worst = usual | {"rate": 1.3412, "low": 0.8823, "high": 2.3101}
+    groups = {"groups": {"accent": {"British Isles": usual, "Caribbean": worst}}, "all": usual}
+    of_unit = groups | {"split": {"test": usual}, "subset": {"own": usual}, "length": {"short": usual}}
+    yield show_rates({"word": of_unit, "character": of_unit, "length": "duration", "groups": []})
+    yield from show_error_kinds([ErrorKind("substitution", "", 1234, 1.0, 0.9123, 1.0, (("A", "B", 3),), ())])
+    yield from show_terms([TermRecall("Straße am Wasserturm", 1000, 500, 12, 0.5, 0.1, 0.999)])
+    yield show_worst([Worst("an-utterance-of-some-length", 13, 17, "A B C", "A")])
+
+
+@pytest.mark.parametrize("width", [40, 44, 50, 56, 60, 64, 72, 80])
+def test_figures_are_whole_on_every_width(width):
+    figure = re.compile(r"\d[\d.]*")
+    wide, narrow = (write_parts(tabulate_everything(), width=columns) for columns in (200, width))
+    assert sorted(figure.findall(narrow)) == sorted(figure.findall(wide))
+    assert max(map(len, narrow.splitlines())) <= width
 
 
 def test_terms_references_and_thresholds_are_told():
