@@ -97,11 +97,8 @@ def show_worst(worst: Iterable[Worst]) -> Table:
     table = make_table("Worst utterances", ["utterance", "errors / words", "reference over hypothesis"])
     for item in worst:
         texts = Group(Line(item.reference), Line(item.hypothesis or "(nothing)", "dim"))
-        name = without_markup(item.utterance_id)
-        table.add_row(name, f"{item.errors} / {item.words}", texts)
-        table.columns[0].min_width = min(max(table.columns[0].min_width or 0, len(name)), WIDEST_NAME)
+        table.add_row(without_markup(item.utterance_id), f"{item.errors} / {item.words}", texts)
     table.columns[0].max_width = WIDEST_NAME
-    table.columns[1].min_width = len("errors / words")
     table.columns[2].ratio, table.expand = 1, True  # the texts are cut to what the names leave
     return table
 
@@ -178,8 +175,6 @@ def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
             pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
             share = f"{percent(kind.share)} ({ends})"
             table.add_row(kind.name, str(kind.errors), share, Line(", ".join(pairs)))
-    for column, width in zip(table.columns, (13, 6, 18), strict=False):
-        column.min_width = width
     table.columns[3].ratio, table.expand = 1, True
     yield table
 
@@ -310,25 +305,23 @@ class _Table(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Any]:
         """Leave names, or a last column of texts, what the figures leave; if that is next to nothing, wrap cells."""
-        widths = [
-            self._measure_column(console, options.update_width(10_000), column).maximum
-            for column in self.columns
-        ]
-        gives_way = len(widths) - 1 if self.expand else 0
-        left = options.max_width - sum(widths) + widths[gives_way] - self._extra_width
-        if left < min(SHORTEST_NAME, widths[gives_way]):
-            for number, column in enumerate(self.columns):
-                column.min_width = None
-                if self.expand and number == gives_way:
-                    column.min_width = SHORTEST_NAME
-                    continue
+        whole = options.update_width(10_000)
+        widths = [self._measure_column(console, whole, column).maximum for column in self.columns]
+        giving = len(widths) - 1 if self.expand else 0
+        left = options.max_width - sum(widths) + widths[giving] - self._extra_width
+        is_narrow = left < min(SHORTEST_NAME, widths[giving])
+        for number, column in enumerate(self.columns):
+            width = left if number == giving else widths[number]
+            if not is_narrow:
+                column.max_width = column.max_width or width - self._get_padding_width(number)
+            elif number == giving and self.expand:
+                column.min_width = SHORTEST_NAME
+            else:
                 column.no_wrap, column.overflow = False, "fold"
                 # Intervals are wrapped between their ends.
                 column._cells = [
                     re.sub(r"(?<=\d)-", "- ", x) if isinstance(x, str) else x for x in column._cells
                 ]
-        elif not self.expand and self.columns[0].max_width is None:
-            self.columns[0].max_width = left - self._get_padding_width(0)
         return super().__rich_console__(console, options)
 
 
