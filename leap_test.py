@@ -23,7 +23,8 @@ from tests.helpers.letters import LETTERS, encode
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
-STATES = ("training", "validation", "test")
+STATES = ("training", "validation", "test", "unlabeled")
+LABELED = STATES[:3]
 METADATA = ("signal_metadata", "text_metadata", "readability_metadata", "record_metadata", "corpus_metadata")
 ZERO_FOR_PERFECT = (
     "word_error_rate match_error_rate word_information_lost "
@@ -66,6 +67,12 @@ def utterances(responses):
     return [
         (utterance_id, response) for response in responses.values() for utterance_id in response.sample_ids
     ]
+
+
+@pytest.fixture(scope="module")
+def transcribed(utterances):
+    """Every utterance with a transcript."""
+    return [utterance for utterance in utterances if utterance[1].state.name in LABELED]
 
 
 def count_samples(utterance_id, response):
@@ -169,8 +176,8 @@ def test_metadata_keys_and_types_agree(name, utterances):
     assert time.process_time() - begin < 0.5 * len(utterances)
 
 
-def test_shapes_agree(utterances, chosen, responses):
-    transcripts = {leap_binder.encode_transcript(*utterance).shape for utterance in utterances}
+def test_shapes_agree(transcribed, chosen, responses):
+    transcripts = {leap_binder.encode_transcript(*utterance).shape for utterance in transcribed}
     assert len(transcripts) == 1
     some = [(utterance_id, responses[state]) for state, ids in chosen.items() for utterance_id in ids]
     for encoder in (leap_binder.encode_audio, leap_binder.acoustic_statistics):
@@ -178,7 +185,7 @@ def test_shapes_agree(utterances, chosen, responses):
         assert {(output.shape, output.dtype.name) for output in outputs} == {(outputs[0].shape, "float32")}
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", LABELED)
 def test_batches_give_the_numbers_of_single_utterances(state, responses, chosen, predict):
     ids, response = chosen[state], responses[state]
     audio = stack(leap_binder.encode_audio, ids, response)
@@ -200,9 +207,9 @@ def test_batches_give_the_numbers_of_single_utterances(state, responses, chosen,
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_hypothesis_equal_to_the_transcript_is_perfect(batch_size, dtype, utterances):
-    for first in range(0, len(utterances), batch_size):
-        batch = utterances[first : first + batch_size]
+def test_hypothesis_equal_to_the_transcript_is_perfect(batch_size, dtype, transcribed):
+    for first in range(0, len(transcribed), batch_size):
+        batch = transcribed[first : first + batch_size]
         texts = [response.data.utterance(utterance_id).text for utterance_id, response in batch]
         transcript = np.stack([leap_binder.encode_transcript(*utterance) for utterance in batch])
         scores = score(spell_as_logits(texts).astype(dtype), transcript.astype(dtype))
@@ -211,3 +218,14 @@ def test_hypothesis_equal_to_the_transcript_is_perfect(batch_size, dtype, uttera
         assert scores["word_information_preserved"].tolist() == [1] * len(batch)
         assert scores["word_hits"].tolist() == [len(text.split()) for text in texts]
         assert scores["character_hits"].tolist() == [len(text) for text in texts]
+
+
+def test_of_the_unlabeled_no_transcript_is_read(responses, utterances):
+    response = responses["unlabeled"]
+    for utterance_id in response.sample_ids:
+        for read in (leap_binder.text_metadata, leap_binder.readability_metadata):
+            assert set(read(utterance_id, response).values()) == {None}
+        heard = leap_binder.signal_metadata(utterance_id, response)
+        assert heard["words_per_second"] is None and heard["duration_s"] > 1
+    with pytest.raises(ValueError, match="has no transcript"):
+        leap_binder.encode_transcript(response.sample_ids[0], response)

@@ -27,7 +27,7 @@ from librispeech_clf.text.vocabulary_file import name_vocabulary_file, read_voca
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent
 SOURCES = ("sample", "openslr", "huggingface", "files")
-STATES = ("training", "validation", "test", "additional")
+STATES = ("training", "validation", "test", "additional", "unlabeled")
 SOURCE_VARIABLE = "LIBRISPEECH_SOURCE"
 ROOT_VARIABLE = "LIBRISPEECH_ROOT"
 SUBSETS_VARIABLE = "LIBRISPEECH_SUBSETS"

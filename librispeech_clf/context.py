@@ -82,10 +82,11 @@ class Context:
         """Return the word error rate of each system, None where it has no hypothesis."""
         measured: dict[str, float | None] = {}
         for name, texts in self.systems.items():
-            said = texts.get(utterance.id)
-            if said is not None:
+            said, reference = texts.get(utterance.id), self.read_transcript(utterance)
+            rate = None
+            if said is not None and reference is not None:
                 said = self.vocabulary.normalize(said, self.configuration.text.normalize)
-            rate = None if said is None else count_words(self.read_transcript(utterance), said).error_rate
+                rate = count_words(reference, said).error_rate
             measured[f"{name}_word_error_rate"] = rate
         return measured
 
@@ -106,8 +107,10 @@ class Context:
         """Return the raw waveform, float32 (N,) in [-1, 1]."""
         return reading.read_waveform(utterance, sampling_rate=self.configuration.audio.sampling_rate)
 
-    def read_transcript(self, utterance: Utterance) -> str:
-        """Return the transcript as labels, counts and readability have it."""
+    def read_transcript(self, utterance: Utterance) -> str | None:
+        """Return the transcript as labels, counts and readability have it; None where there is none."""
+        if utterance.text is None:
+            return None
         return self.vocabulary.normalize(utterance.text, self.configuration.text.normalize)
 
     def encode_labels(self, utterance: Utterance) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Brings rows of custom tables into the columns of the corpus schema.
 
-A column is found under the names that datasets use (`NAMES`, the first that is there). Text and audio must be
-there. A missing id becomes the recording's path without its ending (and its part's times), or the table's name and
-the row's number; a missing speaker or chapter becomes `UNKNOWN`. Ids, speakers and chapters are text as written.
-Other columns become `fields`. A row that lacks its text or audio keeps its place and says why it cannot be evaluated.
+A column is found under the names that datasets use (`NAMES`, the first that is there). Audio must be there; without
+a column of texts, recordings are unlabeled. A missing id becomes the recording's path without its ending (and its
+part's times), or the table's name and the row's number; a missing speaker or chapter becomes `UNKNOWN`. Ids, speakers
+and chapters are text as written. Other columns become `fields`. A row that lacks its text or audio keeps its place and
+says why it cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: s
         place: where the table comes from, for messages.
 
     Raises:
-        ValueError: text or audio is missing, or a set column is.
+        ValueError: audio is missing, or a set column is.
     """
     if missing := [name for name in columns.values() if name not in present]:
         raise ValueError(
@@ -80,12 +81,11 @@ def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: s
             found[key] = name
             if name not in (key, "file_name"):
                 tell(f"Column {name} is taken for {key}.")
-    for key, usual in (("text", "text"), ("audio", "audio or file_name")):
-        if key not in found:
-            raise ValueError(
-                f"{place}: no column {usual}; its columns are {', '.join(present)}; "
-                f"call it one of {', '.join(NAMES[key])}, or set corpus.columns in config.yaml."
-            )
+    if "audio" not in found:
+        raise ValueError(
+            f"{place}: no column audio or file_name; its columns are {', '.join(present)}; "
+            f"call it one of {', '.join(NAMES['audio'])}, or set corpus.columns in config.yaml."
+        )
     return found
 
 
@@ -116,9 +116,11 @@ def make_rows(
     times = {} if cut else _find_times(present, set(found.values()))
     channel = None if cut else _find_channel(rows, present)
     stem = re.escape(re.sub("_?1$", "", found.get("text", "")))
-    more_texts = [
-        name for name in present if re.fullmatch(rf"{stem}_?\d+", name) and name != found.get("text")
-    ]
+    more_texts = (
+        []
+        if "text" not in found
+        else [name for name in present if re.fullmatch(rf"{stem}_?\d+", name) and name != found.get("text")]
+    )
     known = {
         *found.values(),
         *more_texts,
@@ -138,7 +140,7 @@ def make_rows(
     for row in rows:
         audio = row.get(found["audio"])
         path = audio.get("path") if isinstance(audio, dict) else audio
-        texts = [row.get(found["text"]), *(row.get(name) for name in more_texts)]
+        texts = [row.get(found.get("text", "")), *(row.get(name) for name in more_texts)]
         texts = [
             text
             for item in texts
@@ -147,13 +149,13 @@ def make_rows(
         ]
         texts = [text for text in map(_as_text, texts) if text.strip()]
         where = "row {1} of {0}".format(*row[PLACE])
-        problem = row.get(PROBLEM) or (None if texts else f"{where} {NO_TEXT}")
+        problem = row.get(PROBLEM) or (f"{where} {NO_TEXT}" if "text" in found and not texts else None)
         start, end, fault = _read_part(row, times)
         made.append(
             {
                 "id": _as_text(row.get(found.get("id", ""))),
                 "audio": {"bytes": None, "path": _as_text(path) or None},
-                "text": texts[0] if texts else "",
+                "text": texts[0] if texts else "" if "text" in found else None,
                 "more_texts": texts[1:],
                 "speaker_id": _read_label(row.get(found.get("speaker_id", ""))),
                 "chapter_id": _read_label(row.get(found.get("chapter_id", ""))),

@@ -237,14 +237,14 @@ def _read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
         wanted = [
             field.name
             for field in schema
-            if field.name == found["text"]
+            if field.name == found.get("text")
             or not (
                 types.is_nested(field.type)
                 or types.is_binary(field.type)
                 or types.is_large_binary(field.type)
             )
         ]
-        text = schema.field(found["text"]).type
+        text = schema.field(found["text"]).type if "text" in found else pyarrow.string()
         references = text.value_type if types.is_list(text) or types.is_large_list(text) else None
         if not (_is_text(references or text) or (types.is_primitive(text) and references is None)):
             raise ValueError(f"{path}: {found['text']}: expected string, got {text}.")

@@ -23,7 +23,7 @@ def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = RE
 
     Args:
         corpus: Source, data root and subsets.
-        state: training, validation, test or additional.
+        state: training, validation, test, additional or unlabeled.
         annotations: "drop" takes what stands in brackets out of transcripts.
 
     Returns:
@@ -55,7 +55,7 @@ def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = RE
     )
     if annotations == DROP:
         raw = replace(split, drops_annotations=False).texts
-        changed = sum(text != drop_annotations(text) for text in raw)
+        changed = sum(text is not None and text != drop_annotations(text) for text in raw)
         tell(
             f"text.annotations drop: {changed} of {len(raw)} transcripts of {state} had annotations, now taken out."
         )

@@ -25,6 +25,8 @@ COLUMNS = (
     "id", "audio", "text", "more_texts", "speaker_id", "chapter_id", "start_s", "end_s", "channel", "fields", "problem"
 )  # fmt: skip
 UNKNOWN = ""
+UNLABELED = "unlabeled"
+"""The state whose transcripts are not read."""
 
 MOST_DIGITS = 18
 
@@ -35,7 +37,7 @@ class Utterance:
 
     Attributes:
         id: for example "1272-128104-0000": speaker, chapter, number; one of a custom table is any text.
-        text: the transcript as the corpus has it.
+        text: the transcript as the corpus has it; None: it has none.
         speaker_id: as the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
             table. `UNKNOWN` when the corpus has none.
         chapter_id: likewise, of the chapter table.
@@ -50,7 +52,7 @@ class Utterance:
     """
 
     id: str
-    text: str
+    text: str | None
     speaker_id: str
     chapter_id: str
     audio_bytes: bytes | None = field(repr=False)
@@ -102,7 +104,7 @@ class Split:
     """The utterances of one state, with the tables about them.
 
     Attributes:
-        name: The state: training, validation, test or additional.
+        name: The state: training, validation, test, additional or unlabeled, whose transcripts are not read.
         dataset: Columns `COLUMNS`; the rows of one subset after the other.
         row_counts: The number of rows of each subset, in the dataset's order.
         speakers: The speaker table by speaker id.
@@ -130,18 +132,23 @@ class Split:
         return _number_repeated(self.column("id").to_pylist())
 
     @cached_property
-    def texts(self) -> list[str]:
-        """The transcripts as the corpus has them, in the dataset's order; reads no audio."""
+    def texts(self) -> list[str | None]:
+        """The transcripts as the corpus has them, in the dataset's order, None where it has none; reads no audio."""
         return [self._edit(text) for text in self.column("text").to_pylist()]
 
     @cached_property
     def more_texts(self) -> dict[str, tuple[str, ...]]:
         """The further references of the utterances that have several, by id."""
         pairs = zip(self.ids, self.column("more_texts").to_pylist(), strict=True)
-        return {name: tuple(map(self._edit, texts)) for name, texts in pairs if texts}
+        return {name: self._edit_all(texts) for name, texts in pairs if texts}
 
-    def _edit(self, text: str) -> str:
+    def _edit(self, text: str | None) -> str | None:
+        if text is None or self.name == UNLABELED:
+            return None
         return drop_annotations(text) if self.drops_annotations else text
+
+    def _edit_all(self, texts: Sequence[str] | None) -> tuple[str, ...]:
+        return tuple(text for text in map(self._edit, texts or ()) if text is not None)
 
     @cached_property
     def field_types(self) -> dict[str, str]:
@@ -182,7 +189,7 @@ class Split:
             audio_bytes=row["audio"]["bytes"],
             audio_path=row["audio"]["path"],
             **{name: row[name] for name in ("start_s", "end_s", "channel", "fields")},
-            more_texts=tuple(map(self._edit, row["more_texts"] or ())),
+            more_texts=self._edit_all(row["more_texts"]),
             problem=row["problem"] if utterance_id == row["id"] else repeated,
         )
 

@@ -49,7 +49,7 @@ def readability_types(vocabulary: Vocabulary) -> dict[str, str]:
 
 
 def readability_metadata(
-    transcript: str, vocabulary: Vocabulary | None = None
+    transcript: str | None, vocabulary: Vocabulary | None = None
 ) -> dict[str, float | int | None]:
     """Measure how hard a transcript is to read.
 
@@ -58,7 +58,8 @@ def readability_metadata(
     of one syllable too.
 
     Args:
-        transcript: normalized, as the labels are: words separated by spaces, in any case.
+        transcript: normalized, as the labels are: words separated by spaces, in any case; None: there is none, and
+            every value is None.
         vocabulary: whose language it is; None for English.
 
     Returns:
@@ -68,8 +69,10 @@ def readability_metadata(
         ease (100 is easy, 0 very hard), the share of difficult words in [0, 1] and the mean number of
         syllables per word. An empty transcript has counts of 0 and `None` for the rest.
     """
-    text = " ".join(transcript.lower().split())
     types = READABILITY_METADATA_TYPES if vocabulary is None else readability_types(vocabulary)
+    if transcript is None:
+        return dict.fromkeys(types)
+    text = " ".join(transcript.lower().split())
     if not text or not types:
         return {key: 0 if kind == "int" else None for key, kind in types.items()}
     textstat = _textstat()

@@ -60,13 +60,13 @@ SIGNAL_METADATA_TYPES: dict[str, str] = {
 Values = dict[str, float | int | None]
 
 
-def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str) -> Values:
+def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str | None) -> Values:
     """Measure everything in `SIGNAL_METADATA_TYPES`.
 
     Args:
         waveform: float32 (N,), raw samples in [-1, 1], without padding.
         sampling_rate: Hz, of `waveform`; above 12,800 (the highest contrast band starts at 6,400 Hz).
-        transcript: words separated by spaces, for the speaking rate.
+        transcript: words separated by spaces, for the speaking rate; None: it is unknown.
 
     Returns:
         One value per key; an empty waveform has a duration of 0 and `None` for the rest.
@@ -84,8 +84,8 @@ def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str
     values |= level(waveform) | clipping(waveform)
     block_power = block_powers(waveform, sampling_rate=sampling_rate)
     values |= signal_to_noise_ratio(block_power) | pauses(block_power)
-    values |= fundamental_frequency(spectrum) | speaking_rate(transcript, duration_s)
-    return values
+    values |= fundamental_frequency(spectrum)
+    return values if transcript is None else values | speaking_rate(transcript, duration_s)
 
 
 def level(waveform: np.ndarray) -> Values:

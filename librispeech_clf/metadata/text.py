@@ -32,7 +32,7 @@ def text_metadata_types(vocabulary: Vocabulary) -> dict[str, str]:
     return {key: kind for key, kind in TEXT_METADATA_TYPES.items() if words or not key.startswith("word_")}
 
 
-def text_metadata(transcript: str, vocabulary: Vocabulary) -> dict[str, float | int | str | None]:
+def text_metadata(transcript: str | None, vocabulary: Vocabulary) -> dict[str, float | int | str | None]:
     """Count words and letters.
 
     Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of letters
@@ -41,13 +41,15 @@ def text_metadata(transcript: str, vocabulary: Vocabulary) -> dict[str, float | 
     other alphabets. The transcript is normalized first, as the labels are, so accents do not count.
 
     Args:
-        transcript: any text.
+        transcript: any text; None: there is none, and every value is None.
         vocabulary: the model's; of one without words, letters are the units.
 
     Returns:
         One value per key of `text_metadata_types`. An empty transcript has counts of 0 and `None` for word
         lengths and for most and least frequent letter.
     """
+    if transcript is None:
+        return dict.fromkeys(text_metadata_types(vocabulary))
     words = vocabulary.normalize(transcript).split()
     lengths = [len(word) for word in words]
     signs = Counter("".join(words) if vocabulary.units == WORDS else words)

@@ -163,11 +163,11 @@ class Vocabulary:
             return " ".join(map("".join, spelled))
         return " ".join(piece for word in spelled for piece in word)
 
-    def encode(self, text: str, *, utterance_id: str, normalization: str = TO_LETTERS) -> np.ndarray:
+    def encode(self, text: str | None, *, utterance_id: str, normalization: str = TO_LETTERS) -> np.ndarray:
         """Encode a transcript as label ids, words separated by the delimiter.
 
         Args:
-            text: the transcript; normalized by `normalize` first.
+            text: the transcript; normalized by `normalize` first. None: there is none.
             utterance_id: named in errors.
             normalization: as for `normalize`.
 
@@ -175,8 +175,12 @@ class Vocabulary:
             int32 (L,), rows of tokens that are not special; empty for an empty transcript.
 
         Raises:
-            ValueError: the transcript holds signs that are not in the vocabulary.
+            ValueError: there is no transcript, or it holds signs that are not in the vocabulary.
         """
+        if text is None:
+            raise ValueError(
+                f"{utterance_id}: has no transcript; give it one, or name its subset under unlabeled in config.yaml."
+            )
         words = self._parse(text, normalization)
         if unknown := sorted({piece for word in words for piece in word if isinstance(piece, str)}):
             raise ValueError(

@@ -57,7 +57,7 @@ def write_card(recordings: Sequence[Recording], versions: Mapping[str, str]) -> 
 
 def _statistics_rows(recordings: Sequence[Recording]) -> list[str]:
     rows = []
-    for split in ("training", "validation", "test"):
+    for split in ("training", "validation", "test", "unlabeled"):
         own = [recording for recording in recordings if recording.chapter.split == split]
         readers = {recording.chapter.reader for recording in own}
         women = sum(reader.gender == "F" for reader in readers)

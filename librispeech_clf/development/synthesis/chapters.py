@@ -14,10 +14,10 @@ from librispeech_clf.development.synthesis.recording import Conditions
 from librispeech_clf.development.synthesis.sentences import Sentence
 from librispeech_clf.development.synthesis.voices import Reader
 
-CHAPTERS_PER_READER = {"training": 2, "validation": 1, "test": 3}
-FIRST_CHAPTER_ID = {"training": 1001, "validation": 2001, "test": 3001}
-GROUPS = {"training": "known", "validation": "known", "test": "test"}
-"""Which readers read a split."""
+CHAPTERS_PER_READER = {"training": 2, "validation": 1, "test": 3, "unlabeled": 1}
+FIRST_CHAPTER_ID = {"training": 1001, "validation": 2001, "test": 3001, "unlabeled": 4001}
+GROUPS = {"training": "known", "validation": "known", "test": "test", "unlabeled": "unlabeled"}
+"""How the group of the readers of a split begins."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class ReadChapter:
 
     Attributes:
         id: Chapter id.
-        split: "training", "validation" or "test".
+        split: "training", "validation", "test" or "unlabeled".
         reader: The reader.
         sentences: Sentences in the order of the text; the first one's titles name the chapter.
     """
@@ -69,12 +69,12 @@ def deal_chapters(
     """Cut a split's texts into chapters of about equal size and deal them to its readers in turn.
 
     Args:
-        split: "training", "validation" or "test".
+        split: "training", "validation", "test" or "unlabeled".
         sentences: Its sentences in order.
         readers: All readers; those of the split's group read about CHAPTERS_PER_READER chapters each.
         generator: Shuffles the readers again for each round.
     """
-    members = [reader for reader in readers if reader.group == GROUPS[split]]
+    members = [reader for reader in readers if reader.group.startswith(GROUPS[split])]
     rounds = CHAPTERS_PER_READER[split]
     order = [members[place] for _ in range(rounds) for place in generator.permutation(len(members))]
     size = len(sentences) / len(order)

@@ -25,7 +25,9 @@ from librispeech_clf.development.synthesis.voices import load_readers
 from librispeech_clf.local.cli import make_parser, run
 
 BUNDLED = Path(__file__).parents[2] / "corpus" / "bundled"
-SPLITS = ("training", "validation", "test")
+UNLABELED = "unlabeled"
+SPLITS = ("training", "validation", "test", UNLABELED)
+ACCENTS = {"de": "German", "en-us": "American", "en": "British", "en-gb-scotland": "Scottish"}
 SEED = 24
 MAX_BYTES = 25_000_000
 
@@ -116,7 +118,7 @@ def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
     spoken = synthesize([sentence.text for sentence in chapter.sentences], chapter.reader.voice)
     for number, (sentence, speech) in enumerate(zip(chapter.sentences, spoken, strict=True)):
         generator = np.random.default_rng([seed, chapter.id, number])
-        conditions = draw_conditions(chapter.split, generator)
+        conditions = draw_conditions(chapter.split, generator, hums=chapter.reader.group.endswith("hum"))
         waveform = record(speech, conditions, generator)
         recording = Recording(
             id=f"{chapter.reader.id}-{chapter.id}-{number:04d}",
@@ -131,15 +133,17 @@ def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
 
 
 def to_parquet(recordings: Sequence[Recording]) -> bytes:
-    """A parquet file in the schema of openslr/librispeech_asr, as bytes."""
+    """A parquet file in the schema of openslr/librispeech_asr, as bytes; the unlabeled has accents for transcripts."""
     audio = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     numbers = {name: pa.int64() for name in ("speaker_id", "chapter_id")}
-    fields = {"file": pa.string(), "audio": audio, "text": pa.string(), **numbers, "id": pa.string()}
+    told = "accent" if recordings[0].chapter.split == UNLABELED else "text"
+    fields = {"file": pa.string(), "audio": audio, told: pa.string(), **numbers, "id": pa.string()}
     rows = [
         {
             "file": f"{recording.id}.flac",
             "audio": {"bytes": recording.flac, "path": f"{recording.id}.flac"},
             "text": recording.transcript,
+            "accent": ACCENTS.get(recording.chapter.reader.voice.name.partition("+")[0]),
             "speaker_id": recording.chapter.reader.id,
             "chapter_id": recording.chapter.id,
             "id": recording.id,

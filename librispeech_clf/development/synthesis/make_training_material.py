@@ -241,7 +241,7 @@ def draw_text(generator: np.random.Generator, mix: MaterialMix = MaterialMix()) 
 @functools.lru_cache(maxsize=1)
 def held_out_transcripts() -> frozenset[str]:
     """Transcripts of the bundled validation and test sentences."""
-    sentences = (*load_sentences("validation"), *load_sentences("test"))
+    sentences = [s for split in ("validation", "test", "unlabeled") for s in load_sentences(split)]
     return frozenset(to_transcript(sentence.text) for sentence in sentences)
 
 

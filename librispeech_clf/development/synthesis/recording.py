@@ -14,6 +14,9 @@ DISTURBED_SHARE = 0.2
 RATIOS_DB = {"training": (5.0, 25.0), "test": (8.0, 25.0)}
 """Range of signal-to-noise ratios by split; validation is clean. Most of the test's lie above 15 dB."""
 DECAY_TIMES_S = (0.2, 0.6)
+HUM_RATIOS_DB = (-3.0, 3.0)
+HUM_HZ = 50.0
+HUM_HARMONICS = 40
 FLOOR_DBFS = -78.0
 """Level of the recorder's own noise, which every recording has."""
 LEVELS_DBFS = (-32.0, -22.0)
@@ -24,7 +27,7 @@ class Conditions:
     """Conditions of one recording.
 
     Attributes:
-        noise: "none", "white" or "pink".
+        noise: "none", "white", "pink" or "hum".
         ratio_db: Signal-to-noise ratio over the whole recording; None without noise.
         decay_time_s: T60 of the room, 0 without echo.
         level_dbfs: Root mean square of the recording.
@@ -36,9 +39,12 @@ class Conditions:
     level_dbfs: float
 
 
-def draw_conditions(split: str, generator: np.random.Generator) -> Conditions:
-    """Draw conditions: a fifth of the training and test recordings has echo, noise or both."""
+def draw_conditions(split: str, generator: np.random.Generator, *, hums: bool = False) -> Conditions:
+    """Draw conditions: a fifth of the training and test recordings has echo, noise or both; or mains hum."""
     level = round(float(generator.uniform(*LEVELS_DBFS)), 1)
+    if hums:
+        ratio = round(float(generator.uniform(*HUM_RATIOS_DB)), 1)
+        return Conditions(noise="hum", ratio_db=ratio, decay_time_s=0.0, level_dbfs=level)
     disturbed = generator.random() < DISTURBED_SHARE
     kind, noise = generator.choice(["echo", "noise", "both"]), str(generator.choice(["white", "pink"]))
     decay = round(float(generator.uniform(*DECAY_TIMES_S)), 2)
@@ -74,12 +80,24 @@ def record(speech: np.ndarray, conditions: Conditions, generator: np.random.Gene
         generator=generator,
     )
     if conditions.ratio_db is not None:
-        make = white_noise if conditions.noise == "white" else pink_noise
+        make = {"white": white_noise, "pink": pink_noise, "hum": mains_hum}[conditions.noise]
         noise = make(waveform.size, generator)
         waveform = mix_at_signal_to_noise_ratio(waveform, noise, conditions.ratio_db)
     waveform = set_level(waveform, conditions.level_dbfs)
     floor = 10 ** (FLOOR_DBFS / 20) * white_noise(waveform.size, generator)
     return np.clip(waveform + floor, -1, 1).astype(np.float32)
+
+
+def mains_hum(count: int, generator: np.random.Generator) -> np.ndarray:
+    """Hum of a power supply: harmonics of 50 Hz with random phases, power falling by 3 dB an octave; float32 (N,)."""
+    phases = generator.uniform(0, 2 * np.pi, HUM_HARMONICS)
+    times_s = np.arange(count) / SAMPLING_RATE
+    orders = np.arange(1, HUM_HARMONICS + 1)
+    waves = (
+        np.sin(2 * np.pi * HUM_HZ * n * times_s + phase) / n**0.5
+        for n, phase in zip(orders, phases, strict=True)
+    )
+    return np.sum([*waves], axis=0).astype(np.float32)
 
 
 def set_level(waveform: np.ndarray, level_dbfs: float) -> np.ndarray:

@@ -15,7 +15,7 @@ class Sentence:
 
     Attributes:
         text: Prose with punctuation, as the synthesizers read it.
-        split: "training", "validation" or "test".
+        split: "training", "validation", "test" or "unlabeled".
         book: Title of its book.
         chapter: Title of its chapter.
     """

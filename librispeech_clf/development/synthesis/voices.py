@@ -57,7 +57,7 @@ class Reader:
     Attributes:
         id: Speaker id.
         gender: "F" or "M".
-        group: "known" (training and validation) or "test".
+        group: "known" (training and validation), "test", "unlabeled" or, where mains hum, "unlabeled hum".
         name: Made-up reader's name.
         voice: The voice.
     """

@@ -100,6 +100,11 @@ class Analysis:
     calibration: Calibration | None = None
     reliability: Reliability | None = None
 
+    @property
+    def measured(self) -> dict[str, Any]:
+        """Return the rates; nothing where there was no transcript to measure by."""
+        return self.rates if self.rates["word"]["all"]["utterances"] else {}
+
 
 def analyze(
     records: Mapping[str, Record],
@@ -191,7 +196,7 @@ def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "run": dict(run),
-        **analysis.rates,
+        **analysis.measured,
         "worst": make_plain(analysis.worst),
         "failures": analysis.failures,
         "clusters": make_plain(analysis.clusters),
@@ -218,7 +223,7 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
         "suspicious_references": analysis.suspect_references,
         "systems": analysis.systems,
     }
-    return {"run": dict(run), **analysis.rates, **{name: make_plain(value) for name, value in found.items()}}
+    return {"run": dict(run), **analysis.measured, **{name: make_plain(value) for name, value in found.items()}}
 
 
 def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:

@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from librispeech_clf.atomic_write import atomic_write, output_lock
-from librispeech_clf.configuration import STATES, Configuration, load_configuration
+from librispeech_clf.atomic_write import output_lock
+from librispeech_clf.configuration import STATES, load_configuration
 from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.corpus.schema import table_key
+from librispeech_clf.corpus.schema import UNLABELED, table_key
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold, refuse_misfits
 from librispeech_clf.local.cli import (
     FAILED_UTTERANCES,
@@ -28,11 +28,11 @@ from librispeech_clf.local.cli import (
     make_parser,
     run,
 )
+from librispeech_clf.local.commands.transcripts import calibrate, find_labeled, refuse_unlabeled
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from librispeech_clf.local.analysis.calibration import Calibration
     from librispeech_clf.local.analysis.record import Record
     from librispeech_clf.local.evaluation.run import Run
     from librispeech_clf.local.model.decoder import Decoder
@@ -198,38 +198,6 @@ def open_decoder(options: argparse.Namespace, vocabulary: Vocabulary) -> Decoder
     )  # fmt: skip
 
 
-def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | None, str]:
-    """Read how often words of a confidence are right, after learning it where that is asked for; say so in words.
-
-    Raises:
-        ValueError: the table holds too few words to learn from.
-    """
-    from librispeech_clf.local.analysis import calibration as calibrations
-    from librispeech_clf.local.analysis.record import Record
-    from librispeech_clf.local.evaluation.store import hash_file
-
-    configuration = run.request.configuration
-    sha256 = hash_file(configuration.model.path)
-    corpus, path = name_corpus(configuration), calibrations.name_calibration_file(configuration.model.path)
-    known = calibrations.read_calibrations(path, sha256)
-    if fit:
-        record = Record(table).select_recordings()
-        known |= {corpus: calibrations.fit_calibration(record, corpus=corpus, split=run.described["subsets"])}
-        atomic_write(path, calibrations.render_calibrations(known, sha256).encode())
-    chosen = calibrations.choose_calibration(known, corpus)
-    if chosen is None:
-        return None, "uncalibrated; `evaluate --split validation --calibrate` calibrates it"
-    other = "" if chosen.corpus == corpus else ", another corpus"
-    return chosen, f"calibrated on {calibrations.describe(chosen)}{other}"
-
-
-def name_corpus(configuration: Configuration) -> str:
-    """Name the corpus that a calibration is of: its source, of one's own also the folder."""
-    corpus = configuration.corpus
-    named = {"huggingface": corpus.dataset, "files": f"files {corpus.root.name if corpus.root else ''}"}
-    return named.get(corpus.source, corpus.source)
-
-
 def tabulate_corpus(run: Run) -> Record:
     """Tabulate what is known of the recordings before they are read, in columns of the results table."""
     import pyarrow
@@ -275,7 +243,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from librispeech_clf.local.analysis.error_kinds import read_terms
     from librispeech_clf.local.analysis.groups import find_bounds, name_groups
-    from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run, read_splits
+    from librispeech_clf.local.evaluation.plan import read_splits
+    from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
     from librispeech_clf.local.evaluation.systems import (
         System,
         is_corpus,
@@ -295,8 +264,12 @@ def evaluate(options: argparse.Namespace) -> int:
             options.source, options.root, options.split = "files", path.parent, [path.stem]
     configuration = load_configuration(source=options.source, root=options.root, model=options.model)
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
+    scored = set(split_by_subset.values()) != {UNLABELED}
+    if not scored:  # the labeled test split lies beside, on the map
+        split_by_subset |= find_labeled(configuration)
     # code-loader asks for three states; only what is evaluated has to be on the disk.
-    configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(STATES[:3], [*split_by_subset]))
+    states = (*STATES[:3], UNLABELED)
+    configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(states, [*split_by_subset]))
     # Labels have no digits: a model is asked for letters, and its texts are normalized afterwards.
     labels = {"whisper": TO_LETTERS, "whisper-basic": TO_LETTERS}.get(options.normalize, options.normalize)
     text = dataclasses.replace(configuration.text, normalize=labels or configuration.text.normalize)
@@ -318,10 +291,11 @@ def evaluate(options: argparse.Namespace) -> int:
         request = Request(
             configuration, split_by_subset, limit=options.limit, simulate=options.simulate,
             simulated_utterances=options.simulated_utterances, with_model=with_model,
-            decoder=decoder,
+            decoder=decoder, scored=scored,
         )  # fmt: skip
         opened = open_run(request, options.out)
         evaluated = {task.utterance_id for window in opened.windows.values() for task in window}
+        unlabeled = refuse_unlabeled(opened, options)
         systems = open_systems(
             options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
             model=configuration.model.path.stem if with_model else None,
@@ -337,7 +311,11 @@ def evaluate(options: argparse.Namespace) -> int:
         bounds = find_bounds(configuration.groups or {}, numbers)
         groups = name_groups(tabulate_corpus(opened), bounds)
         refuse_misfits(options.fail_if, groups, compare=options.compare is not None)
-    changes = describe_normalization(opened.engine.split.texts, vocabulary, configuration.text.normalize)
+    if unlabeled:
+        console.print(without_markup(unlabeled), soft_wrap=True)
+    changes = describe_normalization(
+        filter(None, opened.engine.split.texts), vocabulary, configuration.text.normalize
+    )
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
     if several := len(opened.engine.split.more_texts):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from librispeech_clf.audio.reading import count_samples
 from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
 from librispeech_clf.local.evaluation.references import choose_references
+from librispeech_clf.local.evaluation.wiring import Wire, read_wiring
 from librispeech_clf.local.model.inference import (
     BATCH_SAMPLES,
     compile_model,
@@ -64,6 +65,7 @@ class Task:
         simulation: registered name of the simulation, None for the recording as it is.
         severity: the simulation's numeric parameter, in its own unit.
         drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
+        labeled: whether there is a transcript to measure by; a window holds tasks of one kind.
     """
 
     utterance_id: str
@@ -73,6 +75,7 @@ class Task:
     simulation: str | None = None
     severity: float | None = None
     drawn: bool = False
+    labeled: bool = True
 
     def start_row(self, error: str | None = None) -> Row:
         """Return what the row begins with, failed or not."""
@@ -84,21 +87,6 @@ class Task:
             "severity": self.severity,
             "error": error,
         }
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A registered function and where its arguments come from.
-
-    Attributes:
-        kind: "Metric", "CustomLoss" or "Visualizer".
-        name: registered name.
-        sources: argument -> "Prediction0", or the name of an input or ground truth.
-    """
-
-    kind: str
-    name: str
-    sources: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -192,6 +180,12 @@ class Engine:
         """The utterances to evaluate."""
         return self.loader._preprocess_result()[self.states.test].data
 
+    def state_of(self, task: Task) -> Any:
+        """Return the state that a task's sample is in."""
+        if task.simulation is not None:
+            return self.states.additional
+        return self.states.test if task.labeled else self.states.unlabeled
+
     def simulate(self, name: str, arguments: Mapping[str, Any], *, count: int, seed: int) -> list[str]:
         """Call a registered simulation and make its utterances known to the loader; return their sample ids.
 
@@ -230,7 +224,7 @@ class Engine:
         encoded, failed = [], []
         with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
             for task in tasks:
-                state = self.states.test if task.simulation is None else self.states.additional
+                state = self.state_of(task)
                 try:
                     sample = self.loader.get_sample(state, task.sample_id)
                     # The zeros behind the audio are most of a window's memory; `_stack` puts them back.
@@ -255,15 +249,19 @@ class Engine:
     ) -> list[Row]:
         """Run metrics, loss and visualizers over a batch; over single utterances when one of them fails."""
         tasks = [task for task, _ in encoded]
+        labeled = tasks[0].labeled
         drawn = any(task.drawn for task in tasks)
         wires = [w for w in self.wires if drawn or w.kind != "Visualizer" or w.name in KEPT_TEXTS]
+        known = {PREDICTION, self.input_name}
+        wires = [w for w in wires if labeled or known.issuperset(w.sources.values())]
         try:
             if broken := np.count_nonzero(~np.isfinite(logits).all(axis=2)):
                 raise ValueError(
                     f"{tasks[0].utterance_id}: logits must be finite; frames with NaN or infinity received: "
                     f"{broken}. Look at the model's weights, and at this recording's audio."
                 )
-            choose_references(self.split, encoded, logits)
+            if labeled:
+                choose_references(self.split, encoded, logits)
             tensors = self._stack(wires, [sample for _, sample in encoded], logits)
             columns: dict[str, list[Any]] = {}
             for wire in wires:
@@ -300,7 +298,7 @@ class Engine:
 
         tensors = {PREDICTION: logits}
         for name in sorted({source for wire in wires for source in wire.sources.values()} - {PREDICTION}):
-            arrays = [(sample.inputs | sample.gt)[name] for sample in samples]
+            arrays = [(sample.inputs | (sample.gt or {}))[name] for sample in samples]
             if name == self.input_name:
                 arrays = [np.pad(audio, (0, self._input_width - len(audio))) for audio in arrays]
             tensors[name] = np.stack(arrays)
@@ -338,9 +336,9 @@ class Engine:
         """Make the row of a failed task; with the transcript when the corpus can be read."""
         known = isinstance(error, ValueError | FileNotFoundError)
         reason = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
-        text = ""
+        text = "" if task.labeled else None
         with contextlib.suppress(Exception):
-            text = self.split.utterance(task.utterance_id).text
+            text = self.split.utterance(task.utterance_id).text if task.labeled else None
         return {**task.start_row(reason), "reference": text, "hypothesis": ""}
 
     @cached_property
@@ -365,26 +363,6 @@ class Engine:
         return pyarrow.schema(
             columns | dict.fromkeys(self.loader.get_dataset_custom_latent_space_names(), vector)
         )
-
-
-def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
-    """Read which tensor feeds which argument of each metric, loss and visualizer.
-
-    Args:
-        connections: `global_leap_binder.mapping_connections`, from the integration test's calls.
-    """
-    return tuple(
-        Wire(
-            connection.node.type.value,
-            connection.node.name,
-            {
-                argument: node.type.value if node.type.value.startswith("Prediction") else node.name
-                for argument, node in (connection.node_inputs or {}).items()
-            },
-        )
-        for connection in connections
-        if connection.node.type.value in ("Metric", "CustomLoss", "Visualizer")
-    )
 
 
 def time_hypothesis(logits: np.ndarray, model: Model) -> Row:

@@ -1,14 +1,13 @@
-"""Plan an evaluation and run it: which utterances, in which windows, under which simulated conditions.
+"""Run an evaluation: open what it needs, evaluate the windows that are not finished.
 
-In: what the command line asks for. Out: rows of the results table. The plan depends on the request only, never on
-what is finished already, so a run that goes on after a kill gives the same results as one that was not.
+In: what the command line asks for. Out: rows of the results table.
 """
 
 from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from librispeech_clf.configuration import PROJECT_ROOT, Configuration
 from librispeech_clf.context import set_context
 from librispeech_clf.local.evaluation import engine as engines
 from librispeech_clf.local.evaluation.engine import Engine, Row, Task
+from librispeech_clf.local.evaluation.plan import Window, plan_recordings, plan_simulated, plan_sweep
 from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
 from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
@@ -29,20 +29,10 @@ if TYPE_CHECKING:
     import pyarrow
     from rich.console import Console
 
-    from librispeech_clf.corpus.schema import Split
     from librispeech_clf.local.model.decoder import Decoder
 
-WINDOW = 32
-"""Utterances encoded before inference: their inputs take 72 MB. Also what a kill can cost."""
-SEVERITIES = 5
 SIMULATION_SEED = 0
-DRAWN = 8
-"""Recordings, spread over the corpus, for which every visualizer is run."""
 MODEL_REMEDY = "give another by --model, or make one with `poetry run convert-model`."
-
-ListIds = Callable[[str, dict[str, Any], int], list[str]]
-Window = tuple[Task, ...]
-"""Tasks that are encoded and stored together."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +41,12 @@ class Request:
 
     Attributes:
         configuration: becomes the context that the registered functions read.
-        split_by_subset: the subsets, as `read_splits` returns them.
+        split_by_subset: the subsets, as `read_splits` returns them; of the state unlabeled, transcripts are not read.
         limit: utterances to evaluate, spread over the corpus; None for all.
         simulate: sweeps, as `plan_sweep` reads them.
         simulated_utterances: of each severity.
         with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
+        scored: read transcripts and measure by them, where there are some.
         decoder: whose text becomes the column `decoded`.
     """
 
@@ -65,6 +56,7 @@ class Request:
     simulate: Sequence[str] = ()
     simulated_utterances: int = 0
     with_model: bool = True
+    scored: bool = True
     decoder: Decoder | None = None
 
 
@@ -148,7 +140,9 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
 
     engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
     engine.decode = request.decoder.decode if request.decoder else None
-    windows = plan_recordings(engine.split, request.split_by_subset, limit=request.limit)
+    windows = plan_recordings(
+        engine.split, request.split_by_subset, limit=request.limit, scored=request.scored
+    )
     refused: dict[str, str] = {}
 
     def ids_of(name: str, arguments: dict[str, Any], count: int) -> list[str]:
@@ -159,7 +153,11 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
             refused[f"{name} ({conditions})"] = str(error)
             return []
 
-    among = None if request.limit is None else [task.utterance_id for window in windows for task in window]
+    among = [task.utterance_id for window in windows for task in window if task.labeled]
+    if request.simulate and not among:
+        raise ValueError(
+            "--simulate: what a condition costs is measured by transcripts; give labeled recordings."
+        )
     for asked in dict.fromkeys(request.simulate):
         sweep = plan_sweep(asked, global_leap_binder.setup_container.simulations)
         windows += plan_simulated(
@@ -236,8 +234,8 @@ def evaluate_window(engine: Engine, window: Window, request: Request) -> Iterato
 
 def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> Iterator[list[Row]]:
     """Yield the row of each recording without a model: no inputs and labels, whose limits texts do not have."""
-    state = engine.states.test
     for task in tasks:
+        state = engine.state_of(task)
         try:
             with threadpool_limits(limits=1):
                 metadata, missing = engine.loader.get_metadata(state, task.sample_id)
@@ -248,152 +246,3 @@ def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> Iterator[list[
             continue
         known = {key: None if missing[key] else value for key, value in metadata.items()}
         yield [task.start_row() | known | {name: vector.tolist() for name, vector in spaces.items()}]
-
-
-def read_splits(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Find the subsets of what `--split` names.
-
-    Args:
-        names: states or subsets, or several joined by commas.
-        subsets_by_state: of the chosen source.
-
-    Returns:
-        subset -> the state it belongs to, or its own name; in the order asked for.
-    """
-    states = {subset: state for state, subsets in subsets_by_state.items() for subset in subsets}
-    found: dict[str, str] = {}
-    for name in [part.strip() for given in names for part in given.split(",") if part.strip()]:
-        for subset in subsets_by_state.get(name, [name]):
-            found.setdefault(subset, name if name in subsets_by_state else states.get(name, name))
-    if not found:
-        raise ValueError(
-            "--split: names no subset; give a state such as test, or a subset such as test-clean."
-        )
-    return found
-
-
-def plan_recordings(
-    split: Split, split_by_subset: Mapping[str, str], *, limit: int | None = None
-) -> list[Window]:
-    """Plan the recordings as they are.
-
-    Args:
-        split: of the subsets asked for.
-        split_by_subset: names each subset's split.
-        limit: evaluate so many, spread evenly over the corpus (its first ones would be a single speaker's).
-    """
-    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
-    count = len(subsets) if limit is None else min(limit, len(subsets))
-    rows = [number * len(subsets) // count for number in range(count)]
-    drawn = {rows[number * count // DRAWN] for number in range(DRAWN)} if rows else set()
-    tasks = [
-        Task(
-            split.ids[row],
-            split.ids[row],
-            split_by_subset.get(subsets[row], subsets[row]),
-            subsets[row],
-            drawn=row in drawn,
-        )
-        for row in rows
-    ]
-    return cut_windows(tasks)
-
-
-def cut_windows(tasks: Sequence[Task]) -> list[Window]:
-    """Cut tasks into windows of `WINDOW`."""
-    return [tuple(tasks[start : start + WINDOW]) for start in range(0, len(tasks), WINDOW)]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A simulation at rising severities.
-
-    Attributes:
-        name: as it stands in the results: the registered name, with the category chosen behind a colon.
-        simulation: registered name.
-        steps: severity and the simulation's arguments.
-    """
-
-    name: str
-    simulation: str
-    steps: tuple[tuple[float, dict[str, Any]], ...]
-
-
-def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVERITIES) -> Sweep:
-    """Spread severities over a simulation's declared bounds.
-
-    Args:
-        asked: "additive_noise", or "additive_noise:babble" for one of its categories; without it the first.
-        simulations: the registered ones, of code-loader's `setup_container.simulations`.
-        severities: number of steps.
-
-    Raises:
-        ValueError: there is no such simulation or category, or the simulation has no numeric parameter.
-    """
-    from code_loader.contract.sim_config import CategoricalBounds, sample_sim_params
-
-    name, _, category = asked.partition(":")
-    declared = {simulation.name: simulation.sim_config for simulation in simulations}
-    if name not in declared:
-        raise ValueError(f"--simulate: one of {', '.join(declared)} is known; received {name!r}.")
-    bounds = {key: parameter.bounds for key, parameter in declared[name].items()}
-    categorical = [key for key, bound in bounds.items() if isinstance(bound, CategoricalBounds)]
-    numeric = [key for key in bounds if key not in categorical]
-    legal = bounds[categorical[0]].values if categorical else []
-    if category and category not in legal:
-        raise ValueError(
-            f"--simulate: {name} has the kinds {', '.join(legal) or '(none)'}; received {category!r}."
-        )
-    if not numeric:
-        raise ValueError(f"--simulate: {name} has no numeric parameter to vary; choose another.")
-    low, high = bounds[numeric[0]].min, bounds[numeric[0]].max
-    levels = [
-        float(f"{low + (high - low) * step / max(severities - 1, 1):.6g}") for step in range(severities)
-    ]
-    chosen = sample_sim_params(declared[name]) | ({categorical[0]: category} if category else {})
-    return Sweep(asked, name, tuple((level, chosen | {numeric[0]: level}) for level in levels))
-
-
-def plan_simulated(
-    sweep: Sweep,
-    split: Split,
-    split_by_subset: Mapping[str, str],
-    *,
-    ids_of: ListIds,
-    count: int,
-    among: Collection[str] | None = None,
-) -> list[Window]:
-    """Plan the utterances of a sweep.
-
-    Args:
-        sweep: the simulation and its steps.
-        split: of the subsets asked for.
-        split_by_subset: names each subset's split.
-        ids_of: gives the sample ids of a simulation with its arguments and a number of utterances. A sample
-            id is an utterance id, "+" and the conditions.
-        count: utterances per severity, at most those of the split.
-        among: ids of the recordings that are evaluated, no others are simulated; None for the whole split.
-    """
-    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
-    subset_of = dict(zip(split.ids, subsets, strict=True))
-    recordings = frozenset(split.ids if among is None else among)
-    count, most = min(count, len(recordings)), len(split)
-    windows: list[Window] = []
-    for severity, arguments in sweep.steps:
-        drawn = min(most, -(-count * most // len(recordings)))
-        while True:  # draw more until enough are among the recordings, or the whole split was drawn
-            ids = ids_of(sweep.simulation, arguments, drawn)
-            kept = [name for name in ids if name.rpartition("+")[0] in recordings]
-            if len(kept) >= count or drawn == most or not ids:
-                break
-            drawn = min(most, 2 * drawn)
-        tasks: dict[str, Task] = {}
-        for sample_id in kept[:count]:
-            original = sample_id.rpartition("+")[0]
-            subset = subset_of[original]
-            asked = split_by_subset.get(subset, subset)
-            tasks.setdefault(
-                original, Task(original, sample_id, asked, subset, sweep.name, severity, drawn=not tasks)
-            )
-        windows += cut_windows(list(tasks.values()))
-    return windows

@@ -86,7 +86,7 @@ class Systems:
     Attributes:
         systems: in order; without texts where they are in the evaluation's rows.
         references: normalized, of the utterances evaluated, by their ids; of several, the nearest to a system's text
-            counts for it.
+            counts for it; none of one without a transcript.
         normalization: of every hypothesis, one of `SCORING`.
         vocabulary: the model's, which says what is counted, and spells what `normalization` leaves to it.
     """
@@ -167,13 +167,14 @@ class Systems:
         if self.vocabulary.units != WORDS:  # the spaces are between units, and none is said
             letters = [(left.replace(" ", ""), right.replace(" ", "")) for left, right in pairs]
         measured = measure_words(pairs) | measure_characters(letters)
-        absent = np.array([text is None for text in hypotheses], bool)
+        unlabeled = np.array([not of_row for of_row in references], bool)
+        absent = np.array([text is None for text in hypotheses], bool) | unlabeled
         timed = [
             time_tokens((text or "").split(), known or (), normalize)
             for text, known in zip(hypotheses, words, strict=True)
         ]
         return {
-            "reference": pyarrow.array(chosen, pyarrow.string()),
+            "reference": pyarrow.array(chosen, pyarrow.string(), mask=unlabeled),
             "hypothesis": pyarrow.array(hypotheses, pyarrow.string()),
             **{name: pyarrow.array(values, mask=absent) for name, values in measured.items()},
             "words": pyarrow.array([found or None for found in timed], TIMED),
@@ -213,7 +214,9 @@ def open_systems(
     chosen = set(evaluated)
     more, texts = split.more_texts, zip(split.ids, split.texts, strict=True)
     references = {
-        name: tuple(map(normalize, (text, *more.get(name, ())))) for name, text in texts if name in chosen
+        name: () if text is None else tuple(map(normalize, (text, *more.get(name, ()))))
+        for name, text in texts
+        if name in chosen
     }
     systems = Systems([], references, normalization, vocabulary)
     if model is not None:
@@ -280,9 +283,9 @@ def read_system(
 
 
 def find_nearest(references: Sequence[str], hypothesis: str) -> str:
-    """Return the reference with the lowest word error rate, the first of several."""
-    if len(references) == 1:
-        return references[0]
+    """Return the reference with the lowest word error rate, the first of several; without any, nothing."""
+    if len(references) < 2:
+        return "".join(references)
     return min(references, key=lambda reference: count_words(reference, hypothesis).error_rate)
 
 
@@ -310,7 +313,7 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
     if not rows:
         raise ValueError(f"{folder}: shares no utterance with this run. Evaluate the same split with both.")
     for row in rows:
-        if row["reference"] not in references[row["utterance_id"]]:
+        if row["reference"] is not None and row["reference"] not in references[row["utterance_id"]]:
             raise ValueError(
                 f"{row['utterance_id']}: systems are compared over the same references; received "
                 f"{references[row['utterance_id']][0]!r} and, in {folder}, {row['reference']!r}. "

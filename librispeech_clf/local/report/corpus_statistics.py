@@ -88,7 +88,7 @@ def describe_split(split: Split, vocabulary: Vocabulary, normalization: str = ST
             seconds.append(measure_length(utterance))
         except (OSError, ValueError) as error:
             unreadable.append(str(error))
-    texts = [vocabulary.normalize(text, normalization) for text in split.texts]
+    texts = [vocabulary.normalize(text, normalization) for text in split.texts if text is not None]
     english = vocabulary.language == "en"
     scores = [readability_metadata(text)["dale_chall_score"] for text in texts] if english else []
     return SplitStatistics(
@@ -104,10 +104,12 @@ def describe_split(split: Split, vocabulary: Vocabulary, normalization: str = ST
 
 
 def _note(split: Split, vocabulary: Vocabulary, normalization: str) -> Iterator[str]:
-    changes = describe_normalization(split.texts, vocabulary, normalization)
+    changes = describe_normalization(filter(None, split.texts), vocabulary, normalization)
     if changes:
         yield changes
-    unknown = [signs for text in split.texts if (signs := vocabulary.find_unknown(text, normalization))]
+    unknown = [
+        signs for text in filter(None, split.texts) if (signs := vocabulary.find_unknown(text, normalization))
+    ]
     if unknown:
         signs = sorted({sign for of_text in unknown for sign in of_text})
         shown = " ".join(signs[:SHOWN_SIGNS]) + " ..." * (len(signs) > SHOWN_SIGNS)

@@ -49,15 +49,16 @@ MOST_LINES = 100
 
 def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     """Yield what the terminal shows of a run, in its order."""
-    yield show_rates(analysis.rates)
-    if analysis.worst:
-        yield show_worst(analysis.worst)
-    yield from show_findings(analysis.search)
-    yield from show_error_kinds(analysis.error_kinds)
-    yield from show_terms(analysis.terms)
-    yield from show_suspect_references(analysis.suspect_references)
-    yield from show_clusters(analysis)
-    yield from show_reliability(analysis.reliability)
+    if analysis.measured:
+        yield show_rates(analysis.rates)
+        if analysis.worst:
+            yield show_worst(analysis.worst)
+        yield from show_findings(analysis.search)
+        yield from show_error_kinds(analysis.error_kinds)
+        yield from show_terms(analysis.terms)
+        yield from show_suspect_references(analysis.suspect_references)
+        yield from show_clusters(analysis)
+        yield from show_reliability(analysis.reliability)
     if analysis.systems is not None:
         yield show_systems(analysis.systems)
     for curve in analysis.robustness:

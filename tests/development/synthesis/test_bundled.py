@@ -81,7 +81,12 @@ def test_conditions_cover_the_corpus(rows):
         line for line in (FOLDER / "CONDITIONS.TXT").read_text().splitlines() if not line.startswith(";")
     ]
     fields = {line.split("|")[0].strip(): [field.strip() for field in line.split("|")[1:]] for line in lines}
-    assert set(fields) == {row["id"] for split in SPLITS for row in rows[split]}
+    unlabeled = pq.read_table(FOLDER / "unlabeled.parquet").to_pylist()
+    assert set(fields) == {row["id"] for rows in (*rows.values(), unlabeled) for row in rows}
+    humming = {row["id"] for row in unlabeled if fields[row["id"]][1] == "hum"}
+    german = {row["id"] for row in unlabeled if row["accent"] == "German"}
+    assert len(unlabeled) == 40 and "text" not in unlabeled[0]
+    assert len(humming) >= 12 and len(german) >= 12 and not humming & german
     for split, share in (("training", 0.2), ("validation", 0.0), ("test", 0.2)):
         own = [fields[row["id"]] for row in rows[split]]
         disturbed = [field for field in own if field[1] != "none" or float(field[3]) > 0]

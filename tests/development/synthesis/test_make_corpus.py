@@ -6,7 +6,8 @@ from librispeech_clf.development.synthesis import card, make_corpus
 from librispeech_clf.development.synthesis.make_corpus import main
 
 NAMES = {
-    *("training.parquet", "validation.parquet", "test.parquet", "SPEAKERS.TXT", "CHAPTERS.TXT", "BOOKS.TXT"),
+    *("training.parquet", "validation.parquet", "test.parquet", "unlabeled.parquet"),
+    *("SPEAKERS.TXT", "CHAPTERS.TXT", "BOOKS.TXT"),
     *("CONDITIONS.TXT", "CARD.md"),
 }
 

@@ -1,5 +1,6 @@
 """Readers and voices: who may speak where."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -35,6 +36,10 @@ def test_readers_are_enough_and_balanced():
         ("known", "M"): 9,
         ("test", "F"): 6,
         ("test", "M"): 6,
+        ("unlabeled", "F"): 3,
+        ("unlabeled", "M"): 5,
+        ("unlabeled hum", "F"): 1,
+        ("unlabeled hum", "M"): 3,
     }
     assert {reader.voice.engine for reader in readers} == {"espeak-ng", "flite", "festival"}
 
@@ -42,6 +47,10 @@ def test_readers_are_enough_and_balanced():
 def test_no_person_of_the_test_split_is_known():
     assert len(bases("test")) == 12 and len(bases("known")) == 18
     assert not bases("test") & bases("known")
+    strangers = bases("unlabeled hum") | {
+        name for name in bases("unlabeled") if not re.fullmatch("[fm][0-9]", name)
+    }
+    assert len(strangers) == 8 and not strangers & (bases("test") | bases("known"))
 
 
 def test_no_voice_of_the_test_split_is_in_the_training_material():
@@ -70,5 +79,8 @@ def test_known_readers_are_drawn_by_their_share(rng):
 
 def test_accents_take_variants_and_are_shared():
     """espeak-ng ignores a variant after "en-gb" without a word; "en" is the same accent and takes it."""
-    accents = [r.voice.name.split("+")[0] for r in load_readers() if r.voice.engine == "espeak-ng"]
+    readers = [r for r in load_readers() if r.voice.engine == "espeak-ng"]
+    foreign = [r for r in readers if r.voice.name.startswith("de+")]
+    assert len(foreign) == 4 and {r.group for r in foreign} == {"unlabeled"}
+    accents = [r.voice.name.split("+")[0] for r in readers if r not in foreign]
     assert set(accents) <= set(voices.ACCENTS) and "en-gb" not in voices.ACCENTS

@@ -393,7 +393,8 @@ from pathlib import Path
 import pyarrow
 from rich.console import Console
 from librispeech_clf.local.evaluation.engine import Task
-from librispeech_clf.local.evaluation.run import Request, Run, cut_windows, evaluate_windows
+from librispeech_clf.local.evaluation.plan import cut_windows
+from librispeech_clf.local.evaluation.run import Request, Run, evaluate_windows
 from librispeech_clf.local.evaluation.store import Store
 from librispeech_clf.atomic_write import write_table
 

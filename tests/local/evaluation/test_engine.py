@@ -12,7 +12,8 @@ from code_loader.utils import simulate_engine_float16_downcast_on_call_args
 from librispeech_clf import metrics, visualizers
 from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.ctc.loss import ctc_loss
-from librispeech_clf.local.evaluation.engine import Engine, Model, Task, Wire, read_wiring, time_hypothesis
+from librispeech_clf.local.evaluation.engine import Engine, Model, Task, time_hypothesis
+from librispeech_clf.local.evaluation.wiring import Wire, read_wiring
 from librispeech_clf.local.model.inference import pad_logits
 from librispeech_clf.local.report.encoding import encode_timings
 from librispeech_clf.text.vocabulary import BLANK, pad_labels

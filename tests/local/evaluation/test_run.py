@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from code_loader.contract.sim_config import CategoricalBounds, FloatBounds
 
-from librispeech_clf.local.evaluation.run import (
+from librispeech_clf.local.evaluation.plan import (
     DRAWN,
     WINDOW,
     plan_recordings,
@@ -33,6 +33,7 @@ class FakeSplit:
     def __init__(self, **row_counts: int) -> None:
         self.row_counts = row_counts
         self.ids = [f"{subset}-{number}" for subset, count in row_counts.items() for number in range(count)]
+        self.texts: list[str | None] = ["A"] * len(self.ids)
 
     def __len__(self) -> int:
         return len(self.ids)

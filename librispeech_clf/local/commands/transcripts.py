@@ -1,0 +1,80 @@
+"""What `evaluate` measures by: transcripts, and where there are none, calibrated confidences."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from librispeech_clf.atomic_write import atomic_write
+from librispeech_clf.configuration import Configuration
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from librispeech_clf.local.analysis.calibration import Calibration
+    from librispeech_clf.local.evaluation.run import Run
+
+
+def find_labeled(configuration: Configuration) -> dict[str, str]:
+    """Return the subsets of the test split, if there is one."""
+    from librispeech_clf.corpus.load import load_split
+
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return dict.fromkeys(load_split(configuration.corpus, "test").subsets, "test")
+    return {}
+
+
+def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
+    """Refuse what needs transcripts where there are none; say which recordings have none.
+
+    Raises:
+        ValueError: there are none, and an option needs some.
+    """
+    tasks = [task for window in run.windows.values() for task in window]
+    lacking = Counter(task.subset for task in tasks if not task.labeled and task.split != "test")
+    asked = [
+        f"--fail-if {each.text}" for each in options.fail_if if each.figure not in ("failed", "findings")
+    ]
+    asked += [f"--{name}" for name in ("calibrate", "terms", "compare", "simulate") if getattr(options, name)]
+    if asked and not any(task.labeled for task in tasks):
+        raise ValueError(
+            f"{asked[0]}: is measured by transcripts, and {', '.join(lacking)} has none; leave it out."
+        )
+    if not lacking:
+        return None
+    counted = ", ".join(f"{count} of {subset}" for subset, count in lacking.items())
+    return f"Without a transcript: {counted}; no error rate is measured there."
+
+
+def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | None, str]:
+    """Read how often words of a confidence are right, after learning it where that is asked for; say so in words.
+
+    Raises:
+        ValueError: the table holds too few words to learn from.
+    """
+    from librispeech_clf.local.analysis import calibration as calibrations
+    from librispeech_clf.local.analysis.record import Record
+    from librispeech_clf.local.evaluation.store import hash_file
+
+    configuration = run.request.configuration
+    sha256 = hash_file(configuration.model.path)
+    corpus, path = name_corpus(configuration), calibrations.name_calibration_file(configuration.model.path)
+    known = calibrations.read_calibrations(path, sha256)
+    if fit:
+        record = Record(table).select_recordings()
+        known |= {corpus: calibrations.fit_calibration(record, corpus=corpus, split=run.described["subsets"])}
+        atomic_write(path, calibrations.render_calibrations(known, sha256).encode())
+    chosen = calibrations.choose_calibration(known, corpus)
+    if chosen is None:
+        return None, "uncalibrated; `evaluate --split validation --calibrate` calibrates it"
+    other = "" if chosen.corpus == corpus else ", another corpus"
+    return chosen, f"calibrated on {calibrations.describe(chosen)}{other}"
+
+
+def name_corpus(configuration: Configuration) -> str:
+    """Name the corpus that a calibration is of: its source, of one's own also the folder."""
+    corpus = configuration.corpus
+    named = {"huggingface": corpus.dataset, "files": f"files {corpus.root.name if corpus.root else ''}"}
+    return named.get(corpus.source, corpus.source)
