@@ -53,7 +53,6 @@ def test_forms_of_the_audio_column(tmp_path, audio, expected):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"audio": [b"x"], "id": ["a"]}, "no column text; its columns are audio, id"),
         ({"text": ["A"], "id": ["a"]}, "no column audio or file_name; its columns are text, id"),
         ({"audio": [1.5], "text": ["A"], "id": ["a"]}, "audio: expected binary, got double"),
     ],

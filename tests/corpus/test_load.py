@@ -211,7 +211,8 @@ def test_split_of_utterances_made_in_memory(tmp_path, configuration, make_tree):
 def test_bundled_corpus_is_the_default(configuration):
     corpus = configuration.with_corpus(source="sample").corpus
     splits = [load_split(corpus, state) for state in corpus.subsets_by_state]
-    assert [split.name for split in splits] == ["training", "validation", "test"]
+    assert [split.name for split in splits] == ["training", "validation", "test", "unlabeled"]
+    assert set(splits[-1].texts) == {None} and None not in splits[0].texts
     for split in splits:
         utterance = split.utterance(split.ids[0])
         assert split.speaker(utterance).gender in ("F", "M")

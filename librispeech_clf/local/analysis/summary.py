@@ -102,8 +102,9 @@ class Analysis:
 
     @property
     def measured(self) -> dict[str, Any]:
-        """Return the rates; nothing where there was no transcript to measure by."""
-        return self.rates if self.rates["word"]["all"]["utterances"] else {}
+        """Return the rates; only the counts of utterances where there was no transcript to measure by."""
+        counts = {name: self.rates[name] for name in ("utterances", "failed")}
+        return self.rates if self.rates["word"]["all"]["utterances"] else counts
 
 
 def analyze(
@@ -223,7 +224,11 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
         "suspicious_references": analysis.suspect_references,
         "systems": analysis.systems,
     }
-    return {"run": dict(run), **analysis.measured, **{name: make_plain(value) for name, value in found.items()}}
+    return {
+        "run": dict(run),
+        **analysis.measured,
+        **{name: make_plain(value) for name, value in found.items()},
+    }
 
 
 def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:

@@ -49,7 +49,7 @@ MOST_LINES = 100
 
 def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     """Yield what the terminal shows of a run, in its order."""
-    if analysis.measured:
+    if len(analysis.measured) > 2 or not analysis.rates["utterances"]:
         yield show_rates(analysis.rates)
         if analysis.worst:
             yield show_worst(analysis.worst)
