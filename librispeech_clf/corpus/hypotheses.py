@@ -370,7 +370,7 @@ def _parse_table(
 
 def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path) -> tuple[str, str]:
     """Choose the columns of ids and texts; "segments" where only they hold texts."""
-    told = ", ".join(str(name)[:40] for name in names[:12])
+    told = ", ".join(str(name)[:40] for name in names[:12]) or "its values, which have no keys"
     remedy = f"among {told}; name it by --hypotheses-columns id=...,text=..."
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:
         raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")

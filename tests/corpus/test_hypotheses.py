@@ -167,7 +167,7 @@ WRONG = {
     "a JSON line cut": ('{"id": "s-0000", "text": "a"}\n{"id": "s-00', ":2: is not JSON"),
     "JSON without ids": ('[{"text": "a"}, {"text": "b"}]', "no column of utterance ids"),
     "JSON without texts": ('[{"id": "s-0000", "wer": 0.1}]', "no column of hypotheses"),
-    "JSON of numbers": ("[1, 2, 3]", "no column of utterance ids"),
+    "JSON of numbers": ("[1, 2, 3]", "no column of utterance ids among its values, which have no keys;"),
     "JSON with a list as text": ('[{"id": "s-0000", "text": ["a"]}]', "must be texts"),
     "Whisper's segments damaged": ('[{"id": "s-0000", "segments": [{"words": 3}]}]', "as Whisper writes them"),
     "a CSV without texts": ("id,wer\n" + many("{id},0.1\n"), "no column of hypotheses"),
