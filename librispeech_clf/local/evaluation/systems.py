@@ -52,7 +52,7 @@ TIMED = pyarrow.list_(
 )
 SPEAKER = "record_speaker_id"
 MOST_SOURCES = 5
-"""Of systems whose files the page's head names."""
+"""Of systems which the page's head names; of more it says how many there are."""
 Normalize = Callable[[str], str]
 
 
@@ -111,9 +111,8 @@ class Systems:
         if len(self.systems) == 1 and not self.systems[0].texts:
             return {}
         sources = [f"{system.name} ({system.source})" for system in self.systems]
-        names = [system.name for system in self.systems]
-        shown = sources if len(names) <= MOST_SOURCES else names
-        described = {"systems": "; ".join(shown), "normalization": self.normalization}
+        shown = "; ".join(sources) if len(sources) <= MOST_SOURCES else str(len(sources))
+        described = {"systems": shown, "normalization": self.normalization}
         if older := [system.name for system in self.systems if system.is_older]:
             described["compared with"] = older[0]
         return described

@@ -131,6 +131,15 @@ def test_the_first_system_fills_the_rows_and_the_others_have_tables():
     assert systems.make_tables(broken)["one"]["word_error_rate"].to_pylist() == [pytest.approx(0.2), None]
 
 
+def test_five_systems_are_described_and_of_more_their_number():
+    systems = Systems([], REFERENCES, "letters", VOCABULARY)
+    for number in range(6):
+        told = systems.describe().get("systems")
+        systems.add(System(f"s{number}", {"a": "yes"}, source="a file"))
+    assert told == "; ".join(f"s{number} (a file)" for number in range(5))
+    assert systems.describe() == {"systems": "6", "normalization": "letters"}
+
+
 def test_a_models_rows_are_scored_anew_for_whispers_normalization_alone():
     rows = make_rows(hypothesis=["MISTER BROWN PAID $20", "HE WENT"])
     systems = Systems([System("model", {})], REFERENCES, "letters", VOCABULARY)

@@ -333,6 +333,8 @@ def test_systems_are_compared(opened, results):
     )
     assert f"other is worse: {len(scored)}" in opened.run("return document.body.innerText")
     assert "gender: F" in opened.text("#where")
+    names = "return getComputedStyle(document.querySelector('.matrix td:first-child')).position"
+    assert opened.run(names) == "sticky"  # beside many systems, a row keeps its name
 
 
 def test_speed_is_shown_of_the_systems_of_which_it_is_known(browser, results, make_analysis, tmp_path):

@@ -200,16 +200,11 @@ function addWhere(board, first, second) {
     ({ kind, group, levels }) =>
       kind === "category" && group !== "text" && levels.length > 1 && levels.length <= 12,
   );
-  const label = (column, groups) =>
-    groups.map((group) => ({
-      ...group,
-      column,
-      name: `${column.label}: ${group.name}`,
-      p: findP(group.result),
-    }));
+  const label = (column, groups, prefix = `${column.label}: `) =>
+    groups.map((group) => ({ ...group, column, name: prefix + group.name, p: findP(group.result) }));
   const found = grouped.flatMap((column) => label(column, estimateGroups(state.rows, column, figure)));
   if (durationColumn)
-    found.push(...label(durationColumn, estimateBins(state.rows, durationColumn, figure, 5)));
+    found.push(...label(durationColumn, estimateBins(state.rows, durationColumn, figure, 5), ""));
   correctAll(found.map(({ p }) => p)).forEach((p, index) => {
     if (p !== null && p < 0.05) found[index].name += ` · p ${formatProbability(p)}`;
   });
