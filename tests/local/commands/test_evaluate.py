@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -83,6 +84,14 @@ def test_failures_are_named_and_the_rest_goes_on(finished):
     assert FOREIGN in summary["failures"][FOREIGN]
     assert (summary["utterances"], summary["failed"]) == (5, 2)
     assert CUT_OFF in process.stdout and FOREIGN in process.stdout
+
+
+@NEEDS_MODEL
+def test_progress_that_is_piped_is_a_line_every_tenth(finished):
+    lines = re.findall(r"^(\d+) of (\d+) utterances\. \d+\.\d x real time$", finished[1].stdout, re.MULTILINE)
+    done, (total,) = [int(number) for number, _ in lines], {int(total) for _, total in lines}
+    assert done == sorted(set(done)) and done[-1] == total
+    assert len({number * 10 // total for number in done}) == len(done)
 
 
 @pytest.mark.slow
