@@ -318,11 +318,10 @@ def evaluate(options: argparse.Namespace) -> int:
     )
     if changes:
         console.print(without_markup(changes), soft_wrap=True)
-    if several := len(opened.engine.split.more_texts):
-        console.print(
-            f"{several} utterances have several references; the nearest to a system's text counts for it.",
-            soft_wrap=True,
-        )
+    if several := len(evaluated & opened.engine.split.more_texts.keys()):
+        count_text = f"{several} of {len(evaluated)} utterances, the nearest to a system's text counts"
+        console.print(f"Several references: {count_text}.", soft_wrap=True)
+        described["several references"] = count_text
     for note in [note for system in systems.systems for note in system.notes]:
         console.print(without_markup(note), soft_wrap=True)
     with output_lock(options.out, "evaluation"):
