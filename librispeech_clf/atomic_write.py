@@ -23,7 +23,8 @@ NOT_WRITABLE = (
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
 )  # fmt: skip
 
-NOT_LOCKABLE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+NOT_LOCKABLE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, 524)
+"""The last is the kernel's ENOTSUPP, which some network file systems let through."""
 
 
 def atomic_write(path: Path, content: bytes | memoryview) -> None:

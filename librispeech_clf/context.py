@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -140,8 +141,11 @@ def context() -> Context:
 def _find_numba_cache() -> None:
     """Let numba keep what it compiles in our cache where it may find no place of its own: librosa insists on one.
 
-    As in a read-only image whose user has no home.
+    As in a read-only image whose user has no home. Where not even its name is known, as without HOME and account, our
+    cache is the home: librosa asks for one when it is imported.
     """
+    if os.path.expanduser("~") == "~":
+        os.environ["HOME"] = str(cache_folder() or tempfile.gettempdir())
     librosa = importlib.util.find_spec("librosa")
     kept = "NUMBA_CACHE_LOCATOR_CLASSES" not in os.environ
     kept = kept and librosa is not None and os.access(os.path.dirname(str(librosa.origin)), os.W_OK)

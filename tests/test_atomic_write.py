@@ -94,7 +94,15 @@ fcntl.flock = flock
 {HOLD}"""
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        errno.ENOSYS,  # python-poetry/poetry#8825: Lustre
+        errno.ENOLCK,  # ARPA-SIMC/arkimet#76: NFS 3
+        errno.EOPNOTSUPP,
+        524,  # HDFGroup/hdf5#3311: dvs
+    ],
+)
 @pytest.mark.filterwarnings("ignore:.*flock")
 def test_file_system_without_locks_is_locked_all_the_same(tmp_path, monkeypatch, number):
     def fail(*_):

@@ -1,11 +1,14 @@
-"""Other recognizers' hypotheses that config.yaml names, as metadata of the platform."""
+"""Other recognizers' hypotheses that config.yaml names, as metadata of the platform; users without a home."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from librispeech_clf.configuration import load_configuration
+from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
 from librispeech_clf.context import Context
 
 
@@ -39,3 +42,31 @@ def test_a_file_that_is_not_there_is_told(configuration):
 def test_names_and_places_that_cannot_be_are_refused(configuration, systems):
     with pytest.raises(ValueError, match="systems: a name of letters and digits and a file under"):
         dataclasses.replace(configuration, systems=systems)
+
+
+WITHOUT_ACCOUNT = """
+import os, pwd, sys
+def find(number):
+    raise KeyError(f"getpwuid(): uid not found: {number}")
+pwd.getpwuid = find
+os.environ.pop("HOME", None)
+from librispeech_clf.context import context
+from librispeech_clf.corpus.load import load_split
+print(len(load_split(context().configuration.corpus, "test")))
+import librosa
+print(os.environ["HOME"])
+"""
+
+
+def test_user_without_an_account_and_home(tmp_path):
+    """pytorch/pytorch#140765, LMCache/LMCache#4597: a container's user whose number has no name."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_HOME", "XDG_"))}
+    environment = kept | {"PYTHONPATH": str(PROJECT_ROOT), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ACCOUNT],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    count, home = done.stdout.split()
+    assert int(count) > 50 and home.startswith(str(tmp_path))
+    assert not (tmp_path / "~").exists()

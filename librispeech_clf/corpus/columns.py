@@ -147,7 +147,7 @@ def make_rows(
             for text in (item if isinstance(item, list) else [item])
             if not (text is None or text != text)
         ]
-        texts = [text for text in map(_as_text, texts) if text.strip()]
+        texts = list(dict.fromkeys(text for text in map(_as_text, texts) if text.strip()))
         where = "row {1} of {0}".format(*row[PLACE])
         problem = row.get(PROBLEM) or (f"{where} {NO_TEXT}" if "text" in found and not texts else None)
         start, end, fault = _read_part(row, times)
@@ -332,7 +332,8 @@ def _merge_references(rows: Sequence[Row]) -> list[Row]:
         key = (row["id"], row["audio"]["path"], row["start_s"], row["end_s"], row["channel"])
         first = seen.get(key)
         if first and row["audio"]["path"] and not (row["problem"] or first["problem"]):
-            first["more_texts"] = [*first["more_texts"], row["text"], *row["more_texts"]]
+            texts = dict.fromkeys((first["text"], *first["more_texts"], row["text"], *row["more_texts"]))
+            first["more_texts"] = [*texts][1:]
         else:
             seen.setdefault(key, row)
             merged.append(row)

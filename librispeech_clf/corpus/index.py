@@ -113,15 +113,14 @@ def cache_folder() -> Path | None:
     """Return a folder of our own that can be written to, or None when there is none.
 
     The Hugging Face datasets cache (HF_HOME, HF_DATASETS_CACHE) comes first, the temporary folder second.
-    The latter is used only where it is ours alone.
+    The latter is used only where it is ours alone; the former begins with "~" where there is no home.
     """
     import datasets.config
 
-    return first_writable_folder(
-        Path(datasets.config.HF_DATASETS_CACHE) / "librispeech_clf",
-        Path(tempfile.gettempdir()) / f"librispeech_clf-{_user_name()}",
-        trusted=is_own_folder,
-    )
+    own = Path(datasets.config.HF_DATASETS_CACHE) / "librispeech_clf"
+    temporary = Path(tempfile.gettempdir()) / f"librispeech_clf-{_user_name()}"
+    known = [temporary] if own.parts[0] == "~" else [own, temporary]
+    return first_writable_folder(*known, trusted=is_own_folder)
 
 
 def first_writable_folder(*candidates: Path, trusted: Callable[[Path], bool] = Path.is_dir) -> Path | None:

@@ -116,7 +116,7 @@ def read_stm(path: Path) -> list[Row]:
             row[PROBLEM] = (
                 f"{path}:{number + 1}: expected recording, channel, speaker, start, end and transcript."
             )
-        if labels := re.match(r"<([^>]*)>\s*", row.get("text", "")):
+        if labels := re.match(r"<([^\s>]*)>(?:\s+|$)", row.get("text", "")):
             row |= {"labels": labels[1], "text": row["text"][labels.end() :]}
         if row.get("speaker") == "inter_segment_gap":
             row["text"] = IGNORED

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from librispeech_clf.audio.reading import read_waveform
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
 from librispeech_clf.corpus.fields import read_fields
 from librispeech_clf.corpus.schema import Split
@@ -158,3 +159,83 @@ def test_nearest_of_several_references_counts():
     split = SimpleNamespace(more_texts={"u": texts[1:]})
     choose_references(split, [(task, sample)], logits)
     assert VOCABULARY.decode(sample.gt["transcript"]) == "WON DAY"
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "words"),
+    [
+        ("<o,f0> SO IT IS", "o,f0", "SO IT IS"),
+        (
+            "<rAdp Al>mp >yn",
+            None,
+            "<rAdp Al>mp >yn",
+        ),  # qcri/ArabicASRChallenge2016#8: letters of Buckwalter's
+        ("<word>s of it", None, "<word>s of it"),
+    ],
+)
+def test_labels_of_stm_are_no_words_and_words_no_labels(folder, text, labels, words):
+    (folder / "own.stm").write_text(f"audio_a 1 s1 0 1 {text}")
+    split = open_split(folder)
+    fields = read_fields(split.utterance(split.ids[0]).fields, split.field_types)
+    assert (split.texts, fields.get("labels")) == ([words], labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        # jitsi/jiwer#37: equivalent spellings
+        ("metadata.jsonl", '{"id": "u", "file_name": "audio_a.wav", "text": ["I AM ANN", "I AM ANNE"]}', 2),
+        # usnistgov/SCTK#47: "double reference text for id"
+        ("text", "u I AM ANN\nu I AM ANNE\n", 2),
+        # chuyq/MESC#7: one row twice is no second reference
+        ("metadata.csv", "id,file_name,text\nu,audio_a.wav,I AM ANN\nu,audio_a.wav,I AM ANN\n", 1),
+    ],
+)
+def test_references_that_differ(folder, name, content, texts):
+    (folder / name).write_text(content)
+    if name == "text":
+        (folder / "wav.scp").write_text("u audio_a.wav\n")
+    split = open_split(folder)
+    expected = ("I AM ANN", ("I AM ANNE",) * (texts - 1))
+    assert (split.ids, (split.utterance("u").text, split.utterance("u").more_texts)) == (["u"], expected)
+    assert len(split.more_texts) == texts - 1
+
+
+@pytest.mark.parametrize(
+    ("table", "content", "recording"),
+    [
+        (
+            "metadata.csv",
+            "file_name, text\nclips/a.wav, HELLO\n",
+            "own/clips/a.wav",
+        ),  # label-sleuth/label-sleuth#315
+        ("metadata.csv", "text,file_name\nHELLO, clips/a.wav \n", "own/clips/a.wav"),  # fastai/fastai#937
+        ("../own.tsv", "path\tsentence\nclips/a.wav\tHELLO\n", "clips/a.wav"),  # mozilla/DeepSpeech#2646
+        ("../own.tsv", "path\tsentence\na.wav\tHELLO\n", "clips/a.wav"),  # common-voice/common-voice#2075
+        ("../own.csv", "file_name,text\na.wav,HELLO\n", "own/a.wav"),  # csikasote/BembaSpeech#2
+    ],
+)
+def test_recordings_are_found_where_they_are(folder, table, content, recording):
+    (folder / table).write_text(content)
+    (folder.parent / recording).parent.mkdir(exist_ok=True)
+    soundfile.write(folder.parent / recording, SAMPLES[:RATE, 0], RATE)
+    np.testing.assert_allclose(read_first(folder), SAMPLES[:RATE, 0], atol=1e-4)
+    assert open_split(folder).texts == ["HELLO"]
+
+
+@pytest.mark.parametrize(
+    ("root", "reason"),
+    [
+        ("own/audio_a.wav", "is no folder; give the one that holds the data"),
+        (
+            "test.tsv",
+            "is no folder",
+        ),  # LearnedVector/A-Hackers-AI-Voice-Assistant#99: a table, then its clips
+        ("clips", "holds neither a folder LibriSpeech nor a table"),
+    ],
+)
+def test_root_that_is_none_says_what_it_is(folder, root, reason):
+    (folder.parent / "clips").mkdir()
+    (folder.parent / "test.tsv").write_text("path\tsentence\na.wav\tHELLO\n")
+    with pytest.raises((OSError, ValueError), match=reason):
+        load_configuration(environment={}, root=folder.parent / root)

@@ -132,7 +132,7 @@ def read_model_file(
     import h5py
 
     try:
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:
             if foreign := next(find_foreign(file), None):
                 raise ValueError(f"{path}: {foreign}; make it again: {CONVERT_COMMAND}")
             configuration = _read_configuration(file, path)

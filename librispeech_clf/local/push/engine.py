@@ -118,7 +118,7 @@ def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) ->
     elif not h5py.is_hdf5(path):
         yield f"is not an HDF5 file (truncated, pickled, or of another kind); {CONVERT_AGAIN}"
     else:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             configuration = read_model_configuration(file)
             if isinstance(configuration, str):
                 yield configuration

@@ -76,3 +76,30 @@ def test_bin_without_recordings_and_group_without_words_have_figures_that_say_so
     assert (
         rates["room"]["lab"]["rate"] == 1.0 and rates["room"]["lab"]["units"] == 0
     )  # an error, as jiwer has it
+
+
+@pytest.mark.parametrize(
+    ("columns", "bounds", "group", "rows"),
+    [
+        # NVIDIA-NeMo/Speech#5728: a manifest's own classes, and durations under and over 5 s
+        ({"corpus_emotion": ["cry", "laugh", None, "cry"]}, {}, ("emotion", "cry"), [0, 3]),
+        ({"corpus_duration": [1.0, 5.0, 7.0, 4.9]}, {"duration": [5]}, ("duration", "under 5"), [0, 3]),
+        # stanford-crfm/helm#3418: FLEURS' numbers of gender, where there is no table of speakers
+        ({"corpus_gender": ["0", "1", "0", "1"]}, {}, ("gender", "1"), [1, 3]),
+        # archiki/Robust-E2E-ASR#3: kinds of noise, and ratios as few numbers, some of them negative
+        ({"corpus_noise_type": ["babble", "cafe", "cafe", "car"]}, {}, ("noise_type", "cafe"), [1, 2]),
+        ({"corpus_snr": [-5.0, 0.0, 20.0, 0.0]}, {"snr": [0, 20]}, ("snr", "0 to 20"), [1, 3]),
+    ],
+)
+def test_groups_that_people_ask_for(columns, bounds, group, rows):
+    table = make_table(**columns)
+    table.loc[rows, "word_hits"] = 0.0
+    found = find_bounds(bounds, [name for name in table if table[name].dtype == float])
+    rates = summarize_rates(Record(table), found)["word"]["groups"]
+    name, label = group
+    (title,) = [title for title in rates if title.replace(" ", "_") == name]
+    expected = table.loc[rows, ["word_substitutions", "word_deletions", "word_insertions"]].to_numpy().sum()
+    assert (rates[title][label]["utterances"], rates[title][label]["errors"]) == (len(rows), expected)
+    assert rates[title][label]["rate"] > max(
+        rate["rate"] for other, rate in rates[title].items() if other != label and rate["rate"] is not None
+    )

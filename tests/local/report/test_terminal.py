@@ -119,6 +119,7 @@ def tabulate_everything():
 
 @pytest.mark.parametrize("width", [40, 44, 50, 56, 60, 64, 72, 80])
 def test_figures_are_whole_on_every_width(width):
+    """mattyopon/faultray#73, ccusage/ccusage#946, patonlab/GoodVibes#107: figures cut where a terminal is narrow."""
     figure = re.compile(r"\d[\d.]*")
     wide, narrow = (write_parts(tabulate_everything(), width=columns) for columns in (200, width))
     assert sorted(figure.findall(narrow)) == sorted(figure.findall(wide))
