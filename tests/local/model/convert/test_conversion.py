@@ -1,5 +1,6 @@
 """Tests of convert-model: what it accepts, and the named error of everything else."""
 
+import fcntl
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from librispeech_clf.local.model.convert.checkpoint import find_checkpoint, read
 from librispeech_clf.local.model.convert.conversion import check_preprocessing, convert_configuration
 from librispeech_clf.local.model.convert.weights import convert_weights, fold_weight_norm
 from librispeech_clf.local.model.graph import build_wav2vec2
-from librispeech_clf.local.model.load import load_model
+from librispeech_clf.local.model.load import load_model, read_model_file
 from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY, save_model
 from librispeech_clf.local.push.engine import check_model_file
 from librispeech_clf.text.vocabulary_file import read_vocabulary
@@ -393,3 +394,13 @@ def test_language_model_beside_a_checkpoint_is_kept(checkpoint_folder, tmp_path,
     assert f"--lm {tmp_path / 'tiny.language_model'}" in " ".join(capsys.readouterr().out.split())
     assert convert(checkpoint_folder, tmp_path / "tiny.h5") == 0  # once more, over the first
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_model_file_on_a_disk_without_locks_is_read(golden_base_model, tmp_path):
+    """HDFGroup/hdf5#3311: reading asks for no lock; here another process holds one."""
+    path = tmp_path / "model.h5"
+    save_model(golden_base_model, path, vocabulary=ENGLISH_VOCABULARY)
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _, weights = read_model_file(path)
+    assert weights["lm_head"][0].shape == golden_base_model.get_layer("lm_head").kernel.shape
