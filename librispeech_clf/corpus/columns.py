@@ -115,21 +115,11 @@ def make_rows(
     found = find_columns(present, columns or {}, place=place) if rows else {}
     times = {} if cut else _find_times(present, set(found.values()))
     channel = None if cut else _find_channel(rows, present)
-    stem = re.escape(re.sub("_?1$", "", found.get("text", "")))
-    more_texts = (
-        []
-        if "text" not in found
-        else [name for name in present if re.fullmatch(rf"{stem}_?\d+", name) and name != found.get("text")]
-    )
-    known = {
-        *found.values(),
-        *more_texts,
-        *NAMES["text"],
-        *NAMES["audio"],
-        *NAMES["id"],
-        channel,
-        *times.values(),
-    }
+    stem = re.escape(re.sub("_?1$", "", found.get("text", "\0")))
+    more_texts = [name for name in present if re.fullmatch(rf"{stem}_?\d+", name)]
+    text_columns = dict.fromkeys((found.get("text", ""), *more_texts))
+    usual = {name for key in ("text", "audio", "id") for name in NAMES[key]}
+    known = {*found.values(), *more_texts, *usual, channel, *times.values()}
     further = [name for name in present if name not in known and not _ROW_NUMBERS.fullmatch(name.strip())]
     # How long a recording is, a file's or a part's, is of interest in any case.
     further += [name for what, name in times.items() if what == "duration"]
@@ -140,14 +130,10 @@ def make_rows(
     for row in rows:
         audio = row.get(found["audio"])
         path = audio.get("path") if isinstance(audio, dict) else audio
-        texts = [row.get(found.get("text", "")), *(row.get(name) for name in more_texts)]
-        texts = [
-            text
-            for item in texts
-            for text in (item if isinstance(item, list) else [item])
-            if not (text is None or text != text)
-        ]
-        texts = list(dict.fromkeys(text for text in map(_as_text, texts) if text.strip()))
+        values = [row.get(name) for name in text_columns]
+        values = [text for value in values for text in (value if isinstance(value, list) else [value])]
+        read = (_as_text(text) for text in values if text == text)  # NaN is none
+        texts = list(dict.fromkeys(text for text in read if text.strip()))
         where = "row {1} of {0}".format(*row[PLACE])
         problem = row.get(PROBLEM) or (f"{where} {NO_TEXT}" if "text" in found and not texts else None)
         start, end, fault = _read_part(row, times)

@@ -76,28 +76,21 @@ def read_folder(folder: Path) -> list[Row]:
             if file[:4] == "utt2"
         }
         further.pop("spk", None)
-        rows.append(
-            {
-                **further,
-                "gender": tables.get(GENDERS, {}).get(speakers.get(name, "")),
-                "id": name,
-                "file_name": None if problem else source,
-                "text": text,
-                "speaker_id": speakers.get(name),
-                **(
-                    dict(zip(("start", "end", "channel"), [*times[:2], None], strict=False))
-                    if segments
-                    else {}
-                ),
-                **(
-                    {"channel": times[2] if times[2:] else channels.get(recording)}
-                    if channels or len(times) > 2
-                    else {}
-                ),
-                PLACE: (folder / TRANSCRIPTS, number),
-                **({PROBLEM: problem} if problem else {}),
-            }
-        )
+        row: Row = {
+            **further,
+            "gender": tables.get(GENDERS, {}).get(speakers.get(name, "")),
+            "id": name,
+            "file_name": None if problem else source,
+            "text": text,
+            "speaker_id": speakers.get(name),
+            PLACE: (folder / TRANSCRIPTS, number),
+        }
+        row |= dict(zip(("start", "end", "channel"), times, strict=False))
+        if recording in channels:
+            row.setdefault("channel", channels[recording])
+        if problem:
+            row[PROBLEM] = problem
+        rows.append(row)
     return rows
 
 
