@@ -74,7 +74,7 @@ def measure_analysis(path: Path) -> Measured:
     script = (
         "import sys; from pathlib import Path; from librispeech_clf.local.analysis.record import Record;"
         "from librispeech_clf.local.analysis.summary import analyze, collect_findings, summarize;"
-        "done = analyze(Record(Path(sys.argv[1]))); summarize(done, {}); collect_findings(done, {})"
+        "done = analyze({'': Record(Path(sys.argv[1]))}); summarize(done, {}); collect_findings(done, {})"
     )
     begun = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", script, str(path)], cwd=PROJECT_ROOT)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import Edit, align_words, count_letters
@@ -56,8 +57,15 @@ class ErrorKind:
     utterance_ids: tuple[str, ...]
 
 
-def find_error_kinds(record: Record) -> tuple[ErrorKind, ...]:
+def find_error_kinds(
+    record: Record, words: Confusions | None = None, letters: Confusions | None = None
+) -> tuple[ErrorKind, ...]:
     """Count the kinds of word errors; rows without reference or hypothesis are left out.
+
+    Args:
+        record: the results.
+        words: to which the words of the alignments are added, as they are made here.
+        letters: likewise.
 
     Returns:
         All kinds, those without errors, too; none without texts.
@@ -69,7 +77,11 @@ def find_error_kinds(record: Record) -> tuple[ErrorKind, ...]:
     counts = np.zeros((len(texts), len(KINDS)))
     pairs: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in KINDS}
     for row, pair in enumerate(texts):
-        for kind, count, expected, received in classify_errors(align_words(*pair)):
+        edits = align_words(*pair)
+        if words is not None and letters is not None:
+            words.add_words(edits)
+            letters.add_letters(*pair)
+        for kind, count, expected, received in classify_errors(edits):
             counts[row, numbers[kind]] += count
             pairs[kind][expected, received] += 1
     sums = sum_by(counts, rows.blocks)

@@ -19,6 +19,7 @@ import numpy as np
 from librispeech_clf.local.analysis.associations import AGAINST, make_dashboards
 from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
+from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
 from librispeech_clf.local.analysis.latent_space import make_latent_maps
 from librispeech_clf.local.analysis.rates import summarize_rates
@@ -83,6 +84,7 @@ class Analysis:
         systems: beside each other, if there are several.
         calibration: of the model's confidences; None where it has none.
         reliability: of the confidences; None without any.
+        confusions: of "words" and "letters".
     """
 
     rates: dict[str, Any]
@@ -99,6 +101,7 @@ class Analysis:
     systems: Systems | None
     calibration: Calibration | None = None
     reliability: Reliability | None = None
+    confusions: Mapping[str, Confusions] = dataclasses.field(default_factory=dict)
 
     @property
     def measured(self) -> dict[str, Any]:
@@ -137,7 +140,8 @@ def analyze(
     search = find_slices(scored, grouping.list_clusters())
     clusters = describe_clusters(scored, grouping, search)
     on_progress("kinds of errors")
-    kinds, recall = find_error_kinds(recordings), measure_recall(recordings, terms)
+    confusions = {"words": Confusions(), "letters": Confusions()}
+    kinds, recall = find_error_kinds(recordings, **confusions), measure_recall(recordings, terms)
     suspect_references = find_suspect_references(recordings)
     reliability = measure_reliability(recordings, calibration)
     on_progress("latent maps")
@@ -150,7 +154,7 @@ def analyze(
     systems = compare_systems(records) if len(records) > 1 else None
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, dashboards, robustness,
-        systems, calibration, reliability,
+        systems, calibration, reliability, confusions,
     )  # fmt: skip
 
 

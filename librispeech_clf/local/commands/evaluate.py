@@ -132,6 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="evaluate N utterances, spread over the corpus (default: all)",
     )
     add("--out", type=Path, default=Path("report"), help="folder to write to")
+    add(
+        "--audio", choices=("inside", "folder", "none"),
+        help="where the page's recordings are put: in it, one file each beside it, or nowhere (default: inside up to "
+        "30 MB, else beside it)",
+    )  # fmt: skip
     add("--compare", type=Path, metavar="FOLDER", help="an older run's output folder, as one more system")
     add(
         "--simulate", action="append", default=[], metavar="NAME[:KIND]",
@@ -343,6 +348,7 @@ def evaluate(options: argparse.Namespace) -> int:
             tables, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
             speeds={system.name: system.speed for system in systems.systems if system.speed},
             notes=notes, bounds=bounds, audio=audio, console=console, calibration=calibration,
+            travels=options.audio,
         )  # fmt: skip
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:

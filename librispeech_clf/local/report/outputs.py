@@ -24,7 +24,7 @@ from librispeech_clf.local.analysis.summary import (
     summarize,
 )
 from librispeech_clf.local.analysis.thresholds import Threshold, check_threshold
-from librispeech_clf.local.report.page import write_page
+from librispeech_clf.local.report.pages import MOST_ON_INDEX, write_pages
 from librispeech_clf.local.report.payload import name_simulated
 from librispeech_clf.local.report.terminal import format_crossing, name_units, show_analysis, without_markup
 
@@ -97,6 +97,7 @@ def write_outputs(
     audio: Callable[[str], bytes | None],
     console: Console,
     calibration: Calibration | None = None,
+    travels: str | None = None,
 ) -> Analysis:
     """Write the results, analyze them, write the summary, print the tables, and write the page.
 
@@ -113,6 +114,7 @@ def write_outputs(
         audio: from an utterance id to its recording, or None where it cannot be read.
         console: for the tables.
         calibration: of the main system's confidences; the column `calibrated_confidence` is theirs.
+        travels: where the page's recordings are put, see `pages.write_pages`.
 
     Returns:
         The analysis.
@@ -134,8 +136,7 @@ def write_outputs(
             old.unlink()  # of a run with other systems
     for name, of_system in others:
         write_table(out / "systems" / f"{name}.parquet", of_system)
-    results = table.to_pandas()
-    audio_s = float(results[DURATION].sum()) if DURATION in results.columns else 0.0
+    audio_s = float(table.column(DURATION).to_pandas().sum()) if DURATION in table.column_names else 0.0
     model = main if others and "model" in described else None
     speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds, model)
     with console.status("Analyzing") as status, speed.measure("analysis"):
@@ -149,13 +150,13 @@ def write_outputs(
         console.print(name_units(part, described.get("units")))
     bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
-        task = progress.add_task("", total=len(results))
-        sections = {**vars(analysis), "speed": speed.report()}
+        task = progress.add_task("", total=min(len(table), MOST_ON_INDEX))
         recognizer = "wav2vec 2.0" if "model" in described else "Speech recognition" if others else main
         title = f"{recognizer} on {described['source']}: {described['split']}"
-        write_page(
-            out / "index.html", results, analysis=sections, audio=audio, systems=tables, title=title,
-            description=dict(described), notes=notes, advance=lambda count: progress.advance(task, count),
+        write_pages(
+            out, out / "results.parquet", analysis, speed=speed.report(), audio=audio, systems=tables, title=title,
+            description=dict(described), notes=notes, travels=travels, bounds=bounds,
+            advance=lambda count: progress.advance(task, count),
         )  # fmt: skip
     write_summary(out, analysis, described, speed)
     console.print(str(speed))

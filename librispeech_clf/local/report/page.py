@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = [
     f"{name}.js"
-    for name in """statistics data systems notes state elements picker charts player diff lists filters traits map
+    for name in """statistics data systems notes state whole elements picker charts player diff lists filters traits map
     table utterance neighbors alignment pictures playback findings kinds overview clusters dashboards confusions words
     beside robustness theme address units main""".split()
 ]
@@ -45,7 +45,9 @@ def write_page(
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
-    audio_limit_bytes: int = AUDIO_LIMIT_BYTES,
+    scope: Mapping[str, Any] | None = None,
+    audio_limit_bytes: float = AUDIO_LIMIT_BYTES,
+    audio_folder: str = "audio",
     advance: Advance | None = None,
 ) -> Path:
     """Write the report page, and its audio folder when the audio exceeds the limit.
@@ -60,7 +62,9 @@ def write_page(
         title: heading of the page.
         description: what the run was, as name and value.
         notes: of a review, by utterance id.
+        scope: of a page that holds some of the utterances, what it says of all.
         audio_limit_bytes: largest sum of audio files kept inside the page.
+        audio_folder: beside the page, for larger ones.
         advance: told how many utterances more are finished.
 
     Returns:
@@ -69,13 +73,14 @@ def write_page(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     payload = build_payload(
-        results, analysis=analysis, systems=systems, title=title, description=description, notes=notes
-    )
+        results, analysis=analysis, systems=systems, title=title, description=description, notes=notes,
+        scope=scope,
+    )  # fmt: skip
     payload["audio"], blocks = place_recordings(
-        path.parent, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
+        path.parent / audio_folder, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
     )
     atomic_write(path, render_page(payload, blocks).encode())
-    remove_old_audio(path.parent / "audio", payload["audio"].get("scripts", ()))
+    remove_old_audio(path.parent / audio_folder, payload["audio"].get("scripts", ()))
     return path
 
 

@@ -69,6 +69,7 @@ def build_payload(
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
+    scope: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build everything the page needs except the audio; texts with what is not printable escaped.
 
@@ -81,6 +82,7 @@ def build_payload(
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
         notes: of a review, by utterance id; further ones are made in the page and kept by its `report_id`.
+        scope: of a page that holds some of the utterances, what it says of all, see `pages`.
     """
     simulated = build_simulated(results)
     results, _ = split_simulated(results)
@@ -115,6 +117,7 @@ def build_payload(
         "notes": {row: notes[name] for row, name in enumerate(ids) if notes and name in notes},
         "report_id": hashlib.sha256("\n".join([title, *ids]).encode()).hexdigest()[:16],
         "analysis": build_analysis(ids, analysis),
+        **({"scope": to_jsonable(scope)} if scope else {}),
     }
     return {key: escape_texts(value) for key, value in payload.items()}
 
@@ -167,7 +170,7 @@ def build_column(key: str, series: pd.Series) -> dict[str, Any]:
     if is_number and not key.endswith("_id"):
         return described | {"kind": "number", "values": [round_number(value) for value in series.tolist()]}
     texts = [None if is_null(value) else str(value) for value in series.tolist()]
-    levels = sorted({text for text in texts if text is not None}, key=_natural_order)
+    levels = sorted({text for text in texts if text is not None}, key=natural_order)
     if len(levels) > MAX_LEVELS and not key.endswith("_id"):
         return described | {"kind": "text", "values": read_texts(series)}
     codes: dict[str | None, int] = {level: code for code, level in enumerate(levels)}
@@ -186,7 +189,8 @@ def describe_column(key: str) -> dict[str, str]:
     return {"key": key, "group": group, "label": label_column(key), "unit": unit}
 
 
-def _natural_order(text: str) -> list[tuple[int, int, str]]:
+def natural_order(text: str) -> list[tuple[int, int, str]]:
+    """Return what sorts texts with numbers in them by these numbers."""
     parts = re.split(r"(\d+)", text)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 

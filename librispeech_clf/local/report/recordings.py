@@ -62,13 +62,13 @@ def place_recordings(
     ids: Sequence[str],
     audio: AudioProvider | None,
     *,
-    limit_bytes: int,
+    limit_bytes: float,
     advance: Advance | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Prepare the recordings for the inside of the page, or write them beside it.
 
     Args:
-        folder: of the page.
+        folder: beside the page, for what is too large for it.
         ids: utterance ids in the order of the rows.
         audio: gives the audio file of an utterance id as bytes, or None where there is none.
         limit_bytes: largest sum of audio files kept inside the page.
@@ -116,26 +116,26 @@ def embed(row: int, playable: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playable]) -> list[str]:
-    """Write each utterance's audio and a script with its picture into `audio/`.
+    """Write each utterance's audio and a script with its picture into the folder, a thousand in a folder of it.
 
     A page opened from disk may play a file beside it but not read it, so the picture comes as a script.
 
     Returns:
         The scripts' addresses relative to the page, in the order of `ids`; empty where there is no audio.
     """
-    (folder / "audio").mkdir(exist_ok=True)
     scripts = [""] * len(ids)
     for row, playable in drawn:
         # Safe on every file system, and unique by the row number.
-        name = f"audio/{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', ids[row])[:60]}"
+        name = f"{row // 1000:03d}/{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', ids[row])[:60]}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         block = {"row": row, **playable}
         content = block.pop("content", None)
         if content is not None:
             suffix, kind = guess_audio_type(content)
             _write(folder / f"{name}.{suffix}", content)
-            block |= {"type": kind, "address": f"{name}.{suffix}"}
+            block |= {"type": kind, "address": f"{folder.name}/{name}.{suffix}"}
         _write(folder / f"{name}.js", f"receiveAudio({escape_json(block)});\n".encode())
-        scripts[row] = f"{name}.js"
+        scripts[row] = f"{folder.name}/{name}.js"
     return scripts
 
 
@@ -145,12 +145,15 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
-    """Remove from `audio/` what an earlier report left there and this one does not name; other files stay."""
-    kept = {Path(script).stem for script in scripts}
-    for path in folder.glob("*"):
+    """Remove from the folder what an earlier report left there and this one does not name; other files stay."""
+    kept = {folder.parent / Path(script).with_suffix("") for script in scripts}
+    for path in folder.rglob("*"):
         is_ours = re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|mp3|js)", path.name, re.ASCII)
-        if is_ours and path.stem not in kept:
+        if is_ours and path.with_suffix("") not in kept:
             path.unlink()
+    for thousand in folder.glob("[0-9][0-9][0-9]"):
+        if not any(thousand.iterdir()):
+            thousand.rmdir()
 
 
 def guess_audio_type(content: bytes) -> tuple[str, str]:

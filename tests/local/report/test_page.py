@@ -79,10 +79,10 @@ def test_large_audio_is_beside_the_page(tmp_path, make_results, make_audio):
     audio = make_audio()
     path = page.write_page(tmp_path / "p.html", results, audio=lambda _: audio, audio_limit_bytes=1000)
     scripts = read_payload(path.read_text())["audio"]["scripts"]
-    assert scripts[1] == "audio/000001-_evil_name.js"
-    assert (tmp_path / "audio" / "000001-_evil_name.wav").read_bytes() == audio
+    assert scripts[1] == "audio/000/000001-_evil_name.js"
+    assert (tmp_path / "audio" / "000" / "000001-_evil_name.wav").read_bytes() == audio
     assert (tmp_path / scripts[1]).read_text().startswith('receiveAudio({"row":1,')
-    assert len(list((tmp_path / "audio").iterdir())) == 6
+    assert len(list((tmp_path / "audio" / "000").iterdir())) == 6
 
 
 def test_a_smaller_report_leaves_no_old_audio_beside_it(tmp_path, make_results, make_audio):
@@ -92,7 +92,7 @@ def test_a_smaller_report_leaves_no_old_audio_beside_it(tmp_path, make_results, 
             tmp_path / "p.html", make_results(count), audio=lambda _: audio, audio_limit_bytes=1000
         )
         (tmp_path / "audio" / "mine.wav").write_bytes(audio)
-    names = {path.name[:6] for path in (tmp_path / "audio").iterdir()}
+    names = {path.name[:6] for path in (tmp_path / "audio").rglob("*.*")}
     assert names == {"000000", "000001", "mine.w"}
     page.write_page(tmp_path / "p.html", make_results(2), audio=lambda _: audio)
     assert [path.name for path in (tmp_path / "audio").iterdir()] == ["mine.wav"]

@@ -523,7 +523,7 @@ def test_audio_plays_with_the_playhead(browser, results, make_audio, tmp_path, l
 
 def test_missing_audio_file_is_reported(browser, results, make_audio, tmp_path):
     path = write_page(tmp_path / "p.html", results[:3], audio=lambda _: make_audio(), audio_limit_bytes=1)
-    for script in (tmp_path / "audio").glob("*.js"):
+    for script in (tmp_path / "audio").rglob("*.js"):
         script.unlink()
     browser.open(path)
     browser.show("utterances")

@@ -130,7 +130,7 @@ def test_type_by_the_first_bytes(content, expected):
 def test_large_mp3_lies_beside_the_page_under_its_own_ending(tmp_path, make_results):
     content = encode(form="MP3")
     write_page(tmp_path / "p.html", make_results(2), audio=lambda _: content, audio_limit_bytes=10)
-    assert {path.suffix for path in (tmp_path / "audio").iterdir()} == {".mp3", ".js"}
+    assert {path.suffix for path in (tmp_path / "audio" / "000").iterdir()} == {".mp3", ".js"}
     write_page(tmp_path / "p.html", make_results(2), audio=None)
     assert list((tmp_path / "audio").iterdir()) == []
 
@@ -152,12 +152,12 @@ def test_every_recording_is_read_once_and_progress_told(tmp_path, make_audio, li
 
     ids = [str(number) for number in range(70)]
     entry, blocks = recordings.place_recordings(
-        tmp_path, ids, provide, limit_bytes=limit_bytes, advance=finished.append
+        tmp_path / "audio", ids, provide, limit_bytes=limit_bytes, advance=finished.append
     )
     assert asked == ids and sum(finished) == 70
     if limit_bytes == 10:
         assert [name for name in entry["scripts"] if not name] == [""]
-        assert entry["scripts"][69].startswith("audio/000069")
+        assert entry["scripts"][69].startswith("audio/000/000069")
     else:
         assert [block["row"] for block in blocks] == [row for row in range(70) if row != 40]
 

@@ -29,14 +29,17 @@ function makeRates() {
   const rows = systems.map((system) => {
     const figure = makeRate(system.name, "WER", system.errors, system.words);
     const letters = makeRate(system.name, "CER", system.letters, system.characters);
-    const words = sum(state.rows.map((row) => (system.errors(row) === null ? 0 : system.words(row))));
-    const kinds = system.kinds.map((of) => sum(Array.from(state.rows, (row) => of(row) ?? 0)));
-    const result = estimateRatio(state.rows, figure, speakerOf);
+    const known = isWhole() ? whole.systems.rates[system.name] : null;
+    const words =
+      known?.words ?? sum(state.rows.map((row) => (system.errors(row) === null ? 0 : system.words(row))));
+    const kinds =
+      known?.kinds ?? system.kinds.map((of) => sum(Array.from(state.rows, (row) => of(row) ?? 0)));
+    const result = known ? readResult(known.word) : estimateRatio(state.rows, figure, speakerOf);
     return [
       system.name,
       formatFigure(figure, result.estimate),
       formatInterval(figure, result),
-      formatShare(estimateRatio(state.rows, letters, speakerOf).estimate),
+      formatShare(known ? known.letters : estimateRatio(state.rows, letters, speakerOf).estimate),
       ...kinds.map((count) => `${count} (${formatShare(words ? count / words : null)})`),
       String(result.count),
       ...(isTimed ? [speeds[system.name] ? `${speeds[system.name]} ×` : "–"] : []),
@@ -56,7 +59,7 @@ function makeRates() {
   const timed =
     " Speed: seconds of audio a second, of the whole evaluation, known of runs of this tool alone.";
   const card = makeWidePanel(
-    "Systems",
+    mark("Systems"),
     describeBest() + (isTimed ? timed : ""),
     makeTable(headings, rows, { numeric: [1, 2, 3, 4, 5, 6, 7, 8] }),
   );
@@ -66,6 +69,8 @@ function makeRates() {
 
 // How good the best of each utterance would be, and what no system gets right.
 function describeBest() {
+  const told = "The best system of each utterance would have a word error rate of";
+  if (isWhole()) return `${told} ${formatShare(whole.systems.oracle)}.`;
   const shared = [...state.rows].filter((row) => systems.every((system) => system.errors(row) !== null));
   const words = sum(shared.map((row) => referenceWords(row)));
   const best = sum(shared.map((row) => Math.min(...systems.map((system) => system.errors(row)))));
@@ -83,7 +88,7 @@ function describeBest() {
   const oracle = formatShare(words ? best / words : null);
   const share = formatShare(wrong ? all / wrong : null);
   return (
-    `The best system of each utterance would have a word error rate of ${oracle}; ` +
+    `${told} ${oracle}; ` +
     `of ${wrong} reference words that a system gets wrong, all get ${all} wrong (${share}).`
   );
 }
@@ -127,7 +132,11 @@ function makeMatrix(choose) {
     "Word error rate of the row minus that of the column, in points, with its paired 95 % interval by " +
     "speaker and its p, corrected by Holm over all pairs; colored if below 0.05. Choose a cell to " +
     "see where the two differ.";
-  const card = makeWidePanel("Differences", note, makeTable(["", ...systems.map(({ name }) => name)], rows));
+  const card = makeWidePanel(
+    mark("Differences"),
+    note,
+    makeTable(["", ...systems.map(({ name }) => name)], rows),
+  );
   card.classList.add("matrix");
   return card;
 }

@@ -31,6 +31,7 @@ function makeClusterCard(cluster) {
     makeClusterFacts(cluster),
     makeShownRate(rows),
     makeClusterTraits(cluster.traits),
+    makePageLink(`cluster-${cluster.number}`),
     make(
       "div",
       { class: "buttons" },
@@ -60,7 +61,10 @@ function makeClusterFacts(cluster) {
   const points = low === null ? null : { effect_points: 100 * difference, low: 100 * low, high: 100 * high };
   return makeFacts(
     [
-      ["utterances", `${cluster.rows.length} of ${speakers} speaker${speakers === 1 ? "" : "s"}${most}`],
+      [
+        "utterances",
+        `${rate.utterances ?? cluster.rows.length} of ${speakers} speaker${speakers === 1 ? "" : "s"}${most}`,
+      ],
       ["word error rate", formatRange(rate, rate.rate)],
       ["all others", formatRange(rest, rest.rate)],
       points && ["difference", describeEffect(points)],

@@ -36,6 +36,17 @@ function countConfusions(rows, aligned) {
   return counts;
 }
 
+// Of all utterances the most frequent ones, counted before the page was written.
+function countShown(kind, aligned) {
+  if (!isWhole()) return countConfusions(state.rows, aligned[kind]);
+  const { totals, ...counts } = whole.confusions[kind];
+  const read = ([name, pairs]) => [
+    name,
+    new Map(pairs.map(([of, count]) => [[of].flat().join("\u0000"), count])),
+  ];
+  return { ...Object.fromEntries(Object.entries(counts).map(read)), totals };
+}
+
 function byCount(map) {
   return [...map].sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1));
 }
@@ -46,8 +57,8 @@ function showConfusions(panel) {
     "Choose a pair or a word to see its utterances.";
   const render = () => {
     const aligned = readAlignments();
-    const words = countConfusions(state.rows, aligned.words);
-    const letters = countConfusions(state.rows, aligned.letters);
+    const words = countShown("words", aligned);
+    const letters = countShown("letters", aligned);
     panel.replaceChildren(makeNote(note));
     const first = new Lanes(panel);
     first.append(...makeLists("Words", words, aligned.words));
@@ -77,7 +88,7 @@ function openPairs(aligned, test, label) {
 }
 
 function makeLists(title, counts, aligned) {
-  const total = (map) => sum([...map.values()]);
+  const total = (verb) => counts.totals?.[verb] ?? sum([...counts[verb].values()]);
   const link = (text, test, label) =>
     make("button", { class: "link", onclick: () => openPairs(aligned, test, label) }, text);
   const pairs = byCount(counts.substituted).map(([key, count]) => () => {
@@ -94,10 +105,10 @@ function makeLists(title, counts, aligned) {
       const test = (pair) => OPERATION_NAMES[pair.operation] === verb && pair[side] === text;
       return [link(spell(text), test, `${spell(text)} ${verb}`), String(count)];
     });
-    return makeListCard(`${title} ${verb}`, total(counts[verb]), side, rows);
+    return makeListCard(`${title} ${verb}`, total(verb), side, rows);
   };
   return [
-    makeListCard(`${title} substituted`, total(counts.substituted), "reference → hypothesis", pairs),
+    makeListCard(`${title} substituted`, total("substituted"), "reference → hypothesis", pairs),
     single("deleted", "reference"),
     single("inserted", "hypothesis"),
   ];
@@ -105,7 +116,7 @@ function makeLists(title, counts, aligned) {
 
 function makeListCard(title, total, heading, rows) {
   const table = makeGrowingTable([heading, "times"], rows, { numeric: [1], limit: LISTED });
-  const card = makePanel(title, `${total} in all`, table);
+  const card = makePanel(mark(title), `${total} in all`, table);
   card.classList.add("list");
   card.grow = card.lastChild.grow ?? null;
   return card;
@@ -119,7 +130,7 @@ function addLetterMatrix(panel, counts, aligned) {
   const note =
     `Rows: reference; columns: hypothesis; ${NOTHING} is nothing, ␣ a space. ` +
     "Correct letters are left out. Click a cell to see its utterances.";
-  const card = makeWidePanel("Letter confusions", note);
+  const card = makeWidePanel(mark("Letter confusions"), note);
   card.classList.add("matrix");
   panel.append(card);
   card.append(pairs.length ? drawMatrix(pairs, chartWidth(card), aligned) : makeNote("None."));

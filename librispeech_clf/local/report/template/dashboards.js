@@ -9,6 +9,7 @@ const dashboardState = {
 };
 const MOST_COLUMNS = 12;
 const FIRST_GROUPS = 12;
+const CARD_BINS = 6;
 
 // One's own columns first, then what explains errors most often.
 function standardColumns() {
@@ -37,6 +38,9 @@ function showDashboards(panel) {
     const column = columns.get(dashboardState.column);
     const figure = findFigure(dashboardState.figure);
     explorer.replaceChildren(makeDashboardTools(render));
+    const split = column.kind === "category" ? column.key : `${column.key} ${dashboardState.bins}`;
+    if (dashboardState.edges === "quantile" && readSplit(split, figure))
+      explorer.append(make("h2", {}, mark(figure.short)));
     const chart = make("div", {});
     explorer.append(chart);
     const size = { width: Math.max(300, explorer.clientWidth - 32), height: 300, count: dashboardState.bins };
@@ -103,7 +107,7 @@ function makeDashboardTools(render) {
 // The chart of a metric against a column, and a sentence with the rank correlation of the shown utterances.
 function drawAgainst(column, figure, { width, height, count, spare = 0 }) {
   const rows = findRowsBeside(column);
-  const overall = estimateRatio(state.rows, figure, speakerOf);
+  const overall = estimateShown(figure);
   const xLabel = describe(column);
   if (column.kind === "category") {
     const groups = estimateGroups(rows, column, figure);
@@ -163,10 +167,11 @@ function addStandardCard(board, column, figure, render) {
   };
   const name = `Enlarge ${figure.label} against ${column.label}`;
   const choose = make("button", { class: "quiet", "aria-label": name, onclick: enlarge }, "Enlarge");
-  const card = makePanel([`${figure.short} against ${column.label}`, choose]);
+  const isOfAll = readSplit(column.kind === "category" ? column.key : `${column.key} ${CARD_BINS}`, figure);
+  const card = makePanel(mark([`${figure.short} against ${column.label}`, choose], isOfAll));
   board.append(card);
   addChart(card, (width, spare) =>
-    make("div", {}, drawAgainst(column, figure, { width, height: 220 + spare, count: 6, spare })),
+    make("div", {}, drawAgainst(column, figure, { width, height: 220 + spare, count: CARD_BINS, spare })),
   );
 }
 

@@ -51,8 +51,8 @@ function makePanel(title, note, ...children) {
 }
 
 // The heading of a card that the filters do not change.
-function overAll(title) {
-  return [title, make("span", { class: "badge", title: "The filters do not change it" }, "all utterances")];
+function overAll(title, hint = "The filters do not change it") {
+  return [title, make("span", { class: "badge", title: hint }, "all utterances")];
 }
 
 function makeWidePanel(title, note, ...children) {

@@ -42,7 +42,8 @@ function makeFinding(finding, index) {
     make("span", { class: "effect" }, describeEffect(finding)),
   );
   const keep = makeRowsButton(rows, finding.name);
-  return make("div", { class: "finding" }, toggle, makeFindingFacts(finding), keep, body);
+  const page = makePageLink(`finding-${index + 1}`);
+  return make("div", { class: "finding" }, toggle, makeFindingFacts(finding), keep, page, body);
 }
 
 function describeEffect({ effect_points: effect, low, high }) {
@@ -66,12 +67,16 @@ function makeFindingFacts(finding) {
 }
 
 function makeFindingBody(finding, rows) {
-  const examples = finding.examples.map((name) => payload.ids.indexOf(name)).filter((row) => row >= 0);
+  const examples = whole
+    ? rows.toSorted((left, right) => wordErrors(right) - wordErrors(left)).slice(0, 5)
+    : finding.examples.map((name) => payload.ids.indexOf(name)).filter((row) => row >= 0);
   const facts = [
     ["errors", (row) => String(wordErrors(row))],
     ["words", (row) => String(referenceWords(row))],
   ];
-  const note = `The ${examples.length} with the most errors beyond the others' rate, of ${rows.length}:`;
+  const note = whole
+    ? `The ${examples.length} with the most errors, of ${rows.length} in the sample:`
+    : `The ${examples.length} with the most errors beyond the others' rate, of ${rows.length}:`;
   return [makeNote(note), makeUtteranceList(examples, facts)];
 }
 

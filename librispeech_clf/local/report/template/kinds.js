@@ -61,7 +61,7 @@ function addSuspicious(board) {
     (payload.analysis.suspect_references ?? []).map((item) => [payload.ids.indexOf(item.utterance_id), item]),
   );
   found.delete(-1);
-  if (!found.size) return;
+  if (whole || !found.size) return;
   const rows = [...found.keys()];
   const facts = [["", (row) => found.get(row).reasons.join(", ")]];
   const card = makeWidePanel(
@@ -80,7 +80,8 @@ function addReliability(board) {
   if (!found) return;
   const { calibrated, error, uncalibrated_error: before } = found;
   const told = calibrated
-    ? `Calibrated on ${calibrated}. Expected calibration error ${formatShare(error)}, before ${formatShare(before)}.`
+    ? `Calibrated on ${calibrated}. Expected calibration error ${formatShare(error)}, ` +
+      `before ${formatShare(before)}.`
     : `Uncalibrated: no chance of being right. Expected calibration error ${formatShare(error)}.`;
   const card = makePanel(overAll("Word confidence"), `${told} Of ${found.words} words.`);
   const points = found.bins.map(({ confidence, right: estimate, low, high }) => ({

@@ -10,13 +10,14 @@ const overviewState = { allSpeakers: false };
 let headline = new Map();
 
 function computeHeadline() {
-  headline = new Map(figures.map((figure) => [figure.key, estimateRatio(state.rows, figure, speakerOf)]));
+  headline = new Map(figures.map((figure) => [figure.key, estimateShown(figure)]));
 }
 
 function showHeadline() {
   computeHeadline();
   const tiles = figures.slice(0, TILE_COUNT).map((figure) => makeTile(figure, headline.get(figure.key)));
   headlineElement.replaceChildren(...tiles, makeSizeTile());
+  if (scope) showScope();
 }
 
 function makeTile(figure, result) {
@@ -45,20 +46,25 @@ function makeTile(figure, result) {
 }
 
 function makeSizeTile() {
-  const speakers = speakerColumn
-    ? new Set([...state.rows].map((row) => speakerColumn.values[row]).filter((code) => code >= 0)).size
-    : 0;
-  const words = sum(state.rows.map((row) => referenceWords(row) ?? 0));
-  const seconds = sum(Float64Array.from(state.rows, (row) => durationColumn?.values[row] ?? 0));
+  const { count, speakers, words, seconds } = isWhole() ? whole.size : measureSize();
   const told = seconds >= 5400 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 60).toFixed(1)} min`;
   const length = durationColumn ? ` · ${told}` : "";
   return make(
     "div",
     { class: "tile" },
     make("span", { class: "name" }, `${speakers} speakers${length}`),
-    make("strong", {}, String(state.rows.length)),
+    make("strong", {}, String(count)),
     make("span", { class: "interval" }, `utterances, ${words} words`),
   );
+}
+
+function measureSize() {
+  const speakers = speakerColumn
+    ? new Set([...state.rows].map((row) => speakerColumn.values[row]).filter((code) => code >= 0)).size
+    : 0;
+  const words = sum(state.rows.map((row) => referenceWords(row) ?? 0));
+  const seconds = sum(Float64Array.from(state.rows, (row) => durationColumn?.values[row] ?? 0));
+  return { count: state.rows.length, speakers, words, seconds };
 }
 
 function groupRows(rows, column) {
@@ -71,6 +77,8 @@ function groupRows(rows, column) {
 }
 
 function estimateGroups(rows, column, figure) {
+  const split = readSplit(column.key, figure);
+  if (split) return split.labels.map((name, place) => ({ name, choice: name, result: split.results[place] }));
   return groupRows(rows, column).map(([name, members]) => ({
     name,
     choice: name,
@@ -81,10 +89,9 @@ function estimateGroups(rows, column, figure) {
 // Bins of a numeric column with the metric in each: {name, low, high, result}.
 function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
   const known = [...rows].filter((row) => column.values[row] !== null);
-  const edges = edgesOf(
-    known.map((row) => column.values[row]),
-    count,
-  );
+  const values = known.map((row) => column.values[row]);
+  const split = edgesOf === quantileEdges ? readSplit(`${column.key} ${count}`, figure) : null;
+  const edges = split?.edges ?? edgesOf(values, count);
   const members = edges.slice(1).map(() => []);
   for (const row of known) members[findBin(edges, column.values[row])].push(row);
   return members
@@ -93,7 +100,7 @@ function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
       low: edges[bin],
       high: edges[bin + 1],
       choice: { low: edges[bin], high: edges[bin + 1], open: bin + 2 < edges.length },
-      result: estimateRatio(of, figure, speakerOf),
+      result: split?.results[bin] ?? estimateRatio(of, figure, speakerOf),
     }))
     .filter((bin) => bin.result.count || bin.low < bin.high);
 }
@@ -106,6 +113,7 @@ function showOverview(panel) {
     if (systems.length > 1) board.prepend(makeRates());
     if (figures.length)
       for (const add of [
+        addPages,
         addGroupCards,
         addKindsCard,
         addErrorKinds,
@@ -145,10 +153,14 @@ function addIntervals(card, groups, column) {
 // The groups of a grouping as findings.json has them: categories, or numbers cut at the same bounds.
 function estimateGrouping(rows, { column, labels, ranges }, figure) {
   if (!ranges.length) return estimateGroups(rows, column, figure);
+  const split = readSplit(`${column.key} groups`, figure);
   const bins = ranges.map(([low, high], bin) => ({ name: labels[bin], choice: { low, high, open: true } }));
-  return bins.map((bin) => {
+  return bins.map((bin, place) => {
     const isInside = makeTest(column.key, { bins: [bin.choice] });
-    return { ...bin, result: estimateRatio(rows.filter(isInside), figure, speakerOf) };
+    return {
+      ...bin,
+      result: split?.results[place] ?? estimateRatio(rows.filter(isInside), figure, speakerOf),
+    };
   });
 }
 
@@ -164,7 +176,7 @@ function addGroupCards(board) {
   for (const grouping of [...shown, ...further.map((column) => ({ column, ranges: [] }))]) {
     const { column } = grouping;
     const note = "Dashed: all shown. Right: utterances. Choose a group to see only it.";
-    const card = makePanel(`Word error rate by ${describe(column)}`, note);
+    const card = makePanel(mark(`Word error rate by ${describe(column)}`), note);
     board.append(card);
     addIntervals(card, estimateGrouping(findRowsBeside(column), grouping, figures[0]), column);
   }
@@ -173,23 +185,23 @@ function addGroupCards(board) {
 function addLengthCard(board) {
   const column = durationColumn ?? findColumn("text_word_count", "word_count");
   if (!column) return;
-  const card = makePanel("Word error rate by length", "Groups of about the same number of utterances.");
+  const card = makePanel(mark("Word error rate by length"), "Groups of about the same number of utterances.");
   board.append(card);
   addIntervals(card, estimateBins(findRowsBeside(column), column, figures[0], 5), column);
 }
 
 function addKindsCard(board) {
-  const card = makePanel("Kinds of errors", "Counts, and as a share of the reference's words or letters.");
+  const card = makePanel(
+    mark("Kinds of errors"),
+    "Counts, and as a share of the reference's words or letters.",
+  );
   board.append(card);
-  for (const [unit, total] of [
-    ["word", referenceWords],
-    ["character", referenceCharacters],
-  ]) {
-    const length = sum(Float64Array.from(state.rows, (row) => total(row) ?? 0));
-    const counts = ["substitutions", "deletions", "insertions"].map((kind) => [
+  for (const unit of ["word", "character"]) {
+    const [hits, ...counts] = ["hits", "substitutions", "deletions", "insertions"].map((kind) => [
       kind,
-      sum(Float64Array.from(state.rows, (row) => columns.get(`${unit}_${kind}`)?.values[row] ?? 0)),
+      sumShown(`${unit}_${kind}`),
     ]);
+    const length = hits[1] + counts[0][1] + counts[1][1];
     const errors = Math.max(1, sum(counts.map(([, count]) => count)));
     card.append(
       make(
@@ -233,7 +245,7 @@ function addSpreadCard(board) {
   const column = columns.get("word_error_rate");
   if (!column) return;
   const card = makePanel(
-    "Utterances by their word error rate",
+    mark("Utterances by their word error rate"),
     "Rates of 100 % and more are in the last bar.",
   );
   board.append(card);
@@ -243,7 +255,7 @@ function addSpreadCard(board) {
     .filter((value) => value !== null)
     .map((value) => Math.min(value, 1));
   addChart(card, (width, spare) =>
-    drawHistogram(edges, countBins(edges, values), {
+    drawHistogram(edges, isWhole() ? whole.spread : countBins(edges, values), {
       width,
       height: 180 + spare,
       column,
@@ -258,7 +270,7 @@ function addSpeakersCard(board, render) {
   const groups = estimateGroups(findRowsBeside(speakerColumn), speakerColumn, figures[0]);
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
   const card = makePanel(
-    "Speakers, highest word error rate first",
+    mark("Speakers, highest word error rate first"),
     `${groups.length} speakers; a single speaker has no interval. Choose one or more to see only them.`,
   );
   board.append(card);

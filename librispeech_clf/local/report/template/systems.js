@@ -93,8 +93,8 @@ function pairFigure(first, second) {
 // A paired difference with its two-sided p, of the t that its interval was made with.
 function comparePair(rows, first, second) {
   const figure = pairFigure(first, second);
-  const result = estimateRatio(rows, figure, speakerOf);
-  return { figure, result, p: findP(result) };
+  const result = rows === state.rows ? estimateShown(figure) : estimateRatio(rows, figure, speakerOf);
+  return { figure, result, p: result.p ?? findP(result) };
 }
 
 function findP({ estimate, low, high, units }) {

@@ -66,7 +66,7 @@ function makeWordTable(counts, aligned) {
   render();
   const note = "Wrong: substituted or deleted. Choose a word to see its utterances.";
   const card = makeWidePanel(
-    "Words",
+    mark("Words"),
     note,
     make("div", { class: "toolbar" }, labeled("Search", search), count),
     body,
