@@ -123,10 +123,11 @@ def write_outputs(
         OSError: a file cannot be written.
     """
     (main, table), *others = tables.items()
+    means = pyarrow.nulls(len(table), pyarrow.float32())  # the same columns with a calibration and without
     if calibration is not None:
         means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
-        table = table.append_column("calibrated_confidence", means)
-        tables = {**tables, main: table}
+    table = table.append_column("calibrated_confidence", means)
+    tables = {**tables, main: table}
     write_table(out / "results.parquet", table)
     if others:
         (out / "systems").mkdir(exist_ok=True)
