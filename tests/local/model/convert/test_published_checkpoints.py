@@ -1,6 +1,7 @@
 """Stand-ins of published checkpoints, with their files, fields, tensor names and letters, convert without an option.
 
-Sizes and numbers of layers are small; file lists are those of the hub (2021 and 2022; with safetensors: as the hub converted them later).
+Sizes and numbers of layers are small; file lists are those of the hub (2021 and 2022; with safetensors: as the hub
+converted them later).
 """
 
 import fnmatch
