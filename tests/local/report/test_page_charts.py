@@ -44,6 +44,8 @@ def test_a_click_on_a_chart_filters_and_a_second_one_undoes_it(opened, results, 
 
 def test_the_bars_of_a_filter_filter(opened, results):
     bars = '#filters [data-key="word_error_rate"] [role="button"]'
+    fill = "return getComputedStyle(document.querySelector(arguments[0])).fill"
+    assert opened.run(fill, bars) == "rgba(0, 0, 0, 0)" != opened.run(fill, f"{bars} + rect")
     opened.run(
         "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', {bubbles: true}))", bars
     )
