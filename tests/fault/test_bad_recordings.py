@@ -13,8 +13,7 @@ pytestmark = pytest.mark.fault
 MEASURES = ["hypothesis", "word_error_rate", "signal_duration_s", "text_word_count"]
 NUMBERS = ["ctc_loss", "confidence", "signal_level_dbfs"]
 
-DECODERS_NOTES = re.compile(r"^(Warning: Xing|Note: |\[src/libmpg123/).*\n", re.MULTILINE)
-"""What libmpg123 writes about damaged MP3 files."""
+AVERAGED = "Recordings of several channels are averaged; a column `channel` in the table chooses one.\n"
 
 
 @pytest.fixture(scope="module")
@@ -59,4 +58,4 @@ def test_failures_are_listed_and_the_page_is_whole(finished):
     page = (out / "index.html").read_text(encoding="utf-8")
     assert page.rstrip().endswith("</html>")
     assert all(name in page for name in results.index)
-    assert not DECODERS_NOTES.sub("", process.stderr) and "Traceback" not in process.stdout
+    assert process.stderr == AVERAGED and "Traceback" not in process.stdout

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import rich.box
 import rich.console
 import rich.table
 
@@ -16,6 +15,7 @@ from librispeech_clf.audio.reading import measure_length
 from librispeech_clf.configuration import Configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split
+from librispeech_clf.local.report.terminal import make_table
 from librispeech_clf.metadata.readability import readability_metadata
 from librispeech_clf.text.normalization import STRICT, describe_normalization
 from librispeech_clf.text.plain_text import print_plain
@@ -121,9 +121,8 @@ def _note(split: Split, vocabulary: Vocabulary, normalization: str) -> Iterator[
 
 def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.table.Table:
     """One row a split."""
-    table = rich.table.Table(title=title, box=rich.box.SIMPLE, pad_edge=False, collapse_padding=True)
-    table.add_column("Split", no_wrap=True)
-    for head in (
+    heads = [
+        "Split",
         "Utter-\nances",
         "Minutes",
         "Seconds\neach",
@@ -131,8 +130,8 @@ def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.
         "Words",
         "Words\neach",
         "Dale-\nChall",
-    ):
-        table.add_column(head, justify="right", no_wrap=True)
+    ]
+    table = make_table(title, heads)
     for split in statistics:
         table.add_row(
             split.name,
