@@ -157,6 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
     add(
+        "--precision", choices=("float32", "bfloat16"), default="float32",
+        help="of the model's products; bfloat16 is faster on processors that have it, and changes some words",
+    )  # fmt: skip
+    add(
         "--ray", metavar="ADDRESS",
         help='share the work in a Ray cluster: its address, "auto" for the one that this machine is of, "local" for '
         "processes of this machine (default: this process alone)",
@@ -296,7 +300,7 @@ def evaluate(options: argparse.Namespace) -> int:
         request = Request(
             configuration, split_by_subset, limit=options.limit, simulate=options.simulate,
             simulated_utterances=options.simulated_utterances, with_model=with_model,
-            decoder=decoder, scored=scored,
+            decoder=decoder, scored=scored, precision=options.precision,
         )  # fmt: skip
         opened = open_run(request, options.out)
         evaluated = {task.utterance_id for window in opened.windows.values() for task in window}

@@ -22,6 +22,7 @@ from librispeech_clf.local.evaluation import engine as engines
 from librispeech_clf.local.evaluation.engine import Engine, Row, Task
 from librispeech_clf.local.evaluation.plan import Window, plan_recordings, plan_simulated, plan_sweep
 from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
+from librispeech_clf.local.model.precision import FLOAT32, check_bfloat16, use_precision
 from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
 
@@ -48,6 +49,7 @@ class Request:
         with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
         scored: read transcripts and measure by them, where there are some.
         decoder: whose text becomes the column `decoded`.
+        precision: of the model's products, "float32" or "bfloat16".
     """
 
     configuration: Configuration
@@ -58,6 +60,7 @@ class Request:
     with_model: bool = True
     scored: bool = True
     decoder: Decoder | None = None
+    precision: str = FLOAT32
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,16 @@ def open_run(request: Request, out: Path) -> Run:
     source, field_types = configuration.corpus.source, engine.split.field_types
     vocabulary = configuration.read_vocabulary()
     systems = configuration.systems
-    settings = (configuration.audio, configuration.text, vocabulary, source, field_types, systems)
+    settings: tuple[Any, ...] = (
+        configuration.audio,
+        configuration.text,
+        vocabulary,
+        source,
+        field_types,
+        systems,
+    )
+    if request.precision != FLOAT32:
+        settings += (request.precision,)
     key = run_key(model_sha256, (*settings, request.decoder.key) if request.decoder else settings)
     described = {
         "source": source,
@@ -104,6 +116,8 @@ def open_run(request: Request, out: Path) -> Run:
     }
     if request.with_model:
         described |= {"model": model_path.name, "model SHA-256": model_sha256[:12]}
+    if request.precision != FLOAT32:
+        described["precision"] = request.precision
     if vocabulary.units != WORDS:
         described["units"] = vocabulary.units
     if request.limit is not None:
@@ -128,6 +142,8 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
         raise FileNotFoundError(f"{model_path}: no model file; {MODEL_REMEDY}")
     if request.simulate and not request.with_model:
         raise ValueError("--simulate: simulated recordings have to be recognized; give a model by --model.")
+    if request.precision != FLOAT32:
+        check_bfloat16(request.with_model)
     # glibc gives each thread an arena that keeps what the thread frees; TensorFlow's shall share two (60 MB less).
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX
@@ -136,6 +152,7 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
 
     def open_model() -> engines.Model:
         with suppress_stderr():
+            use_precision(request.precision)
             return engines.open_model(model_path, request.configuration.read_vocabulary())
 
     engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)

@@ -1,0 +1,48 @@
+"""bfloat16: TensorFlow's switch is set, and refused where it would do nothing."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from librispeech_clf.configuration import load_configuration
+from librispeech_clf.local.evaluation import run
+from librispeech_clf.local.model import precision
+
+
+@pytest.mark.parametrize("flags", ["fpu avx512_bf16 sse", "amx_bf16"])
+def test_a_processor_with_bfloat16_is_taken(tmp_path, monkeypatch, flags):
+    monkeypatch.setattr(precision, "PROCESSOR", tmp_path / "cpuinfo")
+    precision.PROCESSOR.write_text(f"flags: {flags}\n")
+    precision.check_bfloat16(with_model=True)
+    with pytest.raises(ValueError, match="--precision.*--model"):
+        precision.check_bfloat16(with_model=False)
+
+
+@pytest.mark.parametrize("content", ["flags: fpu avx512f avx2\n", None])
+def test_any_other_processor_is_refused(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(precision, "PROCESSOR", tmp_path / "cpuinfo")
+    if content is not None:
+        precision.PROCESSOR.write_text(content)
+    with pytest.raises(ValueError, match="--precision bfloat16.*avx512_bf16"):
+        precision.check_bfloat16(with_model=True)
+
+
+def test_the_switch_is_set_and_unset():
+    import tensorflow as tf
+
+    for name, is_set in (("bfloat16", True), ("float32", False)):
+        precision.use_precision(name)
+        options = tf.config.optimizer.get_experimental_options()
+        assert options["auto_mixed_precision_onednn_bfloat16"] is is_set
+
+
+def test_a_run_of_another_precision_has_parts_of_its_own_and_says_so(tmp_path, monkeypatch):
+    engine = SimpleNamespace(split=SimpleNamespace(field_types={}))
+    monkeypatch.setattr(run, "open_engine", lambda _: (engine, [], {}))
+    configuration = load_configuration()
+    runs = [
+        run.open_run(run.Request(configuration, {"test": "test"}, precision=name), tmp_path)
+        for name in ("float32", "bfloat16")
+    ]
+    assert runs[0].store.folder != runs[1].store.folder
+    assert [each.described.get("precision") for each in runs] == [None, "bfloat16"]
