@@ -74,7 +74,7 @@ function makePair(view, pair, timings, kind) {
   const label = `${name}: ${texts}${times}${sure}`;
   const element = make(
     "button",
-    { class: `pair op-${name}`, title: label, "aria-label": label, tabindex: kind === "letters" ? -1 : null },
+    { class: `pair op-${name}`, title: label, tabindex: kind === "letters" ? -1 : null },
     make("span", { class: "reference" }, reference),
     make(
       "span",

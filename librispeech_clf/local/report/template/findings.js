@@ -7,7 +7,7 @@ function addFindings(board) {
   if (!findings) return;
   const scope = `${findings.candidates_tested} slices, clusters and groups of speakers were looked at`;
   const told = findings.findings.length
-    ? `${scope}; chance that any of these is false ${formatShare(findings.alpha)}. ` +
+    ? `${scope}; chance that any of these is false ${formatShare(findings.alpha).replace(" ", "\u00a0")}. ` +
       "Their utterances are those of the whole run."
     : `Nothing stands out: ${scope}.`;
   const note = findings.note ? makeNote(findings.note) : null;

@@ -1,6 +1,6 @@
 // Waveform and spectrogram of one utterance over a time axis that zooms; words as boxes, the playhead.
 
-const LETTER_WIDTH = 6.6;
+const LETTER_WIDTH = 8;
 const SHORTEST_SPAN_S = 0.25;
 const LONGEST_ZOOM = 40;
 
