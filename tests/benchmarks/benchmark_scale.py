@@ -1,8 +1,8 @@
-"""How analysis and memory grow with the corpus: result tables of up to 300,000 utterances, made from a real run.
+"""How analysis, page and memory grow with the corpus: result tables of up to 300,000 utterances, made from a real run.
 
 The rows of a run are repeated under new names: speakers of 60 utterances at most, chapters, every column with a little
-noise, so that no two are equal. Run: `python -m tests.benchmarks.benchmark_scale RUN`, with the folder of a finished
-evaluation; `benchmark scale` holds two of the sizes against their bars.
+noise, so that no two are equal. Run: `python -m tests.benchmarks.benchmark_scale RUN [ROWS ...]`, with the folder of a
+finished evaluation; `benchmark scale` holds two of the sizes against their bars.
 """
 
 import os
@@ -61,44 +61,77 @@ def make_results(run: Path, path: Path, *, rows: int, per_speaker: int = PER_SPE
             writer.write_table(part)
 
 
+ANALYZE = """
+import pickle, sys
+from pathlib import Path
+from librispeech_clf.local.analysis import error_kinds
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.summary import analyze, collect_findings, summarize
+
+error_kinds.align_words = error_kinds.align_words.__wrapped__  # the texts repeat here, but not in a corpus
+folder = Path(sys.argv[1])
+done = analyze({"": Record(folder / "results.parquet")})
+summarize(done, {}), collect_findings(done, {})
+(folder / "analysis.pickle").write_bytes(pickle.dumps(done))
+"""
+WRITE_PAGE = """
+import pickle, sys
+from pathlib import Path
+from librispeech_clf.local.report.pages import write_pages
+
+folder = Path(sys.argv[1])
+done = pickle.loads((folder / "analysis.pickle").read_bytes())
+write_pages(
+    folder, folder / "results.parquet", done, speed={"audio_s": 1.0}, systems={}, audio=None, title="scale",
+    description={}, notes={},
+)
+"""
+
+
 class Measured(NamedTuple):
-    """CPU seconds, seconds and peak memory in GB of an analysis."""
+    """CPU seconds, seconds and peak memory in GB of a process."""
 
     cpu_s: float
     wall_s: float
     peak_gb: float
 
 
-def measure_analysis(path: Path) -> Measured:
-    """Analyze a table in a process of its own."""
-    script = (
-        "import sys; from pathlib import Path; from librispeech_clf.local.analysis.record import Record;"
-        "from librispeech_clf.local.analysis.summary import analyze, collect_findings, summarize;"
-        "done = analyze({'': Record(Path(sys.argv[1]))}); summarize(done, {}); collect_findings(done, {})"
-    )
+class Sized(NamedTuple):
+    """What a table's analysis and page take, and the size of index.html in MB."""
+
+    analysis: Measured
+    page: Measured
+    index_mb: float
+
+
+def measure_script(script: str, folder: Path) -> Measured:
+    """Run a script with a folder in a process of its own."""
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", script, str(path)], cwd=PROJECT_ROOT)
+    process = subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=PROJECT_ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise RuntimeError(f"the analysis ended with {os.waitstatus_to_exitcode(status)}")
+        raise RuntimeError(f"it ended with {os.waitstatus_to_exitcode(status)}")
     seconds = usage.ru_utime + usage.ru_stime
     return Measured(seconds, time.perf_counter() - begun, 1024 * usage.ru_maxrss / 1e9)
 
 
-def measure(run: Path, folder: Path, rows: Sequence[int] = ROWS) -> list[Measured]:
+def measure(run: Path, folder: Path, rows: Sequence[int] = ROWS) -> list[Sized]:
     """Measure tables of so many rows, and one of the most with a speaker for each; print each."""
     measured = []
     for count, per_speaker in [*((count, PER_SPEAKER) for count in rows), (max(rows), 1)]:
         make_results(run, folder / "results.parquet", rows=count, per_speaker=per_speaker)
-        measured.append(measure_analysis(folder / "results.parquet"))
-        cpu, wall, peak = measured[-1]
+        parts = [measure_script(script, folder) for script in (ANALYZE, WRITE_PAGE)]
+        measured.append(Sized(*parts, (folder / "index.html").stat().st_size / 1e6))
+        told = [f"{part.cpu_s:.0f} CPU s, {part.wall_s:.0f} s, peak {part.peak_gb:.2f} GB" for part in parts]
         print(
-            f"{count:,} rows, {per_speaker} a speaker: {cpu:.0f} CPU s, {wall:.0f} s, peak {peak:.2f} GB",
+            f"{count:,} rows, {per_speaker} a speaker: analysis {told[0]}; page {told[1]}, "
+            f"index.html {measured[-1].index_mb:.1f} MB",
             flush=True,
         )
     return measured
 
 
 if __name__ == "__main__":
+    sizes = [int(size) for size in sys.argv[2:]] or ROWS
     with tempfile.TemporaryDirectory() as name:
-        measure(Path(sys.argv[1]), Path(name))
+        measure(Path(sys.argv[1]), Path(name), sizes)
