@@ -8,7 +8,7 @@ function addFindings(board) {
   const scope = `${findings.candidates_tested} slices, clusters and groups of speakers were looked at`;
   const told = findings.findings.length
     ? `${scope}; chance that any of these is false ${formatShare(findings.alpha).replace(" ", "\u00a0")}. ` +
-      "Their utterances are those of the whole run."
+      (whole ? "" : "Their utterances are those of the whole run.")
     : `Nothing stands out: ${scope}.`;
   const note = findings.note ? makeNote(findings.note) : null;
   const card = makeWidePanel(
@@ -81,7 +81,11 @@ function makeFindingBody(finding, rows) {
 }
 
 function makeRowsButton(rows, label) {
-  return make("button", { class: "quiet", onclick: () => showRows(rows, label) }, "Show the utterances");
+  return make(
+    "button",
+    { class: "quiet", onclick: () => showRows(rows, label) },
+    whole ? "Show those of the sample" : "Show the utterances",
+  );
 }
 
 // The utterances in the table, and nothing else.

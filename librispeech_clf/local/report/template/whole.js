@@ -35,21 +35,18 @@ function mark(title, isMarked = isWhole()) {
 function makePageLink(key) {
   const [name, count, total] = whole?.pages[key] ?? [];
   const size = count < total ? `${count} with the most errors of ${total}` : `all ${total}`;
-  return name
-    ? make("p", { class: "note" }, make("a", { href: `pages/${key}.html` }, `${name}: ${size}`))
-    : null;
+  return name ? make("a", { href: `pages/${key}.html` }, `${capitalize(name)}: ${size}`) : null;
 }
 
 function showScope() {
-  const told = state.rows === allRows ? scope.told : scope.filtered;
-  const back = whole ? null : make("a", { href: "../index.html" }, " All utterances");
   const element = document.getElementById("scope");
-  element.replaceChildren(told, ...(back ? [back] : []));
   element.hidden = false;
+  element.replaceChildren(state.rows === allRows ? scope.told : scope.filtered);
+  if (!whole) element.append(" ", make("a", { href: "../index.html" }, "All utterances"));
 }
 
 function addPages(board) {
   if (!whole) return;
-  const links = Object.keys(whole.pages).map(makePageLink);
+  const links = Object.keys(whole.pages).map((key) => make("p", {}, makePageLink(key)));
   board.prepend(makeWidePanel("Beyond the sample", scope.note, links));
 }
