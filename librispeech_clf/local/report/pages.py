@@ -126,7 +126,8 @@ def write_pages(
     )  # fmt: skip
     own = {"rates": analysis.rates, "calibration": analysis.calibration}
     for page in pages:
-        told = f"{len(page.rows):,} of {page.total:,}, those with the most errors. All figures are of these."
+        of_all = f" of {page.total:,}, those with the most errors" if len(page.rows) < page.total else ""
+        told = f"{page.name}: {len(page.rows):,}{of_all}. All figures are of these."
         write_page(
             folder / "pages" / f"{page.key}.html", cut(page.rows), analysis=own, title=f"{title}: {page.name}",
             description=description, scope={"told": told, "filtered": told}, audio_folder=f"{page.key}-audio",
