@@ -1,7 +1,7 @@
 """Read what any recognizer wrote, and find each utterance's text in it.
 
 In: a file, or a folder of Whisper's JSON files. Out: texts by utterance id, with word times where the file has
-them. The format is told by the content, never by the name:
+them. The format is recognized by the content, never by the name:
 
     CSV, TSV, JSON lines    a header or keys: {"id": "61-70968-0000", "hypothesis": "he began"}
     NeMo manifest           {"audio_filepath": "clips/a.wav", "duration": 2.1, "text": "...", "pred_text": "..."}
@@ -149,15 +149,15 @@ def match_hypotheses(
 
 def _refuse_missing(hypotheses: Hypotheses, lacking: Sequence[str], count: int, extra: Sequence[str]) -> str:
     place = f"{hypotheses.place} ({hypotheses.form})"
-    told = f"{place}: {len(lacking)} of {count} utterances have no hypothesis, such as {lacking[0]}"
+    message = f"{place}: {len(lacking)} of {count} utterances have no hypothesis, such as {lacking[0]}"
     if extra:
         total = len(hypotheses.texts)
-        told += f"; {len(extra)} of its {total} names are no utterance's, such as {extra[0][:80]!r}"
+        message += f"; {len(extra)} of its {total} names are no utterance's, such as {extra[0][:80]!r}"
     if {key.lower() for key in extra} & {name.lower() for name in lacking}:
-        return f"{told}. Ids must agree in upper and lower case."
+        return f"{message}. Ids must agree in upper and lower case."
     if len(lacking) == count:
-        return f"{told}. Give the hypotheses of the split that is evaluated, under its ids."
-    return f"{told}. Add them, or count them as deletions by --missing empty."
+        return f"{message}. Give the hypotheses of the split that is evaluated, under its ids."
+    return f"{message}. Add them, or count them as deletions by --missing empty."
 
 
 def _strip(key: str) -> str:
@@ -214,8 +214,8 @@ def _parse_json_lines(text: str, path: Path) -> list[tuple[str, Any]]:
         try:
             rows += [(f"{path}:{number}", json.loads(line))] if line.strip() else []
         except ValueError as error:
-            told = "is not JSON, as the lines before are" if rows else "is damaged JSON"
-            raise ValueError(f"{path}:{number}: {told} ({error}); received {line[:60]!r}.") from None
+            message = "is not JSON, as the lines before are" if rows else "is damaged JSON"
+            raise ValueError(f"{path}:{number}: {message} ({error}); received {line[:60]!r}.") from None
     return rows
 
 
@@ -370,8 +370,8 @@ def _parse_table(
 
 def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path) -> tuple[str, str]:
     """Choose the columns of ids and texts; "segments" where only they hold texts."""
-    told = ", ".join(str(name)[:40] for name in names[:12]) or "its values, which have no keys"
-    remedy = f"among {told}; name it by --hypotheses-columns id=...,text=..."
+    there = ", ".join(str(name)[:40] for name in names[:12]) or "its values, which have no keys"
+    remedy = f"among {there}; name it by --hypotheses-columns id=...,text=..."
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:
         raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
     id_column = _choose(names, ID_COLUMNS, columns.get("id"))
@@ -387,8 +387,8 @@ def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path
     if not found and "segments" in names:
         found = ["segments"]
     if len(found) != 1:
-        told = f"{' and '.join(found)} may each be the column" if found else "no column"
-        raise ValueError(f"{path}: {told} of hypotheses {remedy}.")
+        message = f"{' and '.join(found)} may each be the column" if found else "no column"
+        raise ValueError(f"{path}: {message} of hypotheses {remedy}.")
     return id_column, found[0]
 
 

@@ -101,7 +101,7 @@ def _is_whole(path: Path) -> bool:
                 batch.validate()
             source.seek(-8, os.SEEK_END)
             return source.read() == b"\xff\xff\xff\xff\0\0\0\0"
-    except (OSError, pyarrow.ArrowException):  # damaged, so it is made anew
+    except (OSError, pyarrow.ArrowException):  # damaged, so it is rebuilt
         return False
 
 

@@ -150,7 +150,7 @@ def pauses(block_power: np.ndarray) -> Values:
     """Tell silence: blocks of 10 ms, 30 dB below the utterance's loud parts (95th percentile of the level).
 
     Noise within 30 dB of the speech fills the pauses, and then there is no silence. A pause is silence of at
-    least 0.2 s between speech; silence before and after it is told apart.
+    least 0.2 s between speech; silence before and after it is counted apart.
 
     Args:
         block_power: float64 (blocks,), from `block_powers`.

@@ -102,8 +102,8 @@ def describe_normalization(texts: Iterable[str], vocabulary: "Vocabulary", norma
         changed += bool(of_text)
     if not changed:
         return None
-    told = "; ".join(f"{what}: {counts[what]}" for what in CHANGES if counts[what])
-    return f"text.normalize {normalization}: {changed} of {transcripts} transcripts changed; {told}."
+    summary = "; ".join(f"{what}: {counts[what]}" for what in CHANGES if counts[what])
+    return f"text.normalize {normalization}: {changed} of {transcripts} transcripts changed; {summary}."
 
 
 def _count_changes(text: str, vocabulary: "Vocabulary", normalization: str) -> Counter[str]:

@@ -97,12 +97,12 @@ def format_test_clean(
     """
     boards = make_dashboards(Record(results))
     hours = results["signal_duration_s"].sum() / 3600
-    told = (
+    sentence = (
         f"{len(results):,} utterances of {results['record_speaker_id'].nunique()} speakers, {hours:.2f} hours, "
         f"{int(results['error'].notna().sum())} failed; {run['model']}, SHA-256 {run['model SHA-256']}."
     )
     return {
-        "test-clean table": f"{format_rates(results)}\n\n{told} {format_genders(boards)}".rstrip(),
+        "test-clean table": f"{format_rates(results)}\n\n{sentence} {format_genders(boards)}".rstrip(),
         "test-clean latent space": "\n".join(f"- {shown[name]}" for name in MAP_COLUMNS if name in shown),
         "test-clean utterances": f"Long: {shown['long_utterance']}. Short: {shown['short_utterance']}.",
         "test-clean weak cluster": f"{shown['weak_cluster'][:1].upper()}{shown['weak_cluster'][1:]}.",
@@ -177,10 +177,10 @@ def format_traits(boards: Sequence[Dashboard]) -> str:
         f"{verdict} with {', '.join(names[verdict])}" for verdict in ("rises", "falls") if names[verdict]
     ]
     tests = sum(board.association is not None for board in boards)
-    told = f"Significant at {100 * ALPHA:.0f} %, corrected for the report's {tests} tests: "
-    told += f"the word error rate {' and '.join(parts)}." if parts else "nothing."
-    told += f" Not significant: {', '.join(names[''])}." if names[""] else ""
-    return f"{_format_table(rows)}\n\n{told}"
+    sentence = f"Significant at {100 * ALPHA:.0f} %, corrected for the report's {tests} tests: "
+    sentence += f"the word error rate {' and '.join(parts)}." if parts else "nothing."
+    sentence += f" Not significant: {', '.join(names[''])}." if names[""] else ""
+    return f"{_format_table(rows)}\n\n{sentence}"
 
 
 def format_loss(results: pd.DataFrame) -> str:

@@ -84,7 +84,7 @@ def read_language_model(path: Path) -> LanguageModel:
         return LanguageModel(path, words, float(stated["alpha"]), float(stated["beta"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{attributes}: must state the numbers alpha and beta ({error!r}); mend or remove it."
+            f"{attributes}: must state the numbers alpha and beta ({error!r}); correct or remove it."
         ) from error
 
 

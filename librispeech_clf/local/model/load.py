@@ -187,8 +187,8 @@ def compare_vocabulary(file: "h5py.File", vocabulary: Vocabulary) -> str:
         return f"its head has {rows} rows and its vocabulary {len(own.tokens)} tokens; make it again: {CONVERT_COMMAND}"
     for row, (here, configured) in enumerate(zip_longest(own.tokens, vocabulary.tokens)):
         if here != configured:
-            told = f"row {row} writes {here!r}, not {configured!r}"
-            return f"its vocabulary is not the configured one: {told}; {remedy}."
+            message = f"row {row} writes {here!r}, not {configured!r}"
+            return f"its vocabulary is not the configured one: {message}; {remedy}."
     for name in ("special", "word_delimiter"):
         if getattr(own, name) != getattr(vocabulary, name):
             return f"its vocabulary is not the configured one: {name} differs; {remedy}."
