@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from librispeech_clf.local.analysis.error_kinds import select_texts
+from librispeech_clf.local.analysis.prediction import RateModel, fit_rates
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import align_words
@@ -43,6 +44,7 @@ class Calibration:
         certain: a, of ln p.
         uncertain: b, of -ln(1 - p).
         offset: c.
+        rates: how errors follow from it.
     """
 
     corpus: str
@@ -52,6 +54,7 @@ class Calibration:
     certain: float
     uncertain: float
     offset: float
+    rates: RateModel
 
     def apply(self, confidence: np.ndarray) -> np.ndarray:
         """Return the chance that words of these confidences are right; NaN stays."""
@@ -157,8 +160,11 @@ def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
             factors[kept] = model.coef_[0]
             break
     speakers = len(np.unique(rows.blocks))
-    rounded = (round(float(value), 4) for value in (*factors, model.intercept_[0]))
-    return Calibration(corpus, split, len(confidence), speakers, *rounded)
+    certain, uncertain, offset = (round(float(value), 4) for value in (*factors, model.intercept_[0]))
+    unfit = RateModel(1.0, 1.0, 0.0, 1.0, 1.0)
+    learned = Calibration(corpus, split, len(confidence), speakers, certain, uncertain, offset, unfit)
+    chances = [learned.apply(own) for own in confidences]
+    return dataclasses.replace(learned, rates=fit_rates(rows, chances))
 
 
 def _spread(confidence: np.ndarray) -> np.ndarray:
@@ -228,7 +234,8 @@ def read_calibrations(path: Path, model_sha256: str) -> dict[str, Calibration]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content[CHECKSUM] != model_sha256:
             return {}
-        return {corpus: Calibration(**fields) for corpus, fields in content[MAPS].items()}
+        maps = content[MAPS].items()
+        return {name: Calibration(**{**own, "rates": RateModel(**own["rates"])}) for name, own in maps}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: not a calibration ({error}); remove it, or make it again with `evaluate --calibrate`."

@@ -77,7 +77,11 @@ class Candidate:
 
 
 def list_candidates(
-    features: Features, blocks: np.ndarray, clusters: Mapping[str, np.ndarray]
+    features: Features,
+    blocks: np.ndarray,
+    clusters: Mapping[str, np.ndarray],
+    *,
+    fewest: int = FEWEST_UTTERANCES,
 ) -> tuple[list[Candidate], str | None]:
     """List everything that the search looks at.
 
@@ -85,23 +89,24 @@ def list_candidates(
         features: of the scored utterances.
         blocks: int (N,), the speaker of each utterance.
         clusters: name -> bool (N,), which utterances it holds.
+        fewest: utterances of a candidate, and outside of it.
 
     Returns:
-        The candidates, each with at least 20 utterances and 3 speakers inside and outside; why pairs were left
+        The candidates, each with at least `fewest` utterances and 3 speakers inside and outside; why pairs were left
         out or looked for in a sample only, None otherwise.
     """
     leaders = {name: own for name, own in merge_correlated(features).items() if has_plain_label(name)}
     trends = [trend for name, own in leaders.items() for trend in _make_trends(features, name, own)]
     tails = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_OF_TAILS)]
-    categories = list(_list_categories(features))
+    categories = list(_list_categories(features, fewest))
     groups = [
         Candidate("cluster", (Condition("latent", name, name),), (inside,))
         for name, inside in clusters.items()
     ]
-    singles = _keep_large([*categories, *tails, *groups], blocks)
+    singles = _keep_large([*categories, *tails, *groups], blocks, fewest)
     cuts = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_IN_PAIRS)]
     frequent = (own for own in categories if own.scores.sum() >= SHARES[0] * len(blocks))
-    parts = _keep_large([*frequent, *cuts], blocks)
+    parts = _keep_large([*frequent, *cuts], blocks, fewest)
     if len(parts) ** 2 / 2 * min(len(blocks), MOST_FOR_PAIRS) > MOST_CELLS:
         return singles + trends, "too many metadata to look at pairs"
     pairs = (
@@ -114,7 +119,7 @@ def list_candidates(
         if len(blocks) > MOST_FOR_PAIRS
         else None
     )
-    return singles + trends + _keep_large(pairs, blocks), sampled
+    return singles + trends + _keep_large(pairs, blocks, fewest), sampled
 
 
 def merge_correlated(features: Features) -> dict[str, tuple[str, ...]]:
@@ -153,31 +158,31 @@ def _cut(
             yield Candidate("number", (condition,), (numbers < cut if tail == "low" else numbers >= cut,))
 
 
-def _list_categories(features: Features) -> Iterator[Candidate]:
+def _list_categories(features: Features, fewest: int) -> Iterator[Candidate]:
     for column, speakers in zip(features.categories, features.speakers, strict=True):
         if not has_plain_label(column.name):
             continue
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
-        for code in np.flatnonzero((counts >= FEWEST_UTTERANCES) & (speakers >= FEWEST_SPEAKERS)):
+        for code in np.flatnonzero((counts >= fewest) & (speakers >= FEWEST_SPEAKERS)):
             value = column.levels[code]
             where = f"{label_column(column.name)} {value}"
             condition = Condition(column.name, label_category(column.name, value), where, equals=value)
             yield Candidate("category", (condition,), (column.codes == code,))
 
 
-def _keep_large(candidates: Iterable[Candidate], blocks: np.ndarray) -> list[Candidate]:
+def _keep_large(candidates: Iterable[Candidate], blocks: np.ndarray, fewest: int) -> list[Candidate]:
     """Keep those with enough utterances and speakers inside and outside."""
     totals = np.bincount(blocks)
     kept = []
     for candidate in candidates:
         inside = np.bincount(blocks[candidate.scores], minlength=len(totals))
-        if _is_large(inside) and _is_large(totals - inside):
+        if _is_large(inside, fewest) and _is_large(totals - inside, fewest):
             kept.append(candidate)
     return kept
 
 
-def _is_large(counts: np.ndarray) -> bool:
+def _is_large(counts: np.ndarray, fewest: int) -> bool:
     """Tell whether utterances, counted by speaker, are a slice: many, of several, and not nearly all of one."""
-    if counts.sum() < FEWEST_UTTERANCES or np.count_nonzero(counts) < FEWEST_SPEAKERS:
+    if counts.sum() < fewest or np.count_nonzero(counts) < FEWEST_SPEAKERS:
         return False
     return bool(counts.sum() ** 2 / np.sum(counts.astype(np.float64) ** 2) >= FEWEST_EFFECTIVE)

@@ -143,20 +143,21 @@ def name_cluster(count: int, label: int) -> str:
     return f"cluster {label + 1} of {count}"
 
 
-def group_states(record: Record, *, seed: int = 0) -> Grouping:
+def group_states(record: Record, *, seed: int = 0, fewest: int = FEWEST_UTTERANCES) -> Grouping:
     """Group the hidden states by k-means, at several numbers of clusters.
 
     Args:
         record: the scored utterances; those without the column `latent` are in no cluster.
         seed: of PCA, k-means and silhouettes.
+        fewest: utterances of a cluster on average.
     """
     vectors, rows = record.vectors("latent")
-    if len(vectors) < COUNTS[0] * FEWEST_UTTERANCES:
+    if len(vectors) < COUNTS[0] * fewest:
         return Grouping({}, {}, f"{len(vectors)} utterances are too few for {COUNTS[0]} clusters")
     # By name, so that the order of the rows does not matter.
     order = np.argsort(record.ids[rows].astype(str), kind="stable")
     reduced, _ = reduce_vectors(vectors[order], seed=seed, most_components=_COMPONENTS, variance_kept=0.9)
-    counts = [count for count in COUNTS if count * FEWEST_UTTERANCES <= len(reduced)]
+    counts = [count for count in COUNTS if count * fewest <= len(reduced)]
     labels, silhouettes = {}, {}
     for count in counts if reduced.shape[1] else ():
         own = _group(reduced, count, seed)

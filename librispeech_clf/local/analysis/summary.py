@@ -21,7 +21,9 @@ from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
+from librispeech_clf.local.analysis.lacks import find_lacks
 from librispeech_clf.local.analysis.latent_space import make_latent_maps
+from librispeech_clf.local.analysis.prediction import predict_rates
 from librispeech_clf.local.analysis.rates import summarize_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.calibration import Calibration, Reliability
     from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
+    from librispeech_clf.local.analysis.lacks import Coverage
+    from librispeech_clf.local.analysis.prediction import PredictedRate
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Search
     from librispeech_clf.local.analysis.suspect_references import Suspicion
@@ -85,6 +89,8 @@ class Analysis:
         calibration: of the model's confidences; None where it has none.
         reliability: of the confidences; None without any.
         confusions: of "words" and "letters".
+        predicted: rates that the confidences let expect; none without a calibration.
+        coverage: what the labeled recordings lack; None unless some are labeled and some are not.
     """
 
     rates: dict[str, Any]
@@ -102,12 +108,19 @@ class Analysis:
     calibration: Calibration | None = None
     reliability: Reliability | None = None
     confusions: Mapping[str, Confusions] = dataclasses.field(default_factory=dict)
+    predicted: tuple[PredictedRate, ...] = ()
+    coverage: Coverage | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Tell whether there was a transcript to measure by."""
+        return bool(self.rates["word"]["all"]["utterances"])
 
     @property
     def measured(self) -> dict[str, Any]:
         """Return the rates; only the counts of utterances where there was no transcript to measure by."""
         counts = {name: self.rates[name] for name in ("utterances", "failed")}
-        return self.rates if self.rates["word"]["all"]["utterances"] else counts
+        return self.rates if self.is_measured else counts
 
 
 def analyze(
@@ -154,7 +167,7 @@ def analyze(
     systems = compare_systems(records) if len(records) > 1 else None
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, dashboards, robustness,
-        systems, calibration, reliability, confusions,
+        systems, calibration, reliability, confusions, predict_rates(record, calibration), find_lacks(recordings),
     )  # fmt: skip
 
 
@@ -208,6 +221,7 @@ def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
         "robustness": make_plain(analysis.robustness),
         "systems": make_plain(analysis.systems),
         "reliability": make_plain(analysis.reliability),
+        "predicted": make_plain(analysis.predicted),
     }
 
 
@@ -227,6 +241,8 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
         "terms": analysis.terms,
         "suspicious_references": analysis.suspect_references,
         "systems": analysis.systems,
+        "predicted": analysis.predicted,
+        "coverage": analysis.coverage,
     }
     return {
         "run": dict(run),

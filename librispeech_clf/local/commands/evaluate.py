@@ -28,7 +28,12 @@ from librispeech_clf.local.cli import (
     make_parser,
     run,
 )
-from librispeech_clf.local.commands.transcripts import calibrate, find_labeled, refuse_unlabeled
+from librispeech_clf.local.commands.transcripts import (
+    calibrate,
+    find_labeled,
+    mark_transcribed,
+    refuse_unlabeled,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -337,6 +342,7 @@ def evaluate(options: argparse.Namespace) -> int:
         opened.store.remove_outdated()
         table, evaluation_s = evaluate_windows(opened, console, ray=options.ray)
         refuse_failure(table)
+        table = mark_transcribed(opened, table)
         if decoder is not None:
             texts = zip(table["utterance_id"].to_pylist(), table["decoded"].to_pylist(), strict=True)
             decoded |= {name: text for name, text in texts if text is not None}

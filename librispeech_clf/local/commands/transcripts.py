@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.configuration import Configuration
+from librispeech_clf.corpus.schema import UNLABELED
+from librispeech_clf.local.analysis.lacks import TRANSCRIBED
 
 if TYPE_CHECKING:
     import pyarrow
@@ -26,14 +28,31 @@ def find_labeled(configuration: Configuration) -> dict[str, str]:
     return {}
 
 
+def find_transcribed(run: Run) -> set[str]:
+    """Return the ids of the utterances that have a transcript, and not the state unlabeled."""
+    split, states = run.engine.split, run.request.split_by_subset
+    subsets = (subset for subset, count in split.row_counts.items() for _ in range(count))
+    known = zip(split.ids, split.texts, subsets, strict=True)
+    return {name for name, text, subset in known if text is not None and states.get(subset) != UNLABELED}
+
+
+def mark_transcribed(run: Run, table: pyarrow.Table) -> pyarrow.Table:
+    """Tell of each row whether its recording has a transcript, where some have none."""
+    import pyarrow
+
+    known = find_transcribed(run)
+    told = [name in known for name in table["utterance_id"].to_pylist()]
+    return table if all(told) else table.append_column(TRANSCRIBED, pyarrow.array(told))
+
+
 def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
     """Refuse what needs transcripts where there are none; say which recordings have none.
 
     Raises:
         ValueError: there are none, and an option needs some.
     """
-    tasks = [task for window in run.windows.values() for task in window]
-    lacking = Counter(task.subset for task in tasks if not task.labeled and task.split != "test")
+    tasks, transcribed = [task for window in run.windows.values() for task in window], find_transcribed(run)
+    lacking = Counter(task.subset for task in tasks if task.utterance_id not in transcribed)
     asked = [
         f"--fail-if {each.text}" for each in options.fail_if if each.figure not in ("failed", "findings")
     ]

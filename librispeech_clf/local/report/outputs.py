@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
+from librispeech_clf.local.analysis.prediction import COLUMN, predict_errors
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import (
     Analysis,
@@ -113,7 +114,7 @@ def write_outputs(
         bounds: of columns of numbers, see `analysis.groups`.
         audio: from an utterance id to its recording, or None where it cannot be read.
         console: for the tables.
-        calibration: of the main system's confidences; the column `calibrated_confidence` is theirs.
+        calibration: of the main system's confidences; calibrated confidence and predicted rate become columns.
         travels: where the page's recordings are put, see `pages.write_pages`.
 
     Returns:
@@ -123,10 +124,14 @@ def write_outputs(
         OSError: a file cannot be written.
     """
     (main, table), *others = tables.items()
-    means = pyarrow.nulls(len(table), pyarrow.float32())  # the same columns with a calibration and without
+    means = rates = pyarrow.nulls(
+        len(table), pyarrow.float32()
+    )  # the same columns with a calibration and without
     if calibration is not None:
         means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
-    table = table.append_column("calibrated_confidence", means)
+        errors, words = predict_errors(Record(table), calibration).T
+        rates = pyarrow.array(errors / words, pyarrow.float32(), from_pandas=True)
+    table = table.append_column("calibrated_confidence", means).append_column(COLUMN, rates)
     tables = {**tables, main: table}
     write_table(out / "results.parquet", table)
     if others:

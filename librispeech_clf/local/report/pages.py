@@ -17,6 +17,7 @@ import pyarrow
 import pyarrow.parquet
 
 from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.report.expectations import list_tables
 from librispeech_clf.local.report.page import AUDIO_LIMIT_BYTES, write_page
 from librispeech_clf.local.report.recordings import Advance, AudioProvider
 from librispeech_clf.local.report.whole import summarize_whole
@@ -88,7 +89,7 @@ def write_pages(
         "audio": None if travels == "none" else audio, "notes": notes, "advance": advance, "systems": systems,
         "audio_limit_bytes": AUDIO_LIMITS.get(travels or "", AUDIO_LIMIT_BYTES),
     }  # fmt: skip
-    sections = {**vars(analysis), "speed": speed}
+    sections = {**vars(analysis), "speed": speed, "tables": list_tables(analysis)}
     record = Record(source)
     recordings = record.select_recordings()
     if len(recordings) <= MOST_ON_INDEX:

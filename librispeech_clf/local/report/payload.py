@@ -47,11 +47,11 @@ METRICS = (
     *("word_hits", "word_substitutions", "word_deletions", "word_insertions"),
     *("character_error_rate", "character_hits"),
     *("character_substitutions", "character_deletions", "character_insertions"),
-    *("confidence", "calibrated_confidence", "ctc_loss"),
+    *("confidence", "calibrated_confidence", "predicted_word_error_rate", "ctc_loss"),
 )
 WHOLE_SECTIONS = (
     *("search", "error_kinds", "terms", "suspect_references", "clusters"),
-    *("latent_maps", "robustness", "speed", "reliability"),
+    *("latent_maps", "robustness", "speed", "reliability", "tables"),
 )
 SYSTEM_COUNTS = [
     f"{unit}_{kind}"

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from librispeech_clf.local.analysis.summary import group_failures
+from librispeech_clf.local.report.expectations import list_tables
 from librispeech_clf.local.report.payload import name_severity
 from librispeech_clf.text.plain_text import escape_unprintable, needs_visual_order, to_visual_order
 
@@ -49,20 +50,22 @@ MOST_LINES = 100
 
 def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
     """Yield what the terminal shows of a run, in its order."""
-    if len(analysis.measured) > 2 or not analysis.rates["utterances"]:
+    if analysis.is_measured or not analysis.rates["utterances"]:
         yield show_rates(analysis.rates)
-        if analysis.worst:
-            yield show_worst(analysis.worst)
+        yield from [show_worst(analysis.worst)] if analysis.worst else []
         yield from show_findings(analysis.search)
         yield from show_error_kinds(analysis.error_kinds)
         yield from show_terms(analysis.terms)
         yield from show_suspect_references(analysis.suspect_references)
         yield from show_clusters(analysis)
         yield from show_reliability(analysis.reliability)
-    if analysis.systems is not None:
-        yield show_systems(analysis.systems)
-    for curve in analysis.robustness:
-        yield show_curve(curve)
+    yield from [show_systems(analysis.systems)] if analysis.systems else []
+    yield from map(show_curve, analysis.robustness)
+    for told in list_tables(analysis):
+        table = make_table(told.title, told.head, without_markup(told.note))
+        for row in told.rows:
+            table.add_row(*map(without_markup, row))
+        yield table
     yield from show_failures(analysis.failures)
 
 

@@ -7,11 +7,13 @@ import pytest
 
 from librispeech_clf.local.analysis import calibration as calibrations
 from librispeech_clf.local.analysis.calibration import Calibration, fit_calibration, measure_reliability
+from librispeech_clf.local.analysis.prediction import RateModel
 from librispeech_clf.local.analysis.record import Record
 from tests.helpers.spoken import make_spoken
 
 SURE = np.linspace(0.01, 0.99, 50)
-MADE = Calibration("sample", "validation", 740, 18, 8.7, 0.17, 3.2)
+RATES = RateModel(1.1, 1.0, 0.1, 1.0, 0.5)
+MADE = Calibration("sample", "validation", 740, 18, 8.7, 0.17, 3.2, RATES)
 
 
 def fit(table):
@@ -90,7 +92,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 
 
 def test_the_corpus_own_calibration_is_chosen_else_that_of_most_words():
-    other = Calibration("openslr", "dev-clean", 26000, 20, 4.0, 1.7, -1.0)
+    other = Calibration("openslr", "dev-clean", 26000, 20, 4.0, 1.7, -1.0, RATES)
     both = {"sample": MADE, "openslr": other}
     assert calibrations.choose_calibration(both, "sample") is MADE
     assert calibrations.choose_calibration(both, "files mine") is other

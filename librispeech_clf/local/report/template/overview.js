@@ -128,6 +128,8 @@ function showOverview(panel) {
         addDoubles,
       ])
         add(board, render);
+    for (const { title, note, head, rows } of payload.analysis.tables ?? [])
+      board.append(makeWidePanel(overAll(title), note, makeTable(head, rows, { numeric: [1, 2, 3, 4, 5] })));
     addFailures(board);
     addFindings(board);
     board.finish();

@@ -1,0 +1,58 @@
+"""Predicted error rates: learnt of transcribed recordings, told of others."""
+
+import dataclasses
+
+import numpy as np
+
+from librispeech_clf.local.analysis.calibration import fit_calibration
+from librispeech_clf.local.analysis.prediction import predict_errors, predict_rates
+from librispeech_clf.local.analysis.record import Record
+from tests.helpers.spoken import make_spoken
+
+COUNTS = ["word_hits", "word_substitutions", "word_deletions", "word_insertions"]
+
+
+def count(table):
+    """Fill in the counts of words that are right or substituted."""
+    pairs = zip(table["reference"], table["hypothesis"], strict=True)
+    right = [sum(a == b for a, b in zip(r.split(), h.split(), strict=True)) for r, h in pairs]
+    table = table.assign(word_hits=right, word_deletions=0, word_insertions=0, subset="made")
+    return table.assign(word_substitutions=[len(r.split()) for r in table["reference"]] - table["word_hits"])
+
+
+def learn():
+    return fit_calibration(Record(count(make_spoken(0))), corpus="made", split="validation")
+
+
+def test_predicted_rate_is_near_the_measured_one_and_needs_no_transcript():
+    learnt, table = learn(), count(make_spoken(1))
+    (whole,) = predict_rates(Record(table), learnt)
+    assert abs(whole.rate - whole.measured) < 0.03
+    assert whole.low < whole.measured < whole.high and whole.note is None
+    hidden = table.assign(reference=None, **dict.fromkeys(COUNTS))
+    (alone,) = predict_rates(Record(hidden), learnt)
+    assert dataclasses.replace(alone, measured=whole.measured) == whole
+
+
+def test_less_sure_than_any_speaker_is_told():
+    learnt, table = learn(), count(make_spoken(2))
+    table["words"] = [[{**word, "confidence": 0.05} for word in words] for words in table["words"]]
+    (found,) = predict_rates(Record(table), learnt)
+    assert "less sure than with any speaker of validation" in found.note and found.rate > learnt.rates.highest
+
+
+def test_few_speakers_widen_the_interval():
+    learnt, table = learn(), count(make_spoken(3))
+    several = dataclasses.replace(learnt, rates=dataclasses.replace(learnt.rates, spread=0.2))
+    one = table[table["record_speaker_id"] == table["record_speaker_id"].iloc[0]]
+    widths = [
+        np.log(found.high / found.low) for t in (one, table) for found in predict_rates(Record(t), several)
+    ]
+    assert widths[0] > 2 * widths[1]
+
+
+def test_without_words_nothing_is_expected():
+    table = count(make_spoken(4))
+    table["words"] = None
+    assert np.isnan(predict_errors(Record(table), learn())).all()
+    assert predict_rates(Record(table), learn()) == () == predict_rates(Record(table), None)
