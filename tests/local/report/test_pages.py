@@ -11,6 +11,7 @@ from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import analyze
 from librispeech_clf.local.report import pages
+from librispeech_clf.local.report.expectations import list_tables
 from librispeech_clf.local.report.page import write_page
 from librispeech_clf.text.alignment import align_characters
 from tests.local.report.conftest import make_systems, simulate
@@ -59,7 +60,7 @@ def test_up_to_the_limit_it_is_the_one_page_of_all(run, tmp_path, monkeypatch):
     path = write(run, tmp_path / "a", 160, monkeypatch)
     one = write_page(
         tmp_path / "b" / "index.html", pd.read_parquet(source / "results.parquet"), systems=systems,
-        analysis={**vars(analysis), "speed": {"audio_s": 9.0}}, title="test", description={"split": "test"},
+        analysis={**vars(analysis), "speed": {"audio_s": 9.0}, "tables": list_tables(analysis)}, title="test", description={"split": "test"},
     )  # fmt: skip
     assert path.read_bytes() == one.read_bytes()
     assert [each.name for each in tmp_path.joinpath("a").iterdir()] == ["index.html"]
