@@ -60,7 +60,8 @@ def test_up_to_the_limit_it_is_the_one_page_of_all(run, tmp_path, monkeypatch):
     path = write(run, tmp_path / "a", 160, monkeypatch)
     one = write_page(
         tmp_path / "b" / "index.html", pd.read_parquet(source / "results.parquet"), systems=systems,
-        analysis={**vars(analysis), "speed": {"audio_s": 9.0}, "tables": list_tables(analysis)}, title="test", description={"split": "test"},
+        analysis={**vars(analysis), "speed": {"audio_s": 9.0}, "tables": list_tables(analysis)},
+            title="test", description={"split": "test"},
     )  # fmt: skip
     assert path.read_bytes() == one.read_bytes()
     assert [each.name for each in tmp_path.joinpath("a").iterdir()] == ["index.html"]
