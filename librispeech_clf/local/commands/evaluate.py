@@ -33,6 +33,7 @@ from librispeech_clf.local.commands.transcripts import (
     find_labeled,
     mark_transcribed,
     refuse_unlabeled,
+    write_transcribe,
 )
 
 if TYPE_CHECKING:
@@ -158,6 +159,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="learn how often words of a confidence are right, and keep it beside the model: with --split validation",
     )  # fmt: skip
     add(
+        "--transcribe", type=count, metavar="MINUTES",
+        help="choose recordings of so many minutes that are worth a transcript: transcribe.csv and their audio, which "
+        "`--source files --root OUT --split transcribe` evaluates once its column text is filled in",
+    )  # fmt: skip
+    add(
         "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
         help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
@@ -257,6 +263,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from librispeech_clf.local.analysis.error_kinds import read_terms
     from librispeech_clf.local.analysis.groups import find_bounds, name_groups
+    from librispeech_clf.local.analysis.record import Record
     from librispeech_clf.local.evaluation.plan import read_splits
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
     from librispeech_clf.local.evaluation.systems import (
@@ -360,6 +367,10 @@ def evaluate(options: argparse.Namespace) -> int:
             notes=notes, bounds=bounds, audio=audio, console=console, calibration=calibration,
             travels=options.audio,
         )  # fmt: skip
+        if options.transcribe:
+            rows = Record(next(iter(tables.values())))
+            told = write_transcribe(options.out, rows, options.transcribe, analysis, audio)
+            console.print(without_markup(told), soft_wrap=True)
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:
         return THRESHOLD_CROSSED

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
+import io
+import shutil
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import atomic_write
@@ -16,7 +21,12 @@ if TYPE_CHECKING:
     import pyarrow
 
     from librispeech_clf.local.analysis.calibration import Calibration
+    from librispeech_clf.local.analysis.record import Record
+    from librispeech_clf.local.analysis.summary import Analysis
     from librispeech_clf.local.evaluation.run import Run
+
+TRANSCRIBE = "transcribe"
+"""Name of the table and of the folder of its recordings."""
 
 
 def find_labeled(configuration: Configuration) -> dict[str, str]:
@@ -97,3 +107,39 @@ def name_corpus(configuration: Configuration) -> str:
     corpus = configuration.corpus
     named = {"huggingface": corpus.dataset, "files": f"files {corpus.root.name if corpus.root else ''}"}
     return named.get(corpus.source, corpus.source)
+
+
+def write_transcribe(
+    out: Path, record: Record, minutes: int, analysis: Analysis, audio: Callable[[str], bytes | None]
+) -> str:
+    """Write transcribe.csv, whole, after the recordings it names; return what was chosen, in words.
+
+    Args:
+        out: folder to write to.
+        record: the results.
+        minutes: budget.
+        analysis: of the run, whose calibration predicts errors.
+        audio: from an utterance id to its recording.
+    """
+    from librispeech_clf.local.analysis.ranking import rank_recordings
+
+    if analysis.calibration is None:
+        return "--transcribe: nothing is chosen, as the confidences are uncalibrated; see --calibrate."
+    recordings = record.select_recordings()
+    chosen = rank_recordings(recordings, analysis.calibration, minutes=minutes, coverage=analysis.coverage)
+    folder, table = out / TRANSCRIBE, io.StringIO(newline="")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    writer = csv.writer(table)
+    writer.writerow(
+        ["id", "file_name", "seconds", "text", "hypothesis", "predicted_error_rate", "why", "speaker_id"]
+    )
+    speakers = dict(zip(recordings.ids, recordings.speakers, strict=True))
+    for number, own in enumerate(chosen, 1):
+        name = f"{TRANSCRIBE}/{number:05}.flac"
+        atomic_write(out / name, audio(own.utterance_id) or b"")
+        told = (f"{own.seconds:.2f}", "", own.hypothesis, f"{own.predicted_error_rate:.3f}", own.why)
+        writer.writerow([own.utterance_id, name, *told, speakers[own.utterance_id] or ""])
+    atomic_write(out / f"{TRANSCRIBE}.csv", table.getvalue().encode())
+    spent = sum(own.seconds for own in chosen) / 60
+    return f"Transcribe first: {len(chosen)} recordings, {spent:.1f} minutes, in {out / TRANSCRIBE}.csv."
