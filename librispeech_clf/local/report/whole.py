@@ -30,6 +30,7 @@ MEANS = (
 BIN_COUNTS = (5, 6, 8)
 """Of the overview, of the dashboards' cards, and of the dashboard when it opens."""
 MOST_LEVELS = 400
+MOST_SPEAKERS = 10_000
 STANDARD = ("readability_dale_chall_score", "text_word_count", "signal_to_noise_ratio_db", "words_per_second")
 """Endings of the columns that all figures are shown against; against the others it is the first figure."""
 SPREAD = 20
@@ -65,10 +66,10 @@ def summarize_whole(
         chosen = figures if name in own or name.endswith(STANDARD) else figures[:1]
         if column.numbers is None:
             present = np.unique(column.codes[column.codes >= 0])
+            if len(present) > (MOST_SPEAKERS if name == SPEAKER else MOST_LEVELS):
+                continue
             if name == SPEAKER:
                 chosen = figures[:1]
-            elif len(present) > MOST_LEVELS:
-                continue
             order = sorted(present.tolist(), key=lambda code: natural_order(column.levels[code]))
             places = np.full(len(column.levels) + 1, -1)
             places[order] = np.arange(len(order))
@@ -168,7 +169,10 @@ def _estimate(
     if not held.any():
         return [None, None, None, 0, 0, 0]
     values = np.stack([numerators[held], denominators[held]], axis=1)
-    sums = sum_by(values, np.unique(blocks[held], return_inverse=True)[1].reshape(-1))
+    own = blocks[held]
+    if own.max() > len(own):  # sorting costs more than empty sums, but for a few rows of many speakers
+        own = np.unique(own, return_inverse=True)[1].reshape(-1)
+    sums = sum_by(values, own)[np.bincount(own) > 0]
     total = sums.sum(axis=0)
     estimate = float(total[0] / total[1]) if total[1] > 0 else float(total[0])
     low, high = find_interval(sums, scale) if len(sums) > 1 else (None, None)

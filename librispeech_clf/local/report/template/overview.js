@@ -272,7 +272,7 @@ function addSpeakersCard(board, render) {
   const groups = estimateGroups(findRowsBeside(speakerColumn), speakerColumn, figures[0]);
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
   const card = makePanel(
-    mark("Speakers, highest word error rate first"),
+    mark("Speakers, highest word error rate first", readSplit(speakerColumn.key, figures[0])),
     `${groups.length} speakers; a single speaker has no interval. Choose one or more to see only them.`,
   );
   board.append(card);
