@@ -23,6 +23,8 @@ NOT_WRITABLE = (
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
 )  # fmt: skip
 
+ROW_GROUP = 20_000
+"""Rows of a Parquet file that are read together."""
 NOT_LOCKABLE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, 524)
 """The last is the kernel's ENOTSUPP, which some network file systems let through."""
 
@@ -71,12 +73,14 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:
-    """Write a Parquet file by `atomic_write`."""
+    """Write a Parquet file by `atomic_write`, in row groups that can be read one by one."""
     import pyarrow
     import pyarrow.parquet
 
     target = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table, target, compression="zstd", write_page_checksum=True)
+    pyarrow.parquet.write_table(
+        table, target, compression="zstd", write_page_checksum=True, row_group_size=ROW_GROUP
+    )
     atomic_write(path, target.getvalue().to_pybytes())
 
 

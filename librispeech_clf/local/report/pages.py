@@ -30,7 +30,6 @@ MOST_ON_INDEX = 5_000
 MOST_ON_PAGE = 1_000
 """Of the pages beside it, those with the most errors: the sample shows how they are as a rule."""
 AUDIO_LIMITS = {"inside": float("inf"), "folder": -1}
-_BATCH = 10_000
 _SEED = 0
 
 
@@ -172,12 +171,15 @@ def list_pages(record: Record, analysis: Analysis) -> Iterator[Page]:
 
 
 def take_rows(source: Path, rows: np.ndarray) -> pyarrow.Table:
-    """Read rows of a Parquet file, int (K,) rising, some at a time."""
-    parts, start = [], 0
-    for batch in pyarrow.parquet.ParquetFile(source).iter_batches(batch_size=_BATCH):
-        own = rows[(rows >= start) & (rows < start + len(batch))] - start
-        parts.append(pyarrow.Table.from_batches([batch]).take(own))
-        start += len(batch)
+    """Read rows of a Parquet file, int (K,) rising, a row group at a time: batches over all would hold the file."""
+    file = pyarrow.parquet.ParquetFile(source)
+    parts, start = [file.schema_arrow.empty_table()], 0
+    for number in range(file.num_row_groups):
+        end = start + file.metadata.row_group(number).num_rows
+        own = rows[(rows >= start) & (rows < end)] - start
+        if len(own):
+            parts.append(file.read_row_group(number).take(own))
+        start = end
     return pyarrow.concat_tables(parts)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow
 import pytest
 
+from librispeech_clf import atomic_write
 from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import analyze
@@ -144,11 +145,13 @@ def test_sample_is_drawn_the_same_and_pages_hold_the_worst(run, tmp_path, monkey
     assert not (tmp_path / "a" / "pages" / "finding-99.html").exists()
 
 
-def test_rows_are_read_across_batches(run, monkeypatch):
-    monkeypatch.setattr(pages, "_BATCH", 16)
+def test_rows_are_read_across_row_groups(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_write, "ROW_GROUP", 16)
     whole = pyarrow.parquet.read_table(run[0] / "results.parquet")
+    atomic_write.write_table(tmp_path / "results.parquet", whole)
     rows = pyarrow.array([0, 15, 16, 100, 179])
-    assert pages.take_rows(run[0] / "results.parquet", rows.to_numpy()).equals(whole.take(rows))
+    assert pages.take_rows(tmp_path / "results.parquet", rows.to_numpy()).equals(whole.take(rows))
+    assert len(pages.take_rows(tmp_path / "results.parquet", rows.to_numpy()[:0])) == 0
 
 
 def test_letters_are_counted_as_they_are_aligned(run):
