@@ -127,11 +127,11 @@ function showOverview(panel) {
         addReliability,
         addDoubles,
       ])
-        add(board, render);
+        if (columns.has("word_error_rate") || [addSpeed, addDoubles].includes(add)) add(board, render);
     for (const { title, note, head, rows } of payload.analysis.tables ?? [])
       board.append(makeWidePanel(overAll(title), note, makeTable(head, rows, { numeric: [1, 2, 3, 4, 5] })));
     addFailures(board);
-    addFindings(board);
+    if (columns.has("word_error_rate")) addFindings(board);
     board.finish();
   };
   render();
