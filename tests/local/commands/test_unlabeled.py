@@ -1,0 +1,36 @@
+"""The command `evaluate` over recordings without transcripts."""
+
+import csv
+import json
+
+import pandas as pd
+import pytest
+
+from tests.local.commands.test_evaluate import evaluate
+
+
+@pytest.mark.slow
+def test_unlabeled_split_is_predicted_and_its_lacks_are_named(tmp_path):
+    done = evaluate("--split", "unlabeled", "--transcribe", "1", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = pd.read_parquet(tmp_path / "results.parquet")
+    assert results["transcribed"].value_counts().to_dict() == {True: 113, False: 40}
+    for name in ("word_error_rate", "character_hits", "ctc_loss", "reference", "text_word_count"):
+        assert results[name].isna().all(), name
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert not {"word", "character"} & set(summary)
+    lacks = json.loads((tmp_path / "findings.json").read_text())["coverage"]["lacks"][:3]
+    accents = results.set_index("utterance_id")["corpus_accent"]
+    shares = [(accents[lack["utterance_ids"]] == "German").mean() for lack in lacks]
+    assert max(shares) > 0.9 and any("noisy recordings" in lack["name"] for lack in lacks)
+    with (tmp_path / "transcribe.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert 50 < sum(float(row["seconds"]) for row in rows) <= 60
+    assert all((tmp_path / row["file_name"]).is_file() and row["text"] == "" for row in rows)
+
+
+@pytest.mark.parametrize("option", [["--fail-if", "wer > 0.3"], ["--calibrate"], ["--simulate", "tempo"]])
+def test_what_needs_transcripts_is_refused_before_work(option, tmp_path):
+    done = evaluate("--split", "unlabeled", *option, "--out", tmp_path / "out")
+    assert done.returncode == 2 and "transcripts" in done.stderr
+    assert not (tmp_path / "out").exists()
