@@ -29,7 +29,7 @@ def test_unlabeled_split_is_predicted_and_its_lacks_are_named(tmp_path):
     assert all((tmp_path / row["file_name"]).is_file() and row["text"] == "" for row in rows)
 
 
-@pytest.mark.parametrize("option", [["--fail-if", "wer > 0.3"], ["--calibrate"], ["--simulate", "tempo"]])
+@pytest.mark.parametrize("option", [["--fail-if", "wer > 0.3"], ["--simulate", "tempo"]])
 def test_what_needs_transcripts_is_refused_before_work(option, tmp_path):
     done = evaluate("--split", "unlabeled", *option, "--out", tmp_path / "out")
     assert done.returncode == 2 and "transcripts" in done.stderr
