@@ -119,6 +119,7 @@ def write_pages(
         "Each a page of its own. results.parquet holds every utterance; to look at any other: "
         f'pandas.read_parquet("results.parquet", filters=[("utterance_id", "==", "{recordings.ids[0]}")]).'
     )
+    del record, recordings  # with the columns that they have read
     results = cut(sample)
     write_page(
         folder / "index.html", results, analysis=restrict(sections, set(results["utterance_id"])), title=title,
