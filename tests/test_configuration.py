@@ -30,6 +30,7 @@ def test_package_settings():
         "training": ("training",),
         "validation": ("validation",),
         "test": ("test",),
+        "unlabeled": ("unlabeled",),
     }
     assert configuration.corpus.splits["openslr"]["additional"] == ("test-other",)
     assert configuration.corpus.splits["huggingface"]["test"] == ("test.clean",)

@@ -14,6 +14,7 @@ USED = {
     "_get_custom_latent_spaces",
     "_metadata_name_to_type",
     "_fill_text",
+    "_cells",  # of a column of rich's tables
 }
 OVERRIDDEN = {"_metadata_name_to_type"}
 

@@ -81,13 +81,13 @@ def evaluate_sets(
     """
     from librispeech_clf.corpus.load import load_split
     from librispeech_clf.corpus.openslr import tree_folder
+    from librispeech_clf.corpus.schema import UNLABELED
     from librispeech_clf.development.training.model_card import recognize_split
     from librispeech_clf.local.model.load import load_model
 
     bundled = configuration.with_corpus(source="sample")
-    corpora = {
-        name_set("sample", state): (bundled.corpus, state) for state in bundled.corpus.subsets_by_state
-    }
+    states = [state for state in bundled.corpus.subsets_by_state if state != UNLABELED]
+    corpora = {name_set("sample", state): (bundled.corpus, state) for state in states}
     if speech is not None:
         subsets = subsets or [name for name in REAL_SUBSETS if (tree_folder(speech) / name).is_dir()]
     for subset in subsets or ():

@@ -59,8 +59,13 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
     """Refuse what needs transcripts where there are none; say which recordings have none.
 
     Raises:
-        ValueError: there are none, and an option needs some.
+        ValueError: there are none, and an option needs some; or what somebody wrote would be overwritten.
     """
+    table = options.out / f"{TRANSCRIBE}.csv"
+    if options.transcribe and table.exists() and not _is_blank(table):
+        raise ValueError(
+            f"--transcribe: {table} was changed and may hold transcripts; move it, or choose another --out."
+        )
     tasks, transcribed = [task for window in run.windows.values() for task in window], find_transcribed(run)
     lacking = Counter(task.subset for task in tasks if task.utterance_id not in transcribed)
     asked = [
@@ -75,6 +80,15 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
         return None
     counted = ", ".join(f"{count} of {subset}" for subset, count in lacking.items())
     return f"Without a transcript: {counted}; no error rate is measured there."
+
+
+def _is_blank(table: Path) -> bool:
+    """Tell whether no text of a transcribe.csv was filled in, and no program wrote it in another form."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            return not any(row["text"].strip() for row in csv.DictReader(file))
+    except (UnicodeDecodeError, KeyError, AttributeError, csv.Error):
+        return False
 
 
 def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | None, str]:
@@ -128,6 +142,7 @@ def write_transcribe(
     recordings = record.select_recordings()
     chosen = rank_recordings(recordings, analysis.calibration, minutes=minutes, coverage=analysis.coverage)
     folder, table = out / TRANSCRIBE, io.StringIO(newline="")
+    (out / f"{TRANSCRIBE}.csv").unlink(missing_ok=True)  # first, as it names the recordings
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     writer = csv.writer(table)

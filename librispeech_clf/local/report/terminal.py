@@ -324,7 +324,7 @@ class _Table(Table):
                 column.no_wrap, column.overflow = False, "fold"
                 # Intervals are wrapped between their ends.
                 column._cells = [
-                    re.sub(r"(?<=\d)-", "- ", x) if isinstance(x, str) else x for x in column._cells
+                    re.sub(r"(?<=\d)-", "- ", x) if isinstance(x, str) else x for x in column.cells
                 ]
         return super().__rich_console__(console, options)
 

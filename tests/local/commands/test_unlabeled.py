@@ -34,3 +34,14 @@ def test_what_needs_transcripts_is_refused_before_work(option, tmp_path):
     done = evaluate("--split", "unlabeled", *option, "--out", tmp_path / "out")
     assert done.returncode == 2 and "transcripts" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"id,text\na,\nb,SPOKEN WORDS\n", b"id;text\na;SPOKEN\n", b"id,text\na,\xe4\n"]
+)
+def test_a_filled_table_is_never_overwritten(content, tmp_path):
+    (tmp_path / "transcribe.csv").write_bytes(content)
+    done = evaluate("--split", "unlabeled", "--limit", "4", "--transcribe", "1", "--out", tmp_path)
+    assert done.returncode == 2 and "transcribe.csv was changed" in done.stderr
+    assert (tmp_path / "transcribe.csv").read_bytes() == content
+    assert not (tmp_path / "results.parquet").exists()

@@ -552,6 +552,8 @@ def test_markup_shows_as_text(browser, results, make_analysis, make_audio, tmp_p
     ):
         browser.show(tab)
     browser.show("utterances")
+    browser.run("document.querySelector('.tbody').scrollIntoView()")  # below a head of long names
+    browser.wait("return document.querySelector('.trow')")
     browser.click(".trow")
     browser.wait("return document.querySelector('#utterance audio')?.readyState >= 2")
     assert browser.run("return document.getElementById('title').textContent") == HOSTILE
