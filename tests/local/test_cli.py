@@ -27,6 +27,7 @@ NOTHING_WITHOUT = {
     "language",
     "lm",
     "lexicon",
+    "transcribe",
 }
 """Options without which nothing of the kind is done."""
 REQUIRED = {"convert-model": ["--from", "x", "--to", "x.h5"]}
