@@ -160,8 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     add(
         "--transcribe", type=count, metavar="MINUTES",
-        help="choose MINUTES of recordings to transcribe first, and write OUT/transcribe.csv with their audio; with its "
-        "column text filled in, --source files --root OUT --split transcribe evaluates them",
+        help="choose MINUTES of recordings to transcribe first, and write OUT/transcribe.csv with their audio; with "
+        "its column text filled in, --source files --root OUT --split transcribe evaluates them",
     )  # fmt: skip
     add(
         "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
