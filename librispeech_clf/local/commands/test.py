@@ -13,7 +13,7 @@ from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.cli import make_parser, run
 
 MOST_PROCESSES = 4
-"""Each takes up to 3 GB of memory."""
+"""One of them may come to 7 GB of memory, as TensorFlow keeps what it has compiled."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
