@@ -1,4 +1,4 @@
-"""Predicted error rates: what calibrated confidences let expect where nobody has transcribed.
+"""Predicted error rates: what calibrated confidences predict where nobody has transcribed.
 
 In: the record of results and the calibration of the model. Out: predicted rates, never mixed with measured ones.
 

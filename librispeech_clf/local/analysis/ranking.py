@@ -56,7 +56,8 @@ def rank_recordings(
         coverage: whose lacks are named as reasons.
     """
     vectors, rows = record.vectors("latent")
-    errors, seconds = predict_errors(record, calibration)[rows, 0], record.numbers(DURATION)[rows]
+    errors, words = predict_errors(record, calibration)[rows].T
+    seconds = record.numbers(DURATION)[rows]
     unlabeled = find_unlabeled(record)
     unlabeled = np.ones(len(record), bool) if unlabeled is None else unlabeled
     usable = unlabeled[rows] & np.isfinite(errors) & (seconds > 0)
@@ -88,7 +89,6 @@ def rank_recordings(
         for lack in reversed(coverage.lacks if coverage else ())
         for name in lack.utterance_ids
     }
-    words = predict_errors(record, calibration)[rows, 1]
     picked = record.select(rows[own[chosen]])
     hypotheses = picked.texts("hypothesis")
     return tuple(

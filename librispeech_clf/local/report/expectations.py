@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from librispeech_clf.local.analysis.calibration import Calibration
     from librispeech_clf.local.analysis.lacks import Coverage
     from librispeech_clf.local.analysis.prediction import PredictedRate
     from librispeech_clf.local.analysis.summary import Analysis
@@ -34,15 +35,19 @@ class PlainTable:
 def list_tables(analysis: Analysis) -> tuple[PlainTable, ...]:
     """List what is told: predicted rates where a rate is not measured, what labeled recordings lack, what drifts."""
     tables = []
-    if analysis.predicted and (analysis.coverage or analysis.robustness or not analysis.is_measured):
+    if (
+        analysis.predicted
+        and analysis.calibration
+        and (analysis.coverage or analysis.robustness or not analysis.is_measured)
+    ):
         tables.append(_tabulate_predicted(analysis.predicted, analysis.calibration))
     if analysis.coverage is not None:
         tables += _tabulate_coverage(analysis.coverage)
     return tuple(tables)
 
 
-def _tabulate_predicted(predicted: Sequence[PredictedRate], calibration: object) -> PlainTable:
-    where = f"{getattr(calibration, 'split', '')} of {getattr(calibration, 'corpus', '')}"
+def _tabulate_predicted(predicted: Sequence[PredictedRate], calibration: Calibration) -> PlainTable:
+    where = f"{calibration.split} of {calibration.corpus}"
     notes = [f"Expected of word confidences calibrated on {where}, not measured; intervals by speaker."]
     if warned := [each for each in predicted if each.note]:
         notes.append(f"(!) {warned[0].note}.")

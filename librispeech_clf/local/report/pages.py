@@ -193,8 +193,8 @@ def _restrict(value: Any, ids: Collection[str]) -> Any:
     if isinstance(value, dict):
         return {key: _restrict(item, ids) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_restrict(item, ids) for item in value] if value and _holds_ids(value[0]) else value
-    if not _holds_ids(value):
+        return [_restrict(item, ids) for item in value] if value and _is_record(value[0]) else value
+    if not _is_record(value):
         return value
     if not hasattr(value, "utterance_ids"):
         parts = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
@@ -206,5 +206,5 @@ def _restrict(value: Any, ids: Collection[str]) -> Any:
     )
 
 
-def _holds_ids(value: Any) -> bool:
+def _is_record(value: Any) -> bool:
     return dataclasses.is_dataclass(value)

@@ -154,7 +154,7 @@ def test_escape_returns_the_focus(browser, report):
     link = "document.querySelectorAll('.ulist .link')[2]"
     browser.run(f"{link}.focus(); {link}.click()")
     assert focus(browser) == "H2"
-    for _ in ("the section is drawn anew beside the panel", "and again without it"):
+    for _ in ("the section is redrawn beside the panel", "and again without it"):
         browser.run("return new Promise((done) => setTimeout(done, 300))")
         browser.press(Keys.ESCAPE)
         assert browser.run(f"return document.activeElement === {link}")
