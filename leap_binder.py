@@ -48,8 +48,7 @@ from librispeech_clf.context import context
 from librispeech_clf.corpus.fields import read_fields
 from librispeech_clf.ctc import loss as ctc
 from librispeech_clf.ctc.frames import infer_frame_duration
-from librispeech_clf.metadata import readability, record, signal, text
-from librispeech_clf.metadata.acoustic_statistics import acoustic_statistics as acoustics_of
+from librispeech_clf.metadata import readability, record, signal, spectrum, text
 from librispeech_clf.text.vocabulary import pad_labels
 
 
@@ -297,7 +296,7 @@ def acoustic_statistics(utterance_id: str, preprocess_response: PreprocessRespon
     """Describe how an utterance sounds, whatever the model makes of it."""
     utterance = preprocess_response.data.utterance(utterance_id)
     sampling_rate = context().configuration.audio.sampling_rate
-    return acoustics_of(context().read_waveform(utterance), sampling_rate=sampling_rate)
+    return spectrum.acoustic_statistics(context().read_waveform(utterance), sampling_rate=sampling_rate)
 
 
 def simulate(name: str, **arguments) -> PreprocessResponse:

@@ -17,28 +17,12 @@ DIRECT_TO_REVERBERANT_DB = 3.0
 
 
 def white_noise(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Gaussian noise with the same power at all frequencies.
-
-    Args:
-        count: Samples.
-        generator: Source of randomness.
-
-    Returns:
-        float32 (count,), mean 0, variance 1 on average.
-    """
+    """Gaussian noise with the same power at all frequencies, float32 (count,), mean 0, variance 1 on average."""
     return generator.standard_normal(count, dtype=np.float32)
 
 
 def pink_noise(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Gaussian noise whose power falls by 3 dB an octave, like much of everyday noise.
-
-    Args:
-        count: Samples.
-        generator: Source of randomness.
-
-    Returns:
-        float32 (count,), mean 0, variance 1 on average.
-    """
+    """Gaussian noise whose power falls by 3 dB an octave, like much of everyday noise, of variance 1 on average."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     length = next_fast_len(max(count, 2), real=True)
@@ -54,21 +38,9 @@ def mix_at_signal_to_noise_ratio(waveform: np.ndarray, noise: np.ndarray, ratio_
     Power is the mean square over all N samples, pauses included:
     ratio_db = 10 log10(sum(waveform**2) / sum(scaled_noise**2)).
 
-    Args:
-        waveform: float32 (N,), speech.
-        noise: float32 (N,), noise of any level.
-        ratio_db: Signal-to-noise ratio, dB.
-
     Returns:
         float32 (N,): waveform + scaled noise; the waveform alone when it or the noise is silent.
-
-    Raises:
-        ValueError: The lengths differ.
     """
-    if waveform.shape != noise.shape:
-        raise ValueError(
-            f"Noise has shape {noise.shape}, the waveform {waveform.shape}; make them equally long."
-        )
     signal_energy = np.sum(np.square(waveform, dtype=np.float64))
     noise_energy = np.sum(np.square(noise, dtype=np.float64))
     if signal_energy == 0 or noise_energy == 0:
@@ -103,14 +75,7 @@ def reverberate(
 ) -> np.ndarray:
     """Put speech into a room; length, timing of the direct path, and level (root mean square) stay.
 
-    Args:
-        waveform: float32 (N,).
-        decay_time_s: T60, s; 0 returns the waveform.
-        sampling_rate: Hz.
-        generator: Source of randomness.
-
-    Returns:
-        float32 (N,).
+    `decay_time_s` is the time in which the echo falls by 60 dB; 0.3 is a living room, 1.2 a hall, 0 nothing.
     """
     from scipy.signal import oaconvolve
 
@@ -129,24 +94,23 @@ def telephone_band_pass(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarr
     """Keep 300 to 3400 Hz, as a telephone line does; without delay.
 
     A Butterworth band-pass of order 4 (scipy), run forwards and backwards: 6 dB down at the band's edges.
-
-    Args:
-        waveform: float32 (N,).
-        sampling_rate: Hz; above 6800.
-
-    Returns:
-        float32 (N,).
-
-    Raises:
-        ValueError: The sampling rate is too low for the band.
     """
-    from scipy.signal import butter, sosfiltfilt
+    from scipy.signal import butter
 
-    if sampling_rate <= 2 * TELEPHONE_BAND_HZ[1]:
-        raise ValueError(
-            f"sampling_rate is {sampling_rate} Hz; a band up to 3400 Hz needs more than 6800, resample first."
-        )
     sections = butter(4, TELEPHONE_BAND_HZ, btype="bandpass", fs=sampling_rate, output="sos")
+    return _filter(waveform, sections, sampling_rate)
+
+
+def low_pass(waveform: np.ndarray, *, highest_hz: float, sampling_rate: int) -> np.ndarray:
+    """Butterworth of order 8, run forwards and backwards: no delay, 6 dB down at `highest_hz`."""
+    from scipy.signal import butter
+
+    return _filter(waveform, butter(8, highest_hz, fs=sampling_rate, output="sos"), sampling_rate)
+
+
+def _filter(waveform: np.ndarray, sections: np.ndarray, sampling_rate: int) -> np.ndarray:
+    from scipy.signal import sosfiltfilt
+
     edge = min(waveform.size - 1, round(0.02 * sampling_rate))
     filtered = sosfiltfilt(sections, waveform, padlen=edge) if waveform.size else waveform
     return filtered.astype(np.float32)
@@ -155,20 +119,11 @@ def telephone_band_pass(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarr
 def change_tempo(waveform: np.ndarray, *, factor: float) -> np.ndarray:
     """Speak faster or slower at the same pitch (librosa's phase vocoder with windows of `TEMPO_WINDOW`).
 
-    Args:
-        waveform: float32 (N,).
-        factor: Above 1 is faster; above 0.
-
     Returns:
-        float32 (round(N / factor),).
-
-    Raises:
-        ValueError: The factor is not positive.
+        float32 (round(N / factor),); shorter, so faster, for a factor above 1.
     """
     import librosa
 
-    if factor <= 0:
-        raise ValueError(f"tempo factor is {factor}; it must be above 0 (1 keeps the tempo).")
     if factor == 1 or waveform.size == 0:
         return waveform.astype(np.float32)
     padded = np.pad(waveform, (0, max(0, TEMPO_WINDOW - waveform.size)))
@@ -185,12 +140,7 @@ def clip(waveform: np.ndarray, *, share: float) -> np.ndarray:
 
     Returns:
         float32 (N,); its peak is the level below which 1 - share of the magnitudes lie.
-
-    Raises:
-        ValueError: The share is outside [0, 1).
     """
-    if not 0 <= share < 1:
-        raise ValueError(f"clipping share is {share}; it must be in [0, 1).")
     if waveform.size == 0:
         return waveform.astype(np.float32)
     limit = np.quantile(np.abs(waveform), 1 - share)
@@ -200,22 +150,7 @@ def clip(waveform: np.ndarray, *, share: float) -> np.ndarray:
 def drop_packets(
     waveform: np.ndarray, *, loss_rate: float, sampling_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Lose packets of 20 ms on the way; each is lost independently and heard as silence.
-
-    Args:
-        waveform: float32 (N,).
-        loss_rate: Probability that a packet is lost, in [0, 1].
-        sampling_rate: Hz.
-        generator: Source of randomness.
-
-    Returns:
-        float32 (N,) with zeros in place of lost packets.
-
-    Raises:
-        ValueError: The rate is outside [0, 1].
-    """
-    if not 0 <= loss_rate <= 1:
-        raise ValueError(f"packet loss_rate is {loss_rate}; it must be in [0, 1].")
+    """Lose packets of 20 ms on the way; each is lost independently, with that probability, and heard as silence."""
     size = round(PACKET_S * sampling_rate)
     lost = generator.random(-(-waveform.size // size)) < loss_rate
     return np.where(np.repeat(lost, size)[: waveform.size], 0, waveform).astype(np.float32)

@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from librispeech_clf.audio import containers, formats
+from librispeech_clf.audio import containers
 
 Waveform = npt.NDArray[np.float32]
 
@@ -30,6 +32,15 @@ FLOATS = ("FLOAT", "DOUBLE")
 # Formats that declare their exact length.
 WITH_LENGTH = ("WAV", "WAVEX", "FLAC")
 _STDERR = threading.RLock()
+SIGNATURES = {
+    "m4a": rb"....ftyp", "webm": rb"\x1aE\xdf\xa3", "AMR": rb"#!AMR", "WMA": rb"0&\xb2u\x8ef\xcf\x11",
+    "FLAC in Ogg": rb"OggS.{24,40}\x7fFLAC", "Speex": rb"OggS.{24,40}Speex ", "AAC": rb"\xff[\xf0\xf1\xf8\xf9]",
+    "MP3 or G.722 in WAV": rb"RIFF....WAVE.{0,4000}?fmt ....(?:\x50\0|\x55\0|\x65\0|\x8f\x02|\xff\0|\x60\x01|\x61\x01)",
+}  # fmt: skip
+"""First bytes of files that PyAV decodes, an extra, as libsndfile does not."""
+EXTRA = "pip install -e '.[formats]'"
+SHORTER_S = 0.3
+"""How much shorter than declared a file may be: encoders count their delay and padding."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ def read_file(
             if count * file.channels > most_values:
                 raise ValueError(f"{name}: the audio holds more than {most_values} samples.")
         samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
-        form = "AV" if formats.find_format(content) else file.format
+        form = "AV" if find_format(content) else file.format
         return AudioFile(samples, file.samplerate, file.frames, form, file.subtype)
 
 
@@ -126,9 +137,9 @@ def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: 
 @contextlib.contextmanager
 def open_audio(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
     """The file, opened by libsndfile; whatever goes wrong names the utterance."""
-    foreign = formats.find_format(content)
+    foreign = find_format(content)
     try:
-        completed = formats.convert_to_wav(content, foreign) if foreign else containers.complete(content)
+        completed = convert_to_wav(content, foreign) if foreign else containers.complete(content)
     except ValueError as error:
         if not take_cut or foreign:
             raise ValueError(f"{name}: {error}") from None
@@ -205,3 +216,55 @@ def can_seek(file: Any) -> bool:
         and file.frames <= MOST_SAMPLES
         and file.seekable()
     )
+
+
+def find_format(content: bytes) -> str | None:
+    """Return the name of a format of `SIGNATURES`; None: the file is of another."""
+    head = content[:5000]
+    return next((name for name, form in SIGNATURES.items() if re.match(form, head, re.DOTALL)), None)
+
+
+def convert_to_wav(content: bytes, name: str) -> bytes:
+    """Decode a file by PyAV and return its samples as WAV of 32-bit floats.
+
+    Args:
+        content: the file.
+        name: of its format.
+
+    Raises:
+        ValueError: PyAV is not installed or cannot decode it, or it is cut off; without the utterance's name.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise ValueError(f"the audio is {name}, which needs an extra: {EXTRA}.") from error
+    blocks: list[np.ndarray] = []
+    try:
+        with warnings.catch_warnings(), av.open(io.BytesIO(content), "r") as container:
+            if not container.streams.audio:
+                raise ValueError(
+                    f"the audio cannot be decoded ({name} without a track of sound); restore the file."
+                )
+            stream = container.streams.audio[0]
+            resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.rate)
+            rate, count = stream.rate, len(stream.layout.channels)
+            declared = (
+                float(stream.duration * stream.time_base)
+                if stream.duration and stream.time_base
+                else (container.duration or 0) / 1e6
+            )
+            for frame in container.decode(stream):
+                blocks += [made.to_ndarray().reshape(-1, count) for made in resampler.resample(frame)]
+    except av.FFmpegError as error:
+        raise ValueError(
+            f"the audio cannot be decoded ({name}: {error.strerror}); restore the file."
+        ) from error
+    samples = np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
+    if len(samples) / rate < declared - SHORTER_S:
+        raise ValueError(
+            f"the audio is cut off: its header declares {declared:.2f} s, {len(samples) / rate:.2f} s can be read; "
+            "restore the file."
+        )
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()

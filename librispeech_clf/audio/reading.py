@@ -34,15 +34,11 @@ SMALLEST_LAST_SAMPLE = np.float32(2.0**-14)
 
 @functools.lru_cache(maxsize=CACHED_WAVEFORMS)
 def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
-    """Decodes an utterance's audio, or takes it from the cache of the most recent ones.
+    """Decode an utterance's audio, or take it from the cache of the most recent ones.
 
     So one decode serves encoder, metadata and visualizers. The utterance's channel is taken, else channels are
-    averaged. Audio at another rate is resampled by soxr. Audio that peaks above 1 (float files, ringing after
+    averaged. Audio at another rate (Hz) is resampled by soxr. Audio that peaks above 1 (float files, ringing after
     resampling) is scaled down to 1.
-
-    Args:
-        utterance: With audio bytes or an audio path, in any format libsndfile reads.
-        sampling_rate: Hz.
 
     Returns:
         float32 (N,), in [-1, 1], read-only.
@@ -54,29 +50,22 @@ def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
     samples, own_rate = _decode_utterance(utterance)
     waveform = _mix(samples, utterance)
     if own_rate != sampling_rate:
-        waveform = _resample(waveform, utterance.id, own_rate=own_rate, sampling_rate=sampling_rate)
+        waveform = soxr.resample(waveform, own_rate, sampling_rate)
+        if len(waveform) == 0:
+            raise ValueError(
+                f"{utterance.id}: the audio is too short for {sampling_rate} Hz; remove the utterance."
+            )
     waveform = (waveform / max(1.0, float(np.abs(waveform).max()))).astype(np.float32, copy=False)
     waveform.setflags(write=False)
     return waveform
 
 
 def normalize(waveform: Waveform) -> Waveform:
-    """Zero mean and unit variance, as wav2vec 2.0 expects: (x - mean) / sqrt(variance + 1e-7).
+    """Return zero mean and unit variance, as wav2vec 2.0 expects: (x - mean) / sqrt(variance + 1e-7), float32 (N,).
 
     The model takes zeros at a row's end for padding. So the last sample stays 2**-14 or more from zero.
     Audio of one constant value, which holds no speech, becomes zeros only: for the model an empty recording.
-
-    Args:
-        waveform: float32 (N,), N > 0.
-
-    Returns:
-        float32 (N,).
-
-    Raises:
-        ValueError: There are no samples.
     """
-    if len(waveform) == 0:
-        raise ValueError("The waveform has no samples; at least one is needed.")
     if waveform.min() == waveform.max():
         return np.zeros(len(waveform), np.float32)
     exact = waveform.astype(np.float64)
@@ -87,19 +76,7 @@ def normalize(waveform: Waveform) -> Waveform:
 
 
 def pad(normalized: Waveform, *, max_samples: int, utterance_id: str) -> Waveform:
-    """Appends zeros.
-
-    Args:
-        normalized: float32 (N,).
-        max_samples: The width to reach.
-        utterance_id: For the message.
-
-    Returns:
-        float32 (max_samples,).
-
-    Raises:
-        ValueError: The audio is longer.
-    """
+    """Append zeros, up to float32 (max_samples,); raise where the audio is longer."""
     samples = len(normalized)
     if samples > max_samples:
         raise ValueError(
@@ -110,22 +87,13 @@ def pad(normalized: Waveform, *, max_samples: int, utterance_id: str) -> Wavefor
 
 
 def count_samples(padded: Waveform) -> int:
-    """The number of samples before the padding: up to and including the last that is not zero.
-
-    Args:
-        padded: float32 (N,), zero-padded.
-    """
+    """Count the samples before the padding: up to and including the last that is not zero."""
     nonzero = np.flatnonzero(padded)
     return int(nonzero[-1]) + 1 if len(nonzero) else 0
 
 
 def measure_length(utterance: Utterance) -> float:
-    """Length of an utterance's audio in s, > 0; decodes only where the header cannot be relied on.
-
-    Raises:
-        FileNotFoundError: The audio file is not there.
-        ValueError: As for `decode`.
-    """
+    """Return the length of an utterance's audio in s, > 0; decode only where the header cannot be relied on."""
     if utterance.start_s is None:
         with open_audio(_read_bytes(utterance), utterance.id) as file:
             declared, rate = file.frames, file.samplerate
@@ -138,12 +106,7 @@ def measure_length(utterance: Utterance) -> float:
 
 
 def read_content(utterance: Utterance) -> bytes:
-    """The bytes of an utterance's audio file; FLAC of its part and channel where it is not all of the file.
-
-    Raises:
-        FileNotFoundError: The audio file is not there.
-        ValueError: The utterance has no audio, its file cannot be read, or its row says why it cannot be used.
-    """
+    """Return the bytes of an utterance's audio file; FLAC of its part and channel where it is not all of the file."""
     if utterance.start_s is None and utterance.channel is None:
         return _read_bytes(utterance)
     samples, rate = _decode_utterance(utterance)
@@ -221,12 +184,3 @@ def _mix(samples: Waveform, utterance: Utterance) -> Waveform:
         return np.ascontiguousarray(samples[:, 0])
     tell("Recordings of several channels are averaged; a column `channel` in the table chooses one.")
     return exact.mean(axis=1).astype(np.float32)
-
-
-def _resample(waveform: Waveform, utterance_id: str, *, own_rate: int, sampling_rate: int) -> Waveform:
-    resampled = soxr.resample(waveform, own_rate, sampling_rate)
-    if len(resampled) == 0:
-        raise ValueError(
-            f"{utterance_id}: the audio is too short for {sampling_rate} Hz; remove the utterance."
-        )
-    return resampled

@@ -1,33 +1,31 @@
 """Simulations: additional utterances grown from a split by changing the sound of its own.
 
-In: a `Split`, the parameters of one simulation, a number of utterances and a seed. Out: a `SimulatedSplit`,
-which is read like any other: same transcripts and speakers, ids such as "1089-134686-0000+tempo-0.9-s3", and
-as audio the changed waveform in FLAC bytes, made when an utterance is read. Equal arguments give equal audio.
-
-The functions take the arguments that code-loader passes to a simulation: those declared in
-`SIMULATION_PARAMETERS`, and N and seed.
+A `SimulatedSplit` is read like any other: same transcripts and speakers, ids such as "1089-134686-0000+tempo-0.9-s3",
+and as audio the changed waveform in FLAC bytes, made when an utterance is read. Equal arguments give equal audio.
 """
 
 # ruff: noqa: N803 (N is code-loader's name)
 
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from librispeech_clf.audio import acoustics
+from librispeech_clf.audio.decoding import encode_flac
 from librispeech_clf.audio.reading import read_waveform
-from librispeech_clf.audio.simulated_split import SimulatedSplit, Transform
 from librispeech_clf.corpus.schema import Split, Utterance
 
 NOISE_KINDS = ("white", "pink", "babble")
 BABBLE_VOICES = 6
 SMALLEST_POWER = 1e-12
+RECENT_UTTERANCES = 8
 
 SIMULATION_PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     "additive_noise": {
@@ -41,251 +39,162 @@ SIMULATION_PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     "packet_loss": {"share": {"type": "float", "bounds": {"min": 0.02, "max": 0.3}}},
 }
 """Simulation -> parameter -> type and bounds, as `tensorleap_simulation` wants them declared."""
+LABELS = {
+    "additive_noise": "additive_noise-{kind}-{ratio_db:g}dB",
+    "reverberation": "reverberation-{decay_time_s:g}s",
+    "telephone": "telephone-{highest_hz:g}Hz",
+    "tempo": "tempo-{rate:g}",
+    "clipping": "clipping-{share:g}",
+    "packet_loss": "packet_loss-{share:g}",
+}
 
 
 class MisfitError(ValueError):
     """A simulation cannot be applied to a corpus; the message says why."""
 
 
-def simulate_or_skip(
-    name: str, split: Split, *, N: int, seed: int, sampling_rate: int, **arguments: Any
-) -> SimulatedSplit:
-    """Simulate; where the corpus does not fit, say why in one line and keep its utterances as they are.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SimulatedSplit(Split):
+    """A split whose utterances are those of another with changed audio and new ids.
 
-    A corpus must not be refused for a simulation that nobody asked for: code-loader tries each one.
-
-    Args:
-        name: of one of this module's simulations.
-        split: where utterances come from.
-        N: number of utterances.
-        seed: of the simulation.
-        sampling_rate: Hz.
-        arguments: of the simulation.
-    """
-    simulate = globals()[name]
-    try:
-        return simulate(split, **arguments, N=N, seed=seed, sampling_rate=sampling_rate)
-    except MisfitError as error:
-        print(f"{error} The simulation is skipped.", file=sys.stderr)
-        kept = _simulate(split, f"{name}-skipped", _keep, N=N, seed=seed, sampling_rate=sampling_rate)
-        return replace(kept, skipped=str(error))
-
-
-def additive_noise(
-    split: Split, *, kind: str, ratio_db: float, N: int, seed: int, sampling_rate: int
-) -> SimulatedSplit:
-    """Add noise at a ratio of speech to noise power.
-
-    Args:
-        split: where utterances (and the voices of babble) come from.
-        kind: "white", "pink" (power falls as 1 / frequency) or "babble" (six other utterances of the split
-            at once, of other speakers where there are any).
-        ratio_db: speech over noise power in dB, as `acoustics.mix_at_signal_to_noise_ratio` defines it.
-        N: number of utterances.
-        seed: chooses utterances and noise.
-        sampling_rate: Hz.
-
-    Raises:
-        MisfitError: babble is asked of a split of one utterance.
-        ValueError: the kind is unknown.
-    """
-    if kind not in NOISE_KINDS:
-        raise ValueError(f"additive_noise: kind must be one of {', '.join(NOISE_KINDS)}; received {kind!r}.")
-    if kind == "babble" and len(split) < 2:
-        raise MisfitError("additive_noise: babble needs other utterances; the split has only one, use more.")
-
-    def add(waveform: np.ndarray, utterance: Utterance, generator: np.random.Generator) -> np.ndarray:
-        if kind == "babble":
-            noise = make_babble(split, utterance, waveform.size, generator, sampling_rate=sampling_rate)
-        else:
-            make = {"white": acoustics.white_noise, "pink": acoustics.pink_noise}[kind]
-            noise = make(waveform.size, generator)
-        return acoustics.mix_at_signal_to_noise_ratio(waveform, noise, ratio_db)
-
-    label = f"additive_noise-{kind}-{ratio_db:g}dB"
-    return _simulate(split, label, add, N=N, seed=seed, sampling_rate=sampling_rate)
-
-
-def reverberation(
-    split: Split, *, decay_time_s: float, N: int, seed: int, sampling_rate: int
-) -> SimulatedSplit:
-    """Put utterances into a room.
-
-    Args:
-        split: where utterances come from.
-        decay_time_s: time in which the echo falls by 60 dB, s; 0.3 is a living room, 1.2 a hall.
-        N: number of utterances.
-        seed: chooses utterances and rooms.
-        sampling_rate: Hz.
+    Attributes:
+        source: the split the utterances come from; `dataset` holds its chosen rows, unchanged.
+        originals: ids in `source`, one per utterance; an id may come again.
+        simulation: a key of `SIMULATION_PARAMETERS`.
+        arguments: its parameters.
+        label: simulation, parameters and seed; the end of every new id.
+        seed: with an utterance's position, seeds its generator.
+        sampling_rate: Hz, of the changed audio.
+        skipped: why the simulation does not fit the corpus and nothing is changed; None where it fits.
     """
 
-    def put_into_room(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
-        return acoustics.reverberate(
-            waveform, decay_time_s=decay_time_s, sampling_rate=sampling_rate, generator=generator
+    source: Split
+    originals: tuple[str, ...]
+    simulation: str
+    arguments: dict[str, Any]
+    label: str
+    seed: int
+    sampling_rate: int
+    skipped: str | None
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The original ids with the label; an utterance that comes again also gets a number."""
+        seen: Counter[str] = Counter()
+        ids = []
+        for original in self.originals:
+            seen[original] += 1
+            again = f"-{seen[original]}" if seen[original] > 1 else ""
+            ids.append(f"{original}+{self.label}{again}")
+        return ids
+
+    def utterance(self, utterance_id: str | int) -> Utterance:
+        """The utterance with that id, or at that position: code-loader checks every simulation with sample 0.
+
+        Raises:
+            ValueError: there is no such utterance.
+        """
+        if isinstance(utterance_id, int):
+            utterance_id = self.ids[utterance_id] if 0 <= utterance_id < len(self) else str(utterance_id)
+        return self._recent(self._row(utterance_id))
+
+    @cached_property
+    def _recent(self) -> Callable[[int], Utterance]:
+        return lru_cache(maxsize=RECENT_UTTERANCES)(self._make)
+
+    def _make(self, row: int) -> Utterance:
+        original = self.source.utterance(self.originals[row])
+        waveform = read_waveform(original, sampling_rate=self.sampling_rate)
+        if self.skipped is None:
+            waveform = self._change(waveform, original, np.random.default_rng((self.seed, row)))
+        return replace(
+            original,
+            id=self.ids[row],
+            audio_bytes=encode_flac(waveform, sampling_rate=self.sampling_rate),
+            audio_path=f"{self.ids[row]}.flac",
+            start_s=None,
+            end_s=None,
+            channel=None,
         )
 
-    label = f"reverberation-{decay_time_s:g}s"
-    return _simulate(split, label, put_into_room, N=N, seed=seed, sampling_rate=sampling_rate)
+    def _change(
+        self, waveform: np.ndarray, original: Utterance, generator: np.random.Generator
+    ) -> np.ndarray:
+        rate, values = self.sampling_rate, self.arguments
+        match self.simulation:
+            case "additive_noise":
+                if values["kind"] == "babble":
+                    noise = make_babble(self.source, original, waveform.size, generator, sampling_rate=rate)
+                else:
+                    make = {"white": acoustics.white_noise, "pink": acoustics.pink_noise}[values["kind"]]
+                    noise = make(waveform.size, generator)
+                return acoustics.mix_at_signal_to_noise_ratio(waveform, noise, values["ratio_db"])
+            case "reverberation":
+                return acoustics.reverberate(waveform, **values, sampling_rate=rate, generator=generator)
+            case "telephone":
+                # At its upper end the line alone, below it a duller one.
+                band = acoustics.telephone_band_pass(waveform, sampling_rate=rate)
+                if values["highest_hz"] >= acoustics.TELEPHONE_BAND_HZ[1]:
+                    return band
+                return acoustics.low_pass(band, **values, sampling_rate=rate)
+            case "tempo":
+                return acoustics.change_tempo(waveform, factor=values["rate"])
+            case "clipping":
+                return acoustics.clip(waveform, **values)
+            case _:
+                loss_rate = values["share"]
+                return acoustics.drop_packets(
+                    waveform, loss_rate=loss_rate, sampling_rate=rate, generator=generator
+                )
 
 
-def telephone(split: Split, *, highest_hz: float, N: int, seed: int, sampling_rate: int) -> SimulatedSplit:
-    """Send utterances through a telephone line.
-
-    Args:
-        split: where utterances come from.
-        highest_hz: upper end of the band, Hz; at 3,400 the line alone (ITU-T G.712), below it a duller one.
-        N: number of utterances.
-        seed: chooses utterances.
-        sampling_rate: Hz.
-    """
-
-    def send(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
-        band = acoustics.telephone_band_pass(waveform, sampling_rate=sampling_rate)
-        if highest_hz >= acoustics.TELEPHONE_BAND_HZ[1]:
-            return band
-        return _low_pass(band, highest_hz=highest_hz, sampling_rate=sampling_rate)
-
-    label = f"telephone-{highest_hz:g}Hz"
-    return _simulate(split, label, send, N=N, seed=seed, sampling_rate=sampling_rate)
-
-
-def tempo(
-    split: Split, *, rate: float, N: int, seed: int, sampling_rate: int, max_samples: int | None = None
-) -> SimulatedSplit:
-    """Speak faster or slower at the same pitch; only utterances are chosen that still fit the model's input.
-
-    Args:
-        split: where utterances come from.
-        rate: above 1 is faster.
-        N: number of utterances.
-        seed: chooses utterances.
-        sampling_rate: Hz.
-        max_samples: width of the model's input in samples; without it every utterance fits.
-
-    Raises:
-        MisfitError: no utterance of the split fits at this tempo.
-    """
-    limit = np.inf if max_samples is None else max_samples + 0.5
-
-    def stretch(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
-        return acoustics.change_tempo(waveform, factor=rate)
-
-    def fits(utterance: Utterance) -> bool:
-        try:
-            return read_waveform(utterance, sampling_rate=sampling_rate).size / rate < limit
-        except (OSError, ValueError):  # it fails as the recording it is
-            return False
-
-    label = f"tempo-{rate:g}"
-    return _simulate(split, label, stretch, N=N, seed=seed, sampling_rate=sampling_rate, fits=fits)
-
-
-def clipping(split: Split, *, share: float, N: int, seed: int, sampling_rate: int) -> SimulatedSplit:
-    """Overdrive the recorder.
-
-    Args:
-        split: where utterances come from.
-        share: share of samples that are flattened, in [0, 1).
-        N: number of utterances.
-        seed: chooses utterances.
-        sampling_rate: Hz.
-    """
-
-    def overdrive(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
-        return acoustics.clip(waveform, share=share)
-
-    label = f"clipping-{share:g}"
-    return _simulate(split, label, overdrive, N=N, seed=seed, sampling_rate=sampling_rate)
-
-
-def packet_loss(split: Split, *, share: float, N: int, seed: int, sampling_rate: int) -> SimulatedSplit:
-    """Lose packets of 20 ms.
-
-    Args:
-        split: where utterances come from.
-        share: probability that a packet is lost, in [0, 1].
-        N: number of utterances.
-        seed: chooses utterances and packets.
-        sampling_rate: Hz.
-    """
-
-    def lose(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
-        return acoustics.drop_packets(
-            waveform, loss_rate=share, sampling_rate=sampling_rate, generator=generator
-        )
-
-    label = f"packet_loss-{share:g}"
-    return _simulate(split, label, lose, N=N, seed=seed, sampling_rate=sampling_rate)
-
-
-def make_babble(
-    split: Split, utterance: Utterance, count: int, generator: np.random.Generator, *, sampling_rate: int
-) -> np.ndarray:
-    """Sum six other utterances of equal power, each repeated to length and started anywhere.
-
-    Args:
-        split: where the voices come from; fewer than six others are all taken.
-        utterance: left out, and so is its speaker where the split has others.
-        count: number of samples.
-        generator: chooses voices and starts.
-        sampling_rate: Hz.
-
-    Returns:
-        float32 (count,).
-
-    Raises:
-        MisfitError: no other utterance can be read.
-    """
-    others = np.flatnonzero(_speaker_ids(split) != str(utterance.speaker_id))
-    if others.size == 0:
-        others = np.array([row for row, other in enumerate(split.ids) if other != utterance.id])
-    babble = np.zeros(count)
-    for voice in _choose_voices(split, others, generator, sampling_rate=sampling_rate):
-        started = np.roll(voice, -int(generator.integers(voice.size)))
-        power = np.mean(np.square(voice, dtype=np.float64))
-        babble += np.resize(started, count) / np.sqrt(np.maximum(power, SMALLEST_POWER))
-    return babble.astype(np.float32)
-
-
-def _choose_voices(
-    split: Split, rows: np.ndarray, generator: np.random.Generator, *, sampling_rate: int
-) -> list[np.ndarray]:
-    """Waveforms of up to six of these utterances; those that cannot be read are replaced by others."""
-    chosen = generator.choice(rows, min(BABBLE_VOICES, rows.size), replace=False)
-    voices: list[np.ndarray] = []
-    for row in [*chosen, *np.setdiff1d(rows, chosen)]:
-        if len(voices) == len(chosen):
-            break
-        with contextlib.suppress(OSError, ValueError):
-            voices.append(read_waveform(split.utterance(split.ids[row]), sampling_rate=sampling_rate))
-    if not voices:
-        raise MisfitError("additive_noise: babble needs other utterances; none can be read, restore them.")
-    return voices
-
-
-def _low_pass(waveform: np.ndarray, *, highest_hz: float, sampling_rate: int) -> np.ndarray:
-    """Butterworth of order 8, run forwards and backwards: no delay, 6 dB down at `highest_hz`."""
-    from scipy.signal import butter, sosfiltfilt
-
-    sections = butter(8, highest_hz, fs=sampling_rate, output="sos")
-    padding = min(waveform.size - 1, round(0.02 * sampling_rate))
-    return sosfiltfilt(sections, waveform, padlen=padding).astype(np.float32)
-
-
-def _simulate(
+def simulate(
+    name: str,
     split: Split,
-    label: str,
-    transform: Transform,
     *,
     N: int,
     seed: int,
     sampling_rate: int,
-    fits: Callable[[Utterance], bool] | None = None,
+    max_samples: int | None = None,
+    skipped: str | None = None,
+    **arguments: Any,
 ) -> SimulatedSplit:
-    """Choose N utterances that fit, none twice before all have come once."""
+    """Choose N utterances, none twice before all have come once, and change them when they are read.
+
+    Args:
+        name: a key of `SIMULATION_PARAMETERS`.
+        split: where utterances (and the voices of babble) come from.
+        N: number of utterances.
+        seed: chooses utterances, noise, rooms and packets.
+        sampling_rate: Hz.
+        max_samples: of `tempo`, the width of the model's input, which utterances have to fit; None: all do.
+        skipped: why nothing is changed.
+        arguments: the simulation's parameters.
+
+    Raises:
+        MisfitError: babble is asked of a split of one utterance, or none fits the model's input.
+        ValueError: the kind of noise is unknown, or N is below 1.
+    """
+    label = f"{name}-skipped" if skipped else LABELS[name].format(**arguments)
+    kind = None if skipped else arguments.get("kind", NOISE_KINDS[0])
+    if kind is not None and kind not in NOISE_KINDS:
+        raise ValueError(f"{name}: kind must be one of {', '.join(NOISE_KINDS)}; received {kind!r}.")
+    if kind == "babble" and len(split) < 2:
+        raise MisfitError(f"{name}: babble needs other utterances; the split has only one, use more.")
     if N < 1:
         raise ValueError(f"{label}: N must be at least 1; received {N}.")
-    rows = _choose_rows(split, count=N, seed=seed, fits=fits)
+
+    def fits(row: int) -> bool:
+        if max_samples is None or skipped:
+            return True
+        try:
+            samples = read_waveform(split.utterance(split.ids[row]), sampling_rate=sampling_rate).size
+        except (OSError, ValueError):  # it fails as the recording it is
+            return False
+        return samples / arguments["rate"] < max_samples + 0.5
+
+    shuffled = np.random.default_rng(seed).permutation(len(split)).tolist()
+    rows = list(islice(filter(fits, shuffled), N))  # reads no more utterances than it has to
     if not rows:
         raise MisfitError(
             f"{label}: no utterance of the {split.name} split fits the model's input; change less."
@@ -302,28 +211,66 @@ def _simulate(
         drops_annotations=split.drops_annotations,
         source=split,
         originals=tuple(split.ids[row] for row in rows),
+        simulation=name,
+        arguments=arguments,
         label=label,
-        transform=transform,
         seed=seed,
         sampling_rate=sampling_rate,
+        skipped=skipped,
     )
 
 
-def _keep(waveform: np.ndarray, _: Utterance, generator: np.random.Generator) -> np.ndarray:
-    return waveform
+def simulate_or_skip(name: str, split: Split, **options: Any) -> SimulatedSplit:
+    """Simulate; where the corpus does not fit, say why in one line and keep its utterances as they are.
+
+    A corpus must not be refused for a simulation that nobody asked for: code-loader tries each one.
+    """
+    try:
+        return simulate(name, split, **options)
+    except MisfitError as error:
+        print(f"{error} The simulation is skipped.", file=sys.stderr)
+        return simulate(name, split, **options, skipped=str(error))
 
 
-def _choose_rows(
-    split: Split, *, count: int, seed: int, fits: Callable[[Utterance], bool] | None
-) -> list[int]:
-    """Up to `count` rows in random order; reads no more utterances than it has to."""
-    shuffled = np.random.default_rng(seed).permutation(len(split)).tolist()
-    fitting = (row for row in shuffled if fits is None or fits(split.utterance(split.ids[row])))
-    return list(islice(fitting, count))
+def make_babble(
+    split: Split, utterance: Utterance, count: int, generator: np.random.Generator, *, sampling_rate: int
+) -> np.ndarray:
+    """Sum six other utterances of equal power, each repeated to length and started anywhere.
+
+    Args:
+        split: where the voices come from; fewer than six others are all taken, unreadable ones are replaced.
+        utterance: left out, and so is its speaker where the split has others.
+        count: number of samples.
+        generator: chooses voices and starts.
+        sampling_rate: Hz.
+
+    Returns:
+        float32 (count,).
+
+    Raises:
+        MisfitError: no other utterance can be read.
+    """
+    others = np.flatnonzero(_speaker_ids(split) != str(utterance.speaker_id))
+    if others.size == 0:
+        others = np.array([row for row, other in enumerate(split.ids) if other != utterance.id])
+    chosen = generator.choice(others, min(BABBLE_VOICES, others.size), replace=False)
+    voices: list[np.ndarray] = []
+    for row in [*chosen, *np.setdiff1d(others, chosen)]:
+        if len(voices) == len(chosen):
+            break
+        with contextlib.suppress(OSError, ValueError):
+            voices.append(read_waveform(split.utterance(split.ids[row]), sampling_rate=sampling_rate))
+    if not voices:
+        raise MisfitError("additive_noise: babble needs other utterances; none can be read, restore them.")
+    babble = np.zeros(count)
+    for voice in voices:
+        started = np.roll(voice, -int(generator.integers(voice.size)))
+        power = np.mean(np.square(voice, dtype=np.float64))
+        babble += np.resize(started, count) / np.sqrt(np.maximum(power, SMALLEST_POWER))
+    return babble.astype(np.float32)
 
 
 @lru_cache(maxsize=4)
 def _speaker_ids(split: Split) -> np.ndarray:
     """The speaker of every row, str (rows,)."""
-    column = split.dataset.select_columns(["speaker_id"]).with_format("arrow")[:].column("speaker_id")
-    return np.array(column.to_pylist(), dtype=object)
+    return np.array(split.column("speaker_id").to_pylist(), dtype=object)

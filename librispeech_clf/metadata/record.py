@@ -4,7 +4,7 @@ In: the utterance and its rows of the speaker, chapter and book tables, any of w
 Out: a flat dict with the same keys for every utterance, `None` where a table does not tell.
 """
 
-from librispeech_clf.corpus.schema import UNKNOWN, Book, Chapter, Speaker, Utterance
+from librispeech_clf.corpus.schema import Book, Chapter, Speaker, Utterance
 
 RECORD_METADATA_TYPES: dict[str, str] = {
     "speaker_id": "string",
@@ -22,37 +22,19 @@ RECORD_METADATA_TYPES: dict[str, str] = {
 def record_metadata(
     utterance: Utterance, *, speaker: Speaker | None, chapter: Chapter | None, book: Book | None, subset: str
 ) -> dict[str, float | str | None]:
-    """Gather what the tables say about an utterance.
+    """Gather what the tables say about an utterance, one value per key of `RECORD_METADATA_TYPES`.
 
-    Args:
-        utterance: the record itself.
-        speaker: its row of SPEAKERS.TXT.
-        chapter: its row of CHAPTERS.TXT.
-        book: its row of BOOKS.TXT; without one the chapter's project title stands for the book's title.
-        subset: the corpus subset, for example "dev-clean".
-
-    Returns:
-        One value per key of `RECORD_METADATA_TYPES`. Ids are strings, because they name and do not measure.
-        `gender` is "F" or "M" as the official table has it, mistakes included. `speaker_total_minutes` is all
-        of the reader's speech in the corpus, not the utterance's duration.
+    Ids are strings, because they name and do not measure. `gender` is "F" or "M" as the official table has it,
+    mistakes included. `speaker_total_minutes` is all of the reader's speech in the corpus. Without a book the chapter's
+    project title stands for its title.
     """
     return {
-        "speaker_id": _name_id(utterance.speaker_id),
+        "speaker_id": utterance.speaker_id or None,
         "gender": speaker.gender if speaker else None,
         "speaker_total_minutes": speaker.total_minutes if speaker else None,
         "reader_name": (speaker.name or None) if speaker else None,
-        "chapter_id": _name_id(utterance.chapter_id),
+        "chapter_id": utterance.chapter_id or None,
         "chapter_title": (chapter.title or None) if chapter else None,
-        "book_title": _book_title(chapter, book),
+        "book_title": (book.title if book else "") or (chapter.project_title if chapter else "") or None,
         "subset": subset,
     }
-
-
-def _name_id(name: str) -> str | None:
-    return None if name == UNKNOWN else str(name)
-
-
-def _book_title(chapter: Chapter | None, book: Book | None) -> str | None:
-    if book and book.title:
-        return book.title
-    return (chapter.project_title or None) if chapter else None

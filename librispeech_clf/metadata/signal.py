@@ -10,8 +10,6 @@ from functools import lru_cache
 import numpy as np
 
 from librispeech_clf.metadata.spectrum import (
-    CONTRAST_BANDS,
-    CONTRAST_LOWEST_HZ,
     FFT_LENGTH,
     POWER_FLOOR,
     SPECTRAL_TYPES,
@@ -37,24 +35,15 @@ OCTAVE_COST = 0.01
 CLIPPING_RUN = 3
 CLIPPING_LEAST_PEAK = 0.01
 
-SIGNAL_METADATA_TYPES: dict[str, str] = {
-    "duration_s": "float",
-    **SPECTRAL_TYPES,
-    "level_dbfs": "float",
-    "peak_dbfs": "float",
-    "clipping_share": "float",
-    "signal_to_noise_ratio_db": "float",
-    "silence_share": "float",
-    "leading_silence_s": "float",
-    "trailing_silence_s": "float",
-    "pause_count": "int",
-    "longest_pause_s": "float",
-    "fundamental_frequency_median_hz": "float",
-    "fundamental_frequency_spread_semitones": "float",
-    "voiced_share": "float",
-    "words_per_second": "float",
-    "letters_per_second": "float",
-}
+SIGNAL_METADATA_TYPES = dict.fromkeys(
+    (
+        "duration_s", *SPECTRAL_TYPES, "level_dbfs", "peak_dbfs", "clipping_share", "signal_to_noise_ratio_db",
+        "silence_share", "leading_silence_s", "trailing_silence_s", "pause_count", "longest_pause_s",
+        "fundamental_frequency_median_hz", "fundamental_frequency_spread_semitones", "voiced_share",
+        "words_per_second", "letters_per_second",
+    ),
+    "float",
+) | {"pause_count": "int"}  # fmt: skip
 """Key -> "float" or "int"; the keys of `signal_metadata`, in its order."""
 
 Values = dict[str, float | int | None]
@@ -70,34 +59,28 @@ def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str
 
     Returns:
         One value per key; an empty waveform has a duration of 0 and `None` for the rest.
-
-    Raises:
-        ValueError: the waveform is not one-dimensional, or the sampling rate is too low.
     """
-    _check(waveform, sampling_rate)
     values: Values = dict.fromkeys(SIGNAL_METADATA_TYPES)
     duration_s = values["duration_s"] = waveform.size / sampling_rate
     if waveform.size == 0:
         return values
     spectrum = short_time_spectrum(waveform, sampling_rate=sampling_rate)
     values |= spectral_features(waveform, spectrum)
-    values |= level(waveform) | clipping(waveform)
+    # Relative to 1.0: a full-scale sine has a level of -3.01 and a peak of 0.
+    values["level_dbfs"] = _decibels_or_none(float(np.mean(waveform.astype(np.float64) ** 2)))
+    values["peak_dbfs"] = _decibels_or_none(float(np.max(np.abs(waveform.astype(np.float64)))) ** 2)
+    values["clipping_share"] = clipping_share(waveform)
     block_power = block_powers(waveform, sampling_rate=sampling_rate)
-    values |= signal_to_noise_ratio(block_power) | pauses(block_power)
-    values |= fundamental_frequency(spectrum)
-    return values if transcript is None else values | speaking_rate(transcript, duration_s)
+    values["signal_to_noise_ratio_db"] = signal_to_noise_ratio(block_power)
+    values |= pauses(block_power) | fundamental_frequency(spectrum)
+    if transcript is not None:
+        words = transcript.split()
+        values["words_per_second"] = len(words) / duration_s
+        values["letters_per_second"] = sum(map(len, words)) / duration_s
+    return values
 
 
-def level(waveform: np.ndarray) -> Values:
-    """Root mean square and peak, dB relative to 1.0 (a full-scale sine: -3.01 and 0); `None` for silence."""
-    samples = waveform.astype(np.float64)
-    return {
-        "level_dbfs": _decibels_or_none(float(np.mean(samples**2))),
-        "peak_dbfs": _decibels_or_none(float(np.max(np.abs(samples))) ** 2),
-    }
-
-
-def clipping(waveform: np.ndarray) -> Values:
+def clipping_share(waveform: np.ndarray) -> float:
     """Share of samples in flat tops: three or more samples in a row at the waveform's maximum or minimum.
 
     Finds clipping also after a change of level, and none in a waveform whose peak is below 0.01 (-40 dBFS),
@@ -105,11 +88,11 @@ def clipping(waveform: np.ndarray) -> Values:
     """
     peak = float(np.max(np.abs(waveform)))
     if peak < CLIPPING_LEAST_PEAK:
-        return {"clipping_share": 0.0}
+        return 0.0
     at_extreme = (waveform >= waveform.max()) | (waveform <= waveform.min())
     starts, stops = _runs(at_extreme)
     lengths = stops - starts
-    return {"clipping_share": float(lengths[lengths >= CLIPPING_RUN].sum() / waveform.size)}
+    return float(lengths[lengths >= CLIPPING_RUN].sum() / waveform.size)
 
 
 def block_powers(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
@@ -119,31 +102,23 @@ def block_powers(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
     return np.square(waveform[: count * length], dtype=np.float64).reshape(count, length).mean(axis=1)
 
 
-def signal_to_noise_ratio(block_power: np.ndarray) -> Values:
+def signal_to_noise_ratio(block_power: np.ndarray) -> float | None:
     """Estimate the ratio of speech to noise power from the quietest tenth of the utterance.
 
     The noise power is the mean of the lowest 10 % of frames of 20 ms (speakers pause; stationary noise does
     not), at least the quantization noise of 16 bits; the speech power is the mean power less that. Kept
     within -10 and 80 dB. Blind spots: speech without any pause is taken for noise in part (too low); noise
     that pauses with the speech is not seen, and digital zeros (lost packets, pauses of synthetic speech)
-    count as a clean pause (too high). Steady noise alone gives less than 0 dB.
-
-    Args:
-        block_power: float64 (blocks,), from `block_powers`.
-
-    Returns:
-        `signal_to_noise_ratio_db`; `None` below half a second and for digital silence.
+    count as a clean pause (too high). Steady noise alone gives less than 0 dB; below half a second and for digital
+    silence it is unknown.
     """
     if block_power.size * LEVEL_BLOCK_S < SHORTEST_FOR_NOISE_S or not block_power.any():
-        return {"signal_to_noise_ratio_db": None}
+        return None
     frames = np.sort((block_power[1:] + block_power[:-1]) / 2)
-    noise = max(
-        float(frames[: max(1, round(NOISE_SHARE_OF_FRAMES * frames.size))].mean()), QUANTIZATION_POWER
-    )
+    quietest = frames[: max(1, round(NOISE_SHARE_OF_FRAMES * frames.size))]
+    noise = max(float(quietest.mean()), QUANTIZATION_POWER)
     speech = max(float(block_power.mean()) - noise, 1e-3 * noise)
-    return {
-        "signal_to_noise_ratio_db": float(np.clip(10 * np.log10(speech / noise), *SIGNAL_TO_NOISE_RANGE_DB))
-    }
+    return float(np.clip(10 * np.log10(speech / noise), *SIGNAL_TO_NOISE_RANGE_DB))
 
 
 def pauses(block_power: np.ndarray) -> Values:
@@ -151,9 +126,6 @@ def pauses(block_power: np.ndarray) -> Values:
 
     Noise within 30 dB of the speech fills the pauses, and then there is no silence. A pause is silence of at
     least 0.2 s between speech; silence before and after it is counted apart.
-
-    Args:
-        block_power: float64 (blocks,), from `block_powers`.
     """
     loud = float(np.percentile(block_power, 95)) or float(block_power.max())
     silent = block_power <= loud * 10 ** (-SILENCE_BELOW_LOUD_DB / 10)
@@ -176,11 +148,7 @@ def fundamental_frequency(spectrum: Spectrum) -> Values:
     the windowed frame over that of the window, here as the inverse transform of the shared power spectrum
     between 50 and 1,000 Hz, at half the sampling rate; the best lag of 60 to 500 Hz with a cost of 0.01 per
     octave down, refined by a parabola. A frame is voiced if that autocorrelation exceeds 0.45 and its power
-    is within 30 dB of the loudest frame's.
-
-    Returns:
-        The median in Hz and the interquartile range in semitones over the voiced frames (`None` without any),
-        and the share of voiced frames.
+    is within 30 dB of the loudest frame's. The spread is the interquartile range over the voiced frames.
     """
     import scipy.fft
 
@@ -194,32 +162,15 @@ def fundamental_frequency(spectrum: Spectrum) -> Values:
     lags = np.arange(int(rate / PITCH_RANGE_HZ[1]) - 1, int(rate / PITCH_RANGE_HZ[0]) + 3)
     correlation = autocorrelation[:, lags] / (autocorrelation[:, :1] * _window_autocorrelation()[2 * lags])
     pitch = rate / _best_lags(correlation, lags)
-    voiced = pitch.size / energy.size
-    if pitch.size == 0:
-        return _pitch_values(None, None, voiced)
-    low, median, high = np.percentile(pitch, (25, 50, 75))
-    return _pitch_values(float(median), float(12 * np.log2(high / low)), voiced)
-
-
-def speaking_rate(transcript: str, duration_s: float) -> Values:
-    """Words and letters (spaces not counted) per second of the whole utterance, pauses included."""
-    words = transcript.split()
+    median = spread = None
+    if pitch.size:
+        low, middle, high = np.percentile(pitch, (25, 50, 75))
+        median, spread = float(middle), float(12 * np.log2(high / low))
     return {
-        "words_per_second": len(words) / duration_s,
-        "letters_per_second": sum(map(len, words)) / duration_s,
+        "fundamental_frequency_median_hz": median,
+        "fundamental_frequency_spread_semitones": spread,
+        "voiced_share": pitch.size / energy.size,
     }
-
-
-def _check(waveform: np.ndarray, sampling_rate: int) -> None:
-    if waveform.ndim != 1:
-        raise ValueError(
-            f"Signal metadata needs a waveform of shape (N,), got {waveform.shape}; mix it to mono."
-        )
-    lowest = 2 * CONTRAST_LOWEST_HZ * 2 ** (CONTRAST_BANDS - 1)
-    if sampling_rate <= lowest:
-        raise ValueError(
-            f"Signal metadata needs a sampling rate above {lowest:.0f} Hz, got {sampling_rate}; resample."
-        )
 
 
 def _decibels_or_none(power: float) -> float | None:
@@ -230,14 +181,6 @@ def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First index and index after the last of each run of true values."""
     edges = np.diff(np.concatenate(([0], mask.view(np.int8), [0])))
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-
-
-def _pitch_values(median_hz: float | None, spread_semitones: float | None, voiced_share: float) -> Values:
-    return {
-        "fundamental_frequency_median_hz": median_hz,
-        "fundamental_frequency_spread_semitones": spread_semitones,
-        "voiced_share": voiced_share,
-    }
 
 
 def _best_lags(correlation: np.ndarray, lags: np.ndarray) -> np.ndarray:

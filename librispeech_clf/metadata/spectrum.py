@@ -25,23 +25,13 @@ POWER_FLOOR = 1e-10
 DYNAMIC_RANGE_DB = 80.0
 ZERO_TOLERANCE = 1e-10
 
-_STATISTICS = ("min", "max", "mean", "std")
-_FAMILIES = {
-    "spectral_flatness": "",
-    "spectral_contrast": "_db",
-    "spectral_centroid": "_hz",
-    "spectral_bandwidth": "_hz",
-    "spectral_rolloff": "_hz",
-    "mel_energy": "",
-    "mfcc": "",
-    "rms": "",
-    "zero_crossing_rate": "",
-    "polynomial_slope": "",
-    "polynomial_intercept": "",
-}
-
-SPECTRAL_TYPES: dict[str, str] = {
-    f"{family}_{name}{unit}": "float" for family, unit in _FAMILIES.items() for name in _STATISTICS
+_FAMILIES = (
+    ("spectral_flatness", ""), ("spectral_contrast", "_db"), ("spectral_centroid", "_hz"),
+    ("spectral_bandwidth", "_hz"), ("spectral_rolloff", "_hz"), ("mel_energy", ""), ("mfcc", ""), ("rms", ""),
+    ("zero_crossing_rate", ""), ("polynomial_slope", ""), ("polynomial_intercept", ""),
+)  # fmt: skip
+SPECTRAL_TYPES = {
+    f"{family}_{name}{unit}": "float" for family, unit in _FAMILIES for name in ("min", "max", "mean", "std")
 }
 """Key -> "float"; the keys of `spectral_features`, in its order."""
 
@@ -87,24 +77,13 @@ def spectral_features(waveform: np.ndarray, spectrum: Spectrum) -> dict[str, flo
     """Minimum, maximum, mean and standard deviation of the ten families over all their values."""
     energy = mel_energy(spectrum)
     centroid, bandwidth, slope, intercept = spectral_moments(spectrum)
-    by_family = {
-        "spectral_flatness": spectral_flatness(spectrum),
-        "spectral_contrast": spectral_contrast(spectrum),
-        "spectral_centroid": centroid,
-        "spectral_bandwidth": bandwidth,
-        "spectral_rolloff": spectral_rolloff(spectrum),
-        "mel_energy": energy,
-        "mfcc": mel_cepstrum(energy),
-        "rms": root_mean_square(waveform),
-        "zero_crossing_rate": zero_crossing_rate(waveform),
-        "polynomial_slope": slope,
-        "polynomial_intercept": intercept,
-    }
-    return {
-        key: value
-        for family, array in by_family.items()
-        for key, value in _statistics(family, array, _FAMILIES[family]).items()
-    }
+    arrays = (
+        spectral_flatness(spectrum), spectral_contrast(spectrum), centroid, bandwidth, spectral_rolloff(spectrum),
+        energy, mel_cepstrum(energy), root_mean_square(waveform), zero_crossing_rate(waveform), slope, intercept,
+    )  # fmt: skip
+    exact = [array.astype(np.float64, copy=False) for array in arrays]
+    numbers = [number for x in exact for number in (x.min(), x.max(), x.mean(), x.std())]
+    return {key: float(number) for key, number in zip(SPECTRAL_TYPES, numbers, strict=True)}
 
 
 def spectral_flatness(spectrum: Spectrum) -> np.ndarray:
@@ -189,6 +168,23 @@ def mel_cepstrum(energy: np.ndarray) -> np.ndarray:
     return scipy.fft.dct(_decibels(energy), axis=1, type=2, norm="ortho")[:, :MFCC_COUNT]
 
 
+def acoustic_statistics(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
+    """Return voice and channel of an utterance as a point in space, without the model: its custom latent space.
+
+    Args:
+        waveform: float32 (N,), raw samples in [-1, 1], N > 0.
+        sampling_rate: Hz.
+
+    Returns:
+        float32 (60,): of the 20 MFCC mean and standard deviation over time, then the standard deviation of their
+        change from frame to frame (zeros for a single frame).
+    """
+    cepstrum = mel_cepstrum(mel_energy(short_time_spectrum(waveform, sampling_rate=sampling_rate)))
+    changes = np.diff(cepstrum, axis=0, append=cepstrum[-1:])
+    parts = [cepstrum.mean(axis=0), cepstrum.std(axis=0), changes.std(axis=0)]
+    return np.concatenate(parts).astype(np.float32)
+
+
 def root_mean_square(waveform: np.ndarray) -> np.ndarray:
     """Root mean square of each frame's samples, float64 (T,); the ends are padded with zeros."""
     half = FFT_LENGTH // 2
@@ -209,12 +205,6 @@ def zero_crossing_rate(waveform: np.ndarray) -> np.ndarray:
     first = np.arange(waveform.size // HOP_LENGTH + 1) * HOP_LENGTH - FFT_LENGTH // 2
     last = np.minimum(first + FFT_LENGTH - 1, waveform.size - 1)
     return (crossings[last] - crossings[np.maximum(first, 0)]) / FFT_LENGTH
-
-
-def _statistics(name: str, values: np.ndarray, unit: str) -> dict[str, float]:
-    values = values.astype(np.float64, copy=False)
-    numbers = (values.min(), values.max(), values.mean(), values.std())
-    return {f"{name}_{key}{unit}": float(number) for key, number in zip(_STATISTICS, numbers, strict=True)}
 
 
 def _decibels(power: np.ndarray) -> np.ndarray:

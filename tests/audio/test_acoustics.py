@@ -64,11 +64,6 @@ def test_mix_without_speech_or_noise_is_the_waveform(generator):
     np.testing.assert_array_equal(acoustics.mix_at_signal_to_noise_ratio(noise, silence, 10), noise)
 
 
-def test_mix_refuses_other_lengths():
-    with pytest.raises(ValueError, match="equally long"):
-        acoustics.mix_at_signal_to_noise_ratio(np.zeros(3, np.float32), np.zeros(1, np.float32), 10)
-
-
 @pytest.mark.parametrize("decay_time_s", [0.2, 0.5, 1.2])
 def test_schroeder_decay_gives_the_decay_time(decay_time_s, generator):
     response = acoustics.room_impulse_response(
@@ -118,10 +113,8 @@ def test_telephone_keeps_the_band_only():
     assert 10 * np.log10(power(edge) / power(sine(3400))) == pytest.approx(-6, abs=0.3)
 
 
-def test_telephone_takes_short_waveforms_and_refuses_low_rates():
+def test_telephone_takes_short_waveforms():
     assert acoustics.telephone_band_pass(np.ones(1, np.float32), sampling_rate=RATE).shape == (1,)
-    with pytest.raises(ValueError, match="6800"):
-        acoustics.telephone_band_pass(sine(100), sampling_rate=6800)
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
@@ -132,10 +125,8 @@ def test_tempo_changes_the_length_and_not_the_pitch(factor):
     assert np.fft.rfftfreq(changed.size, 1 / RATE)[spectrum.argmax()] == pytest.approx(500, abs=2)
 
 
-def test_tempo_takes_short_waveforms_and_refuses_zero():
+def test_tempo_takes_short_waveforms():
     assert acoustics.change_tempo(np.ones(100, np.float32), factor=2).size == 50
-    with pytest.raises(ValueError, match="above 0"):
-        acoustics.change_tempo(sine(100), factor=0)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
@@ -145,11 +136,6 @@ def test_clip_flattens_the_share(share, generator):
     assert np.mean(clipped != speech) == pytest.approx(share, abs=1e-3)
     kept = clipped == speech
     assert np.abs(speech[kept]).max() <= np.abs(clipped).max()
-
-
-def test_clip_refuses_everything():
-    with pytest.raises(ValueError, match=r"\[0, 1\)"):
-        acoustics.clip(sine(100), share=1)
 
 
 def test_packets_of_20_ms_are_lost_whole(generator):
@@ -166,8 +152,3 @@ def test_packets_none_and_all(loss_rate, kept, generator):
     speech = np.ones(1000, np.float32)
     received = acoustics.drop_packets(speech, loss_rate=loss_rate, sampling_rate=RATE, generator=generator)
     np.testing.assert_array_equal(received, kept * speech)
-
-
-def test_packets_refuse_other_rates(generator):
-    with pytest.raises(ValueError, match="loss_rate is 2"):
-        acoustics.drop_packets(sine(100), loss_rate=2, sampling_rate=RATE, generator=generator)

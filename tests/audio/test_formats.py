@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from librispeech_clf.audio import formats
 from librispeech_clf.audio import reading as audio
+from librispeech_clf.audio.decoding import find_format
 from librispeech_clf.corpus.schema import Utterance
 
 RATE = 16000
@@ -102,7 +102,7 @@ def utterance(content):
 def test_samples_are_those_of_pyav(kind):
     container, codec, rate, name = FILES[kind]
     content = encode(container, codec, rate)
-    assert formats.find_format(content) == name
+    assert find_format(content) == name
     samples, own_rate = decode_by_av(content)
     read = audio.read_waveform(utterance(content), sampling_rate=own_rate)
     np.testing.assert_array_equal(read, samples / max(1.0, np.abs(samples).max()))

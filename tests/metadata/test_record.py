@@ -4,7 +4,7 @@ from librispeech_clf.corpus.schema import UNKNOWN, Book, Chapter, Speaker, Utter
 from librispeech_clf.metadata.record import RECORD_METADATA_TYPES, record_metadata
 
 KINDS = {"float": float, "string": str}
-UTTERANCE = Utterance("60-121082-0000", "HELLO", 60, 121082, None, None)
+UTTERANCE = Utterance("60-121082-0000", "HELLO", "60", "121082", None, None)
 SPEAKER = Speaker(60, "M", "train-clean-100", 20.18, "|CBW|Simon")
 CHAPTER = Chapter(121082, 60, 9.5, "train-clean-100", 7, 11, "Chapter One", "A Project")
 BOOK = Book(11, "A Book", None)
