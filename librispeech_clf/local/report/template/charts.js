@@ -3,12 +3,17 @@
 const CATEGORY_COLORS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7"];
 const RAMP = ["--r0", "--r1", "--r2", "--r3", "--r4"];
 
+// A color of the theme as rgb(…).
 function style(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  tooltip.style.borderColor = `var(${name})`;
+  return getComputedStyle(tooltip).borderTopColor;
 }
 
 function parseColor(text) {
-  return [1, 3, 5].map((start) => parseInt(text.slice(start, start + 2), 16));
+  return text
+    .match(/[\d.]+/g)
+    .map(Number)
+    .slice(0, 3);
 }
 
 // A function from a share in [0, 1] to [red, green, blue], between the theme's five anchors.

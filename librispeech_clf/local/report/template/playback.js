@@ -45,7 +45,7 @@ function makePlayerTools(view) {
   );
   return make(
     "div",
-    { class: "player-tools" },
+    { class: "toolbar" },
     labeled("Speed", speed),
     loop,
     make("span", { class: "note" }, "Space plays."),
