@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -19,7 +19,7 @@ import numpy as np
 from librispeech_clf.audio import reading
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
 from librispeech_clf.corpus.fields import merge_types
-from librispeech_clf.corpus.hypotheses import match_hypotheses, read_hypotheses
+from librispeech_clf.corpus.hypotheses import read_system
 from librispeech_clf.corpus.index import cache_folder
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance
@@ -69,15 +69,12 @@ class Context:
         return {f"{name}_word_error_rate": "float" for name in self.configuration.systems or {}}
 
     @cached_property
-    def systems(self) -> dict[str, dict[str, str]]:
+    def systems(self) -> dict[str, Mapping[str, str]]:
         """What other recognizers wrote, by system and utterance id; where a file lacks an utterance, nothing."""
         root = self.configuration.corpus.root or PROJECT_ROOT
         ids = list(dict.fromkeys(name for split in self.splits() for name in split.ids))
         files = (self.configuration.systems or {}).items()
-        return {
-            name: match_hypotheses(read_hypotheses(root / file), ids, evaluated=()).texts
-            for name, file in files
-        }
+        return {name: read_system(name, root / file, ids, evaluated=()).texts for name, file in files}
 
     def measure_systems(self, utterance: Utterance) -> dict[str, float | None]:
         """Return the word error rate of each system, None where it has no hypothesis."""

@@ -1,7 +1,7 @@
 """Read what any recognizer wrote, and find each utterance's text in it.
 
-In: a file, or a folder of Whisper's JSON files. Out: texts by utterance id, with word times where the file has
-them. The format is recognized by the content, never by the name:
+In: a file, or a folder of Whisper's JSON files. Out: a system, with word times where the file has them. The format
+is recognized by the content, never by the name:
 
     CSV, TSV, JSON lines    a header or keys: {"id": "61-70968-0000", "hypothesis": "he began"}
     NeMo manifest           {"audio_filepath": "clips/a.wav", "duration": 2.1, "text": "...", "pred_text": "..."}
@@ -17,17 +17,23 @@ Nothing is guessed: what fits no format, or two of them, is refused by its line,
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from librispeech_clf.corpus.text_tables import decode_text
+from librispeech_clf.corpus.text_tables import (
+    PLACE,
+    PROBLEM,
+    Row,
+    decode_text,
+    parse_delimited,
+    parse_json_lines,
+    unquote,
+)
 
 ID_COLUMNS = (
     "id", "utterance_id", "utt_id", "utterance", "utt", "audio_id", "segment_id", "key", "audio_filepath", "file",
@@ -36,364 +42,302 @@ ID_COLUMNS = (
 TEXT_COLUMNS = ("hypothesis", "hyp", "pred_text", "prediction", "predicted_text", "predicted", "pred")
 UNSURE_TEXT_COLUMNS = ("text", "transcription", "transcript")
 """Names that references have as well: read where a table has none of `TEXT_COLUMNS`."""
+LINE_FORMATS = {
+    "sclite trn": (r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)", "an (utterance id) at the end, as in trn"),
+    "CTM": (
+        r"(?P<id>\S+)\s+\S+\s+(?P<start>\d+\.?\d*)\s+(?P<duration>\d+\.?\d*)\s+(?P<word>\S+)"
+        r"(\s+((?P<confidence>[01]|[01]?\.\d+)|\S+)(\s+\S+)?)?",
+        "file, channel, start, duration and word, as in CTM",
+    ),
+    # An id holds no space; editors take the tab before an empty text away.
+    "two columns": (r"(?P<id>\S+) *(\t(?P<text>[^\t]*))?", "two columns with a tab between"),
+    "two columns by a comma": (
+        r'(?P<id>[^\s,]+) *,(?P<text>"(?:[^"]|"")*"|[^,]*)', "two columns with a comma between",
+    ),
+    "Kaldi text": (r"(?P<id>\S+)(\s+(?P<text>.*))?", ""),
+}  # fmt: skip
+"""A line's pattern, and what it has. What fits none is Kaldi text."""
 MOST_CHARACTERS = 100_000  # of one hypothesis: an hour of speech; more is a file that lost its line ends
 CONFIDENCES = ("probability", "confidence", "score")
 """Of a word: Whisper's and faster-whisper's, whisper-timestamped's, WhisperX's."""
 Word = dict[str, Any]
 """{text, start_s, end_s, confidence}: times in s, confidence in [0, 1] or None."""
-FORMATS = "CSV, TSV, JSON, Kaldi text, trn or CTM"
-_Entry = tuple[str, str | None, list[Word], str]
+Entry = tuple[str, str | None, list[Word], str]
 """Key, text (None: the file has none), words, and where it stands in the file."""
+FORMATS = "CSV, TSV, JSON, Kaldi text, trn or CTM"
 
 
 @dataclass(frozen=True)
-class Hypotheses:
-    """What a recognizer wrote.
+class System:
+    """A recognizer's texts.
 
     Attributes:
-        place: the file.
-        form: its format, in words.
-        texts: as written, by the file's own keys as read, by utterance id once matched.
-        words: with times, of those that have them.
-        extra: keys of the file that are no utterance's.
-        missing: utterances without a hypothesis, which count as empty.
+        name: as the page shows it, and of its table's file.
+        texts: as the recognizer wrote them, by utterance id.
+        words: with times, of the utterances that have them.
+        source: what it is: a file and its format, a decoder.
+        notes: what was counted as empty, what was left over, in sentences.
+        is_older: whether it is an older run, with which this one is compared.
+        speed: seconds of audio a second, where it is known.
     """
 
-    place: str
-    form: str
-    texts: dict[str, str]
-    words: dict[str, list[Word]]
-    extra: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    name: str
+    texts: Mapping[str, str]
+    words: Mapping[str, Sequence[Word]] = field(default_factory=dict)
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    is_older: bool = False
+    speed: float | None = None
 
 
-def read_hypotheses(path: Path, columns: Mapping[str, str] | None = None) -> Hypotheses:
+def read_system(
+    name: str,
+    path: Path,
+    ids: Sequence[str],
+    *,
+    evaluated: Collection[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    missing: str = "refuse",
+) -> System:
     """Read a file of hypotheses, or a folder of Whisper's JSON files, each of the recording that it is named after.
 
+    An utterance's is found by its id, else by the recording's name without folder and extension.
+
     Args:
+        name: the system's.
         path: the file or folder.
+        ids: utterance ids of the whole split.
+        evaluated: those that need a hypothesis; None for all.
         columns: names of the columns "id" and "text", where they are unusual.
+        missing: "refuse" an utterance without one; "empty" counts its words as deletions.
 
     Raises:
-        FileNotFoundError: it does not exist.
-        ValueError: it is no text, fits no format or two, lacks a column, or names an utterance twice.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is no text, fits no format or two, lacks a column, names an utterance twice; utterances lack a
+            hypothesis, or a name fits several.
     """
     if path.is_dir():
-        read = [_parse_json(_read_text(file), file, {})[1] for file in sorted(path.glob("*.json"))]
-        form, entries = "Whisper's JSON files", [entry for found in read for entry in found]
+        form, rows = "Whisper's JSON files", []
+        for file in sorted(path.glob("*.json")):
+            rows += _parse(file, {})[1]
     elif path.is_file():
-        text = _read_text(path)
-        parse = _parse_json if text.lstrip()[:1] in ("{", "[") else _parse_lines
-        form, entries = parse(text, path, columns or {})
+        form, rows = _parse(path, columns or {})
     else:
         raise FileNotFoundError(f"{path}: no such file of hypotheses.")
     places: dict[str, str] = {}
-    for key, text_of_key, _, place in entries:
+    for key, said, _, place in rows:
         if key in places:
             raise ValueError(
                 f"{place}: {key} occurs twice (first: {places[key]}); keep one hypothesis of each."
             )
-        if len(text_of_key or "") > MOST_CHARACTERS:
+        if len(said or "") > MOST_CHARACTERS:
             raise ValueError(
                 f"{place}: a hypothesis has at most {MOST_CHARACTERS} characters; received "
-                f"{len(text_of_key or '')} for {key[:80]!r}. Write one utterance a line."
+                f"{len(said or '')} for {key[:80]!r}. Write one utterance a line."
             )
         places[key] = place
-    texts = {key: said for key, said, _, _ in entries if said is not None}
-    if not any(map(str.strip, texts.values())):
+    found = {key: (said, words) for key, said, words, _ in rows if said is not None}
+    if not any(said.strip() for said, _ in found.values()):
         raise ValueError(f"{path}: {form}: holds no hypothesis with a word in it.")
-    return Hypotheses(str(path), form, texts, {key: words for key, _, words, _ in entries if words})
+    owners, extra = _find_owners(found, ids, path)
+    wanted = ids if evaluated is None else [name for name in ids if name in evaluated]
+    lacking = [name for name in wanted if name not in owners]
+    described = (
+        f"{len(extra)} of its {len(found)} names are no utterance's, such as {extra[0][:80]!r}"
+        if extra
+        else ""
+    )
+    if lacking and (missing == "refuse" or len(lacking) == len(wanted)):
+        remedy = "Add them, or count them as deletions by --missing empty."
+        if {key.lower() for key in extra} & {name.lower() for name in lacking}:
+            remedy = "Ids must agree in upper and lower case."
+        elif len(lacking) == len(wanted):
+            remedy = "Give the hypotheses of the split that is evaluated, under its ids."
+        raise ValueError(
+            f"{path} ({form}): {len(lacking)} of {len(wanted)} utterances have no hypothesis, such as {lacking[0]}"
+            f"{'; ' * bool(extra)}{described}. {remedy}"
+        )
+    notes = [f"{name}: {len(lacking)} utterances have no hypothesis and count as empty."] if lacking else []
+    notes += [f"{name}: {described} ({path})."] if extra else []
+    texts = {utterance: found[key][0] for utterance, key in owners.items()} | dict.fromkeys(lacking, "")
+    words = {utterance: found[key][1] for utterance, key in owners.items() if found[key][1]}
+    return System(name, texts, words, f"{path.name}, {form}", tuple(notes))
 
 
-def match_hypotheses(
-    hypotheses: Hypotheses,
-    ids: Sequence[str],
-    *,
-    evaluated: Collection[str] | None = None,
-    missing: str = "refuse",
-) -> Hypotheses:
-    """Find the hypothesis of each utterance: by its id, else by the recording's name without folder and extension.
-
-    Args:
-        hypotheses: as read.
-        ids: utterance ids of the whole split.
-        evaluated: those that need a hypothesis; None for all.
-        missing: "refuse" an utterance without one; "empty" counts its words as deletions.
-
-    Raises:
-        ValueError: utterances lack a hypothesis, a name fits several utterances, or two names fit one.
-    """
-    known, names = set(ids), defaultdict(list)
-    for utterance_id in ids:
-        names[_strip(utterance_id).rpartition("/")[2]].append(utterance_id)
+def _find_owners(keys: Iterable[str], ids: Sequence[str], path: Path) -> tuple[dict[str, str], list[str]]:
+    """Find the key of each utterance, and the keys that are no utterance's."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for utterance in ids:
+        names[_split(utterance)[-1]].append(utterance)
+    names |= {utterance: [utterance] for utterance in ids}
     owners: dict[str, str] = {}
     extra = []
-    for key in hypotheses.texts:
-        found = _find(key, known, names, hypotheses.place)
-        if found is None:
-            extra.append(key)
-        elif found in owners:
+    for key in keys:
+        parts = _split(key)
+        tails = ["/".join(parts[start:]) for start in range(len(parts))]  # ids may hold folders
+        found = next((names[tail] for tail in (key, *tails) if tail in names), [])
+        if len(found) > 1:
+            raise ValueError(f"{path}: {key} may be {found[0]} or {found[1]}; give utterance ids.")
+        if found and found[0] in owners:
             raise ValueError(
-                f"{hypotheses.place}: both {owners[found]} and {key} name the utterance {found}; keep one."
+                f"{path}: both {owners[found[0]]} and {key} name the utterance {found[0]}; keep one."
             )
+        if found:
+            owners[found[0]] = key
         else:
-            owners[found] = key
-    wanted = ids if evaluated is None else [name for name in ids if name in evaluated]
-    lacking = tuple(name for name in wanted if name not in owners)
-    if lacking and (missing == "refuse" or len(lacking) == len(wanted)):
-        raise ValueError(_refuse_missing(hypotheses, lacking, len(wanted), extra))
-    texts = {name: hypotheses.texts[key] for name, key in owners.items()} | dict.fromkeys(lacking, "")
-    words = {name: hypotheses.words[key] for name, key in owners.items() if key in hypotheses.words}
-    return replace(hypotheses, texts=texts, words=words, extra=tuple(extra), missing=lacking)
+            extra.append(key)
+    return owners, extra
 
 
-def _refuse_missing(hypotheses: Hypotheses, lacking: Sequence[str], count: int, extra: Sequence[str]) -> str:
-    place = f"{hypotheses.place} ({hypotheses.form})"
-    message = f"{place}: {len(lacking)} of {count} utterances have no hypothesis, such as {lacking[0]}"
-    if extra:
-        total = len(hypotheses.texts)
-        message += f"; {len(extra)} of its {total} names are no utterance's, such as {extra[0][:80]!r}"
-    if {key.lower() for key in extra} & {name.lower() for name in lacking}:
-        return f"{message}. Ids must agree in upper and lower case."
-    if len(lacking) == count:
-        return f"{message}. Give the hypotheses of the split that is evaluated, under its ids."
-    return f"{message}. Add them, or count them as deletions by --missing empty."
+def _split(key: str) -> list[str]:
+    """Return a key as the parts of a path, without the extension."""
+    return re.sub(r"\.[A-Za-z][A-Za-z0-9]{0,4}$", "", key.replace("\\", "/")).split("/")
 
 
-def _strip(key: str) -> str:
-    """Return a key as a path with slashes, without the extension."""
-    return re.sub(r"\.[A-Za-z][A-Za-z0-9]{0,4}$", "", key.replace("\\", "/"))
-
-
-def _find(key: str, known: Collection[str], names: Mapping[str, Sequence[str]], place: str) -> str | None:
-    if key in known:
-        return key
-    parts = _strip(key).split("/")
-    for start in range(len(parts)):  # the longest end of the path first: ids may hold folders
-        if "/".join(parts[start:]) in known:
-            return "/".join(parts[start:])
-    owners = names.get(parts[-1], ())
-    if len(owners) > 1:
-        raise ValueError(f"{place}: {key} may be {owners[0]} or {owners[1]}; give utterance ids.")
-    return owners[0] if owners else None
-
-
-def _read_text(path: Path) -> str:
+def _parse(path: Path, columns: Mapping[str, str]) -> tuple[str, list[Entry]]:
+    """Parse a file: every format becomes records with an id, which are read alike."""
     with path.open("rb") as file:
         start = file.read(4096)
     is_binary = b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = "" if is_binary else decode_text(path)
-    if is_binary or not text.strip() or text.lstrip()[0] == "<":
-        found = "a binary file" if is_binary else "a web page or XML" if text.strip() else "empty"
+    first = text.lstrip()[:1]
+    if first in ("", "<"):
+        found = "a binary file" if is_binary else "a web page or XML" if first else "empty"
         raise ValueError(f"{path}: is {found}; hypotheses are {FORMATS}.")
-    return text
+    lines = [line.strip() for line in re.split("\r\n?|\n", text)]
+    if first in "{[":
+        form, rows = _parse_json(text, path, columns)
+    elif separator := _find_separator(next(filter(None, lines)), columns):
+        form, rows = "table", parse_delimited(text.lstrip(), path, separator)
+    else:
+        form, rows = _parse_lines(lines, path)
+    if problem := next((row[PROBLEM] for row in rows if isinstance(row, dict) and PROBLEM in row), None):
+        raise ValueError(problem)
+    if form not in ("table", "JSON", "JSON lines"):
+        columns = {}
+    names = [name for row in rows if isinstance(row, dict) for name in row if name != PLACE]
+    id_column, text_column = _choose_columns([*dict.fromkeys(names)], columns, path)
+    form = "NeMo manifest" if id_column == "audio_filepath" else form
+    form += "" if text_column == "text" else f", text from {text_column}"
+    numbered = enumerate(rows, 1)
+    return form, [
+        _read_entry(row, id_column, text_column, f"{path}: entry {number}") for number, row in numbered
+    ]
 
 
-# JSON
-
-
-def _parse_json(text: str, path: Path, columns: Mapping[str, str]) -> tuple[str, list[_Entry]]:
-    """Parse JSON or JSON lines: every form becomes records with an id, which are read alike."""
+def _parse_json(text: str, path: Path, columns: Mapping[str, str]) -> tuple[str, list[Any]]:
     try:
         value = json.loads(text)
     except ValueError:
-        return _read_records("JSON lines", _parse_json_lines(text, path), path, columns)
-    if isinstance(value, dict) and _choose(value, ID_COLUMNS, columns.get("id")):
-        value = [value]
-    elif _is_segments(value) or (isinstance(value, dict) and {"text", "segments"} & value.keys()):
-        return _read_records("Whisper's JSON", [(str(path), _to_record(path.stem, value))], path, {})
-    elif isinstance(value, dict):
-        value = [_to_record(key, item) for key, item in value.items()]
-    rows = [(f"{path}: entry {number}", row) for number, row in enumerate(value, 1)]
-    return _read_records("JSON", rows, path, columns)
+        return "JSON lines", parse_json_lines(text, path)
+    keys = {str(key).lower() for key in value} if isinstance(value, dict) else set()
+    if keys & {*ID_COLUMNS, columns.get("id", "").lower()}:
+        return "JSON", [value]
+    # Segments of one recording name no file, and their ids count them.
+    if keys & {"text", "segments"} or (
+        isinstance(value, list)
+        and all(
+            isinstance(item, dict) and "start" in item and not {*item} & {*ID_COLUMNS[1:]} for item in value
+        )
+    ):
+        return "Whisper's JSON", [_name_record(path.stem, value)]
+    return "JSON", value if isinstance(value, list) else [_name_record(*item) for item in value.items()]
 
 
-def _parse_json_lines(text: str, path: Path) -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        try:
-            rows += [(f"{path}:{number}", json.loads(line))] if line.strip() else []
-        except ValueError as error:
-            message = "is not JSON, as the lines before are" if rows else "is damaged JSON"
-            raise ValueError(f"{path}:{number}: {message} ({error}); received {line[:60]!r}.") from None
-    return rows
+def _name_record(key: str, value: Any) -> Row:
+    own = value if isinstance(value, dict) else {"text" if isinstance(value, str) else "segments": value}
+    return {**own, "id": key}
 
 
-def _is_segments(value: Any) -> bool:
-    """Whether a value is the segments of one recording: they name no file, and their ids count them."""
-    return isinstance(value, list) and all(
-        isinstance(item, dict) and "start" in item and not item.keys() & set(ID_COLUMNS[1:]) for item in value
-    )
-
-
-def _to_record(key: str, value: Any) -> Any:
-    if isinstance(value, dict):
-        return {**value, "id": key}
-    return {"id": key, "text" if isinstance(value, str) else "segments": value}
-
-
-def _read_records(
-    form: str,
-    rows: Sequence[tuple[str, Any]],
-    path: Path,
-    columns: Mapping[str, str],
-    names: Sequence[str] | None = None,
-) -> tuple[str, list[_Entry]]:
-    keys = dict.fromkeys(key for _, row in rows if isinstance(row, dict) for key in row)
-    id_column, text_column = _choose_columns(names or list(keys), columns, path)
-    entries: list[_Entry] = []
-    for place, row in rows:
-        record = row if isinstance(row, dict) else {}
-        key, said, segments = record.get(id_column), record.get(text_column), record.get("segments")
-        try:
-            if segments is not None and (said is None or text_column == "segments"):
-                said = "".join(segment["text"] for segment in segments)
-            words = [word for segment in segments or () for word in segment.get("words") or ()]
-            timed = [word for word in words or record.get("words") or () if {"start", "end"} <= word.keys()]
-            found = [
-                {
-                    "text": str(word.get("word", word.get("text", ""))).strip(),
-                    "start_s": float(word["start"]),
-                    "end_s": float(word["end"]),
-                    "confidence": next((float(word[name]) for name in CONFIDENCES if word.get(name)), None),
-                }
-                for word in timed
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError):
-            key = None
-        if not isinstance(key, str | int) or not isinstance(said, str | int | None):
-            raise ValueError(
-                f"{place}: {id_column} and {text_column} must be texts, or segments as Whisper writes them; "
-                f"received {str(row)[:60]}."
-            )
-        entries.append((str(key), None if said is None else str(said), found, place))
-    form = "NeMo manifest" if id_column == "audio_filepath" else form
-    return f"{form}, text from {text_column}", entries
-
-
-# Lines
-
-
-def _parse_lines(text: str, path: Path, columns: Mapping[str, str]) -> tuple[str, list[_Entry]]:
-    numbered = enumerate(re.split("\r\n?|\n", text), 1)
-    lines = [(f"{path}:{n}", line) for n, line in numbered if line.strip() and not line.startswith(";;")]
-    if not lines:
-        raise ValueError(f"{path}: holds comments alone; hypotheses are {FORMATS}.")
+def _find_separator(header: str, columns: Mapping[str, str]) -> str | None:
+    """Find what separates the columns of a table; None where a first line is no header."""
     known = {name.lower() for name in (*ID_COLUMNS, *TEXT_COLUMNS, *UNSURE_TEXT_COLUMNS, *columns.values())}
     for separator in "\t,;|":
-        header = [name.strip(' "').lower() for name in lines[0][1].split(separator)]
-        if len(header) > 1 and " " not in header[0] and known.intersection(header):
-            return _parse_table(text, separator, path, columns)
-    for form, parse, what in LINE_FORMATS:
-        found: list[Any] = [parse(line) for _, line in lines]
-        rows: list[_Entry] = [(*row, place) for row, (place, _) in zip(found, lines, strict=True) if row]
-        if len(rows) == len(lines):
-            return form, _join_words(rows) if form == "CTM" else rows
-        if 2 * len(rows) > len(lines):  # another format comes between
-            place, line = lines[found.index(None)]
-            raise ValueError(f"{place}: most lines have {what}; this one has not: {line[:60]!r}.")
-    pairs = [(line.strip().split(None, 1), place) for place, line in lines]
-    return "Kaldi text", [(key, said[0] if said else "", [], place) for (key, *said), place in pairs]
+        names = [name.strip(' "').lower() for name in header.split(separator)]
+        if len(names) > 1 and " " not in names[0] and known.intersection(names):
+            return separator
+    return None
 
 
-def _parse_trn(line: str) -> tuple[str, str, list[Word]] | None:
-    match = re.fullmatch(r"(.*?)\s*\(([^()\s]+)\)", line.strip())
-    return (match[2], match[1], []) if match else None
+def _parse_lines(lines: Sequence[str], path: Path) -> tuple[str, list[Row]]:
+    numbers = [number for number, line in enumerate(lines) if line and not line.startswith(";;")]
+    if not numbers:
+        raise ValueError(f"{path}: holds comments alone; hypotheses are {FORMATS}.")
+    for form, (pattern, what) in LINE_FORMATS.items():
+        matches = {number: re.fullmatch(pattern, lines[number]) for number in numbers}
+        rows = [match.groupdict("") for match in matches.values() if match]
+        if form.startswith("two columns"):
+            rows = [{key: unquote(value) for key, value in row.items()} for row in rows]
+        if len(rows) == len(numbers):
+            break
+        if 2 * len(rows) > len(numbers):  # another format comes between
+            number = next(number for number, match in matches.items() if not match)
+            raise ValueError(
+                f"{path}:{number + 1}: most lines have {what}; this one has not: {lines[number][:60]!r}."
+            )
+    return form, _join_words(rows) if form == "CTM" else rows
 
 
-def _parse_ctm(line: str) -> tuple[str, str, list[Word]] | None:
-    """Parse file, channel, start and duration in s, word, and maybe confidence and kind."""
-    fields = line.split()
-    if not 5 <= len(fields) <= 7 or not all(re.fullmatch(r"\d+\.?\d*", number) for number in fields[2:4]):
-        return None
-    start, duration, word = float(fields[2]), float(fields[3]), fields[4]
-    sure = float(fields[5]) if re.fullmatch(r"[01]|[01]?\.\d+", "".join(fields[5:6])) else None
-    timed = {"text": word, "start_s": start, "end_s": start + duration, "confidence": sure}
-    return fields[0], word, [timed]
-
-
-def _parse_columns(line: str, separator: str) -> tuple[str, str, list[Word]] | None:
-    """Parse an id, which holds no space, and a text; editors take the tab before an empty one away."""
-    row = next(csv.reader([line], delimiter=separator)) if '"' in line else line.split(separator)
-    key, said = (row[0].strip(), row[1]) if len(row) == 2 else (line.strip(), "")
-    if len(row) > 2 or re.search(r"\s", key) or (len(row) == 1 and separator != "\t"):
-        return None
-    return key, said, []
-
-
-LINE_FORMATS = (
-    ("sclite trn", _parse_trn, "an (utterance id) at the end, as in trn"),
-    ("CTM", _parse_ctm, "file, channel, start, duration and word, as in CTM"),
-    ("two columns", lambda line: _parse_columns(line, "\t"), "two columns with a tab between"),
-    ("two columns", lambda line: _parse_columns(line, ","), "two columns with a comma between"),
-)
-"""Name, parser of a line (None: of another format), and what its lines have. What fits none is Kaldi text."""
-
-
-def _join_words(rows: Sequence[_Entry]) -> list[_Entry]:
+def _join_words(rows: Sequence[Row]) -> list[Row]:
     """Join the words of each file, in the order of their times."""
-    files: dict[str, list[_Entry]] = defaultdict(list)
+    files: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        files[row[0]].append(row)
-    joined: list[_Entry] = []
-    for key, of_file in files.items():
-        words = sorted((row[2][0] for row in of_file), key=lambda word: word["start_s"])
-        joined.append((key, " ".join(word["text"] for word in words), words, of_file[0][3]))
-    return joined
-
-
-def _parse_table(
-    text: str, separator: str, path: Path, columns: Mapping[str, str]
-) -> tuple[str, list[_Entry]]:
-    mark = re.escape(separator)
-    quoted = re.findall(rf'(?:^|{mark})("[^"]*"?)(?={mark}|$)', text, re.MULTILINE)
-    # In TSV a quotation mark is a sign of the text, unless each that opens a field closes one.
-    plain = separator == "\t" and not all(len(part) > 1 and part.endswith('"') for part in quoted)
-    lines = io.StringIO(text.lstrip(), newline="")
-    quoting: Any = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
-    reader = csv.reader(lines, delimiter=separator, strict=not plain, quoting=quoting)
-    rows: list[tuple[str, Any]] = []
-    try:
-        header = [name.strip() for name in next(reader)]
-        for row in filter(None, reader):
-            rows.append((f"{path}:{reader.line_num}", dict(zip(header, row, strict=False))))
-            if len(row) != len(header):
-                raise csv.Error(f"{len(row)} fields, the header has {len(header)}")
-    except csv.Error as error:
-        remedy = "put texts with the separator or quotation marks in them into double quotes"
-        raise ValueError(f"{path}:{reader.line_num}: is no row of the table ({error}); {remedy}.") from None
-    return _read_records("table", rows, path, columns, header)
-
-
-# Columns
+        row["end"] = float(row["start"]) + float(row["duration"])
+        files[row["id"]].append(row)
+    for words in files.values():
+        words.sort(key=lambda word: float(word["start"]))
+    return [
+        {"id": key, "text": " ".join(word["word"] for word in words), "words": words}
+        for key, words in files.items()
+    ]
 
 
 def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path) -> tuple[str, str]:
     """Choose the columns of ids and texts; "segments" where only they hold texts."""
     there = ", ".join(str(name)[:40] for name in names[:12]) or "its values, which have no keys"
     remedy = f"among {there}; name it by --hypotheses-columns id=...,text=..."
-    if twice := [name for number, name in enumerate(names) if name in names[:number]]:
-        raise ValueError(f"{path}: the column {twice[0]} occurs more than once; keep one of them.")
-    id_column = _choose(names, ID_COLUMNS, columns.get("id"))
-    if id_column is None:
-        raise ValueError(f"{path}: no column of utterance ids {remedy}.")
-    usual = {str(name).lower(): name for name in names}
-    sure = [usual[name] for name in TEXT_COLUMNS if name in usual]
-    found = sure or [usual[name] for name in UNSURE_TEXT_COLUMNS if name in usual]
-    if "text" in columns:
-        found = [name for name in names if name == columns["text"]]
-    elif not sure and {"audio_filepath", "duration"} <= usual.keys():
-        raise ValueError(f"{path}: a manifest of references (text), without pred_text {remedy}.")
-    if not found and "segments" in names:
-        found = ["segments"]
-    if len(found) != 1:
-        message = f"{' and '.join(found)} may each be the column" if found else "no column"
-        raise ValueError(f"{path}: {message} of hypotheses {remedy}.")
-    return id_column, found[0]
-
-
-def _choose(names: Collection[str], usual: Sequence[str], given: str | None) -> str | None:
-    if given is not None:
-        return given if given in names else None
     lowered = {str(name).lower(): name for name in names}
-    return next((lowered[name] for name in usual if name in lowered), None)
+
+    def find(what: str, usual: Sequence[str]) -> list[str]:
+        if what in columns:
+            return [name for name in names if name == columns[what]]
+        return [lowered[name] for name in usual if name in lowered]
+
+    ids, texts = find("id", ID_COLUMNS), find("text", TEXT_COLUMNS)
+    if not ids:
+        raise ValueError(f"{path}: no column of utterance ids {remedy}.")
+    if not texts and {"audio_filepath", "duration"} <= lowered.keys():
+        raise ValueError(f"{path}: a manifest of references (text), without pred_text {remedy}.")
+    texts = texts or find("text", UNSURE_TEXT_COLUMNS) or [name for name in names if name == "segments"]
+    if len(texts) != 1:
+        message = f"{' and '.join(texts)} may each be the column" if texts else "no column"
+        raise ValueError(f"{path}: {message} of hypotheses {remedy}.")
+    return ids[0], texts[0]
+
+
+def _read_entry(row: Any, id_column: str, text_column: str, place: str) -> Entry:
+    try:
+        key, said, segments = row[id_column], row.get(text_column), row.get("segments")
+        if segments is not None and (said is None or text_column == "segments"):
+            said = "".join(segment["text"] for segment in segments)
+        words = [word for segment in segments or () for word in segment.get("words") or ()]
+        found = [
+            {
+                "text": str(word.get("word", word.get("text", ""))).strip(),
+                "start_s": float(word["start"]),
+                "end_s": float(word["end"]),
+                "confidence": next(
+                    (float(word[name]) for name in CONFIDENCES if word.get(name) not in (None, "")), None
+                ),
+            }
+            for word in words or row.get("words") or ()
+            if {"start", "end"} <= word.keys()
+        ]
+        if not isinstance(key, str | int) or not isinstance(said, str | int | None):
+            raise TypeError
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"{place}: {id_column} and {text_column} must be texts, or segments as Whisper writes them; received "
+            f"{str(row)[:60]}."
+        ) from None
+    return str(key), None if said is None else str(said), found, place

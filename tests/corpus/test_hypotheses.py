@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from librispeech_clf.corpus.hypotheses import Hypotheses, match_hypotheses, read_hypotheses
+from librispeech_clf.corpus.hypotheses import read_system
 
 IDS = ("61-70968-0000", "61-70968-0001", "61-70968-0002")
 TEXTS = ("he began", "a confused complaint", "against the wizard")
@@ -19,8 +19,8 @@ def write(tmp_path, content, name="hypotheses"):
     return path
 
 
-def read(tmp_path, content, ids=IDS, columns=None, **options):
-    return match_hypotheses(read_hypotheses(write(tmp_path, content), columns), ids, **options)
+def read(tmp_path, content, ids=IDS, name="hypotheses", **options):
+    return read_system("system", write(tmp_path, content, name), ids, **options)
 
 
 def lines(template, separator="\n"):
@@ -82,11 +82,11 @@ FORMATS = {
 def test_every_format_gives_the_same_texts(tmp_path, name):
     found = read(tmp_path, FORMATS[name])
     assert {key: text.strip() for key, text in found.texts.items()} == WANTED
-    assert found.extra == found.missing == ()
+    assert found.notes == ()
 
 
 def test_a_nemo_manifest_as_whisper_and_ctm_keep_what_they_know(tmp_path):
-    assert read_hypotheses(write(tmp_path, FORMATS["nemo"])).form == "NeMo manifest, text from pred_text"
+    assert read(tmp_path, FORMATS["nemo"]).source == "hypotheses, NeMo manifest, text from pred_text"
     words = read(tmp_path, FORMATS["ctm"]).words[IDS[0]]
     assert words == [
         {"text": "he", "start_s": 0.0, "end_s": 0.3, "confidence": 0.7},
@@ -96,7 +96,7 @@ def test_a_nemo_manifest_as_whisper_and_ctm_keep_what_they_know(tmp_path):
 
 @pytest.mark.parametrize("value", [SEGMENTS, {"text": " He began.", "segments": SEGMENTS, "language": "en"}])
 def test_whispers_json_of_one_recording_is_named_after_it(tmp_path, value):
-    found = read_hypotheses(write(tmp_path, json.dumps(value), f"{IDS[0]}.json"))
+    found = read(tmp_path, json.dumps(value), IDS[:1], name=f"{IDS[0]}.json")
     assert found.texts == {IDS[0]: " He began."}
     assert found.words[IDS[0]][1] == {"text": "began.", "start_s": 0.4, "end_s": 1.1, "confidence": 0.9}
 
@@ -105,9 +105,9 @@ def test_a_folder_of_whispers_files(tmp_path):
     for key, text in WANTED.items():
         write(tmp_path, json.dumps({"text": text, "segments": []}), f"{key}.json")
         write(tmp_path, text, f"{key}.txt")
-    assert read_hypotheses(tmp_path).texts == WANTED
+    assert read_system("whisper", tmp_path, IDS).texts == WANTED
     write(tmp_path, "[]", f"{IDS[0]}.json")  # faster-whisper: no speech
-    assert read_hypotheses(tmp_path).texts[IDS[0]] == ""
+    assert read_system("whisper", tmp_path, IDS).texts[IDS[0]] == ""
 
 
 def test_columns_of_unusual_names(tmp_path):
@@ -132,7 +132,9 @@ def test_names_are_matched_by_id_else_by_their_end_else_by_the_file(tmp_path):
     content = "/data/x/one.wav\ta\ny/one\tb\ntwo.2\tc\nelsewhere/three.flac\td\nnobody\te\n"
     found = read(tmp_path, content, ids=ids)
     assert found.texts == {"x/one": "a", "y/one": "b", "two.2": "c", "three": "d"}
-    assert found.extra == ("nobody",)
+    assert found.notes == (
+        f"system: 1 of its 5 names are no utterance's, such as 'nobody' ({tmp_path / 'hypotheses'}).",
+    )
     with pytest.raises(ValueError, match="may be x/one or y/one"):
         read(tmp_path, "one.wav\ta\n", ids=ids)
 
@@ -145,8 +147,8 @@ def test_an_utterance_without_a_hypothesis_is_refused_or_counted_as_empty(tmp_pa
         read(tmp_path, content)
     found = read(tmp_path, content, missing="empty")
     assert found.texts == {**WANTED, IDS[0]: ""}
-    assert found.missing == IDS[:1]
-    assert read(tmp_path, content, evaluated=IDS[1:]).missing == ()
+    assert found.notes == ("system: 1 utterances have no hypothesis and count as empty.",)
+    assert read(tmp_path, content, evaluated=IDS[1:]).notes == ()
 
 
 def many(template, count=300):
@@ -163,8 +165,8 @@ WRONG = {
     "latin 1": ("s-0000 caf\xe9\n".encode("latin-1"), "UTF-8"),
     "utf-16 without its mark": (many("{id} yes\n").encode("utf-16-le"), "binary"),
     "comments alone": (";; nothing\n;; more\n", "comments alone"),
-    "broken JSON": ('[{"id": "s-0000", "text": "a"}, {"id"', "damaged JSON"),
-    "a JSON line cut": ('{"id": "s-0000", "text": "a"}\n{"id": "s-00', ":2: is not JSON"),
+    "broken JSON": ('[{"id": "s-0000", "text": "a"}, {"id"', ":1: is no JSON object"),
+    "a JSON line cut": ('{"id": "s-0000", "text": "a"}\n{"id": "s-00', ":2: is no JSON object"),
     "JSON without ids": ('[{"text": "a"}, {"text": "b"}]', "no column of utterance ids"),
     "JSON without texts": ('[{"id": "s-0000", "wer": 0.1}]', "no column of hypotheses"),
     "JSON of numbers": ("[1, 2, 3]", "no column of utterance ids among its values, which have no keys;"),
@@ -175,13 +177,13 @@ WRONG = {
     "two columns of hypotheses": ("id,hypothesis,pred_text\n" + many("{id},yes,no\n"), "hypothesis and pred_text"),
     "a column twice": ("id,text,text\n" + many("{id},yes,no\n"), "more than once"),
     "a comma in a text": ("id,text\n" + many("{id},yes\n") + "s-1,yes, sir\n", "3 fields"),
-    "an open quotation mark": ('id,text\ns-0000,"yes\n' + many("{id},no\n"), "no row of the table"),
+    "an open quotation mark": ('id,text\ns-0000,"yes\n' + many("{id},no\n"), "no row of a table"),
     "a manifest of references": ("\n".join(map(json.dumps, [{**NEMO[0], "pred_text": "yes"} | {"pred_text": None}]))
                                  .replace(', "pred_text": null', ""), "without pred_text"),
     "trn and Kaldi mixed": (many("yes ({id})\n") + "s-0300 yes\n", ":301: most lines"),
     "two columns and Kaldi mixed": (many("{id}\tyes\n") + "s-0300 yes sir\n", ":301: most lines"),
     "CTM and Kaldi mixed": (many("{id} 1 0.5 0.2 yes\n") + "s-0300 yes\n", ":301: most lines"),
-    "an utterance twice": (many("{id} yes\n") + "s-0007 no\n", "s-0007 occurs twice.*:8"),
+    "an utterance twice": (many("{id} yes\n") + "s-0007 no\n", "s-0007 occurs twice.*entry 8"),
     "one under two names": (many("{id} yes\n") + "clips/s-0007.wav no\n", "s-0007 and clips"),
     "ids that do not fit": (many("x{id} yes\n"), "300 of 300 utterances have no hypothesis.*such as 'xs-0000'"),
     "another split's": (many("{id} yes\n").replace("s-", "other-"), "the split that is evaluated"),
@@ -189,7 +191,7 @@ WRONG = {
     "half of the ids in other case": (
         "".join(f"{'Ss'[n % 2]}-{n:04d} yes\n" for n in range(300)), "150 of 300.*upper and lower case"),
     "10 MB in a line": ("s-0000 " + "yes " * 2_500_000, "at most 100000 characters"),
-    "10 MB in a field": ("id,text\ns-0000," + "yes " * 2_500_000, "no row of the table"),
+    "10 MB in a field": ("id,text\ns-0000," + "yes " * 2_500_000, "no row of a table"),
     "ids alone": (many("{id}\n"), "no hypothesis with a word"),
     "prose": ("Call me Ishmael. Some years ago\nnever mind how long precisely\n", "300 of 300"),
 }  # fmt: skip
@@ -208,12 +210,11 @@ def test_what_is_wrong_is_refused_in_one_sentence(tmp_path, name):
 
 def test_a_file_that_does_not_exist(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
-        read_hypotheses(tmp_path / "nothing.csv")
+        read_system("system", tmp_path / "nothing.csv", IDS)
     with pytest.raises(ValueError, match="no hypothesis"):
-        read_hypotheses(tmp_path)
+        read_system("system", tmp_path, IDS)
 
 
-def test_all_hypotheses_missing_are_refused_even_where_missing_ones_are_empty():
-    hypotheses = Hypotheses("file", "Kaldi text", {"other": "yes"}, {})
+def test_all_hypotheses_missing_are_refused_even_where_missing_ones_are_empty(tmp_path):
     with pytest.raises(ValueError, match="2 of 2"):
-        match_hypotheses(hypotheses, ["a", "b"], missing="empty")
+        read(tmp_path, "other yes\n", ["a", "b"], missing="empty")

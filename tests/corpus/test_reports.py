@@ -13,8 +13,7 @@ from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
 from librispeech_clf.corpus.fields import read_fields
 from librispeech_clf.corpus.schema import Split
-from librispeech_clf.local.evaluation.engine import Task
-from librispeech_clf.local.evaluation.references import choose_references
+from librispeech_clf.local.evaluation.engine import Task, choose_references
 from librispeech_clf.text.normalization import TO_LETTERS, drop_annotations
 from librispeech_clf.text.vocabulary import pad_labels
 from tests.helpers.letters import VOCABULARY

@@ -266,12 +266,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from librispeech_clf.local.analysis.record import Record
     from librispeech_clf.local.evaluation.plan import read_splits
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
-    from librispeech_clf.local.evaluation.systems import (
-        System,
-        is_corpus,
-        name_system,
-        open_systems,
-    )
+    from librispeech_clf.local.evaluation.systems import System, is_corpus, name_system, open_systems
     from librispeech_clf.local.report.notes import read_notes
     from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
     from librispeech_clf.local.report.terminal import without_markup

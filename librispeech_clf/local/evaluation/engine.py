@@ -27,9 +27,9 @@ import pyarrow
 from threadpoolctl import threadpool_limits
 
 from librispeech_clf.audio.reading import count_samples
-from librispeech_clf.ctc.decoding import greedy_letters, greedy_words
+from librispeech_clf.context import context
+from librispeech_clf.ctc.decoding import greedy_letters, greedy_text, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
-from librispeech_clf.local.evaluation.references import choose_references
 from librispeech_clf.local.evaluation.wiring import Wire, read_wiring
 from librispeech_clf.local.model.inference import (
     BATCH_SAMPLES,
@@ -39,7 +39,8 @@ from librispeech_clf.local.model.inference import (
     predict_batch,
 )
 from librispeech_clf.local.model.load import load_model
-from librispeech_clf.text.vocabulary import Vocabulary
+from librispeech_clf.metrics import count_words
+from librispeech_clf.text.vocabulary import Vocabulary, pad_labels
 
 if TYPE_CHECKING:
     from code_loader.contract.datasetclasses import DatasetSample
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from librispeech_clf.corpus.schema import Split
 
-PREDICTION = "Prediction0"
+PREDICTION, LABELS = "Prediction0", "transcript"
 KEPT_TEXTS = ("hypothesis", "reference")
 """Visualizers whose text becomes a column."""
 Row = dict[str, Any]
@@ -374,3 +375,23 @@ def time_hypothesis(logits: np.ndarray, model: Model) -> Row:
     letters = greedy_letters(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
     timed = {"words": words, "letters": letters}
     return {name: [dict(vars(timing)) for timing in timings] for name, timings in timed.items()}
+
+
+def choose_references(
+    split: Split, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray
+) -> None:
+    """Put the labels with the lowest word error rate into each sample whose utterance has several references.
+
+    Raises:
+        ValueError: a further reference holds signs that the model cannot write.
+    """
+    text, vocabulary = context().configuration.text, context().vocabulary
+    for (task, sample), own_logits in zip(encoded, logits, strict=True):
+        name, found = task.utterance_id, [sample.gt[LABELS]]
+        for each in split.more_texts.get(name, ()):
+            labels = vocabulary.encode(each, utterance_id=name, normalization=text.normalize)
+            found.append(pad_labels(labels, max_letters=text.max_letters, utterance_id=name))
+        if len(found) > 1:
+            hypothesis = greedy_text(own_logits, vocabulary)
+            rates = [count_words(vocabulary.decode(labels), hypothesis).error_rate for labels in found]
+            sample.gt[LABELS] = found[int(np.argmin(rates))]

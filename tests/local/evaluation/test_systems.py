@@ -7,8 +7,8 @@ import pyarrow.parquet
 import pytest
 
 from librispeech_clf.configuration import load_configuration
+from librispeech_clf.corpus.hypotheses import System
 from librispeech_clf.local.evaluation.systems import (
-    System,
     Systems,
     is_corpus,
     make_normalizer,
