@@ -238,8 +238,8 @@ def spoil_tensors() -> list[Damage]:
             for number, (content, pattern) in enumerate((
                 ('{"weight_map": null}', "weight_map must give"),
                 ('{"weight_map": []}', "weight_map must give"),
-                ('{"weight_map": {"a": 5}}', "weight_map must name"),
-                ('{"weight_map": {"a": "../config.json"}}', "weight_map must name"),
+                ('{"weight_map": {"a": 5}}', "weight_map must give"),
+                ('{"weight_map": {"a": "../config.json"}}', "weight_map must give"),
                 ('{"weight_map": {"a": "model-00002.safetensors"}}', "missing, though"),
                 ("{", "not valid JSON"),
             ))

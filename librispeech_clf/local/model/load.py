@@ -44,7 +44,7 @@ def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras
             f"{path}: no model file; set model.path in config.yaml or make one: {CONVERT_COMMAND}"
         )
     configuration, weights = read_model_file(path, vocabulary)
-    kernels = _list_kernels(configuration, layers=len(weights))
+    kernels = list_kernels(configuration, layers=len(weights))
     # Before a model is built whose size the file only claims.
     _refuse_layers(
         [name for name, shape in kernels.items() if name not in weights or weights[name][0].shape != shape],
@@ -77,23 +77,20 @@ def name_not_finite(weights: Iterable[tuple[str, np.ndarray]]) -> str:
     return ", ".join(bad[:_SHOWN]) + more
 
 
-def _list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[str, tuple[int, ...]]:
+def list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[str, tuple[int, ...]]:
     """Return the kernels' shapes that decide how large the model is, by layer name; of `layers` layers at most."""
     hidden, channels = configuration.hidden_size, (1, *configuration.conv_dim)
     width = hidden // configuration.num_conv_pos_embedding_groups
-    blocks = min(configuration.num_hidden_layers, layers + 1)
-    positional = (
-        "positional_convolution_0" if configuration.num_conv_pos_layers == 1 else "positional_0_convolution_0"
-    )
+    positional = "positional" if configuration.num_conv_pos_layers == 1 else "positional_0"
     convolutions = zip(configuration.conv_kernel, channels, configuration.conv_dim, strict=False)
+    blocks = range(min(configuration.num_hidden_layers, layers + 1))
+    buckets = configuration.num_buckets, configuration.num_attention_heads
     return {
         **{f"feature_encoder_{index}_convolution": shape for index, shape in enumerate(convolutions)},
         "feature_projection": (channels[-1], hidden),
-        positional: (configuration.num_conv_pos_embeddings, width, width),
-        **{
-            f"layer_{index}_intermediate": (hidden, configuration.intermediate_size)
-            for index in range(blocks)
-        },
+        f"{positional}_convolution_0": (configuration.num_conv_pos_embeddings, width, width),
+        **({"relative_positions": buckets} if configuration.num_buckets else {}),
+        **{f"layer_{index}_intermediate": (hidden, configuration.intermediate_size) for index in blocks},
         "lm_head": (hidden, configuration.vocab_size),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from librispeech_clf.local.model.convert.conversion import FAMILIES, convert_configuration, find_family
+from librispeech_clf.local.model.convert.conversion import convert_configuration
 from librispeech_clf.local.model.convert.weights import convert_weights, name_as_wav2vec2
 from tests.helpers.letters import LETTERS
 
@@ -65,8 +65,8 @@ def build_model(golden: Golden):
     from librispeech_clf.local.model.graph import build_wav2vec2
 
     model = build_wav2vec2(convert_configuration(golden.configuration))
-    prefix = FAMILIES[find_family(golden.configuration)][1]
-    convert_weights(model, name_as_wav2vec2(golden.tensors, prefix))
+    family = golden.configuration["model_type"].replace("-", "_")
+    convert_weights(model, name_as_wav2vec2(golden.tensors, family))
     return model
 
 

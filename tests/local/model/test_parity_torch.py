@@ -27,7 +27,7 @@ def pair(request, make_golden, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     torch_model.save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({letter: row for row, letter in enumerate(LETTERS)}))
-    return torch_model, folder, convert_checkpoint(read_checkpoint(folder)).model
+    return torch_model, folder, convert_checkpoint(read_checkpoint(folder))[0]
 
 
 def test_unpadded_and_padded_batches_agree_with_torch(pair, make_golden):

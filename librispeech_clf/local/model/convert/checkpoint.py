@@ -1,6 +1,6 @@
 """Read a checkpoint in Hugging Face's folder format, local or from the hub, without PyTorch.
 
-Format: `config.json`, `vocab.json`, what describes preprocessing and tokenizer (optional: `_DESCRIPTIONS`) and the
+Format: `config.json`, `vocab.json`, what describes preprocessing and tokenizer (optional: `DESCRIPTIONS`) and the
 tensors: `model.safetensors`, or `pytorch_model.bin`, or shards of either that an index names; and, of MMS, the adapter
 of a language, `adapter.deu.safetensors` or `.bin`, whose tensors replace those of the model.
 """
@@ -8,7 +8,7 @@ of a language, `adapter.deu.safetensors` or `.bin`, whose tensors replace those 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,11 @@ from safetensors.numpy import load_file
 from librispeech_clf.hub_errors import explain_hub_error
 from librispeech_clf.local.model.convert.torch_archive import read_torch_archive
 
-_DESCRIPTIONS = {
-    "config.json": "configuration",
-    "vocab.json": "vocabulary",
-    "preprocessor_config.json": "preprocessing",
-    "processor_config.json": "processor",
-    "tokenizer_config.json": "tokenizer",
-    "special_tokens_map.json": "special_tokens",
-    "added_tokens.json": "added_tokens",
-}
 _NEEDED = ("config.json", "vocab.json")
+DESCRIPTIONS = (
+    *_NEEDED, "preprocessor_config.json", "processor_config.json", "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json",
+)  # fmt: skip
 _SAFETENSORS = ["model*.safetensors", "model.safetensors.index.json"]
 _TORCH = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -42,27 +37,13 @@ class Checkpoint:
     """A checkpoint as its folder holds it.
 
     Attributes:
-        configuration: `config.json`.
-        vocabulary: `vocab.json`: row of the CTC head by token; of MMS such a vocabulary for each language.
+        files: content of each of `DESCRIPTIONS` by its name; empty where there is no such file.
         tensors: float32 weights by Hugging Face's name.
-        preprocessing: `preprocessor_config.json`, empty when there is none, as the following ones.
-        processor: `processor_config.json`; transformers 5 keeps the preprocessing in it.
-        tokenizer: `tokenizer_config.json`.
-        special_tokens: `special_tokens_map.json`.
-        added_tokens: `added_tokens.json`.
-        adapter_rows: rows of the CTC head that a language's adapter brings; 0 without one.
         language_model: the folder of its own language model; None without.
     """
 
-    configuration: Mapping[str, Any]
-    vocabulary: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
     tensors: Mapping[str, np.ndarray]
-    preprocessing: Mapping[str, Any] = field(default_factory=dict)
-    processor: Mapping[str, Any] = field(default_factory=dict)
-    tokenizer: Mapping[str, Any] = field(default_factory=dict)
-    special_tokens: Mapping[str, Any] = field(default_factory=dict)
-    added_tokens: Mapping[str, Any] = field(default_factory=dict)
-    adapter_rows: int = 0
     language_model: Path | None = None
 
 
@@ -83,7 +64,7 @@ def find_checkpoint(source: str, language: str | None = None) -> Path:
         raise FileNotFoundError(f"{source}: no such folder, and not a hub name (owner/name).")
     import huggingface_hub
 
-    wanted = [*_DESCRIPTIONS, *_SAFETENSORS, f"{_LANGUAGE_MODEL}/*", f"adapter.{language}.safetensors"]
+    wanted = [*DESCRIPTIONS, *_SAFETENSORS, f"{_LANGUAGE_MODEL}/*", f"adapter.{language}.safetensors"]
     try:
         downloaded = Path(huggingface_hub.snapshot_download(source, allow_patterns=wanted))
         if not list(downloaded.glob("model*.safetensors")):
@@ -108,34 +89,32 @@ def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
         FileNotFoundError: a file is missing.
         ValueError: a file cannot be read.
     """
-    descriptions = {
-        attribute: _read_json(folder / name)
-        for name, attribute in _DESCRIPTIONS.items()
-        if name in _NEEDED or (folder / name).is_file()
+    files = {
+        name: _read_json(folder / name) if name in _NEEDED or (folder / name).is_file() else {}
+        for name in DESCRIPTIONS
     }
     tensors = _read_tensors(folder)
-    adapter = _read_adapter(folder, language) if any(folder.glob("adapter.*")) and language else {}
-    if foreign := sorted(set(adapter) - set(tensors)):
-        raise ValueError(
-            f"{folder}: the adapter of {language} has tensors that the model lacks: {foreign[:3]}"
-        )
+    if language and (adapters := sorted(folder.glob("adapter.*.*"))):
+        chosen = [
+            path
+            for path in adapters
+            if path.name in (f"adapter.{language}.safetensors", f"adapter.{language}.bin")
+        ]
+        if not chosen:
+            names = sorted({path.name.split(".")[1] for path in adapters})
+            raise FileNotFoundError(
+                f"{folder}: no adapter for --language {language}; there are {', '.join(names[:20])}."
+            )
+        adapter = _read_file(chosen[-1])
+        if foreign := sorted(set(adapter) - set(tensors)):
+            raise ValueError(
+                f"{folder}: the adapter of {language} has tensors that the model lacks: {foreign[:3]}"
+            )
+        tensors |= adapter
+        if (head := adapter.get("lm_head.weight")) is not None:  # of its own language's letters
+            files["config.json"]["vocab_size"] = len(head)
     language_model = folder / _LANGUAGE_MODEL
-    return Checkpoint(
-        tensors=tensors | adapter,
-        adapter_rows=len(adapter["lm_head.weight"]) if "lm_head.weight" in adapter else 0,
-        language_model=language_model if language_model.is_dir() else None,
-        **descriptions,
-    )
-
-
-def _read_adapter(folder: Path, language: str) -> dict[str, np.ndarray]:
-    for suffix in ("safetensors", "bin"):
-        if (path := folder / f"adapter.{language}.{suffix}").is_file():
-            return _read_file(path)
-    names = sorted({path.name.split(".")[1] for path in folder.glob("adapter.*.*")})
-    raise FileNotFoundError(
-        f"{folder}: no adapter for --language {language}; there are {', '.join(names[:20])}."
-    )
+    return Checkpoint(files, tensors, language_model if language_model.is_dir() else None)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -158,62 +137,44 @@ def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
             return _read_file(folder / whole)
         index = folder / f"{whole}.index.json"
         if index.is_file():
-            return {
-                name: tensor
-                for shard in _list_shards(index)
-                for name, tensor in _read_file(folder / shard).items()
-            }
+            shards = [_read_file(shard) for shard in _list_shards(index)]
+            return {name: tensor for shard in shards for name, tensor in shard.items()}
     raise FileNotFoundError(
         f"{folder}: holds no weights; expected model.safetensors or pytorch_model.bin, whole or in shards."
     )
 
 
-def _list_shards(index: Path) -> list[str]:
+def _list_shards(index: Path) -> list[Path]:
     """Return the shards that an index names, which lie beside it."""
     shards = _read_json(index).get("weight_map")
-    if not isinstance(shards, dict) or not shards:
+    names = list(shards.values()) if isinstance(shards, dict) else []
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise ValueError(
-            f"{index}: weight_map must give each tensor's file. Received: {shards!r}; copy the file again."
+            f"{index}: weight_map must give each tensor's file, by its name in this folder. Received: {shards!r:.200}; "
+            "copy the file again."
         )
-    names = list(shards.values())
-    if foreign := [name for name in names if not isinstance(name, str) or Path(name).name != name]:
-        raise ValueError(
-            f"{index}: weight_map must name files of its own folder. Received: {foreign[0]!r}; copy the file again."
-        )
-    for name in names:
-        if not (index.parent / name).is_file():
-            raise FileNotFoundError(
-                f"{index.parent / name}: missing, though {index.name} lists it; copy it too."
-            )
-    return sorted(set(names))
+    paths = sorted({index.parent / name for name in names})
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: missing, though {index.name} lists it; copy it too.")
+    return paths
 
 
 def _read_file(path: Path) -> dict[str, np.ndarray]:
     """Return a file's tensors as float32."""
-    tensors = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch_archive(path)
-    others = {name: x.dtype.name for name, x in tensors.items() if x.dtype.name not in _FLOATS}
-    if others:
-        raise ValueError(_refuse_kinds(path, _shorten(others)))
-    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which is refused by name
-        return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}
-
-
-def _refuse_kinds(path: Path, received: str) -> str:
-    return f"{path}: weights must be {', '.join(_FLOATS)}; use a checkpoint that is not quantized. Received: {received}"
-
-
-def _shorten(others: Mapping[str, str], count: int = 3) -> str:
-    shown = ", ".join(f"{name} {kind}" for name, kind in list(others.items())[:count])
-    return shown + (f" and {len(others) - count} more" if len(others) > count else "")
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    refusal = (
+        f"{path}: weights must be {', '.join(_FLOATS)}; use a checkpoint that is not quantized. Received:"
+    )
     try:
-        return load_file(path)
+        tensors = load_file(path) if path.suffix == ".safetensors" else read_torch_archive(path)
     except (
         AttributeError
     ) as error:  # NumPy has no such type: "module 'numpy' has no attribute 'float8_e4m3fn'"
-        kind = str(error).rpartition(" ")[2]
-        raise ValueError(_refuse_kinds(path, kind)) from error
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{refusal} {str(error).rpartition(' ')[2]}") from error
+    except (safetensors.SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: damaged or not safetensors ({error}); copy the file again.") from error
+    others = [f"{name} {x.dtype.name}" for name, x in tensors.items() if x.dtype.name not in _FLOATS]
+    if others:
+        raise ValueError(f"{refusal} {', '.join(others[:3])}, {len(others)} in all")
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which is refused by name
+        return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}

@@ -20,21 +20,13 @@ from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.ctc.frames import measure_frame_duration
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.convert.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
-from librispeech_clf.local.model.convert.vocabulary import (
-    check_head,
-    fit_head,
-    list_left_out,
-    make_vocabulary,
-    read_tokens,
-)
+from librispeech_clf.local.model.convert.vocabulary import convert_vocabulary
 from librispeech_clf.local.model.convert.weights import (
     UNNEEDED_TENSORS,
-    check_finite,
-    check_sizes,
+    check_tensors,
     convert_weights,
     fold_weight_norm,
     name_as_wav2vec2,
-    strip_prefix,
 )
 from librispeech_clf.local.model.save import check_suffix, save_model
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
@@ -44,13 +36,13 @@ from librispeech_clf.text.vocabulary_file import name_vocabulary_file
 if TYPE_CHECKING:
     import keras
 
-FAMILIES = {  # model_type of config.json: class, prefix of its tensors
-    "wav2vec2": ("Wav2Vec2ForCTC", "wav2vec2"),
-    "hubert": ("HubertForCTC", "hubert"),
-    "data2vec-audio": ("Data2VecAudioForCTC", "data2vec_audio"),
-    "unispeech": ("UniSpeechForCTC", "unispeech"),
-    "unispeech-sat": ("UniSpeechSatForCTC", "unispeech_sat"),
-    "wavlm": ("WavLMForCTC", "wavlm"),
+FAMILIES = {  # model_type of config.json: class; with _ for -, the prefix of its tensors
+    "wav2vec2": "Wav2Vec2ForCTC",
+    "hubert": "HubertForCTC",
+    "data2vec-audio": "Data2VecAudioForCTC",
+    "unispeech": "UniSpeechForCTC",
+    "unispeech-sat": "UniSpeechSatForCTC",
+    "wavlm": "WavLMForCTC",
 }
 _REFUSED_FAMILIES = {
     "wav2vec2-conformer": "its layers are Conformers, with convolutions and batch norms that this graph does not have",
@@ -75,31 +67,6 @@ _PREPROCESSING = {
 }
 
 
-def find_family(hugging_face: Mapping[str, Any]) -> str:
-    """Return the model_type of a `config.json`; without one, that of its architecture.
-
-    Raises:
-        ValueError: it is none of `FAMILIES`, or its architecture has no CTC head.
-    """
-    architectures = hugging_face.get("architectures") or []
-    types = {name: kind for kind, (name, _) in FAMILIES.items()}
-    kind = hugging_face.get("model_type") or next(
-        (types[name] for name in architectures if name in types), None
-    )
-    if kind in _REFUSED_FAMILIES:
-        raise ValueError(
-            f"config.json: a model of type {kind} cannot be converted: {_REFUSED_FAMILIES[kind]}."
-        )
-    if kind not in FAMILIES:
-        raise ValueError(f"config.json: model_type must be one of {', '.join(FAMILIES)}. Received: {kind!r}")
-    if architectures and architectures != [FAMILIES[kind][0]]:
-        raise ValueError(
-            f"config.json: architectures must be ['{FAMILIES[kind][0]}'], a model with a CTC head. "
-            f"Received: {architectures}. A model for pre-training must be fine-tuned with CTC first."
-        )
-    return kind
-
-
 def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configuration:
     """Return the architecture that a Hugging Face `config.json` describes.
 
@@ -109,7 +76,18 @@ def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configurat
     Raises:
         ValueError: another family, a part that this model does not have, or a value that no model can have.
     """
-    kind = find_family(hugging_face)
+    kind = hugging_face.get("model_type")
+    if kind in _REFUSED_FAMILIES:
+        raise ValueError(
+            f"config.json: a model of type {kind} cannot be converted: {_REFUSED_FAMILIES[kind]}."
+        )
+    if kind not in FAMILIES:
+        raise ValueError(f"config.json: model_type must be one of {', '.join(FAMILIES)}. Received: {kind!r}")
+    if (architectures := hugging_face.get("architectures")) and architectures != [FAMILIES[kind]]:
+        raise ValueError(
+            f"config.json: architectures must be ['{FAMILIES[kind]}'], a model with a CTC head. "
+            f"Received: {architectures}. A model for pre-training must be fine-tuned with CTC first."
+        )
     if hugging_face.get("quantization_config") is not None:
         raise ValueError(
             "config.json: quantization_config says that the weights are quantized; use the checkpoint that is not."
@@ -145,71 +123,67 @@ def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configurat
         raise ValueError(f"config.json: {error}") from error
 
 
-def check_preprocessing(preprocessing: Mapping[str, Any], *, file: str = "preprocessor_config.json") -> None:
+def check_preprocessing(files: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse a checkpoint that hears audio otherwise than this project prepares it.
 
     Args:
-        preprocessing: fields of transformers' `Wav2Vec2FeatureExtractor`; absent ones have its defaults, which fit.
-        file: where they stand, for the message.
+        files: as `Checkpoint.files`; absent fields have the defaults of `Wav2Vec2FeatureExtractor`, which fit.
 
     Raises:
         ValueError: another sampling rate than 16 kHz, audio that is not normalized, or no plain samples.
     """
-    for name, expected in _PREPROCESSING.items():
-        if preprocessing.get(name, expected) != expected:
-            raise ValueError(
-                f"{file}: {name} must be {expected}, as this project prepares audio. "
-                f"Received: {preprocessing[name]!r}"
-            )
+    described = {
+        "preprocessor_config.json": files["preprocessor_config.json"],
+        # where transformers 5 has it
+        "processor_config.json: feature_extractor": files["processor_config.json"].get(
+            "feature_extractor", {}
+        ),
+    }
+    for place, fields in described.items():
+        if not isinstance(fields, Mapping):
+            raise ValueError(f"{place} must hold one JSON object. Received: {fields!r}")
+        for name, expected in _PREPROCESSING.items():
+            if fields.get(name, expected) != expected:
+                raise ValueError(
+                    f"{place}: {name} must be {expected}, as this project prepares audio. Received: {fields[name]!r}"
+                )
 
 
-def check_processor(processor: Mapping[str, Any]) -> None:
-    """Refuse like `check_preprocessing` what transformers 5 says in `processor_config.json`: feature_extractor."""
-    extractor = processor.get("feature_extractor", {})
-    if not isinstance(extractor, Mapping):
-        raise ValueError(
-            f"processor_config.json: feature_extractor must hold one JSON object. Received: {extractor!r}"
-        )
-    check_preprocessing(extractor, file="processor_config.json: feature_extractor")
-
-
-@dataclasses.dataclass(frozen=True)
-class Conversion:
-    """A converted checkpoint: the Keras model, what its logits mean, and the rows of the head that are left out."""
-
-    model: "keras.Model"
-    vocabulary: Vocabulary
-    left_out: list[str]
-
-
-def convert_checkpoint(checkpoint: Checkpoint, *, language: str | None = None) -> Conversion:
+def convert_checkpoint(
+    checkpoint: Checkpoint, *, language: str | None = None
+) -> tuple["keras.Model", Vocabulary, list[int]]:
     """Convert a checkpoint.
 
     Args:
         checkpoint: as `read_checkpoint` returns it.
-        language: see `make_vocabulary`.
+        language: see `convert_vocabulary`.
+
+    Returns:
+        The Keras model, what its logits mean, and the rows of the checkpoint's head that it has.
 
     Raises:
         ValueError: something does not fit; see the functions above.
     """
-    configuration = convert_configuration(checkpoint.configuration)
-    check_preprocessing(checkpoint.preprocessing)
-    check_processor(checkpoint.processor)
-    _, prefix = FAMILIES[find_family(checkpoint.configuration)]
-    tensors = name_as_wav2vec2(strip_prefix(checkpoint.tensors), prefix)
-    # An adapter brings a head of its own, whatever config.json says.
-    head_rows = checkpoint.adapter_rows or configuration.vocab_size
-    check_head(tensors, head_rows=head_rows)
-    tokens = read_tokens(checkpoint, head_rows=head_rows, language=language)
-    vocabulary, rows = make_vocabulary(checkpoint, tokens, language=language)
-    tensors = fold_weight_norm(fit_head(tensors, rows))
-    check_sizes(configuration, tensors)
-    check_finite(tensors)
+    configuration = convert_configuration(checkpoint.files["config.json"])
+    check_preprocessing(checkpoint.files)
+    family = checkpoint.files["config.json"]["model_type"].replace("-", "_")
+    tensors = fold_weight_norm(name_as_wav2vec2(checkpoint.tensors, family))
+    if "lm_head.weight" not in tensors:
+        raise ValueError(
+            "The checkpoint has no CTC head, lm_head.weight. A model for pre-training must be fine-tuned with CTC "
+            "first."
+        )
+    check_tensors(configuration, tensors)
+    head_rows = configuration.vocab_size
+    vocabulary, rows = convert_vocabulary(checkpoint.files, head_rows=head_rows, language=language)
+    for name in ("lm_head.weight", "lm_head.bias"):
+        if name in tensors and tensors[name].shape[:1] == (head_rows,):
+            tensors[name] = tensors[name][rows]
     from librispeech_clf.local.model.graph import build_wav2vec2
 
     model = build_wav2vec2(dataclasses.replace(configuration, vocab_size=len(rows)))
     convert_weights(model, tensors)
-    return Conversion(model, vocabulary, list_left_out(tokens, head_rows=head_rows))
+    return model, vocabulary, rows
 
 
 def convert_file(source: str, path: Path, *, language: str | None = None) -> None:
@@ -226,36 +200,26 @@ def convert_file(source: str, path: Path, *, language: str | None = None) -> Non
     """
     check_suffix(path)
     checkpoint = read_checkpoint(find_checkpoint(source, language), language)
-    converted = convert_checkpoint(checkpoint, language=language)
-    vocabulary = converted.vocabulary
-    save_model(converted.model, path, vocabulary=vocabulary)
-    beside = name_vocabulary_file(path)
+    model, vocabulary, rows = convert_checkpoint(checkpoint, language=language)
+    save_model(model, path, vocabulary=vocabulary)
+    beside, language_model = name_vocabulary_file(path), path.with_suffix(".language_model")
     atomic_write(beside, (json.dumps(vocabulary.to_fields(), ensure_ascii=False, indent=1) + "\n").encode())
     if checkpoint.language_model is not None:
-        kept, unfinished = name_language_model(path), path.with_suffix(".language_model.part")
+        unfinished = path.with_suffix(".language_model.part")
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(checkpoint.language_model, unfinished)
-        shutil.rmtree(kept, ignore_errors=True)
-        unfinished.rename(kept)
-    _print_summary(source, checkpoint, converted, path)
-
-
-def name_language_model(path: Path) -> Path:
-    """Return the folder beside a model file that holds its checkpoint's own language model, if it has one."""
-    return path.with_suffix(".language_model")
-
-
-def _print_summary(source: str, checkpoint: Checkpoint, converted: Conversion, path: Path) -> None:
-    """Print what was converted, and how to push it."""
-    model, vocabulary = converted.model, converted.vocabulary
+        shutil.rmtree(language_model, ignore_errors=True)
+        unfinished.rename(language_model)
     configuration = model.configuration
     order = "stable layer norm" if configuration.do_stable_layer_norm else "layer norm last"
-    names = [name.rsplit(".", 1)[-1] for name in UNNEEDED_TENSORS]
-    unneeded = sorted(name for name in checkpoint.tensors if name.rsplit(".", 1)[-1] in names)
-    rows = {
+    names = {name.rpartition(".")[2] for name in UNNEEDED_TENSORS}
+    unneeded = sorted(name for name in checkpoint.tensors if name.rpartition(".")[2] in names)
+    head = checkpoint.files["config.json"].get("vocab_size", Wav2Vec2Configuration.vocab_size)
+    unwritten = [f"row {row}, without a letter" for row in range(head) if row not in rows]
+    described = {
         "from": source,
-        "to": f"{path} ({path.stat().st_size / 1e6:.1f} MB), {name_vocabulary_file(path).name}",
-        "family": find_family(checkpoint.configuration),
+        "to": f"{path} ({path.stat().st_size / 1e6:.1f} MB), {beside.name}",
+        "family": checkpoint.files["config.json"]["model_type"],
         "feature encoder": f"{len(configuration.conv_dim)} convolutions, {configuration.feat_extract_norm} norm",
         "transformer": f"{configuration.num_hidden_layers} layers of width {configuration.hidden_size}, {order}",
         "frames": f"one every {1000 * measure_frame_duration(configuration.conv_stride):g} ms",
@@ -264,20 +228,18 @@ def _print_summary(source: str, checkpoint: Checkpoint, converted: Conversion, p
         "language": vocabulary.language or "not known; --language names it",
         "error rate of": vocabulary.units,
         "tensors left out": ", ".join(unneeded) or "none",
-        "rows left out": ", ".join(converted.left_out) or "none",
-        "language model": f"kept in {name_language_model(path)}" if checkpoint.language_model else "none",
+        "rows left out": ", ".join(unwritten) or "none",
+        "language model": f"kept in {language_model}" if checkpoint.language_model else "none",
     }
     table = Table(title="Converted", show_header=False)
-    for name, said in rows.items():
+    for name, said in described.items():
         table.add_row(name, Text(escape_unprintable(said)))
     Console().print(table)
     print_plain(f"Evaluate it:            poetry run evaluate --model {path}")
     if checkpoint.language_model is not None:
-        print_plain(
-            f"Decode with its words:  poetry run evaluate --model {path} --lm {name_language_model(path)}"
-        )
-    print_plain(f"Push it with the code:  leap push -n {path.stem} -m {path} -e")
-    print_plain(f"Older leap CLI:         leap projects push {path}")
+        print_plain(f"Decode with its words:  poetry run evaluate --model {path} --lm {language_model}")
     print_plain(
-        f"Before a push, name its vocabulary in config.yaml: model.vocabulary: {name_vocabulary_file(path)}"
+        f"Push it with the code:  leap push -n {path.stem} -m {path} -e\n"
+        f"Older leap CLI:         leap projects push {path}\n"
+        f"Before a push, name its vocabulary in config.yaml: model.vocabulary: {beside}"
     )

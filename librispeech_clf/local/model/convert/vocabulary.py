@@ -7,15 +7,11 @@ the head. Rows without a token are left out.
 
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from librispeech_clf.local.model.convert.checkpoint import Checkpoint
 from librispeech_clf.text.vocabulary import Vocabulary
 
-_HEAD = ("lm_head.weight", "lm_head.bias")
 _ROLES = {
     "pad_token": ("<pad>", "[PAD]"),
     "word_delimiter_token": ("|", " "),
@@ -25,19 +21,55 @@ _ROLES = {
 }
 _SPECIAL = re.compile(r"<.+>|\[.+\]")
 
+Files = Mapping[str, Mapping[str, Any]]
+"""Content of a checkpoint's JSON files by their name, as `Checkpoint.files` has it."""
 
-def read_tokens(checkpoint: Checkpoint, *, head_rows: int, language: str | None) -> dict[str, int]:
-    """Return a checkpoint's tokens with the added ones, and the row of each.
+
+def convert_vocabulary(files: Files, *, head_rows: int, language: str | None) -> tuple[Vocabulary, list[int]]:
+    """Make a checkpoint's vocabulary.
 
     Args:
-        checkpoint: as `read_checkpoint` returns it.
+        files: of the checkpoint.
         head_rows: rows of the CTC head; added tokens beyond them are left out, as the head cannot write them.
-        language: which vocabulary, where `vocab.json` holds one for each language (MMS).
+        language: ISO 639 code; which vocabulary, where `vocab.json` holds one for each language (MMS). None: English
+            where the letters are those of English, else not known.
+
+    Returns:
+        The vocabulary, and the head's row of each of its tokens.
 
     Raises:
-        ValueError: no such language; rows that are none, or two of one token.
+        ValueError: no such language; rows that are none, or two of one token; no blank, or nothing else.
     """
-    rows: dict[str, Any] = dict(checkpoint.vocabulary)
+    tokens = _read_tokens(files, head_rows=head_rows, language=language)
+    roles = _find_roles(files, tokens)
+    if "pad_token" not in roles:
+        raise ValueError(
+            "vocab.json: must hold the blank, <pad> or what tokenizer_config.json names as pad_token. "
+            f"Received: {list(tokens)!r:.200}"
+        )
+    blank = tokens[roles["pad_token"]]
+    if (configured := files["config.json"].get("pad_token_id")) not in (None, blank):
+        raise ValueError(
+            f"config.json: pad_token_id is {configured}, but vocab.json has {roles['pad_token']} at {blank}."
+        )
+    delimiter = roles.pop("word_delimiter_token", "")
+    ordered = sorted(tokens, key=lambda token: (tokens[token] != blank, tokens[token]))
+    special = {*roles.values(), *filter(_SPECIAL.fullmatch, ordered)} - {delimiter}
+    letters = {token.lower() for token in ordered if token not in special and token.isalpha()}
+    if not letters:
+        raise ValueError(f"vocab.json: must hold letters. Received: {ordered!r:.200}")
+    if language is None and letters == set(string.ascii_lowercase):
+        language = "en"
+    rows = {token: row for row, token in enumerate(ordered)}
+    vocabulary = Vocabulary(
+        tuple(ordered), frozenset(rows[token] for token in special), rows.get(delimiter), language
+    )
+    return vocabulary, [tokens[token] for token in ordered]
+
+
+def _read_tokens(files: Files, *, head_rows: int, language: str | None) -> dict[str, int]:
+    """Return the tokens with the added ones, and the head's row of each."""
+    rows: dict[str, Any] = dict(files["vocab.json"])
     if rows and all(isinstance(tokens, Mapping) for tokens in rows.values()):
         if language not in rows:
             raise ValueError(
@@ -45,7 +77,7 @@ def read_tokens(checkpoint: Checkpoint, *, head_rows: int, language: str | None)
                 f"name one by --language. Received: {language!r}"
             )
         rows = dict(rows[language])
-    for file, token, row in _list_added_tokens(checkpoint):
+    for file, token, row in _list_added_tokens(files):
         if type(row) is not int or row < 0:
             raise ValueError(
                 f"{file}: the row of {token!r} must be a whole number, 0 or more. Received: {row!r}"
@@ -62,32 +94,28 @@ def read_tokens(checkpoint: Checkpoint, *, head_rows: int, language: str | None)
     return rows
 
 
-def _list_added_tokens(checkpoint: Checkpoint) -> Iterator[tuple[str, str, Any]]:
+def _list_added_tokens(files: Files) -> Iterator[tuple[str, str, Any]]:
     """Yield file, token and row of each token that stands outside `vocab.json`."""
-    for token, row in checkpoint.added_tokens.items():
+    for token, row in files["added_tokens.json"].items():
         yield "added_tokens.json", token, row
     file = "tokenizer_config.json: added_tokens_decoder"
-    decoder = checkpoint.tokenizer.get("added_tokens_decoder") or {}
+    decoder = files["tokenizer_config.json"].get("added_tokens_decoder") or {}
     if not isinstance(decoder, Mapping):
         raise ValueError(f"{file} must hold one JSON object. Received: {decoder!r}")
     for row, entry in decoder.items():
-        content = _read_token(file, entry)
-        if content is not None:
+        if (content := _read_token(file, entry)) is not None:
             yield file, content, int(row) if row.isascii() and row.isdecimal() else row
 
 
-def _find_roles(checkpoint: Checkpoint, rows: Mapping[str, int]) -> dict[str, str]:
+def _find_roles(files: Files, rows: Mapping[str, int]) -> dict[str, str]:
     """Return the token of each role, by `tokenizer_config.json`, `special_tokens_map.json` or its usual name."""
     roles: dict[str, str] = {}
     for role, usual in _ROLES.items():
-        named: list[str | None] = [
-            _read_token(f"{file}: {role}", fields.get(role))
-            for file, fields in (
-                ("tokenizer_config.json", checkpoint.tokenizer),
-                ("special_tokens_map.json", checkpoint.special_tokens),
-            )
+        named = [
+            _read_token(f"{file}: {role}", files[file].get(role))
+            for file in ("tokenizer_config.json", "special_tokens_map.json")
         ]
-        if found := next((token for token in (*named, *usual) if token is not None and token in rows), None):
+        if found := next((token for token in (*named, *usual) if token in rows), None):
             roles[role] = found
     return roles
 
@@ -98,76 +126,3 @@ def _read_token(place: str, entry: Any) -> str | None:
     if token is not None and not isinstance(token, str):
         raise ValueError(f"{place} must be a text, or an object with content. Received: {entry!r}")
     return token
-
-
-def make_vocabulary(
-    checkpoint: Checkpoint, tokens: Mapping[str, int], *, language: str | None
-) -> tuple[Vocabulary, list[int]]:
-    """Make a checkpoint's vocabulary.
-
-    Args:
-        checkpoint: as `read_checkpoint` returns it.
-        tokens: as `read_tokens` returns them.
-        language: ISO 639 code; None: English where the letters are those of English, else not known.
-
-    Returns:
-        The vocabulary, and the head's row of each of its tokens.
-
-    Raises:
-        ValueError: it has no blank, or nothing else.
-    """
-    roles = _find_roles(checkpoint, tokens)
-    if "pad_token" not in roles:
-        raise ValueError(
-            "vocab.json: must hold the blank, <pad> or what tokenizer_config.json names as pad_token. "
-            f"Received: {list(tokens)!r:.200}"
-        )
-    blank = tokens[roles["pad_token"]]
-    configured = checkpoint.configuration.get("pad_token_id")
-    if configured not in (None, blank):
-        raise ValueError(
-            f"config.json: pad_token_id is {configured}, but vocab.json has {roles['pad_token']} at {blank}."
-        )
-    delimiter = roles.pop("word_delimiter_token", "")
-    ordered = sorted(tokens, key=lambda token: (tokens[token] != blank, tokens[token]))
-    special = {*roles.values(), *(token for token in ordered if _SPECIAL.fullmatch(token))} - {delimiter}
-    letters = {token.lower() for token in ordered if token not in special and token.isalpha()}
-    if not letters:
-        raise ValueError(f"vocab.json: must hold letters. Received: {ordered!r:.200}")
-    if language is None and letters == set(string.ascii_lowercase):
-        language = "en"
-    rows = {token: row for row, token in enumerate(ordered)}
-    vocabulary = Vocabulary(
-        tuple(ordered), frozenset(rows[token] for token in special), rows.get(delimiter), language
-    )
-    return vocabulary, [tokens[token] for token in ordered]
-
-
-def list_left_out(tokens: Mapping[str, int], *, head_rows: int) -> list[str]:
-    """Return the rows of a head that have no token."""
-    return [f"row {row}, without a letter" for row in sorted(set(range(head_rows)) - set(tokens.values()))]
-
-
-def check_head(tensors: Mapping[str, np.ndarray], *, head_rows: int) -> None:
-    """Refuse a checkpoint without a CTC head, or with one of another size than its configuration tells.
-
-    Args:
-        tensors: weights by Hugging Face's name.
-        head_rows: rows of the checkpoint's head (`vocab_size`).
-
-    Raises:
-        ValueError: the head is missing or has another number of rows.
-    """
-    if absent := [name for name in _HEAD if name not in tensors]:
-        raise ValueError(
-            f"The checkpoint has no CTC head: tensors missing {absent}. A model for pre-training must be fine-tuned "
-            "with CTC first."
-        )
-    wrong = [f"{name} has {tensors[name].shape}" for name in _HEAD if tensors[name].shape[:1] != (head_rows,)]
-    if wrong:
-        raise ValueError(f"wrong shape: {wrong}; config.json says vocab_size {head_rows}.")
-
-
-def fit_head(tensors: Mapping[str, np.ndarray], rows: Sequence[int]) -> dict[str, np.ndarray]:
-    """Return the tensors with the CTC head's rows in the vocabulary's order."""
-    return {**tensors, **{name: tensors[name][list(rows)] for name in _HEAD}}

@@ -1,6 +1,6 @@
-"""A checkpoint's tensors: wrappers' prefixes, sizes, finite values, and which of them is which variable of the model.
+"""A checkpoint's tensors: their names, sizes and values, and which of them is which variable of the model.
 
-Names are those of `transformers`' wav2vec 2.0, whatever the family: `name_as_wav2vec2` takes a family's own prefix off.
+Names are those of `transformers`' wav2vec 2.0, whatever the family: `name_as_wav2vec2` sees to that.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
-from librispeech_clf.local.model.load import name_not_finite
+from librispeech_clf.local.model.load import list_kernels, name_not_finite
 
 if TYPE_CHECKING:
     import keras
@@ -19,97 +19,80 @@ UNNEEDED_TENSORS = frozenset(  # they replace masked frames in training only; th
     {"wav2vec2.masked_spec_embed", "wav2vec2.mask_time_emb_vector"}
 )
 _HEAD = "lm_head.weight"
-_LAYER = re.compile(r"wav2vec2\.encoder\.layers\.(\d+)\.")
-_EMBEDDING = "wav2vec2.encoder.pos_conv_embed"
-_POSITIONAL = f"{_EMBEDDING}.conv"
-_POSITIONAL_PARTS = re.compile(rf"({re.escape(_EMBEDDING)}\.(?:layers\.\d+\.)?conv)\.(weight|bias)")
+_POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
 _WEIGHT_NORM_SPELLINGS = (
     ("weight_g", "weight_v"),
     ("parametrizations.weight.original0", "parametrizations.weight.original1"),
 )
-_GATE, _GATE_SCALE = "attention.gru_rel_pos_linear", "attention.gru_rel_pos_const"
+_MODULES = {  # the model's layer: transformers' module
+    r"feature_encoder_(\d+)_convolution": r"wav2vec2.feature_extractor.conv_layers.\1.conv",
+    r"feature_encoder_(\d+)_norm": r"wav2vec2.feature_extractor.conv_layers.\1.layer_norm",
+    "feature_projection_norm": "wav2vec2.feature_projection.layer_norm",
+    "feature_projection": "wav2vec2.feature_projection.projection",
+    r"positional_convolution_\d+": _POSITIONAL,
+    r"positional_(\d+)_convolution_\d+": r"wav2vec2.encoder.pos_conv_embed.layers.\1.conv",
+    "encoder_norm|last_hidden_state": "wav2vec2.encoder.layer_norm",
+    "relative_positions": "wav2vec2.encoder.layers.0.attention.rel_attn_embed",
+    r"layer_(\d+)_attention_query": r"wav2vec2.encoder.layers.\1.attention.q_proj",
+    r"layer_(\d+)_attention_key": r"wav2vec2.encoder.layers.\1.attention.k_proj",
+    r"layer_(\d+)_attention_value": r"wav2vec2.encoder.layers.\1.attention.v_proj",
+    r"layer_(\d+)_attention_output": r"wav2vec2.encoder.layers.\1.attention.out_proj",
+    r"layer_(\d+)_attention_gate": r"wav2vec2.encoder.layers.\1.attention.gru_rel_pos_linear",
+    r"layer_(\d+)_attention_gate_scale": r"wav2vec2.encoder.layers.\1.attention.gru_rel_pos_const",
+    r"layer_(\d+)_attention_norm": r"wav2vec2.encoder.layers.\1.layer_norm",
+    r"layer_(\d+)_feed_forward_norm": r"wav2vec2.encoder.layers.\1.final_layer_norm",
+    r"layer_(\d+)_intermediate": r"wav2vec2.encoder.layers.\1.feed_forward.intermediate_dense",
+    r"layer_(\d+)_output": r"wav2vec2.encoder.layers.\1.feed_forward.output_dense",
+    r"layer_(\d+)_adapter_norm": r"wav2vec2.encoder.layers.\1.adapter_layer.norm",
+    r"layer_(\d+)_adapter_down": r"wav2vec2.encoder.layers.\1.adapter_layer.linear_1",
+    r"layer_(\d+)_adapter_up": r"wav2vec2.encoder.layers.\1.adapter_layer.linear_2",
+    "lm_head": "lm_head",
+}
+_FIELDS = {  # by the first word of a layer's name: what config.json says of its size
+    "feature": "conv_dim, conv_kernel and hidden_size",
+    "positional": "num_conv_pos_embeddings and num_conv_pos_embedding_groups",
+    "relative": "num_buckets and num_attention_heads",
+    "layer": "num_hidden_layers, intermediate_size and hidden_size",
+    "lm": "vocab_size and hidden_size",
+}
 
 
-def strip_prefix(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Take off the prefix that a wrapper put before every name: "module.", "model.", "_orig_mod." and the like.
+def name_as_wav2vec2(tensors: Mapping[str, np.ndarray], family: str) -> dict[str, np.ndarray]:
+    """Return tensors of a family, such as "hubert", under the names of wav2vec 2.0.
 
-    Args:
-        tensors: weights by name; the CTC head's name tells the prefix.
-
-    Returns:
-        The weights by Hugging Face's name; names without the prefix stay.
+    What a wrapper put before every name, such as "module." or "_orig_mod.", is taken off; the CTC head's name tells it.
 
     Raises:
-        ValueError: the names with and without the prefix collide.
+        ValueError: there are names with and without it, which would be the same.
     """
     heads = [name for name in tensors if name.endswith(f".{_HEAD}")]
-    if _HEAD in tensors or len(heads) != 1:
-        return dict(tensors)
-    prefix = heads[0].removesuffix(_HEAD)
-    stripped = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    if len(stripped) != len(tensors):
-        raise ValueError(f"The tensors have names with and without {prefix!r}; keep one of the two models.")
-    return stripped
+    wrapper = heads[0].removesuffix(_HEAD) if len(heads) == 1 and _HEAD not in tensors else ""
+    bare = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
+    if len(bare) != len(tensors):
+        raise ValueError(f"The tensors have names with and without {wrapper!r}; keep one of the two models.")
+    return {re.sub(rf"^{family}\.", "wav2vec2.", name): tensor for name, tensor in bare.items()}
 
 
-def name_as_wav2vec2(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Return tensors of another family, such as "hubert.", under the names of wav2vec 2.0."""
-    return {re.sub(rf"^{prefix}\.", "wav2vec2.", name): tensor for name, tensor in tensors.items()}
-
-
-def check_sizes(configuration: Wav2Vec2Configuration, tensors: Mapping[str, np.ndarray]) -> None:
-    """Refuse sizes of `config.json` that the weights do not have, before a model of these sizes is built.
+def check_tensors(configuration: Wav2Vec2Configuration, tensors: Mapping[str, np.ndarray]) -> None:
+    """Refuse weights that are no numbers, and sizes of `config.json` that they do not have.
 
     Args:
-        configuration: as `convert_configuration` returns it.
-        tensors: weights by wav2vec 2.0's name; absent ones are not looked at.
+        configuration: the architecture, before a model of these sizes is built.
+        tensors: as for `convert_weights`.
 
     Raises:
-        ValueError: a size of `config.json`, by the field's name.
+        ValueError: names fields of `config.json`, or tensors.
     """
-    layers = {int(match[1]) for name in tensors if (match := _LAYER.match(name))}
-    if layers and max(layers) + 1 != configuration.num_hidden_layers:
-        raise ValueError(
-            f"config.json: num_hidden_layers is {configuration.num_hidden_layers}, but the weights hold "
-            f"{max(layers) + 1} layers."
-        )
-    for name, (fields, shape) in _expect_shapes(configuration).items():
-        if name in tensors and tensors[name].shape != shape:
+    for layer, shape in list_kernels(configuration, layers=len(tensors)).items():
+        path = f"{layer}/kernel"
+        if (tensor := tensors.get(find_tensor_name(path))) is not None:
+            tensor = _pick(path, tensor, groups=configuration.num_conv_pos_embedding_groups)
+        if tensor is None or tensor.shape != shape:
+            found = "is missing" if tensor is None else f"has {tensor.shape[::-1]}"
             raise ValueError(
-                f"config.json: {fields} do not fit the weights, wrong shape: {name} has {tensors[name].shape}, "
-                f"config.json says {shape}."
+                f"config.json: {_FIELDS[layer.split('_')[0]]} do not fit the weights, wrong shape: "
+                f"{find_tensor_name(path)} {found}, config.json says {shape[::-1]}."
             )
-
-
-def _expect_shapes(configuration: Wav2Vec2Configuration) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return fields and shape by tensor, for the tensors that show every size of the model."""
-    hidden, groups = configuration.hidden_size, configuration.num_conv_pos_embedding_groups
-    kernel = (hidden, hidden // groups, configuration.num_conv_pos_embeddings)
-    shapes: dict[str, tuple[str, tuple[int, ...]]] = {
-        "wav2vec2.feature_projection.projection.weight": (
-            "hidden_size and conv_dim",
-            (hidden, configuration.conv_dim[-1]),
-        ),
-        "wav2vec2.encoder.layers.0.feed_forward.intermediate_dense.weight": (
-            "intermediate_size and hidden_size",
-            (configuration.intermediate_size, hidden),
-        ),
-        "wav2vec2.encoder.layers.0.attention.rel_attn_embed.weight": (
-            "num_buckets and num_attention_heads",
-            (configuration.num_buckets, configuration.num_attention_heads),
-        ),
-    }
-    for name in (f"{_POSITIONAL}.weight", f"{_EMBEDDING}.layers.0.conv.weight"):
-        shapes[name] = ("num_conv_pos_embeddings and num_conv_pos_embedding_groups", kernel)
-    sizes = zip(configuration.conv_dim, (1, *configuration.conv_dim), configuration.conv_kernel, strict=False)
-    for index, size in enumerate(sizes):
-        name = f"wav2vec2.feature_extractor.conv_layers.{index}.conv.weight"
-        shapes[name] = ("conv_dim and conv_kernel", size)
-    return shapes
-
-
-def check_finite(tensors: Mapping[str, np.ndarray]) -> None:
-    """Raise ValueError, which names them, where weights hold NaN or infinity."""
     if bad := name_not_finite(tensors.items()):
         raise ValueError(
             f"The weights hold NaN or infinity: {bad}. The training diverged, or the file is damaged; use another "
@@ -130,9 +113,9 @@ def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
         ValueError: the magnitude does not have one value per position.
     """
     folded = dict(tensors)
-    for magnitude_name, direction_name in _WEIGHT_NORM_SPELLINGS:
-        names = f"{_POSITIONAL}.{magnitude_name}", f"{_POSITIONAL}.{direction_name}"
-        if not all(name in folded for name in names):
+    for spelling in _WEIGHT_NORM_SPELLINGS:
+        names = [f"{_POSITIONAL}.{part}" for part in spelling]
+        if not set(names) <= set(folded):
             continue
         if f"{_POSITIONAL}.weight" in folded:
             raise ValueError(f"{names[0]}: the tensors hold this convolution twice; keep one spelling.")
@@ -140,36 +123,10 @@ def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
         expected = (1, 1, *direction.shape[2:])
         if direction.ndim != len(expected) or magnitude.shape != expected:
             raise ValueError(f"{names[0]}: must have shape {expected}. Received: {magnitude.shape}")
-        length = np.sqrt(np.sum(direction**2, axis=(0, 1), keepdims=True))
+        length = np.linalg.norm(direction, axis=(0, 1), keepdims=True)
         if not length.all():
             raise ValueError(f"{names[1]}: must not be 0 at a position; its direction is undefined.")
         folded[f"{_POSITIONAL}.weight"] = (magnitude * direction / length).astype(np.float32)
-    return folded
-
-
-def _split_groups(tensors: Mapping[str, np.ndarray], *, groups: int) -> dict[str, np.ndarray]:
-    """Replace each grouped positional convolution by one a group, named `conv.0.weight`, `conv.0.bias`, ..."""
-    split = dict(tensors)
-    for name, whole in tensors.items():
-        if (match := _POSITIONAL_PARTS.fullmatch(name)) and not len(whole) % groups:
-            del split[name]
-            parts = enumerate(np.split(whole, groups))
-            split |= {f"{match[1]}.{group}.{match[2]}": part for group, part in parts}
-    return split
-
-
-def _fold_gates(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Make WavLM's gates of what the graph has: two sums of four numbers each, and c * b - 1 as scale and shift."""
-    folded = dict(tensors)
-    for name, tensor in tensors.items():
-        if _GATE in name and tensor.shape[:1] == (8,):
-            folded[name] = tensor.reshape(2, 4, *tensor.shape[1:]).sum(axis=1)
-        elif name.endswith(_GATE_SCALE) and tensor.ndim == 4:
-            del folded[name]
-            folded |= {
-                f"{name}.weight": tensor.reshape(-1),
-                f"{name}.bias": np.full(tensor.size, -1, np.float32),
-            }
     return folded
 
 
@@ -183,35 +140,25 @@ def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> 
     Raises:
         ValueError: lists variables without a tensor, tensors without a variable, and shapes that differ.
     """
-    groups = model.configuration.num_conv_pos_embedding_groups
-    tensors = _split_groups(_fold_gates(fold_weight_norm(tensors)), groups=groups)
+    tensors = fold_weight_norm(tensors)
     sources = {variable.path: find_tensor_name(variable.path) for variable in model.weights}
-    missing = sorted({_join_groups(name) for name in sources.values() if name not in tensors})
+    missing = sorted(set(sources.values()) - set(tensors))
     unused = sorted(set(tensors) - set(sources.values()) - UNNEEDED_TENSORS)
-    present = [variable for variable in model.weights if sources[variable.path] in tensors]
-    # torch's (out, in) and (out, in, k) are Keras' (in, out) and (k, in, out); embeddings are the same in both
-    values = [_transpose(variable.path, tensors[sources[variable.path]]) for variable in present]
+    groups = model.configuration.num_conv_pos_embedding_groups
+    values = {
+        path: _pick(path, tensors[name], groups=groups) for path, name in sources.items() if name in tensors
+    }
     misfits = [
-        f"{sources[variable.path]} has {_transpose(variable.path, value).shape}, the model needs "
-        f"{_flat_shape(variable)[::-1]}"
-        for variable, value in zip(present, values, strict=True)
-        if value.shape != _flat_shape(variable)
+        f"{sources[variable.path]} has {value.shape[::-1]}, the model needs {tuple(variable.shape)[::-1]}"
+        for variable in model.weights
+        if (value := values.get(variable.path)) is not None and value.shape != tuple(variable.shape)
     ]
     if missing or unused or misfits:
         raise ValueError(
             f"The tensors do not fit config.json: missing {missing}; unused {unused}; wrong shape {misfits}."
         )
-    for variable, value in zip(present, values, strict=True):
-        variable.assign(value.reshape(variable.shape))
-
-
-def _transpose(path: str, tensor: np.ndarray) -> np.ndarray:
-    return tensor if path.endswith("/embeddings") else tensor.T
-
-
-def _join_groups(name: str) -> str:
-    """Return a tensor's name as the checkpoint has it, before `_split_groups`."""
-    return re.sub(rf"^({re.escape(_EMBEDDING)}\.(?:layers\.\d+\.)?conv)\.\d+\.", r"\1.", name)
+    for variable in model.weights:
+        variable.assign(values[variable.path])
 
 
 def find_tensor_name(path: str) -> str:
@@ -224,50 +171,28 @@ def find_tensor_name(path: str) -> str:
         The tensor's name, such as "wav2vec2.encoder.layers.0.attention.q_proj.weight".
     """
     layer, variable = path.split("/")
-    kind = "bias" if variable in ("bias", "beta") else "weight"
-    return f"{_name_module(layer)}.{kind}"
-
-
-def _name_module(layer: str) -> str:
-    """Return Hugging Face's name of a layer's module."""
-    whole = {
-        "feature_projection_norm": "wav2vec2.feature_projection.layer_norm",
-        "feature_projection": "wav2vec2.feature_projection.projection",
-        "encoder_norm": "wav2vec2.encoder.layer_norm",
-        "last_hidden_state": "wav2vec2.encoder.layer_norm",
-        "relative_positions": "wav2vec2.encoder.layers.0.attention.rel_attn_embed",
-        "lm_head": "lm_head",
-    }
-    if layer in whole:
-        return whole[layer]
-    if match := re.fullmatch(r"feature_encoder_(\d+)_(convolution|norm)", layer):
-        part = {"convolution": "conv", "norm": "layer_norm"}[match[2]]
-        return f"wav2vec2.feature_extractor.conv_layers.{match[1]}.{part}"
-    if match := re.fullmatch(r"positional_(?:(\d+)_)?convolution_(\d+)", layer):
-        return f"{_EMBEDDING}.{f'layers.{match[1]}.' if match[1] else ''}conv.{match[2]}"
-    index, part = layer.removeprefix("layer_").split("_", 1)
-    modules = {
-        "attention_query": "attention.q_proj",
-        "attention_key": "attention.k_proj",
-        "attention_value": "attention.v_proj",
-        "attention_output": "attention.out_proj",
-        "attention_gate": _GATE,
-        "attention_gate_scale": _GATE_SCALE,
-        "attention_norm": "layer_norm",
-        "feed_forward_norm": "final_layer_norm",
-        "intermediate": "feed_forward.intermediate_dense",
-        "output": "feed_forward.output_dense",
-        "adapter_norm": "adapter_layer.norm",
-        "adapter_down": "adapter_layer.linear_1",
-        "adapter_up": "adapter_layer.linear_2",
-    }
-    return f"wav2vec2.encoder.layers.{index}.{modules[part]}"
-
-
-def _flat_shape(variable) -> tuple[int, ...]:
-    """Return a variable's shape; that of a depthwise convolution of width 1 is the number of its channels."""
-    shape = tuple(variable.shape)
-    depthwise = variable.path == "feature_encoder_0_norm/kernel" or variable.path.endswith(
-        "_gate_scale/kernel"
+    match, module = next(
+        (match, module) for layers, module in _MODULES.items() if (match := re.fullmatch(layers, layer))
     )
-    return shape[1:2] if depthwise else shape
+    kind = "bias" if variable in ("bias", "beta") else "weight"
+    return match.expand(module) + ("" if layer.endswith("_gate_scale") else f".{kind}")
+
+
+def _pick(path: str, tensor: np.ndarray, *, groups: int) -> np.ndarray:
+    """Return a variable's numbers out of the tensor that holds them.
+
+    torch's (out, in) and (out, in, k) are Keras' (in, out) and (k, in, out). A grouped positional convolution is here
+    one a group. WavLM's gates are what the graph has: two sums of four numbers each, and c * b - 1 as scale and shift.
+    """
+    layer, _, variable = path.partition("/")
+    if layer.startswith("positional"):
+        tensor = np.array_split(np.atleast_1d(tensor), groups)[int(layer.rpartition("_")[2])]
+    elif layer == "relative_positions":
+        return tensor
+    elif layer.endswith("_gate") and tensor.shape[:1] == (8,):
+        tensor = tensor.reshape(2, 4, *tensor.shape[1:]).sum(axis=1)
+    elif layer.endswith("_gate_scale"):
+        tensor = tensor.reshape(-1) if variable == "kernel" else np.full(tensor.size, -1, np.float32)
+    if variable == "kernel" and tensor.ndim == 1:  # of a depthwise convolution of width 1
+        return tensor[None, :, None]
+    return tensor.T

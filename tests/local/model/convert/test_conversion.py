@@ -12,7 +12,7 @@ import tf_keras
 
 from librispeech_clf.local.commands.convert_model import main
 from librispeech_clf.local.model.architecture import BASE, Wav2Vec2Configuration
-from librispeech_clf.local.model.convert.checkpoint import find_checkpoint, read_checkpoint
+from librispeech_clf.local.model.convert.checkpoint import DESCRIPTIONS, find_checkpoint, read_checkpoint
 from librispeech_clf.local.model.convert.conversion import check_preprocessing, convert_configuration
 from librispeech_clf.local.model.convert.weights import convert_weights, fold_weight_norm
 from librispeech_clf.local.model.graph import build_wav2vec2
@@ -136,13 +136,14 @@ def test_configuration_refuses_other_architectures(fields, message):
 )
 def test_other_preprocessing_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
-        check_preprocessing(fields)
+        check_preprocessing(dict.fromkeys(DESCRIPTIONS, {}) | {"preprocessor_config.json": fields})
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tensors: tensors.pop("lm_head.bias"), r"no CTC head: tensors missing \['lm_head.bias'\]"),
+        (lambda tensors: tensors.pop("lm_head.weight"), "no CTC head"),
+        (lambda tensors: tensors.pop("lm_head.bias"), r"missing \['lm_head.bias'\]; unused \[\]"),
         (lambda tensors: tensors.pop(f"{POSITIONAL}.bias"), rf"missing \['{POSITIONAL}.bias'\]; unused \[\]"),
         (lambda tensors: tensors.update(quantizer=np.ones(1, np.float32)), r"unused \['quantizer'\]"),
         (

@@ -9,7 +9,7 @@ import pytest
 from librispeech_clf.local.commands.convert_model import main
 from librispeech_clf.local.model.convert.checkpoint import read_checkpoint
 from librispeech_clf.local.model.convert.conversion import convert_checkpoint
-from librispeech_clf.local.model.convert.weights import strip_prefix
+from librispeech_clf.local.model.convert.weights import name_as_wav2vec2
 
 POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
 DIRECTION = f"{POSITIONAL}.parametrizations.weight.original1"
@@ -36,15 +36,15 @@ def refuse(golden_base, write_checkpoint, tmp_path, capsys):
 @pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "base.model."])
 def test_prefix_of_a_wrapper_is_taken_off(prefix, golden_base, write_checkpoint):
     tensors = {prefix + name: tensor for name, tensor in golden_base.tensors.items()}
-    assert set(strip_prefix(tensors)) == set(golden_base.tensors)
-    model = convert_checkpoint(read_checkpoint(write_checkpoint(golden_base.configuration, tensors))).model
+    assert set(name_as_wav2vec2(tensors, "wav2vec2")) == set(golden_base.tensors)
+    model, *_ = convert_checkpoint(read_checkpoint(write_checkpoint(golden_base.configuration, tensors)))
     np.testing.assert_allclose(model(golden_base.audio[0][None])[0], golden_base.logits[0], atol=1e-5)
 
 
 def test_names_with_and_without_prefix_collide():
     one = np.ones(1, np.float32)
     with pytest.raises(ValueError, match="with and without 'm.'"):
-        strip_prefix({"m.lm_head.weight": one, "m.x": one, "x": one})
+        name_as_wav2vec2({"m.lm_head.weight": one, "m.x": one, "x": one}, "wav2vec2")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_other_precisions_are_read(dtype, tolerance, golden_base, write_checkpoi
     tensors = {name: tensor.astype(dtype) for name, tensor in golden_base.tensors.items()}
     checkpoint = read_checkpoint(write_checkpoint(golden_base.configuration, tensors))
     assert {tensor.dtype.name for tensor in checkpoint.tensors.values()} == {"float32"}
-    logits = convert_checkpoint(checkpoint).model(golden_base.audio[0][None])[0]
+    logits = convert_checkpoint(checkpoint)[0](golden_base.audio[0][None])[0]
     np.testing.assert_allclose(logits, golden_base.logits[0], atol=tolerance)
 
 
@@ -75,13 +75,13 @@ def test_other_precisions_are_read(dtype, tolerance, golden_base, write_checkpoi
         ({"quantization_config": {"bits": 8}}, "weights are quantized"),
         (
             {"hidden_size": 24 * 10**9, "num_attention_heads": 2},
-            "hidden_size and conv_dim do not fit the weights",
+            "conv_dim, conv_kernel and hidden_size do not fit the weights",
         ),
-        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, but the weights hold 2 layers"),
+        ({"num_hidden_layers": 10**9}, "layers.2.feed_forward.intermediate_dense.weight is missing"),
         ({"intermediate_size": 10**9}, "intermediate_size and hidden_size do not fit the weights"),
         ({"num_conv_pos_embeddings": 10**9}, "num_conv_pos_embeddings and"),
         ({"conv_dim": [12, 12, 10**9]}, "do not fit the weights"),
-        ({"vocab_size": 40}, "config.json says vocab_size 40"),
+        ({"vocab_size": 40}, "vocab_size and hidden_size do not fit the weights"),
     ],
 )
 def test_impossible_sizes_are_named(refuse, fields, message):

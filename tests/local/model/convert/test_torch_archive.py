@@ -149,5 +149,5 @@ def test_checkpoint_of_bin_files_gives_the_same_logits(shards, golden_base, chec
         (checkpoint_folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
     for file, part in files.items():
         write_torch(checkpoint_folder / file, {name: make_tensor(golden_base.tensors[name]) for name in part})
-    model = convert_checkpoint(read_checkpoint(checkpoint_folder)).model
+    model = convert_checkpoint(read_checkpoint(checkpoint_folder))[0]
     np.testing.assert_allclose(model(golden_base.audio[0][None])[0], golden_base.logits[0], atol=1e-5)
