@@ -23,10 +23,11 @@ from librispeech_clf.development.documents.drawing import (
     make_figure,
     save_image,
 )
-from librispeech_clf.local.analysis.associations import COUNTS, MEASURES, make_dashboards
+from librispeech_clf.local.analysis.binning import Bins, bin_by_quantiles
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.latent_space import make_latent_map, reduce_vectors
-from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.rates import find_interval, sum_by
+from librispeech_clf.local.analysis.record import OPERATIONS, UNITS, Record
 from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.report.recordings import DECIBEL_SPAN, compute_envelope, compute_spectrogram
 from librispeech_clf.local.report.terminal import interval
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from librispeech_clf.corpus.schema import Utterance
-    from librispeech_clf.local.analysis.associations import Bar, Dashboard
     from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.latent_space import LatentMap
 
@@ -46,7 +46,9 @@ MAP_FIELD = (0.02, 0.03, 0.72, 0.89)
 """Of every map, as shares of the figure: left, bottom, width, height; colors are explained at its right."""
 SPECTROGRAM_PALETTE_SIZE = 32
 PANEL_COLUMNS = 3
-NO_RATES = ("confidence", "ctc_loss")
+MEANS = ("word_information_lost", "word_information_preserved", "confidence", "ctc_loss")
+NO_RATES = MEANS[2:]
+BINS = 5
 MAP_COLUMNS = {
     "latent_by_word_count": "text_word_count",
     "latent_by_duration": "signal_duration_s",
@@ -303,52 +305,79 @@ def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> s
     """
     from matplotlib.ticker import PercentFormatter
 
-    boards = make_dashboards(Record(results), against=(column,), metrics=tuple(MEASURES))
-    if not boards or boards[0].kind != "numeric":
+    record = Record(results).select_scored()
+    against = record.column(column)
+    if against is None or against.numbers is None:
         raise ValueError(f"{column}: the results hold no such numbers; evaluate with its metadata.")
-    rows = -(-len(boards) // PANEL_COLUMNS)
+    bins, metrics = bin_by_quantiles(against.numbers, count=BINS), list_metrics(record)
+    rows = -(-len(metrics) // PANEL_COLUMNS)
     layout = {"nrows": rows, "ncols": PANEL_COLUMNS, "squeeze": False, "sharex": True}
     figure, grid = make_figure(width=9.2, height=2 * rows + 0.8, **layout)
-    for axes in grid.flat[len(boards) :]:
+    for axes in grid.flat[len(metrics) :]:
         axes.set_visible(False)
-    for axes, board in zip(grid.flat, boards, strict=False):
-        _draw_bars(axes, board.bars, title=label_measure(board.metric))
-        if board.metric not in NO_RATES:
+    told = []
+    for axes, (metric, (values, scale)) in zip(grid.flat, metrics.items(), strict=False):
+        groups = [(bins.index == number) & (values[:, 1] > 0) for number in range(len(bins.labels))]
+        estimates = np.array([_estimate(values[inside], record.blocks[inside], scale) for inside in groups])
+        _draw_bins(axes, bins, estimates, title=label_measure(metric))
+        factor, unit = (1, "") if metric in NO_RATES else (100, " %")
+        ends = (f"{factor * value:.3g}{unit}" for value in estimates[[0, -1], 0])
+        told.append(f"{label_measure(metric)} {' to '.join(ends)}")
+        if metric not in NO_RATES:
             axes.yaxis.set_major_formatter(PercentFormatter(1))
     for axes in grid[-1]:
         axes.set_xlabel(label_column(column))
     save_image(figure, path)
-    ends = f"{boards[0].bars[0].label} against {boards[0].bars[-1].label}"
-    return f"{ends}: {', '.join(map(_format_ends, boards))}"
+    return f"{bins.labels[0]} against {bins.labels[-1]}: {', '.join(told)}"
+
+
+def list_metrics(record: Record) -> dict[str, tuple[np.ndarray, str]]:
+    """Return each metric's numerator and denominator, float64 (N, 2), by utterance, and its interval's scale."""
+    counts = {unit: record.counts(unit) for unit in UNITS}
+    ratios = {f"{unit}_error_rate": (record.errors(unit), record.units(unit), "rate") for unit in UNITS} | {
+        "match_error_rate": (record.errors(), counts["word"].sum(axis=1), "share")
+    }
+    for name in MEANS:
+        values = record.numbers(name)
+        ratios[name] = (np.nan_to_num(values), np.isfinite(values), "rate")
+    for unit in UNITS:
+        for place, operation in enumerate(OPERATIONS):
+            scale = "rate" if operation == "insertions" else "share"
+            ratios[f"{unit}_{operation}"] = (counts[unit][:, place], record.units(unit), scale)
+    return {
+        name: (np.stack([over, under], axis=1), scale)
+        for name, (over, under, scale) in ratios.items()
+        if np.any(under > 0)
+    }
+
+
+def _estimate(values: np.ndarray, blocks: np.ndarray, scale: str) -> tuple[float, float, float]:
+    """Return a ratio of sums and its interval, NaN where there is none."""
+    sums = sum_by(values, np.unique(blocks, return_inverse=True)[1].reshape(-1))
+    low, high = find_interval(sums, scale)
+    over, under = values.sum(axis=0)
+    unknown = low is None or high is None
+    return over / under if under else np.nan, *((np.nan, np.nan) if unknown else (low, high))
 
 
 def label_measure(metric: str) -> str:
-    """Return a metric in words, counts with what they are counted by: "word deletions per reference word"."""
-    name = label_column(metric)
-    return f"{name} per {metric.partition('_')[0]}" if metric in COUNTS else name
+    """Return a metric in words, counts with what they are counted by: "word deletions per word"."""
+    name, unit = label_column(metric), metric.partition("_")[0]
+    return f"{name} per {unit}" if metric.endswith(OPERATIONS) else name
 
 
-def _format_ends(board: Dashboard) -> str:
-    scale, unit = (1, "") if board.metric in NO_RATES else (100, " %")
-    values = [bar.value for bar in (board.bars[0], board.bars[-1])]
-    ends = ["-" if value is None else f"{scale * value:.3g}{unit}" for value in values]
-    return f"{label_measure(board.metric)} {' to '.join(ends)}"
-
-
-def _draw_bars(axes: Axes, bars: tuple[Bar, ...], *, title: str) -> None:
-    figures = [(bar.value, bar.interval_low, bar.interval_high) for bar in bars]
-    known = [[np.nan if value is None else value for value in figure] for figure in figures]
-    middle, low, high = np.array(known, dtype=float).T
-    places = np.arange(len(bars))
-    labels = [bar.label.replace("under ", "< ").replace(" to ", "-") for bar in bars]
+def _draw_bins(axes: Axes, bins: Bins, estimates: np.ndarray, *, title: str) -> None:
+    middle, low, high = estimates.T
+    places = np.arange(len(middle))
+    labels = [label.replace("under ", "< ").replace(" to ", "-") for label in bins.labels]
     labels = [
         f"≥ {label.removesuffix(' and over')}" if label.endswith(" and over") else label for label in labels
     ]
     axes.vlines(places, low, high, color=ACCENT, linewidth=2, alpha=0.55)
     axes.plot(places, middle, "o", color=ACCENT, markersize=5)
-    counts = [f"{label}\nn = {bar.utterances}" for label, bar in zip(labels, bars, strict=True)]
+    counts = [f"{label}\nn = {np.sum(bins.index == place)}" for place, label in enumerate(labels)]
     axes.set_xticks(places, counts, fontsize=7)
-    axes.set(title=title, ylim=choose_limits(middle, low, high), xlim=(-0.5, len(bars) - 0.5))
+    axes.set(title=title, ylim=choose_limits(middle, low, high), xlim=(-0.5, len(places) - 0.5))
     axes.grid(axis="y", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
 

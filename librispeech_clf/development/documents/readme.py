@@ -15,9 +15,10 @@ from rich.console import Console
 
 from librispeech_clf.development.documents.drawing import label_column
 from librispeech_clf.development.documents.pictures import MAP_COLUMNS
-from librispeech_clf.local.analysis.associations import make_dashboards
+from librispeech_clf.local.analysis.associations import find_associations
+from librispeech_clf.local.analysis.binning import bin_by_quantiles
 from librispeech_clf.local.analysis.clusters import group_states
-from librispeech_clf.local.analysis.rates import summarize_rates
+from librispeech_clf.local.analysis.rates import rate_groups, summarize_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.slices import find_slices
 from librispeech_clf.local.report.terminal import format_finding, interval, percent, probability, show_rates
@@ -25,7 +26,7 @@ from librispeech_clf.local.report.terminal import format_finding, interval, perc
 if TYPE_CHECKING:
     import pandas as pd
 
-    from librispeech_clf.local.analysis.associations import Association, Dashboard
+    from librispeech_clf.local.analysis.associations import Association
 
 RUNS = {"bundled": {"source": "sample", "subsets": "test"}, "test-clean": {"subsets": "test-clean"}}
 """Section of the README -> what has to be evaluated as a whole."""
@@ -95,19 +96,19 @@ def format_test_clean(
         run: what summary.json says was evaluated.
         shown: what each picture shows, by its name without ending, see `pictures.draw_all`.
     """
-    boards = make_dashboards(Record(results))
+    found = find_associations(Record(results))
     hours = results["signal_duration_s"].sum() / 3600
     sentence = (
         f"{len(results):,} utterances of {results['record_speaker_id'].nunique()} speakers, {hours:.2f} hours, "
         f"{int(results['error'].notna().sum())} failed; {run['model']}, SHA-256 {run['model SHA-256']}."
     )
     return {
-        "test-clean table": f"{format_rates(results)}\n\n{sentence} {format_genders(boards)}".rstrip(),
+        "test-clean table": f"{format_rates(results)}\n\n{sentence} {format_genders(found)}".rstrip(),
         "test-clean latent space": "\n".join(f"- {shown[name]}" for name in MAP_COLUMNS if name in shown),
         "test-clean utterances": f"Long: {shown['long_utterance']}. Short: {shown['short_utterance']}.",
         "test-clean weak cluster": f"{shown['weak_cluster'][:1].upper()}{shown['weak_cluster'][1:]}.",
         "test-clean first": format_first(results),
-        "test-clean dashboard": f"{format_traits(boards)} {format_loss(results)}".rstrip(),
+        "test-clean dashboard": f"{format_traits(Record(results), found)} {format_loss(results)}".rstrip(),
     }
 
 
@@ -133,9 +134,9 @@ def _format_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def format_genders(boards: Sequence[Dashboard]) -> str:
+def format_genders(associations: Sequence[Association]) -> str:
     """Say whether the word error rates of two genders differ, as the report's test has it; else nothing."""
-    found = _find_board(boards, "word_error_rate", "record_gender")
+    found = _find(associations, "word_error_rate", "record_gender")
     if found is None or found.kind != "difference":
         return ""
     first, second = found.groups
@@ -156,28 +157,25 @@ def format_first(results: pd.DataFrame) -> str:
     return "\n".join([f"Worse than the rest ({tested}):", "", *lines])
 
 
-def format_traits(boards: Sequence[Dashboard]) -> str:
+def format_traits(record: Record, associations: Sequence[Association]) -> str:
     """Return the word error rate against each numeric trait, and which correlations are significant."""
     heading = "word error rate by|lowest fifth||highest fifth||rank correlation (95 %)|corrected p".split("|")
     rows = [heading, ["---"] * len(heading)]
     names: dict[str, list[str]] = {"rises": [], "falls": [], "": []}
-    for board in boards:
-        found = board.association
-        if board.metric != "word_error_rate" or board.kind != "numeric" or found is None:
+    for found in associations:
+        if found.metric != "word_error_rate" or found.kind != "spearman":
             continue
-        ends = [
-            cell for bar in (board.bars[0], board.bars[-1]) for cell in (bar.label, f"{percent(bar.value)} %")
-        ]
-        bounds = "-" if found.low is None or found.high is None else f"{found.low:.2f} to {found.high:.2f}"
-        test = [f"{found.value:.2f} ({bounds})", probability(found.p_corrected)]
-        rows.append([label_column(board.against), *ends, *test])
+        bins = bin_by_quantiles(record.numbers(found.against))
+        rates = rate_groups(record, bins.index, len(bins.labels))
+        fifths = [cell for end in (0, -1) for cell in (bins.labels[end], f"{percent(rates[end].rate)} %")]
+        test = [f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})", probability(found.p_corrected)]
+        rows.append([label_column(found.against), *fifths, *test])
         verdict = ("rises" if found.value > 0 else "falls") if is_significant(found) else ""
-        names[verdict].append(label_column(board.against).partition(" in ")[0])
+        names[verdict].append(label_column(found.against).partition(" in ")[0])
     parts = [
         f"{verdict} with {', '.join(names[verdict])}" for verdict in ("rises", "falls") if names[verdict]
     ]
-    tests = sum(board.association is not None for board in boards)
-    sentence = f"Significant at {100 * ALPHA:.0f} %, corrected for the report's {tests} tests: "
+    sentence = f"Significant at {100 * ALPHA:.0f} %, corrected for the report's {len(associations)} tests: "
     sentence += f"the word error rate {' and '.join(parts)}." if parts else "nothing."
     sentence += f" Not significant: {', '.join(names[''])}." if names[""] else ""
     return f"{_format_table(rows)}\n\n{sentence}"
@@ -185,22 +183,21 @@ def format_traits(boards: Sequence[Dashboard]) -> str:
 
 def format_loss(results: pd.DataFrame) -> str:
     """Say whether the CTC loss goes with how much the level varies, as one test has it; else nothing."""
-    boards = make_dashboards(Record(results), against=("signal_rms_std",), metrics=("ctc_loss",))
-    found = _find_board(boards, "ctc_loss", "signal_rms_std")
+    tested = find_associations(Record(results), against=("signal_rms_std",), metrics=("ctc_loss",))
+    found = _find(tested, "ctc_loss", "signal_rms_std")
     if found is None or found.kind != "spearman":
         return ""
     finding = f"rank correlation {found.value:.2f}, {_format_verdict(found)}"
     return f"CTC loss against the deviation of the RMS level: {finding}."
 
 
-def _find_board(boards: Sequence[Dashboard], metric: str, against: str) -> Association | None:
-    found = (board.association for board in boards if (board.metric, board.against) == (metric, against))
-    return next(found, None)
+def _find(associations: Sequence[Association], metric: str, against: str) -> Association | None:
+    return next((own for own in associations if (own.metric, own.against) == (metric, against)), None)
 
 
 def is_significant(association: Association) -> bool:
     """Tell whether there is an association, corrected for all tests of the report."""
-    return association.p_corrected is not None and association.p_corrected < ALPHA
+    return association.p_corrected < ALPHA
 
 
 def _format_verdict(association: Association) -> str:

@@ -22,7 +22,7 @@ same intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -98,42 +98,28 @@ def divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
     return np.divide(numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0)
 
 
-def _ratio(sums: np.ndarray) -> np.ndarray:
-    return divide(sums[:, 0], sums[:, 1])
-
-
-def find_interval(
-    sums: np.ndarray,
-    scale: str,
-    *,
-    figure: Callable[[np.ndarray], np.ndarray] = _ratio,
-    units: np.ndarray | None = None,
-) -> tuple[float, float] | tuple[None, None]:
-    """Return the 95 % interval of a figure of sums, by default the first sum over the second.
+def find_interval(sums: np.ndarray, scale: str) -> tuple[float, float] | tuple[None, None]:
+    """Return the 95 % interval of a ratio of sums.
 
     Args:
-        sums: float64 (K, C), of each speaker.
+        sums: float64 (K, 2), numerator and denominator of each speaker.
         scale: "rate" for rates and means of one sign, "share" for those in [0, 1], "linear" for differences; a mean
             whose sums have either sign is "linear", too.
-        figure: of summed sums, float64 (R, C) to (R,).
-        units: float64 (K,), reference units of each speaker; by default the second sum.
 
     Returns:
         Lower and upper bound; both None where fewer than two speakers have units.
     """
     from scipy.stats import t as student
 
-    units = sums[:, 1] if units is None else units
-    sums, units = sums[units > 0], units[units > 0]
-    count, total = len(units), float(units.sum())
-    everything = sums.sum(axis=0, keepdims=True)
+    sums = sums[sums[:, 1] > 0]
+    (errors, units), count = sums.T, len(sums)
     if count < 2:
         return None, None
-    value, without = float(figure(everything)[0]), figure(everything - sums)
-    if not np.isfinite(value) or not np.isfinite(without).all():
-        return None, None
+    total = float(units.sum())
+    value = float(errors.sum()) / total
+    without = (errors.sum() - errors) / (total - units)
     variance = (count - 1) / count * float(np.sum((without - value) ** 2))
-    if scale == "linear" or (scale == "rate" and sums.min() < 0 < sums[:, 0].max()):
+    if scale == "linear" or (scale == "rate" and errors.min() < 0 < errors.max()):
         half = float(student.ppf(1 - _TAIL, count - 1)) * variance**0.5
         return value - half, value + half
     effective = 1 / float(np.sum((units / total) ** 2))

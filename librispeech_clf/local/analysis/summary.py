@@ -1,4 +1,4 @@
-"""Analyze a run: error rates, findings, weak clusters, maps, dashboards, robustness, systems.
+"""Analyze a run: error rates, findings, weak clusters, maps, associations, robustness, systems.
 
 In: the record of results. Out: `Analysis` for terminal and page, and a dictionary for summary.json, which holds
 no time stamps, so that the same rows give the same bytes.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from librispeech_clf.local.analysis.associations import AGAINST, make_dashboards
+from librispeech_clf.local.analysis.associations import AGAINST, find_associations
 from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.confusions import Confusions
@@ -33,6 +33,7 @@ from librispeech_clf.local.analysis.systems import Systems, compare_systems
 from librispeech_clf.text.plain_text import escape_json
 
 if TYPE_CHECKING:
+    from librispeech_clf.local.analysis.associations import Association
     from librispeech_clf.local.analysis.calibration import Calibration, Reliability
     from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from librispeech_clf.local.analysis.suspect_references import Suspicion
 
 WORST = 10
-MOST_DASHBOARDS = 12
+MOST_ASSOCIATED = 12
 """Columns of one's own that are tested; in the page any can be chosen."""
 _PARTICULAR = re.compile(r"""\[[^\]]*\]|'[^'\s][^']*'|"[^"]*"|\S*[/\d]\S*""")
 SIGNIFICANT_DIGITS = 10
@@ -83,7 +84,7 @@ class Analysis:
         suspect_references: references that may be wrong, the most suspicious first.
         clusters: of the latent space.
         latent_maps: space -> map.
-        dashboards: metrics against metadata.
+        associations: of metrics with metadata.
         robustness: word error rate by severity.
         systems: beside each other, if there are several.
         calibration: of the model's confidences; None where it has none.
@@ -102,7 +103,7 @@ class Analysis:
     suspect_references: tuple[Suspicion, ...]
     clusters: Clustering
     latent_maps: dict[str, Any]
-    dashboards: tuple[Any, ...]
+    associations: tuple[Association, ...]
     robustness: tuple[Curve, ...]
     systems: Systems | None
     calibration: Calibration | None = None
@@ -159,14 +160,14 @@ def analyze(
     reliability = measure_reliability(recordings, calibration)
     on_progress("latent maps")
     maps = make_latent_maps(recordings)
-    on_progress("dashboards")
-    own = [each["column"] for each in rates["groups"]][:MOST_DASHBOARDS]
-    dashboards = make_dashboards(scored, against=[*dict.fromkeys([*own, *AGAINST])], with_bars=False)
+    on_progress("associations")
+    own = [each["column"] for each in rates["groups"]][:MOST_ASSOCIATED]
+    associations = find_associations(scored, against=[*dict.fromkeys([*own, *AGAINST])])
     robustness = measure_robustness(record)
     on_progress("systems")
     systems = compare_systems(records) if len(records) > 1 else None
     return Analysis(
-        rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, dashboards, robustness,
+        rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, associations, robustness,
         systems, calibration, reliability, confusions, predict_rates(record, calibration), find_lacks(recordings),
     )  # fmt: skip
 

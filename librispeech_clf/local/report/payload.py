@@ -51,7 +51,7 @@ METRICS = (
 )
 WHOLE_SECTIONS = (
     *("search", "error_kinds", "terms", "suspect_references", "clusters"),
-    *("latent_maps", "robustness", "speed", "reliability", "tables"),
+    *("latent_maps", "robustness", "speed", "reliability", "tables", "associations"),
 )
 SYSTEM_COUNTS = [
     f"{unit}_{kind}"
@@ -76,7 +76,7 @@ def build_payload(
     Args:
         results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness
             charts.
-        analysis: optional sections (`clusters`, `latent_maps`, `dashboards`, `robustness`): records, arrays or
+        analysis: optional sections (`clusters`, `latent_maps`, `associations`, `robustness`): records, arrays or
             tables; absent and None ones are left out.
         systems: results of every system by its name, the main one first.
         title: heading of the page.
@@ -223,13 +223,8 @@ def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> di
         analysis: sections by name; absent, None and other sections are left out.
     """
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
-    shown = (*WHOLE_SECTIONS, "dashboards")
-    chosen = {key: to_jsonable(analysis[key]) for key in shown if analysis and analysis.get(key) is not None}
-    if "dashboards" in chosen:
-        kept = ("metric", "against", "association")
-        boards = [board for board in chosen["dashboards"] if board["association"]]
-        chosen["dashboards"] = [{key: board[key] for key in kept} for board in boards]
-    return {key: _replace_ids(value, rows) for key, value in chosen.items()}
+    chosen = {key: analysis[key] for key in WHOLE_SECTIONS if analysis and analysis.get(key) is not None}
+    return {key: _replace_ids(to_jsonable(value), rows) for key, value in chosen.items()}
 
 
 def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:

@@ -1,24 +1,32 @@
 """Figures for the README: between their marks, findings as their tests have them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from librispeech_clf.development.documents import readme
-from librispeech_clf.local.analysis.associations import Association, Bar, Dashboard
+from librispeech_clf.local.analysis.associations import Association
+from librispeech_clf.local.analysis.record import Record
 
 RUN = {"source": "openslr", "subsets": "test-clean", "model": "wav2vec.h5", "model SHA-256": "0123456789ab"}
 SHOWN = {name: f"{name} shown" for name in (*readme.MAP_COLUMNS, "long_utterance", "short_utterance")}
 
 
-def make_board(
-    column: str, value: float, p: float, *, name: str = "length", unit: str | None = "s"
-) -> Dashboard:
-    """Make a dashboard of two bins."""
-    bars = [
-        Bar(label, 0.0, 1.0, rate, 0.1, 0.3, 10, 5, "speakers") for label, rate in (("1", 0.2), ("2", 0.25))
-    ]
-    association = Association("spearman", value, value - 0.1, value + 0.1, 20, p / 2, p, ())
-    return Dashboard("word_error_rate", column, name, unit, "numeric", tuple(bars), association)
+def make_record(*columns: str) -> Record:
+    """Make two utterances with rates of 20 and 25 %, in whose order the columns rise."""
+    counts = {
+        "word_hits": [4.0, 3.0],
+        "word_substitutions": [1.0, 1.0],
+        "word_deletions": 0.0,
+        "word_insertions": 0.0,
+    }
+    numbers = {column: [1.0, 2.0] for column in columns}
+    return Record(pd.DataFrame({"utterance_id": ["a", "b"], **counts, **numbers}))
+
+
+def make_association(column: str, value: float, p: float) -> Association:
+    ends = value, value - 0.1, value + 0.1
+    return Association("word_error_rate", column, "spearman", *ends, 20, p / 2, p, ())
 
 
 def test_figures_stand_between_their_marks():
@@ -63,7 +71,8 @@ def test_whole_runs_are_taken():
     ],
 )
 def test_only_significant_correlations_are_findings(value, p, finding):
-    text = readme.format_traits([make_board("signal_duration_s", value, p)])
+    column = "signal_duration_s"
+    text = readme.format_traits(make_record(column), [make_association(column, value, p)])
     assert text.endswith(f"Significant at 5 %, corrected for the report's 1 tests: {finding}")
     row = text.splitlines()[2]
     assert row.startswith("| duration in s | 1 | 20.00 % | 2 | 25.00 % |")
@@ -71,11 +80,9 @@ def test_only_significant_correlations_are_findings(value, p, finding):
 
 
 def test_findings_of_both_signs():
-    boards = [
-        make_board(name, value, p, name=name, unit=None)
-        for name, value, p in (("a", 0.3, 0.001), ("b", -0.3, 0.04), ("c", 0.3, 0.2), ("d", 0.2, 0.0001))
-    ]
-    text = readme.format_traits(boards).splitlines()[-1]
+    tested = [("a", 0.3, 0.001), ("b", -0.3, 0.04), ("c", 0.3, 0.2), ("d", 0.2, 0.0001)]
+    found = [make_association(*own) for own in tested]
+    text = readme.format_traits(make_record(*"abcd"), found).splitlines()[-1]
     assert text == (
         "Significant at 5 %, corrected for the report's 4 tests: the word error rate rises with a, d and falls with b. "
         "Not significant: c."
@@ -84,9 +91,9 @@ def test_findings_of_both_signs():
 
 @pytest.mark.parametrize(("p", "verdict"), [(0.01, "significant"), (0.06, "not significant")])
 def test_genders(p, verdict):
-    association = Association("difference", -0.05, -0.08, -0.02, 20, p / 2, p, ("F", "M"))
-    board = Dashboard("word_error_rate", "record_gender", "gender", None, "categorical", (), association)
-    text = readme.format_genders([board])
+    ends, groups = (-0.05, -0.08, -0.02), ("F", "M")
+    own = Association("word_error_rate", "record_gender", "difference", *ends, 20, p / 2, p, groups)
+    text = readme.format_genders([own])
     assert text == (
         f"Word error rate of gender F minus that of gender M: -5.00 points (-8.0 to -2.0), {verdict} "
         f"(corrected p = {p:.3f})."

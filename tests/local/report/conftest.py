@@ -4,7 +4,7 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from librispeech_clf.local.analysis.associations import make_dashboards
+from librispeech_clf.local.analysis.associations import find_associations
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.page import write_page
 
@@ -38,7 +38,7 @@ def make_systems(results):
 def report(results, make_analysis, make_audio, tmp_path_factory):
     """Write the page."""
     analysis = make_analysis(results)
-    analysis["dashboards"] = make_dashboards(Record(results), with_bars=False)
+    analysis["associations"] = find_associations(Record(results))
     audio = make_audio(duration_s=4.0)
     described = {"source": "sample", "split": "test", "subsets": "test-clean, test-other", "model": "w.h5"}
     return write_page(

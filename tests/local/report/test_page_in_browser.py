@@ -437,8 +437,7 @@ def test_robustness_compares_with_the_simulated_utterances_own_recordings(browse
 
 
 def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
-    from librispeech_clf.local.analysis import associations as dashboards
-    from librispeech_clf.local.analysis import clusters, latent_space, robustness, slices
+    from librispeech_clf.local.analysis import associations, clusters, latent_space, robustness, slices
 
     table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)
     record = Record(results)
@@ -448,7 +447,7 @@ def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
     analysis = {
         "clusters": clusters.describe_clusters(scored, grouping, search),
         "latent_maps": latent_space.make_latent_maps(record),
-        "dashboards": dashboards.make_dashboards(record),
+        "associations": associations.find_associations(record),
         "robustness": robustness.measure_robustness(Record(table)),
     }
     browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, systems=make_systems(results)))

@@ -145,13 +145,6 @@ def test_analysis_holds_rows_instead_of_ids():
     assert built == {"clusters": {"clusters": [{"rows": [1, -1, 0]}]}}
 
 
-def test_analysis_keeps_tests_only_of_dashboards():
-    board = {"metric": "ctc_loss", "against": "text_word_count", "association": {"value": 0.5}, "bars": [1]}
-    built = payloads.build_analysis([], {"dashboards": [board, board | {"association": None}]})
-    del board["bars"]
-    assert built["dashboards"] == [board]
-
-
 def test_simulated_rows_are_apart(table):
     counts = {"word_hits": 2, "word_substitutions": 1, "word_deletions": 1, "word_insertions": 3}
     clean = table.assign(**counts)

@@ -176,14 +176,12 @@ function addStandardCard(board, column, figure, render) {
 }
 
 function addCorrelations(board) {
-  const tested = [...(payload.analysis.dashboards ?? [])].sort(
+  const tested = [...(payload.analysis.associations ?? [])].sort(
     (left, right) =>
-      (left.association.p_corrected ?? 1) - (right.association.p_corrected ?? 1) ||
-      Math.abs(right.association.value) - Math.abs(left.association.value),
+      left.p_corrected - right.p_corrected || Math.abs(right.value) - Math.abs(left.value),
   );
   if (!tested.length) return;
-  const cells = tested.map(({ metric, against, association }) => {
-    const { kind, value, low, high, groups, p_corrected: p } = association;
+  const cells = tested.map(({ metric, against, kind, value, low, high, groups, p_corrected: p }) => {
     const sort = kind === "spearman" ? "rank correlation" : `difference ${groups.join(" − ")}`;
     return [
       nameColumn(metric),
