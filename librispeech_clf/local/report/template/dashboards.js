@@ -177,8 +177,7 @@ function addStandardCard(board, column, figure, render) {
 
 function addCorrelations(board) {
   const tested = [...(payload.analysis.associations ?? [])].sort(
-    (left, right) =>
-      left.p_corrected - right.p_corrected || Math.abs(right.value) - Math.abs(left.value),
+    (left, right) => left.p_corrected - right.p_corrected || Math.abs(right.value) - Math.abs(left.value),
   );
   if (!tested.length) return;
   const cells = tested.map(({ metric, against, kind, value, low, high, groups, p_corrected: p }) => {
