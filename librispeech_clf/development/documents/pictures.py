@@ -23,8 +23,8 @@ from librispeech_clf.development.documents.drawing import (
     make_figure,
     save_image,
 )
-from librispeech_clf.local.analysis.binning import Bins, bin_by_quantiles
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
+from librispeech_clf.local.analysis.groups import Bins, bin_by_quantiles
 from librispeech_clf.local.analysis.latent_space import make_latent_map, reduce_vectors
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import OPERATIONS, UNITS, Record
@@ -354,10 +354,9 @@ def list_metrics(record: Record) -> dict[str, tuple[np.ndarray, str]]:
 def _estimate(values: np.ndarray, blocks: np.ndarray, scale: str) -> tuple[float, float, float]:
     """Return a ratio of sums and its interval, NaN where there is none."""
     sums = sum_by(values, np.unique(blocks, return_inverse=True)[1].reshape(-1))
-    low, high = find_interval(sums, scale)
+    low, high = (np.nan if end is None else end for end in find_interval(sums, scale))
     over, under = values.sum(axis=0)
-    unknown = low is None or high is None
-    return over / under if under else np.nan, *((np.nan, np.nan) if unknown else (low, high))
+    return over / under if under else np.nan, low, high
 
 
 def label_measure(metric: str) -> str:

@@ -1,23 +1,43 @@
-"""Groups of utterances by what the corpus itself says: its own columns, gender, and numbers cut at fixed bounds.
+"""Groups of utterances by what the corpus says: its own columns, gender, and numbers cut at bounds that read well.
 
-In: a record, and the bounds of config.yaml. Out: `Grouping`s, which terminal, page, findings.json and thresholds share.
+In: a record, and the bounds of config.yaml. Out: `Grouping`s and their error rates, which terminal, page,
+findings.json and thresholds share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from librispeech_clf.local.analysis.binning import Bins, bin_at, bin_by_quantiles
-from librispeech_clf.local.analysis.record import METADATA_GROUPS, SPEAKER, Record, label_column
+from librispeech_clf.local.analysis.rates import rate_errors, rate_groups
+from librispeech_clf.local.analysis.record import METADATA_GROUPS, SPEAKER, UNITS, Record, label_column
 
 GENDER = "record_gender"
 OWN = "corpus_"
 MOST_LEVELS = 30
 QUARTERS = 4
+NAMED = {"split": "split", "subset": "subset", "speaker": SPEAKER}
+"""Groups that every corpus has -> their columns."""
+Range = tuple[float | None, float | None]
+"""Where a bin starts, and where it ends, which it does not hold; None: at no bound."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins of a column.
+
+    Attributes:
+        labels: one readable label per bin, lowest first.
+        index: int (N,), the bin of each utterance, -1 where the value is null.
+        ranges: of each bin.
+    """
+
+    labels: tuple[str, ...]
+    index: np.ndarray
+    ranges: tuple[Range, ...]
 
 
 @dataclass(frozen=True)
@@ -29,14 +49,61 @@ class Grouping:
         column: of the results table.
         labels: of the groups: categories by name, bins from low to high.
         index: int (N,), the group of each row, -1 for none.
-        ranges: of numbers, where each group starts and ends, see `binning.Bins`; none for categories.
+        ranges: of bins; none for categories.
     """
 
     name: str
     column: str
     labels: tuple[str, ...]
     index: np.ndarray
-    ranges: tuple[tuple[float | None, float | None], ...] = ()
+    ranges: tuple[Range, ...] = ()
+
+
+def bin_by_quantiles(values: np.ndarray, *, count: int = 5) -> Bins:
+    """Cut numbers into bins that hold about equally many, at edges rounded to what reads well.
+
+    Edges are quantiles rounded to the fewest significant digits (2 to 6) that keep them distinct; utterances are
+    binned by the rounded edges, so a label says exactly what its bin holds. With at most `count` distinct values each
+    is a bin of its own; no bin is empty.
+
+    Args:
+        values: float64 (N,), NaN where null.
+        count: the largest number of bins.
+    """
+    present = values[np.isfinite(values)]
+    distinct = np.unique(present)
+    whole = bool(np.all(distinct == np.round(distinct)))
+    edges = distinct[1:] if len(distinct) <= count else _round_edges(present, count, whole)
+    bins = bin_at(values, edges.tolist())
+    kept = np.unique(bins.index[bins.index >= 0])
+    labels = [bins.labels[number] for number in kept]
+    if whole or len(kept) == 1:
+        parts = [values[bins.index == number] for number in kept]
+        ends = [(f"{part.min():.6g}", f"{part.max():.6g}") for part in parts]
+        labels = [low if low == high else f"{low} to {high}" for low, high in ends]
+    index = np.where(bins.index >= 0, np.searchsorted(kept, bins.index), -1)
+    return Bins(tuple(labels), index, tuple(bins.ranges[number] for number in kept))
+
+
+def _round_edges(present: np.ndarray, count: int, whole: bool) -> np.ndarray:
+    quantiles = np.unique(np.quantile(present, np.arange(1, count) / count))
+    quantiles = quantiles[quantiles > present.min()]
+    if whole:
+        return np.unique(np.ceil(quantiles))
+    for digits in range(2, 7):
+        rounded = np.unique([float(f"{edge:.{digits}g}") for edge in quantiles])
+        if len(rounded) == len(quantiles):
+            break
+    return rounded
+
+
+def bin_at(values: np.ndarray, edges: Sequence[float]) -> Bins:
+    """Cut numbers, float64 (N,), at fixed edges; a bin holds its lower edge, and may hold nothing."""
+    index = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
+    named = [f"{edge:.6g}" for edge in edges]
+    between = [f"{low} to {high}" for low, high in zip(named[:-1], named[1:], strict=True)]
+    labels = (f"under {named[0]}", *between, f"{named[-1]} and over") if named else ("all",)
+    return Bins(labels, index, tuple(zip((None, *edges), (*edges, None), strict=True)))
 
 
 def find_bounds(
@@ -75,24 +142,18 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
         column = record.column(name)
         if column is None:
             continue
-        if column.numbers is None:
-            held = np.unique(column.codes[column.codes >= 0])
-            places = np.full(len(column.levels) + 1, -1)
-            places[held] = np.arange(len(held))
-            labels, index = tuple(column.levels[code] for code in held), places[column.codes]
+        numbers, edges = column.numbers, bounds.get(name)
+        if numbers is not None:
+            bins = bin_at(numbers, edges) if edges else bin_by_quantiles(numbers, count=QUARTERS)
         else:
-            edges = bounds.get(name)
-            bins = (
-                bin_at(column.numbers, edges) if edges else bin_by_quantiles(column.numbers, count=QUARTERS)
-            )
-            labels, index = bins.labels, bins.index
-        if len(labels) >= 2 and (column.numbers is not None or len(labels) <= MOST_LEVELS):
-            ranges = () if column.numbers is None else bins.ranges
+            held = np.unique(column.codes[column.codes >= 0])
+            index = np.where(column.codes >= 0, np.searchsorted(held, column.codes), -1)
+            bins = Bins(tuple(column.levels[code] for code in held), index, ())
+        if len(bins.labels) >= 2 and (numbers is not None or len(bins.labels) <= MOST_LEVELS):
             taken = [grouping.name for grouping in groupings]
-            label = next(
-                (label for label in (column.label, name.partition("_")[2]) if label not in taken), name
-            )
-            groupings.append(Grouping(label, name, labels, index, ranges))
+            names = (column.label, name.partition("_")[2], name)
+            free = next(own for own in names if own not in taken)
+            groupings.append(Grouping(free, name, bins.labels, bins.index, bins.ranges))
     return groupings
 
 
@@ -104,12 +165,52 @@ def bin_by_length(record: Record) -> tuple[str, Bins]:
     return "reference words", bin_by_quantiles(record.units(), count=QUARTERS)
 
 
-def describe_groupings(
-    record: Record, bounds: Mapping[str, Sequence[float]] | None = None
-) -> list[dict[str, Any]]:
-    """Return the groupings of `list_groupings` for JSON, without the groups of the rows."""
-    described = [vars(grouping).copy() for grouping in list_groupings(record, bounds)]
-    return [{key: value for key, value in each.items() if key != "index"} for each in described]
+def describe_groupings(groupings: Iterable[Grouping]) -> list[dict[str, Any]]:
+    """Return groupings for JSON, without the groups of the rows."""
+    return [{key: value for key, value in vars(each).items() if key != "index"} for each in groupings]
+
+
+def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None = None) -> dict[str, Any]:
+    """Summarize a run: corpus rates of words and characters, overall and by group.
+
+    Args:
+        record: the recordings.
+        bounds: of columns of numbers, see `list_groupings`.
+
+    Returns:
+        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), "groups" (see
+        `describe_groupings`), and for "word" and "character" each: "all" (an `ErrorRate` as dictionary), "groups"
+        (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker" (by group, empty
+        where the table lacks the column).
+    """
+    length, bins = bin_by_length(record)
+    own = list_groupings(record, bounds)
+    groups: dict[str, tuple[Sequence[str], np.ndarray]] = {"length": (bins.labels, bins.index)}
+    for key, name in NAMED.items():
+        column = record.column(name)
+        groups[key] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+    summary: dict[str, Any] = {
+        "utterances": len(record),
+        "failed": len(record) - len(record.select_scored()),
+        "length": length,
+        "groups": describe_groupings(own),
+    }
+    for unit in UNITS:
+        summary[unit] = {
+            "all": asdict(rate_errors(record, unit)),
+            "groups": {each.name: _rate_labels(record, each.labels, each.index, unit) for each in own},
+        }
+        for name, (labels, index) in groups.items():
+            rates = _rate_labels(record, labels, index, unit)
+            # A category of simulated rows only has no recording.
+            held = [labels[code] for code in np.unique(index[index >= 0])]
+            summary[unit][name] = {label: rates[label] for label in held}
+    return summary
+
+
+def _rate_labels(record: Record, labels: Sequence[str], index: np.ndarray, unit: str) -> dict[str, Any]:
+    rates = rate_groups(record, index, len(labels), unit)
+    return {label: asdict(rate) for label, rate in zip(labels, rates, strict=True)}
 
 
 def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[str]:
@@ -125,7 +226,7 @@ def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[s
         for name, edges in bounds.items()
         if name not in corpus.names
     ]
-    for title, name in (("split", "split"), ("subset", "subset"), ("speaker", SPEAKER)):
+    for title, name in NAMED.items():
         column = corpus.column(name)
         named.append((title, column.levels if column else ()))
     return [f"{title}: {label}" for title, labels in named for label in labels]

@@ -22,13 +22,12 @@ same intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.local.analysis.groups import bin_by_length, describe_groupings, list_groupings
-from librispeech_clf.local.analysis.record import SPEAKER, UNITS, Record
+from librispeech_clf.local.analysis.record import Record
 
 FEWEST_SPEAKERS = 5
 """Below that, speakers are few: the upper bound of a rate is not made on the log scale, where it explodes."""
@@ -333,50 +332,3 @@ def _rate(values: np.ndarray, blocks: np.ndarray, known: np.ndarray) -> ErrorRat
     low, high = find_interval(sum_by(values, index.reshape(-1)), "rate") if len(names) > 1 else (None, None)
     explained = explain_blocks(speakers, len(names))
     return ErrorRate(rate, low, high, int(errors), int(units), len(values), speakers, *explained)
-
-
-def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None = None) -> dict:
-    """Summarize a run: corpus rates of words and characters, overall and by group.
-
-    Args:
-        record: the recordings.
-        bounds: of columns of numbers, see `groups.list_groupings`.
-
-    Returns:
-        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), "groups" (name, column and
-        ranges of what `groups.list_groupings` finds), and for "word" and "character" each: "all" (an `ErrorRate` as
-        dictionary), "groups" (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker"
-        (by group, empty where the table lacks the column).
-    """
-    length, bins = bin_by_length(record)
-    own = list_groupings(record, bounds)
-    groups: dict[str, tuple[Sequence[str], np.ndarray]] = {}
-    for name in ("split", "subset", SPEAKER):
-        column = record.column(name)
-        known = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
-        groups["speaker" if name == SPEAKER else name] = known
-    groups["length"] = bins.labels, bins.index
-    summary: dict = {
-        "utterances": len(record),
-        "failed": len(record) - len(record.select_scored()),
-        "length": length,
-        "groups": describe_groupings(record, bounds),
-    }
-    for unit in UNITS:
-        summary[unit] = {
-            "all": asdict(rate_errors(record, unit)),
-            "groups": {each.name: _rate_labels(record, each.labels, each.index, unit) for each in own},
-        }
-        for name, (labels, index) in groups.items():
-            rates = _rate_labels(record, labels, index, unit)
-            # A category of simulated rows only has no recording.
-            held = np.bincount(index[index >= 0], minlength=len(labels))
-            summary[unit][name] = {
-                label: rates[label] for label, count in zip(labels, held, strict=True) if count
-            }
-    return summary
-
-
-def _rate_labels(record: Record, labels: Sequence[str], index: np.ndarray, unit: str) -> dict[str, dict]:
-    rates = rate_groups(record, index, len(labels), unit)
-    return {label: asdict(rate) for label, rate in zip(labels, rates, strict=True)}

@@ -21,10 +21,10 @@ from librispeech_clf.local.analysis.calibration import measure_reliability
 from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
+from librispeech_clf.local.analysis.groups import summarize_rates
 from librispeech_clf.local.analysis.lacks import find_lacks
 from librispeech_clf.local.analysis.latent_space import make_latent_maps
 from librispeech_clf.local.analysis.prediction import predict_rates
-from librispeech_clf.local.analysis.rates import summarize_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
 from librispeech_clf.local.analysis.slices import find_slices

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from librispeech_clf.local.analysis.binning import bin_by_quantiles
+from librispeech_clf.local.analysis.groups import bin_by_quantiles
 from librispeech_clf.local.analysis.rates import ErrorRate, compare_paired, correct_holm, rate_errors, sum_by
 from librispeech_clf.local.analysis.record import UNITS, Record
 

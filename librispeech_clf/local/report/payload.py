@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow
 
 from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
-from librispeech_clf.local.analysis.groups import describe_groupings
+from librispeech_clf.local.analysis.groups import describe_groupings, list_groupings
 from librispeech_clf.local.analysis.record import (
     METADATA_GROUPS,
     Record,
@@ -111,7 +111,9 @@ def build_payload(
             build_system(name, ids, references, table) for name, table in list((systems or {}).items())[1:]
         ],
         "simulated": simulated,
-        "groups": to_jsonable((analysis or {}).get("rates", {}).get("groups") or describe_groupings(record)),
+        "groups": to_jsonable(
+            (analysis or {}).get("rates", {}).get("groups") or describe_groupings(list_groupings(record))
+        ),
         "nearest": find_nearest(record),
         "doubles": find_doubles(record),
         "notes": {row: notes[name] for row, name in enumerate(ids) if notes and name in notes},

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.local.analysis.groups import find_bounds, list_groupings, name_groups
-from librispeech_clf.local.analysis.rates import summarize_rates
+from librispeech_clf.local.analysis.groups import (
+    bin_by_quantiles,
+    find_bounds,
+    list_groupings,
+    name_groups,
+    summarize_rates,
+)
 from librispeech_clf.local.analysis.record import Record
 
 COUNTS = {f"{unit}_{kind}": 1.0 for unit in ("word", "character")
@@ -103,3 +108,40 @@ def test_groups_that_people_ask_for(columns, bounds, group, rows):
     assert rates[title][label]["rate"] > max(
         rate["rate"] for other, rate in rates[title].items() if other != label and rate["rate"] is not None
     )
+
+
+def test_bins_hold_about_equally_many_and_labels_are_true():
+    values = np.random.default_rng(0).normal(7, 1.5, 1000)
+    bins = bin_by_quantiles(values, count=5)
+    assert bins.labels == ("under 5.7", "5.7 to 6.5", "6.5 to 7.3", "7.3 to 8.2", "8.2 and over")
+    assert np.bincount(bins.index).min() > 150
+    assert all(5.7 <= value < 6.5 for value in values[bins.index == 1])
+
+
+def test_whole_numbers_are_labeled_by_what_they_hold():
+    assert bin_by_quantiles(np.arange(1.0, 21.0), count=4).labels == (
+        "1 to 5",
+        "6 to 10",
+        "11 to 15",
+        "16 to 20",
+    )
+
+
+def test_few_distinct_values_are_bins_of_their_own():
+    assert bin_by_quantiles(np.array([1.0, 1.0, 2.0, 5.0]), count=5).labels == ("1", "2", "5")
+
+
+def test_constant_column_is_one_bin():
+    assert bin_by_quantiles(np.full(4, 2.5)).labels == ("2.5",)
+
+
+def test_nulls_are_in_no_bin():
+    bins = bin_by_quantiles(np.array([np.nan, 1.0, np.nan]))
+    assert bins.index.tolist() == [-1, 0, -1]
+    assert bins.labels == ("1",)
+    assert bin_by_quantiles(np.full(2, np.nan)).labels == ()
+
+
+def test_skewed_values_leave_no_bin_empty():
+    bins = bin_by_quantiles(np.concatenate([np.zeros(90), np.linspace(0.1, 1, 10)]), count=5)
+    assert np.bincount(bins.index).min() > 0

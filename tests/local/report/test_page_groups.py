@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.local.analysis.rates import summarize_rates
+from librispeech_clf.local.analysis.groups import summarize_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.page import write_page
 
