@@ -4,8 +4,7 @@ import re
 from fnmatch import fnmatchcase
 
 from librispeech_clf import metadata
-from librispeech_clf.local.analysis.labels import LOW_AND_HIGH
-from librispeech_clf.local.analysis.traits import RARE_WORDS
+from librispeech_clf.local.analysis.traits import LOW_AND_HIGH, RARE_WORDS
 from librispeech_clf.metadata.readability import READABILITY_METADATA_TYPES
 from librispeech_clf.metadata.record import RECORD_METADATA_TYPES
 from librispeech_clf.metadata.signal import SIGNAL_METADATA_TYPES

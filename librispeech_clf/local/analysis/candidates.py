@@ -13,9 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.local.analysis.labels import has_plain_label, label_category, label_cut, label_tail
 from librispeech_clf.local.analysis.record import label_column
-from librispeech_clf.local.analysis.traits import Features
+from librispeech_clf.local.analysis.traits import (
+    Features,
+    has_plain_label,
+    label_category,
+    label_cut,
+    label_tail,
+)
 
 FEWEST_UTTERANCES = 20
 FEWEST_SPEAKERS = 3

@@ -17,12 +17,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from librispeech_clf.local.analysis.candidates import FEWEST_UTTERANCES
-from librispeech_clf.local.analysis.labels import is_plain, join_labels
 from librispeech_clf.local.analysis.latent_space import reduce_vectors
 from librispeech_clf.local.analysis.rates import ErrorRate, compare_groups, rate_errors, rate_groups
 from librispeech_clf.local.analysis.record import SPEAKER, Record
 from librispeech_clf.local.analysis.slices import ALPHA, Search, is_bound
-from librispeech_clf.local.analysis.traits import Features, Trait
+from librispeech_clf.local.analysis.traits import Features, Trait, choose_plain, join_labels
 
 COUNTS = (3, 4, 5, 6, 8, 10, 12, 16)
 """Numbers of clusters. Never two: the one would be what the other is not."""
@@ -238,7 +237,7 @@ def _describe(
         if inside.sum() < FEWEST_UTTERANCES:
             untested = f"fewer than {FEWEST_UTTERANCES} utterances"
     labels = [trait.label for trait in traits]
-    name = join_labels(([label for label in labels if is_plain(label)] or labels)[:TRAITS_IN_NAME])
+    name = join_labels(choose_plain(labels, TRAITS_IN_NAME))
     against = "" if rest.rate is None else f" against {100 * rest.rate:.1f} %"
     sentence = (
         f"{name or 'nothing sets it apart'}: {int(inside.sum())} utterances, "

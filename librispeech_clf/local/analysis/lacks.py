@@ -18,11 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from librispeech_clf.local.analysis.candidates import Candidate, list_candidates
 from librispeech_clf.local.analysis.clusters import group_states
-from librispeech_clf.local.analysis.labels import is_plain, join_labels
 from librispeech_clf.local.analysis.latent_space import reduce_vectors
 from librispeech_clf.local.analysis.rates import compare_groups
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.local.analysis.traits import Features
+from librispeech_clf.local.analysis.traits import Features, choose_plain, join_labels
 
 TRANSCRIBED = "transcribed"
 NEIGHBORS = 15
@@ -220,8 +219,7 @@ def _describe(
     name = candidate.conditions[0].name
     if candidate.kind == "cluster":
         labels = [trait.label for trait in features.describe(own) if _is_shared(trait.column)]
-        plain = [label for label in labels if is_plain(label)] or labels
-        name = join_labels(plain[:TRAITS_IN_NAME]) or name
+        name = join_labels(choose_plain(labels, TRAITS_IN_NAME)) or name
     known = shares[own][np.isfinite(shares[own])]
     return Lack(
         name=name,

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from librispeech_clf.local.analysis.candidates import MOST_FOR_PAIRS, Candidate, Condition, list_candidates
-from librispeech_clf.local.analysis.labels import is_plain, join_labels
 from librispeech_clf.local.analysis.outlier_speakers import SIMULATIONS, find_outliers
 from librispeech_clf.local.analysis.rates import FEWEST_SPEAKERS, compare_groups, merge_blocks
 from librispeech_clf.local.analysis.record import SPEAKER, Record
 from librispeech_clf.local.analysis.search import PERMUTATIONS, Sample, max_t_p_values, sum_squares, t_beside
-from librispeech_clf.local.analysis.traits import Features
+from librispeech_clf.local.analysis.traits import Features, choose_plain, join_labels
 
 ALPHA = 0.02
 SHARES_OF_ALPHA = {"single": 0.35, "pair": 0.35, "speakers": 0.3}
@@ -235,7 +234,7 @@ def _name(
     labels = [trait.label for trait in features.describe(inside) if trait.column not in own]
     names = [condition.name for condition in conditions]
     if kind == "cluster" and labels:
-        names = ([label for label in labels if is_plain(label)] or labels)[:TRAITS_IN_NAME]
+        names = choose_plain(labels, TRAITS_IN_NAME)
         others = [label for label in labels if label not in names]
         return f"cluster: {join_labels(names)}", tuple(others[:ALSO_DIFFERS])
     return join_labels(names), tuple(label for label in labels if label not in names)[:ALSO_DIFFERS]
