@@ -23,9 +23,13 @@ from librispeech_clf.development.documents.drawing import (
     make_figure,
     save_image,
 )
-from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.groups import Bins, bin_by_quantiles
-from librispeech_clf.local.analysis.latent_space import make_latent_map, reduce_vectors
+from librispeech_clf.local.analysis.latent_space import (
+    describe_clusters,
+    group_states,
+    make_latent_map,
+    reduce_vectors,
+)
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import OPERATIONS, UNITS, Record
 from librispeech_clf.local.analysis.slices import find_slices
@@ -37,8 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from librispeech_clf.corpus.schema import Utterance
-    from librispeech_clf.local.analysis.clusters import Clustering
-    from librispeech_clf.local.analysis.latent_space import LatentMap
+    from librispeech_clf.local.analysis.latent_space import Clustering, LatentMap
 
 CATEGORY_COLORS = ("#1f77a4", "#d9822b", "#3b9a5f", "#b5417f", "#7a62c0", "#8a6d3b", "#2aa5a5", "#c2453a")
 RAMP = ("#c4d6e4", "#76b3c8", "#3c86ae", "#46509b", "#39154f")
@@ -66,7 +69,6 @@ def draw_all(
     *,
     find_utterance: Callable[[str], Utterance],
     sampling_rate: int,
-    seed: int = 0,
 ) -> dict[str, str]:
     """Draw every picture of an evaluation.
 
@@ -75,17 +77,16 @@ def draw_all(
         folder: where the PNG files go.
         find_utterance: gives the corpus record of an utterance id.
         sampling_rate: Hz.
-        seed: of map and clusters.
 
     Returns:
         What each picture shows, by its name without ending.
     """
     results = results.reset_index(drop=True)
     record = Record(results)
-    latent_map = make_latent_map(record, space="latent", seed=seed)
+    latent_map = make_latent_map(record, "latent")
     # Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
     vectors, rows = record.vectors("latent")
-    near = find_neighbors(reduce_vectors(vectors, seed=seed)[0])
+    near = find_neighbors(reduce_vectors(vectors))
     shown = {}
     for name, column in MAP_COLUMNS.items():
         path = folder / f"{name}.png"
@@ -99,7 +100,7 @@ def draw_all(
             reference=str(results["reference"][row]), path=folder / f"{name}.png",
         )  # fmt: skip
     scored = record.select_scored()
-    grouping = group_states(scored, seed=seed)
+    grouping = group_states(scored)
     clustering = describe_clusters(scored, grouping, find_slices(scored, grouping.list_clusters()))
     path = folder / "weak_cluster.png"
     shown["weak_cluster"] = draw_weak_cluster(results, latent_map, clustering, path=path)

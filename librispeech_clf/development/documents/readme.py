@@ -16,8 +16,8 @@ from rich.console import Console
 from librispeech_clf.development.documents.drawing import label_column
 from librispeech_clf.development.documents.pictures import MAP_COLUMNS
 from librispeech_clf.local.analysis.associations import find_associations
-from librispeech_clf.local.analysis.clusters import group_states
 from librispeech_clf.local.analysis.groups import bin_by_quantiles, summarize_rates
+from librispeech_clf.local.analysis.latent_space import group_states
 from librispeech_clf.local.analysis.rates import rate_groups
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.slices import find_slices

@@ -17,8 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from librispeech_clf.local.analysis.candidates import Candidate, list_candidates
-from librispeech_clf.local.analysis.clusters import group_states
-from librispeech_clf.local.analysis.latent_space import reduce_vectors
+from librispeech_clf.local.analysis.latent_space import group_states, reduce_vectors
 from librispeech_clf.local.analysis.rates import compare_groups
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.traits import Features, choose_plain, join_labels
@@ -165,7 +164,7 @@ def share_labeled_neighbors(record: Record, unlabeled: np.ndarray) -> np.ndarray
     asked = unlabeled[rows]
     if len(rows) <= NEIGHBORS or not asked.any():
         return shares
-    reduced, _ = reduce_vectors(vectors)
+    reduced = reduce_vectors(vectors)
     with threadpool_limits(limits=1):
         model = NearestNeighbors(n_neighbors=NEIGHBORS + 1).fit(reduced)
         nearest = model.kneighbors(reduced[asked], return_distance=False)

@@ -63,7 +63,7 @@ def rank_recordings(
     usable = unlabeled[rows] & np.isfinite(errors) & (seconds > 0)
     if not usable.any():
         return ()
-    reduced, _ = reduce_vectors(vectors)
+    reduced = reduce_vectors(vectors)
     own = np.flatnonzero(usable)
     places, similar, covered = _compare(reduced[own], reduced[~unlabeled[rows]])
     weights, costs = errors[own], seconds[own]

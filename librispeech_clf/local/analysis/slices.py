@@ -120,7 +120,7 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
 
     Args:
         record: the results; failed utterances and those without words are left out.
-        clusters: groups of the hidden states: name -> bool (N,), who is inside; see `clusters.group_states`.
+        clusters: groups of the hidden states: name -> bool (N,), who is inside; see `latent_space.group_states`.
 
     Returns:
         At most 11 findings; none with fewer than 5 known speakers.

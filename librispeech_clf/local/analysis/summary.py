@@ -18,12 +18,11 @@ import numpy as np
 
 from librispeech_clf.local.analysis.associations import AGAINST, find_associations
 from librispeech_clf.local.analysis.calibration import measure_reliability
-from librispeech_clf.local.analysis.clusters import describe_clusters, group_states
 from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
 from librispeech_clf.local.analysis.groups import summarize_rates
 from librispeech_clf.local.analysis.lacks import find_lacks
-from librispeech_clf.local.analysis.latent_space import make_latent_maps
+from librispeech_clf.local.analysis.latent_space import describe_clusters, group_states, make_latent_maps
 from librispeech_clf.local.analysis.prediction import predict_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
@@ -35,9 +34,9 @@ from librispeech_clf.text.plain_text import escape_json
 if TYPE_CHECKING:
     from librispeech_clf.local.analysis.associations import Association
     from librispeech_clf.local.analysis.calibration import Calibration, Reliability
-    from librispeech_clf.local.analysis.clusters import Clustering
     from librispeech_clf.local.analysis.error_kinds import ErrorKind, TermRecall
     from librispeech_clf.local.analysis.lacks import Coverage
+    from librispeech_clf.local.analysis.latent_space import Clustering
     from librispeech_clf.local.analysis.prediction import PredictedRate
     from librispeech_clf.local.analysis.robustness import Curve
     from librispeech_clf.local.analysis.slices import Search

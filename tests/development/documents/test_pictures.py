@@ -9,8 +9,7 @@ from PIL import Image
 from leap_binder import CHARACTER_DIRECTIONS, WORD_DIRECTIONS
 from librispeech_clf.corpus.schema import Utterance
 from librispeech_clf.development.documents import drawing, pictures
-from librispeech_clf.local.analysis.clusters import Cluster, Clustering
-from librispeech_clf.local.analysis.latent_space import LatentMap
+from librispeech_clf.local.analysis.latent_space import Cluster, Clustering, LatentMap
 from librispeech_clf.local.analysis.rates import ErrorRate
 from librispeech_clf.text.plain_text import escape_unprintable
 
@@ -32,7 +31,7 @@ def latent_map(results):
     ids = tuple(results["utterance_id"][:-1])
     genders = (results["record_gender"][:-1] == "F").astype(float) * 100
     points = tuple(zip(results["text_word_count"][:-1].astype(float), genders, strict=True))
-    return LatentMap("latent", ids, points, "PCA", None, 2, 1.0, 1)
+    return LatentMap("latent", ids, points, "PCA")
 
 
 def assert_small_image(path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from librispeech_clf.local.analysis.clusters import COUNTS, describe_clusters, group_states
+from librispeech_clf.local.analysis.latent_space import COUNTS, describe_clusters, group_states
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.slices import PERMUTATIONS, SHARES_OF_ALPHA, find_slices
 

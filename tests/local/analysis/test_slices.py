@@ -5,7 +5,7 @@ import pytest
 
 from librispeech_clf.local.analysis import slices
 from librispeech_clf.local.analysis.candidates import Candidate, Condition
-from librispeech_clf.local.analysis.clusters import group_states
+from librispeech_clf.local.analysis.latent_space import group_states
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.search import Sample
 from librispeech_clf.local.analysis.slices import ALPHA, describe_slice

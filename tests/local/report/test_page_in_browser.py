@@ -437,15 +437,15 @@ def test_robustness_compares_with_the_simulated_utterances_own_recordings(browse
 
 
 def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
-    from librispeech_clf.local.analysis import associations, clusters, latent_space, robustness, slices
+    from librispeech_clf.local.analysis import associations, latent_space, robustness, slices
 
     table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)
     record = Record(results)
     scored = record.select_scored()
-    grouping = clusters.group_states(scored)
+    grouping = latent_space.group_states(scored)
     search = slices.find_slices(scored, grouping.list_clusters())
     analysis = {
-        "clusters": clusters.describe_clusters(scored, grouping, search),
+        "clusters": latent_space.describe_clusters(scored, grouping, search),
         "latent_maps": latent_space.make_latent_maps(record),
         "associations": associations.find_associations(record),
         "robustness": robustness.measure_robustness(Record(table)),
