@@ -1,6 +1,7 @@
-"""The test of the search for slices: one chance of a false finding for everything that was looked at.
+"""The tests of the search for slices: one chance of a false finding for everything that was looked at.
 
-In: errors, words, speakers and the candidates' scores. Out: a t and a corrected p of every candidate.
+In: errors, words, speakers and the candidates' scores. Out: a t and a corrected p of every candidate; the worst
+speakers and a p.
 
 The effect of a candidate is the slope of the error rate on its scores by generalized least squares, with speakers as
 a random effect and utterances weighted by their words. Its standard error comes from the variances between speakers
@@ -12,10 +13,17 @@ scores of speakers vary more than that, in the median of all candidates, every t
 Nothing as large as utterances times candidates times tables is ever held: a candidate's t needs its sums per speaker
 and its product with each table, both made in batches.
 
+Of outlier speakers the logarithms of the rates are taken as normal; the mean of the worst m less the others' mean, over
+the others' standard deviation, is compared with the same of simulated speakers, whose rates spread as much and are as
+uncertain, for every m up to an eighth of the speakers; the smallest of these chances is compared with that of the
+simulated speakers. So the worst three are found even where each hides behind the other two. Of the numbers with that
+smallest chance the one is taken whose figure lies farthest above the simulated ones.
+
 Sources: correction by the largest statistic, Westfall & Young, "Resampling-Based Multiple Testing", 1993;
 permuted residuals of nested effects, Anderson & ter Braak, "Permutation tests for multi-factorial analysis of
 variance", 2003, doi:10.1080/00949650215733; one inflation for all tests, Devlin & Roeder, "Genomic control for
-association studies", 1999, doi:10.1111/j.0006-341X.1999.00997.x.
+association studies", 1999, doi:10.1111/j.0006-341X.1999.00997.x; the generalized many-outlier test in one step, after
+Rosner, "On the detection of many outliers", Technometrics 17(2), 1975, calibrated by simulation.
 """
 
 from __future__ import annotations
@@ -27,6 +35,11 @@ from functools import cached_property
 import numpy as np
 
 PERMUTATIONS = 999
+SIMULATIONS = 4000
+FEWEST_SPEAKERS = 8
+LARGEST_PART = 8
+MOST_WORST = 100
+"""Speakers that may stand out together, and an eighth of all at most."""
 _CELLS_AT_ONCE = 10_000_000
 _ENOUGH_WITHIN = 0.2
 """Share of a candidate's variance within speakers from which on it tells how independent their utterances are."""
@@ -287,3 +300,58 @@ def measure_inflation(sample: Sample, columns: np.ndarray, sums: Sums) -> np.nda
     degrees = 1 - np.sum(curvature**2, axis=0) / expected**2
     found = observed / np.maximum(sample.variances[1] * expected * degrees, 1e-12)
     return np.where(expected > _ENOUGH_WITHIN * sums.squares, found, np.nan)
+
+
+def find_outliers(
+    errors: np.ndarray, words: np.ndarray, blocks: np.ndarray
+) -> tuple[np.ndarray, float] | None:
+    """Find the speakers whose rates are outliers.
+
+    Args:
+        errors: float64 (N,), errors of each utterance.
+        words: float64 (N,), its reference words, above 0.
+        blocks: int (N,), its speaker, from 0.
+
+    Returns:
+        The blocks of the worst speakers, worst first, and p, corrected for the numbers of speakers tried; None
+        with fewer than 8 speakers or without errors.
+    """
+    from scipy.stats import rankdata
+
+    own, total = np.bincount(blocks, errors), np.bincount(blocks, words)
+    if len(own) < FEWEST_SPEAKERS or errors.sum() == 0:
+        return None
+    logs = np.log((own + 0.5) / (total + 0.5))
+    # Of each speaker's log rate the variance from its utterances, pooled over speakers.
+    rates, mean = own / total, errors.sum() / words.sum()
+    noise = np.sum((errors - words * rates[blocks]) ** 2 / words) / max(1, len(errors) - len(own))
+    uncertain = noise / (mean * np.maximum(rates, mean / 4) * total)
+    spread = max(0.0, float(np.var(logs, ddof=1) - np.mean(uncertain)))
+    generator = np.random.default_rng(0)
+    most = min(MOST_WORST, max(1, len(own) // LARGEST_PART))
+    at_once, deviation = max(1, _CELLS_AT_ONCE // len(own)), np.sqrt(spread + uncertain)
+    sizes = (min(at_once, SIMULATIONS - start) for start in range(0, SIMULATIONS, at_once))
+    drawn = (generator.normal(size=(size, len(own))) * deviation for size in sizes)
+    null = np.concatenate([_measure_gaps(part, most) for part in drawn])
+    found = _measure_gaps(logs[None], most)
+    # How many values of its column reach each value, itself among them.
+    reached = rankdata(-np.concatenate([found, null]), method="max", axis=0)
+    chances = reached / (1 + SIMULATIONS)
+    smallest = chances.min(axis=1)
+    beyond = (found[0] - null.mean(axis=0)) / np.maximum(null.std(axis=0), 1e-9)
+    count = 1 + int(np.argmax(np.where(chances[0] == smallest[0], beyond, -np.inf)))
+    p_value = np.mean(smallest <= smallest[0])
+    return np.argsort(-logs, kind="stable")[:count], float(p_value)
+
+
+def _measure_gaps(logs: np.ndarray, most: int) -> np.ndarray:
+    """Return for m = 1 to `most` the mean of the m largest less the others', over their deviation: (R, most)."""
+    centered = logs - logs.mean(axis=1, keepdims=True)
+    count, numbers = centered.shape[1], np.arange(1, most + 1)
+    largest = -np.sort(-np.partition(centered, count - most, axis=1)[:, count - most :], axis=1)
+    # Of the m largest and of the others: sums, and sums of squares, by running sums from the largest on.
+    worst = np.cumsum(largest, axis=1)
+    squares = np.sum(centered**2, axis=1, keepdims=True) - np.cumsum(largest**2, axis=1)
+    rest = -worst / (count - numbers)
+    variance = (squares - (count - numbers) * rest**2) / (count - numbers - 1)
+    return (worst / numbers - rest) / np.sqrt(np.maximum(variance, 1e-18))

@@ -17,10 +17,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from librispeech_clf.local.analysis.candidates import MOST_FOR_PAIRS, Candidate, Condition, list_candidates
-from librispeech_clf.local.analysis.outlier_speakers import SIMULATIONS, find_outliers
 from librispeech_clf.local.analysis.rates import FEWEST_SPEAKERS, compare_groups, merge_blocks
 from librispeech_clf.local.analysis.record import SPEAKER, Record
-from librispeech_clf.local.analysis.search import PERMUTATIONS, Sample, max_t_p_values, sum_squares, t_beside
+from librispeech_clf.local.analysis.search import (
+    PERMUTATIONS,
+    SIMULATIONS,
+    Sample,
+    find_outliers,
+    max_t_p_values,
+    sum_squares,
+    t_beside,
+)
 from librispeech_clf.local.analysis.traits import Features, choose_plain, join_labels
 
 ALPHA = 0.02

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from librispeech_clf.local.analysis.outlier_speakers import find_outliers
+from librispeech_clf.local.analysis.search import find_outliers
 
 
 def draw(seed, *, speakers=40, spread=0.25, apart=()):
