@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from librispeech_clf.local.analysis.error_kinds import select_texts
 from librispeech_clf.local.analysis.prediction import RateModel, fit_rates
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
@@ -117,7 +116,7 @@ def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarr
     Returns:
         The rows with reference, hypothesis and a confidence of each word; float64 confidences and bool, by row.
     """
-    rows, texts = select_texts(record)
+    rows, texts = record.select_texts()
     confidences = rows.confidences()
     right = [
         np.array(

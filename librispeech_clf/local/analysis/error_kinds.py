@@ -70,7 +70,7 @@ def find_error_kinds(
     Returns:
         All kinds, those without errors, too; none without texts.
     """
-    rows, texts = select_texts(record)
+    rows, texts = record.select_texts()
     if not texts:
         return ()
     numbers = {name: number for number, name in enumerate(KINDS)}
@@ -96,17 +96,6 @@ def find_error_kinds(
         ids = tuple(rows.ids[counts[:, number] > 0])
         kinds.append(ErrorKind(name, meaning, errors, share, low, high, examples, ids))
     return tuple(kinds)
-
-
-def select_texts(record: Record) -> tuple[Record, list[tuple[str, str]]]:
-    """Return the rows with reference and hypothesis that did not fail, and these texts."""
-    columns = (record.texts(name) for name in ("reference", "hypothesis", "error"))
-    found = {
-        row: (expected, received)
-        for row, (expected, received, error) in enumerate(zip(*columns, strict=True))
-        if error is None and expected is not None and received is not None
-    }
-    return record.select(np.array(list(found), int)), list(found.values())
 
 
 def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]]:
@@ -221,7 +210,7 @@ def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ..
     """
     if not terms:
         return ()
-    rows, texts = select_texts(record)
+    rows, texts = record.select_texts()
     alignments = [align_words(*pair) for pair in texts]
     counts = np.array(
         [[count_term(edits, term.split()) for edits in alignments] for term in terms], np.float64

@@ -186,6 +186,16 @@ class Record:
             return [None] * len(self)
         return [None if value is None else str(value) for value in self._take(name).to_pylist()]
 
+    def select_texts(self) -> tuple[Record, list[tuple[str, str]]]:
+        """Return the rows with reference and hypothesis that did not fail, and these texts."""
+        columns = (self.texts(name) for name in ("reference", "hypothesis", "error"))
+        found = {
+            row: (expected, received)
+            for row, (expected, received, error) in enumerate(zip(*columns, strict=True))
+            if error is None and expected is not None and received is not None
+        }
+        return self.select(np.array(list(found), int)), list(found.values())
+
     def vectors(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return a column's vectors.
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from librispeech_clf.local.analysis.error_kinds import select_texts
 from librispeech_clf.local.analysis.record import Record
 
 FEWEST_UTTERANCES = 20
@@ -57,7 +56,7 @@ def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
         record: the results; without `ctc_loss` and `confidence`, or `signal_duration_s`, that sign is not
             looked for; none in fewer than 20 utterances.
     """
-    rows, texts = select_texts(record)
+    rows, texts = record.select_texts()
     if len(rows) < FEWEST_UTTERANCES:
         return ()
     letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
