@@ -6,6 +6,7 @@ and insertions, which together count every word error once; a `TermRecall` for a
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,15 +35,11 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """A kind of word errors.
+    """A kind of word errors, one of `KINDS`.
 
     Attributes:
-        name: a key of `KINDS`.
-        meaning: in words.
-        errors: how many word errors are of this kind.
         share: of all word errors, in [0, 1]; None without errors.
         low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
-        high: upper bound.
         examples: the most frequent ones, reference and hypothesis, with how often.
         utterance_ids: the utterances with such an error.
     """
@@ -84,13 +81,12 @@ def find_error_kinds(
         for kind, count, expected, received in classify_errors(edits):
             counts[row, numbers[kind]] += count
             pairs[kind][expected, received] += 1
-    sums = sum_by(counts, rows.blocks)
-    totals, everything = sums.sum(axis=1), counts.sum()
+    sums, everything = sum_by(counts, rows.blocks), counts.sum()
     kinds = []
     for number, (name, meaning) in enumerate(KINDS.items()):
-        own, errors = sums[:, number], int(counts[:, number].sum())
+        errors = int(counts[:, number].sum())
         listed = sorted(pairs[name].items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
-        low, high = find_interval(np.stack([own, totals], axis=1), "share")
+        low, high = find_interval(np.stack([sums[:, number], sums.sum(axis=1)], axis=1), "share")
         share = errors / float(everything) if everything else None
         examples = tuple((*pair, count) for pair, count in listed)
         ids = tuple(rows.ids[counts[:, number] > 0])
@@ -104,18 +100,15 @@ def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]
     Args:
         edits: an alignment of words.
     """
-    start = 0
-    while start < len(edits):
-        end = start
-        while end < len(edits) and edits[end].operation != "equal":
-            end += 1
-        yield from _classify_run(list(edits[start:end]))
-        start = end + 1
+    for is_equal, run in itertools.groupby(edits, lambda edit: edit.operation == "equal"):
+        if not is_equal:
+            yield from _classify_run(list(run))
 
 
 def _classify_run(run: list[Edit]) -> Iterator[tuple[str, int, str, str]]:
     """Classify neighboring errors: joined and split words first, then one by one."""
-    for start, end in _list_stretches(len(run)):
+    sizes = range(2, MOST_JOINED + 1)
+    for start, end in ((start, start + size) for size in sizes for start in range(len(run) - size + 1)):
         stretch = run[start:end]
         expected = [edit.reference for edit in stretch if edit.reference is not None]
         received = [edit.hypothesis for edit in stretch if edit.hypothesis is not None]
@@ -127,12 +120,6 @@ def _classify_run(run: list[Edit]) -> Iterator[tuple[str, int, str, str]]:
             return
     for edit in run:
         yield _classify(edit), 1, edit.reference or "", edit.hypothesis or ""
-
-
-def _list_stretches(count: int) -> Iterator[tuple[int, int]]:
-    for size in range(2, MOST_JOINED + 1):
-        for start in range(count - size + 1):
-            yield start, start + size
 
 
 def _are_joined(expected: str, received: str) -> bool:
@@ -153,12 +140,10 @@ class TermRecall:
 
     Attributes:
         term: None for all terms.
-        occurrences: in the references.
-        recognized: those with every word right and nothing between.
+        recognized: occurrences in the references with every word right and nothing between.
         added: places of the hypotheses that have the term where the reference does not.
         recall: recognized / occurrences, in [0, 1]; None where the references lack the term.
         low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
-        high: upper bound.
     """
 
     term: str | None
@@ -212,10 +197,8 @@ def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ..
         return ()
     rows, texts = record.select_texts()
     alignments = [align_words(*pair) for pair in texts]
-    counts = np.array(
-        [[count_term(edits, term.split()) for edits in alignments] for term in terms], np.float64
-    )
-    counts = counts.reshape(len(terms), len(texts), 3)
+    found = [[count_term(edits, term.split()) for edits in alignments] for term in terms]
+    counts = np.array(found, np.float64).reshape(len(terms), len(texts), 3)
     each = [_measure_recall(rows.blocks, term, own) for term, own in zip(terms, counts, strict=True)]
     each.sort(key=lambda item: (item.recall is None, item.recall or 0.0, -item.occurrences, item.term))
     return (_measure_recall(rows.blocks, None, counts.sum(axis=0)), *each)
@@ -239,5 +222,5 @@ def _measure_recall(blocks: np.ndarray, term: str | None, counts: np.ndarray) ->
     occurrences, recognized, added = (int(total) for total in counts.sum(axis=0))
     if occurrences == 0:
         return TermRecall(term, 0, 0, added, None, None, None)
-    low, high = find_interval(sum_by(counts[:, [1, 0]], blocks), "share")
-    return TermRecall(term, occurrences, recognized, added, recognized / occurrences, low, high)
+    ends = find_interval(sum_by(counts[:, [1, 0]], blocks), "share")
+    return TermRecall(term, occurrences, recognized, added, recognized / occurrences, *ends)

@@ -17,12 +17,9 @@ from librispeech_clf.local.analysis.systems import Pair, align_errors, compare_p
 
 @dataclass(frozen=True)
 class Point:
-    """One severity of a simulation.
+    """One severity of a simulation, in its unit, with its corpus error rates.
 
     Attributes:
-        severity: in the simulation's unit.
-        word: corpus word error rate with interval.
-        character: corpus character error rate with interval.
         clean: the word error rate of the unchanged recordings of the same utterances; None where they were not
             evaluated.
         change: the simulation against these recordings, paired.
@@ -39,12 +36,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """Error rate against severity.
-
-    Attributes:
-        simulation: its registered name.
-        points: by rising severity.
-    """
+    """Error rate of a simulation, by its registered name, against rising severity."""
 
     simulation: str
     points: tuple[Point, ...]

@@ -31,13 +31,10 @@ class Suspicion:
     """An utterance whose reference may be wrong.
 
     Attributes:
-        utterance_id: which.
         reasons: in words.
         score: the largest distance beyond a quartile, in distances between the quartiles; above 3.
         excess: the transcript's CTC loss less the greedy path's, a letter, in nats; None if unknown.
         letters_per_second: of the transcript, spaces included; None if unknown.
-        reference: the transcript.
-        hypothesis: what the model heard.
     """
 
     utterance_id: str
@@ -60,7 +57,8 @@ def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
     if len(rows) < FEWEST_UTTERANCES:
         return ()
     letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
-    excess = measure_excess(rows, texts)
+    emitted = np.array([max(len(hypothesis), 1) for _, hypothesis in texts], np.float64)
+    excess = (rows.numbers("ctc_loss") + rows.numbers("confidence") * emitted) / letters
     pace = letters / rows.numbers("signal_duration_s")
     unlikely = np.where(excess >= LEAST_EXCESS, measure_distance(excess), -np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -74,17 +72,10 @@ def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
         reasons = [(score[row], name) for name, score in beyond.items() if score[row] > FAR_OUT]
         if reasons and reference != hypothesis:
             named = tuple(name for _, name in sorted(reasons, reverse=True))
-            values = (_known(excess[row]), _known(pace[row]))
-            name = str(rows.ids[row])
-            found.append(Suspicion(name, named, float(max(reasons)[0]), *values, reference, hypothesis))
+            known = [float(own[row]) if np.isfinite(own[row]) else None for own in (excess, pace)]
+            score, name = float(max(reasons)[0]), str(rows.ids[row])
+            found.append(Suspicion(name, named, score, known[0], known[1], reference, hypothesis))
     return tuple(sorted(found, key=lambda item: (-item.score, item.utterance_id))[:MOST_LISTED])
-
-
-def measure_excess(rows: Record, texts: list[tuple[str, str]]) -> np.ndarray:
-    """Return the transcript's CTC loss less that of the greedy path, a letter; float64 (N,), NaN where unknown."""
-    emitted = np.array([max(len(hypothesis), 1) for _, hypothesis in texts], np.float64)
-    letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)
-    return (rows.numbers("ctc_loss") + rows.numbers("confidence") * emitted) / letters
 
 
 def measure_distance(values: np.ndarray) -> np.ndarray:
@@ -94,7 +85,3 @@ def measure_distance(values: np.ndarray) -> np.ndarray:
         return np.full(len(values), -np.inf)
     low, high = np.quantile(values[known], [0.25, 0.75])
     return np.where(known, (values - high) / max(high - low, 1e-9), -np.inf)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
