@@ -45,9 +45,9 @@ ARROWS = {
     "local.model": "text atomic_write hub_errors ctc",
     "local.evaluation": "text atomic_write configuration context corpus audio ctc metrics local.model",
     "local.analysis": "text",
-    "local.report": "text atomic_write configuration corpus audio metadata local.analysis",
+    "local.report": "text atomic_write corpus audio local.analysis",
     "local.push": "text ctc local.model",
-    "local.commands": "text atomic_write configuration corpus local.cli local.model local.evaluation "
+    "local.commands": "text atomic_write configuration corpus audio metadata local.cli local.model local.evaluation "
     "local.analysis local.report local.push",
     # How model, corpus and pictures were made.
     "development.synthesis": "atomic_write audio local.cli",

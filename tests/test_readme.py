@@ -20,7 +20,7 @@ import leap_binder
 from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configuration
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.development.documents.readme import MARKED, format_bundled
-from librispeech_clf.local.report.corpus_statistics import describe_split, statistics_table
+from librispeech_clf.local.commands.describe_corpus import describe_split, statistics_table
 from tests.helpers.letters import VOCABULARY
 
 README = (PROJECT_ROOT / "README.md").read_text()

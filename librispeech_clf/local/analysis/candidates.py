@@ -45,9 +45,6 @@ class Condition:
         column: of the results table; "latent" for a cluster.
         name: in plain words: "noisy recordings", "women".
         where: exactly: "signal to noise ratio under 12.5 dB", "gender F".
-        below: upper bound of a number, exclusive; None where there is none.
-        at_least: lower bound of a number; None where there is none.
-        equals: the category; None for a number.
         correlated: other columns that rank the utterances alike.
     """
 
@@ -119,12 +116,9 @@ def list_candidates(
         for first, second in itertools.combinations(parts, 2)
         if first.conditions[0].column != second.conditions[0].column
     )
-    sampled = (
-        f"pairs are looked for in {MOST_FOR_PAIRS:,} of the utterances"
-        if len(blocks) > MOST_FOR_PAIRS
-        else None
-    )
-    return singles + trends + _keep_large(pairs, blocks, fewest), sampled
+    sampled = f"pairs are looked for in {MOST_FOR_PAIRS:,} of the utterances"
+    found = singles + trends + _keep_large(pairs, blocks, fewest)
+    return found, sampled if len(blocks) > MOST_FOR_PAIRS else None
 
 
 def merge_correlated(features: Features) -> dict[str, tuple[str, ...]]:
@@ -152,14 +146,9 @@ def _cut(
     cuts = {share: float(f"{value:.3g}") for share, value in zip(SHARES, quantiles, strict=True)}
     for tail, wanted in shares.items():
         for cut in dict.fromkeys(cuts[share] for share in wanted):
-            condition = Condition(
-                column,
-                label_tail(column, tail),
-                label_cut(column, tail, cut),
-                below=cut if tail == "low" else None,
-                at_least=cut if tail == "high" else None,
-                correlated=correlated,
-            )
+            below, at_least = (cut, None) if tail == "low" else (None, cut)
+            named = label_tail(column, tail), label_cut(column, tail, cut)
+            condition = Condition(column, *named, below, at_least, correlated=correlated)
             yield Candidate("number", (condition,), (numbers < cut if tail == "low" else numbers >= cut,))
 
 

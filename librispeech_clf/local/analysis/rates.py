@@ -47,10 +47,7 @@ class ErrorRate:
         rate: summed errors / summed reference units; without reference units the number of errors, as jiwer
             has it; None without utterances.
         low: lower bound of the 95 % interval, None where there is none (a single speaker or utterance).
-        high: upper bound.
-        errors: substitutions + deletions + insertions.
         units: reference words or characters.
-        utterances: number of scored utterances.
         speakers: number of known speakers.
         resampled: what is left out one at a time: "speakers", "utterances" or "nothing".
         note: why there is no interval, or what it lacks: known speakers, or many of them; None otherwise.
@@ -74,7 +71,6 @@ class Difference:
     Attributes:
         value: second run minus first, inside minus outside, or Spearman's rho.
         low: lower bound of its 95 % interval.
-        high: upper bound.
         p_value: two-sided, that it is 0.
         probability: that it is below 0, in [0, 1]; 0.5 where it is exactly 0.
     """
@@ -256,15 +252,13 @@ def _correlate(ranks: Sequence[np.ndarray]) -> float:
     return float(np.sum(left * right) / np.sqrt(np.sum(left**2) * np.sum(right**2)))
 
 
-def merge_blocks(blocks: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def merge_blocks(blocks: np.ndarray) -> np.ndarray:
     """Number blocks from 0; more than 100 are merged into 100 at random, as each costs time."""
     index = np.unique(blocks, return_inverse=True)[1].reshape(-1)
     count = int(index.max(initial=-1)) + 1
-    return (
-        index
-        if count <= MOST_GROUPS
-        else np.random.default_rng(seed).permutation(np.arange(count) % MOST_GROUPS)[index]
-    )
+    if count > MOST_GROUPS:
+        return np.random.default_rng(0).permutation(np.arange(count) % MOST_GROUPS)[index]
+    return index
 
 
 def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -283,12 +277,7 @@ def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
-    """Return what is left out one at a time, and what an interval lacks.
-
-    Args:
-        speakers: number of known speakers.
-        count: number of blocks.
-    """
+    """Return what is left out one at a time of so many known speakers and blocks, and what an interval lacks."""
     if count < 2:
         return "nothing", f"{'a single speaker' if speakers else 'fewer than two utterances'}: no interval"
     if speakers == 0:
@@ -297,24 +286,12 @@ def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
 
 
 def rate_errors(record: Record, unit: str = "word") -> ErrorRate:
-    """Return the corpus error rate of a record's scored rows; the same as jiwer's over these texts.
-
-    Raises:
-        ValueError: the unit is neither "word" nor "character".
-    """
-    (rate,) = rate_groups(record, np.zeros(len(record), int), 1, unit)
-    return rate
+    """Return the corpus error rate of a record's scored rows; the same as jiwer's over these texts."""
+    return rate_groups(record, np.zeros(len(record), int), 1, unit)[0]
 
 
 def rate_groups(record: Record, groups: np.ndarray, count: int, unit: str = "word") -> list[ErrorRate]:
-    """Return the corpus error rate of each group of rows.
-
-    Args:
-        record: the rows; failed ones are left out.
-        groups: int (N,), the group of each row, -1 for none.
-        count: number of groups.
-        unit: "word" or "character".
-    """
+    """Return the corpus error rate of each of `count` groups, int (N,), -1 for none; failed rows are left out."""
     scored = np.flatnonzero(np.isfinite(record.counts(unit)).all(axis=1) & (groups >= 0))
     order = scored[np.argsort(groups[scored], kind="stable")]
     values = np.stack([record.errors(unit)[order], record.units(unit)[order]], axis=1)

@@ -54,23 +54,17 @@ class Finding:
         name: in plain words: "women, noisy recordings".
         where: exactly: "gender F, signal to noise ratio under 12.5 dB".
         kind: "category", "number", "pair", "cluster" or "speakers".
-        conditions: what its utterances fulfil; none for speakers.
-        utterances: how many.
+        conditions: what its utterances fulfil.
         speakers: how many known ones.
-        words: its reference words.
-        errors: its word errors.
-        error_rate: errors / words.
-        rest_error_rate: the same of all other utterances.
+        rest_error_rate: errors / words of all other utterances.
         effect_points: error rate minus the rest's, in points (hundredths).
         low: lower bound of the effect's 95 % interval, in points, speakers as the unit, of named speakers their
             utterances; None where there is none.
-        high: upper bound.
         avoidable_errors: errors that there would be less at the lower of both error rates.
         p: corrected for everything that was looked at.
         p_is_bound: whether the permutations tell no smaller p, so that the true one may be smaller.
         also_differs: what else sets these utterances apart, in words.
         examples: ids of utterances with the most errors beyond the rest's rate.
-        utterance_ids: all of them.
     """
 
     name: str
@@ -150,12 +144,9 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
         note = note or "no errors, or no slice of enough utterances"
         return Search((), len(candidates), ALPHA, note)
     tested = _test(sample, candidates)
-    findings = [
-        describe_slice(features, candidates[number], p) for number, p in _choose(sample, candidates, tested)
-    ]
-    findings += _find_speakers(features)
-    findings = _drop_doubles(findings)
-    findings.sort(key=lambda finding: -finding.avoidable_errors)
+    chosen = [(candidates[number], p) for number, p in _choose(sample, candidates, tested)]
+    found = [describe_slice(features, candidate, p) for candidate, p in [*chosen, *_find_speakers(scored)]]
+    findings = sorted(_drop_doubles(found), key=lambda finding: -finding.avoidable_errors)
     p_values = {
         candidate.conditions[0].name: float(p)
         for candidate, p in zip(candidates, tested.p, strict=True)
@@ -168,12 +159,10 @@ def _drop_doubles(findings: Sequence[Finding]) -> list[Finding]:
     """Keep the first of those with nearly the same utterances, and none whose interval holds 0."""
     kept: list[Finding] = []
     for finding in findings:
-        own, sure = (
-            set(finding.utterance_ids),
-            finding.low is None or finding.low > 0 or (finding.high or 0) < 0,
-        )
-        others = [set(other.utterance_ids) for other in kept]
-        if sure and not any(len(own & other) > SAME * len(own | other) for other in others):
+        own = set(finding.utterance_ids)
+        others = (set(other.utterance_ids) for other in kept)
+        is_sure = finding.low is None or finding.high is None or not finding.low <= 0 <= finding.high
+        if is_sure and not any(len(own & other) > SAME * len(own | other) for other in others):
             kept.append(finding)
     return kept
 
@@ -290,7 +279,14 @@ def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) ->
         taken = int(remaining[np.argmax(t)])
         shown = _find_shown(taken, candidates, tested)
         if candidates[shown].kind == "pair":
-            parts = [part for part in _list_parts(shown, candidates) if part not in given]
+            wanted = [(condition,) for condition in candidates[shown].conditions]
+            parts = [
+                other
+                for other, candidate in enumerate(candidates)
+                if candidate.kind in ("category", "number")
+                and candidate.conditions in wanted
+                and other not in given
+            ]
             if parts and test(np.array([shown]), [*given, *parts])[0] < _WORSE_THAN_PARTS:
                 best = max(parts, key=lambda part: tested.t[part])
                 shown = best if tested.significant[best] else shown
@@ -315,26 +311,14 @@ def _find_shown(number: int, candidates: Sequence[Candidate], tested: _Tested) -
     return max(tails, key=lambda other: tested.t[other], default=number)
 
 
-def _list_parts(number: int, candidates: Sequence[Candidate]) -> list[int]:
-    """Return the candidates that are one of a pair's conditions alone."""
-    single = {
-        candidate.conditions[0]: other
-        for other, candidate in enumerate(candidates)
-        if candidate.kind in ("category", "number")
-    }
-    return [single[condition] for condition in candidates[number].conditions if condition in single]
-
-
-def _find_speakers(features: Features) -> list[Finding]:
-    """Describe the speakers who stand apart, if there are any."""
-    scored = features.record
+def _find_speakers(scored: Record) -> list[tuple[Candidate, float]]:
+    """Return the speakers who stand apart, if there are any, and their p."""
     known = np.flatnonzero(scored.is_known)
     names, blocks = np.unique(scored.speakers[known].astype(str), return_inverse=True)
     found = find_outliers(scored.errors()[known], scored.units()[known], blocks)
-    if found is None or found[1] / SHARES_OF_ALPHA["speakers"] >= ALPHA:
+    if found is None or (p := found[1] / SHARES_OF_ALPHA["speakers"]) >= ALPHA:
         return []
     worst = [str(names[block]) for block in found[0]]
     name = f"speaker{'s' * (len(worst) > 1)} {', '.join(worst)}"
     inside = np.isin(scored.speakers.astype(str), worst) & scored.is_known
-    p = min(1.0, found[1] / SHARES_OF_ALPHA["speakers"])
-    return [describe_slice(features, Candidate("speakers", (Condition(SPEAKER, name, name),), (inside,)), p)]
+    return [(Candidate("speakers", (Condition(SPEAKER, name, name),), (inside,)), p)]

@@ -52,15 +52,7 @@ SIGNIFICANT_DIGITS = 10
 
 @dataclass(frozen=True)
 class Worst:
-    """An utterance with many word errors.
-
-    Attributes:
-        utterance_id: which.
-        errors: its word errors.
-        words: its reference words.
-        reference: its transcript.
-        hypothesis: what the model says.
-    """
+    """An utterance with many word errors."""
 
     utterance_id: str
     errors: int
@@ -74,17 +66,13 @@ class Analysis:
     """Everything that terminal, summary and page show of a run.
 
     Attributes:
-        rates: see `rates.summarize_rates`.
+        rates: see `groups.summarize_rates`.
         worst: highest word error rate first.
         failures: utterance id -> reason; simulated ones with their conditions.
         search: the slices to look at first.
-        error_kinds: what kinds of word errors there are.
         terms: recall of the user's terms, of all first; none without terms.
         suspect_references: references that may be wrong, the most suspicious first.
-        clusters: of the latent space.
         latent_maps: space -> map.
-        associations: of metrics with metadata.
-        robustness: word error rate by severity.
         systems: beside each other, if there are several.
         calibration: of the model's confidences; None where it has none.
         reliability: of the confidences; None without any.
@@ -183,14 +171,13 @@ def find_worst(scored: Record) -> tuple[Worst, ...]:
 
 def list_failures(record: Record) -> dict[str, str]:
     """Return the reason of each failed row by utterance id, with the conditions where they were simulated."""
-    errors = record.texts("error")
-    failed = record.select(np.flatnonzero([error is not None for error in errors]))
-    rows = zip(failed.ids, failed.texts("simulation"), failed.numbers("severity"), strict=True)
-    names = (
-        name if simulation is None else f"{name} ({simulation}, {severity:g})"
-        for name, simulation, severity in rows
-    )
-    return dict(zip(names, (error for error in errors if error is not None), strict=True))
+    columns = (record.texts(name) for name in ("error", "simulation"))
+    rows = zip(record.ids, *columns, record.numbers("severity"), strict=True)
+    return {
+        name if simulation is None else f"{name} ({simulation}, {severity:g})": error
+        for name, error, simulation, severity in rows
+        if error is not None
+    }
 
 
 def group_failures(failures: Mapping[str, str]) -> list[tuple[str, list[str]]]:
@@ -206,49 +193,20 @@ def group_failures(failures: Mapping[str, str]) -> list[tuple[str, list[str]]]:
 
 
 def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what summary.json holds.
-
-    Args:
-        analysis: of the run.
-        run: what was evaluated, as name and value.
-    """
-    return {
-        "run": dict(run),
-        **analysis.measured,
-        "worst": make_plain(analysis.worst),
-        "failures": analysis.failures,
-        "clusters": make_plain(analysis.clusters),
-        "robustness": make_plain(analysis.robustness),
-        "systems": make_plain(analysis.systems),
-        "reliability": make_plain(analysis.reliability),
-        "predicted": make_plain(analysis.predicted),
-    }
+    """Return what summary.json holds of a run, which is told as names and values."""
+    names = ("worst", "failures", "clusters", "robustness", "systems", "reliability", "predicted")
+    shown = {name: make_plain(getattr(analysis, name)) for name in names}
+    return {"run": dict(run), **analysis.measured, **shown}
 
 
 def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what findings.json holds: every figure that a script may want to check.
-
-    Args:
-        analysis: of the run.
-        run: what was evaluated, as name and value.
-    """
-    found = {
-        "findings": analysis.search.findings,
-        "candidates_tested": analysis.search.candidates_tested,
-        "alpha": analysis.search.alpha,
-        "note": analysis.search.note,
-        "error_kinds": analysis.error_kinds,
-        "terms": analysis.terms,
-        "suspicious_references": analysis.suspect_references,
-        "systems": analysis.systems,
-        "predicted": analysis.predicted,
-        "coverage": analysis.coverage,
-    }
-    return {
-        "run": dict(run),
-        **analysis.measured,
-        **{name: make_plain(value) for name, value in found.items()},
-    }
+    """Return what findings.json holds of a run: every figure that a script may want to check."""
+    search = vars(analysis.search)
+    found = {name: search[name] for name in ("findings", "candidates_tested", "alpha", "note")}
+    found["suspicious_references"] = analysis.suspect_references
+    for name in ("error_kinds", "terms", "systems", "predicted", "coverage"):
+        found[name] = getattr(analysis, name)
+    return {"run": dict(run), **analysis.measured, **make_plain(found)}
 
 
 def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:

@@ -32,7 +32,6 @@ class Threshold:
         text: as it was given.
         figure: "wer" or "cer", with a part of it behind a point; "failed" or "findings".
         group: whose figure, None for all utterances.
-        sign: of the comparison.
         limit: error rates as shares: 0.30 for 30 %.
     """
 
@@ -45,13 +44,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A threshold and the run's figure.
-
-    Attributes:
-        condition: as it was given.
-        value: the figure.
-        holds: whether the run fails by it.
-    """
+    """A threshold as it was given, the run's figure, and whether the run fails by it."""
 
     condition: str
     value: float
@@ -81,11 +74,7 @@ def read_threshold(text: str) -> Threshold:
 
 
 def check_threshold(threshold: Threshold, summary: Mapping[str, Any]) -> Crossing:
-    """Compare a run's figure with a threshold.
-
-    Args:
-        threshold: the condition.
-        summary: what findings.json holds.
+    """Compare a run's figure, of what findings.json holds, with a threshold.
 
     Raises:
         ValueError: the run has no such group or figure.

@@ -10,8 +10,12 @@ import rich.console
 import soundfile
 
 from librispeech_clf.corpus.schema import Speaker, Split, Utterance
-from librispeech_clf.local.commands.describe_corpus import main
-from librispeech_clf.local.report.corpus_statistics import SplitStatistics, describe_split, statistics_table
+from librispeech_clf.local.commands.describe_corpus import (
+    SplitStatistics,
+    describe_split,
+    main,
+    statistics_table,
+)
 from tests.helpers.letters import VOCABULARY
 from tests.helpers.made_utterances import dataset_from_utterances
 
