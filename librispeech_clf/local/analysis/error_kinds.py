@@ -199,9 +199,10 @@ def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ..
     alignments = [align_words(*pair) for pair in texts]
     found = [[count_term(edits, term.split()) for edits in alignments] for term in terms]
     counts = np.array(found, np.float64).reshape(len(terms), len(texts), 3)
-    each = [_measure_recall(rows.blocks, term, own) for term, own in zip(terms, counts, strict=True)]
+    counted = [(None, counts.sum(axis=0)), *zip(terms, counts, strict=True)]
+    overall, *each = (_measure_recall(rows.blocks, term, own) for term, own in counted)
     each.sort(key=lambda item: (item.recall is None, item.recall or 0.0, -item.occurrences, item.term))
-    return (_measure_recall(rows.blocks, None, counts.sum(axis=0)), *each)
+    return (overall, *each)
 
 
 def count_term(edits: Sequence[Edit], words: Sequence[str]) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from librispeech_clf.local.analysis.rates import rate_errors, rate_groups
+from librispeech_clf.local.analysis.rates import rate_errors, rate_labels
 from librispeech_clf.local.analysis.record import METADATA_GROUPS, SPEAKER, UNITS, Record, label_column
 
 GENDER = "record_gender"
@@ -138,11 +138,10 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
     """
     bounds = bounds or {}
     groupings: list[Grouping] = []
-    for name in dict.fromkeys([GENDER, *(name for name in record.names if name.startswith(OWN)), *bounds]):
-        column = record.column(name)
-        if column is None:
-            continue
-        numbers, edges = column.numbers, bounds.get(name)
+    own = (name for name in record.names if name.startswith(OWN))
+    columns = [record.column(name) for name in dict.fromkeys([GENDER, *own, *bounds])]
+    for column in [column for column in columns if column is not None]:
+        name, numbers, edges = column.name, column.numbers, bounds.get(column.name)
         if numbers is not None:
             bins = bin_at(numbers, edges) if edges else bin_by_quantiles(numbers, count=QUARTERS)
         else:
@@ -155,14 +154,6 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
             free = next(own for own in names if own not in taken)
             groupings.append(Grouping(free, name, bins.labels, bins.index, bins.ranges))
     return groupings
-
-
-def bin_by_length(record: Record) -> tuple[str, Bins]:
-    """Bin rows by duration where it is known, else by reference words; return what is binned, and the bins."""
-    durations = record.column("signal_duration_s")
-    if durations is not None and durations.numbers is not None:
-        return "duration in s", bin_by_quantiles(durations.numbers, count=QUARTERS)
-    return "reference words", bin_by_quantiles(record.units(), count=QUARTERS)
 
 
 def describe_groupings(groupings: Iterable[Grouping]) -> list[dict[str, Any]]:
@@ -183,12 +174,16 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
         (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker" (by group, empty
         where the table lacks the column).
     """
-    length, bins = bin_by_length(record)
-    own = list_groupings(record, bounds)
+    columns = {title: record.column(name) for title, name in NAMED.items()}
+    durations = record.numbers("signal_duration_s")
+    length, lengths = "duration in s", durations
+    if not np.isfinite(durations).any():
+        length, lengths = "reference words", record.units()
+    bins = bin_by_quantiles(lengths, count=QUARTERS)
     groups: dict[str, tuple[Sequence[str], np.ndarray]] = {"length": (bins.labels, bins.index)}
-    for key, name in NAMED.items():
-        column = record.column(name)
-        groups[key] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+    for title, column in columns.items():
+        groups[title] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+    own = list_groupings(record, bounds)
     summary: dict[str, Any] = {
         "utterances": len(record),
         "failed": len(record) - len(record.select_scored()),
@@ -198,19 +193,14 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
     for unit in UNITS:
         summary[unit] = {
             "all": asdict(rate_errors(record, unit)),
-            "groups": {each.name: _rate_labels(record, each.labels, each.index, unit) for each in own},
+            "groups": {each.name: rate_labels(record, each.labels, each.index, unit) for each in own},
         }
         for name, (labels, index) in groups.items():
-            rates = _rate_labels(record, labels, index, unit)
+            rates = rate_labels(record, labels, index, unit)
             # A category of simulated rows only has no recording.
             held = [labels[code] for code in np.unique(index[index >= 0])]
             summary[unit][name] = {label: rates[label] for label in held}
     return summary
-
-
-def _rate_labels(record: Record, labels: Sequence[str], index: np.ndarray, unit: str) -> dict[str, Any]:
-    rates = rate_groups(record, index, len(labels), unit)
-    return {label: asdict(rate) for label, rate in zip(labels, rates, strict=True)}
 
 
 def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[str]:

@@ -23,7 +23,8 @@ same intervals.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -299,6 +300,14 @@ def rate_groups(record: Record, groups: np.ndarray, count: int, unit: str = "wor
     bounds = np.searchsorted(groups[order], np.arange(count + 1))
     parts = (slice(*ends) for ends in zip(bounds[:-1], bounds[1:], strict=True))
     return [_rate(values[part], blocks[part], known[part]) for part in parts]
+
+
+def rate_labels(
+    record: Record, labels: Sequence[str], index: np.ndarray, unit: str = "word"
+) -> dict[str, dict[str, Any]]:
+    """Return the error rates of `rate_groups` as dictionaries, by label."""
+    rates = rate_groups(record, index, len(labels), unit)
+    return {label: asdict(rate) for label, rate in zip(labels, rates, strict=True)}
 
 
 def _rate(values: np.ndarray, blocks: np.ndarray, known: np.ndarray) -> ErrorRate:

@@ -136,8 +136,9 @@ def analyze(
     on_progress("error rates")
     rates, worst = summarize_rates(recordings, bounds), find_worst(scored)
     failures = {**list_failures(record), **(refused or {})}
+    on_progress("latent maps")
+    maps, grouping = make_latent_maps(recordings), group_states(scored)
     on_progress("what stands out")
-    grouping = group_states(scored)
     search = find_slices(scored, grouping.list_clusters())
     clusters = describe_clusters(scored, grouping, search)
     on_progress("kinds of errors")
@@ -145,8 +146,6 @@ def analyze(
     kinds, recall = find_error_kinds(recordings, **confusions), measure_recall(recordings, terms)
     suspect_references = find_suspect_references(recordings)
     reliability = measure_reliability(recordings, calibration)
-    on_progress("latent maps")
-    maps = make_latent_maps(recordings)
     on_progress("associations")
     own = [each["column"] for each in rates["groups"]][:MOST_ASSOCIATED]
     associations = find_associations(scored, against=[*dict.fromkeys([*own, *AGAINST])])

@@ -10,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import spearmanr, ttest_1samp
 from scipy.stats import t as student
 
-from librispeech_clf.local.analysis.groups import bin_by_length, summarize_rates
+from librispeech_clf.local.analysis.groups import summarize_rates
 from librispeech_clf.local.analysis.rates import (
     compare_groups,
     compare_paired,
@@ -116,8 +116,8 @@ def test_rates_by_group_add_up(simulate):
 
 
 def test_length_falls_back_to_reference_words():
-    what, bins = bin_by_length(Record(table_of(TEXTS)))
-    assert (what, [bins.labels[place] for place in bins.index][3]) == ("reference words", "1")
+    summary = summarize_rates(Record(table_of(TEXTS)))
+    assert (summary["length"], summary["word"]["length"]["1"]["utterances"]) == ("reference words", 1)
 
 
 def test_summary_is_json_and_the_same_twice(simulate):
