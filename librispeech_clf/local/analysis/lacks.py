@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from librispeech_clf.local.analysis.candidates import Candidate, list_candidates
 from librispeech_clf.local.analysis.latent_space import group_states, reduce_vectors
 from librispeech_clf.local.analysis.rates import compare_groups
-from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.record import Record, physical_unit
 from librispeech_clf.local.analysis.traits import Features, choose_plain, join_labels
 
 TRANSCRIBED = "transcribed"
@@ -250,5 +250,5 @@ def _list_drifts(features: Features, unlabeled: np.ndarray) -> list[Drift]:
         if found is not None and deviation > 0:
             means = (float(values[side].mean()) for side in (~unlabeled[known], unlabeled[known]))
             scaled = (value / deviation for value in (found.value, found.low, found.high))
-            drifts.append(Drift(name, column.label, column.unit, *means, *scaled))
+            drifts.append(Drift(name, column.label, physical_unit(name), *means, *scaled))
     return drifts

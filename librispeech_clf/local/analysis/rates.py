@@ -172,15 +172,8 @@ def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
     Returns:
         The second rate minus the first; None with fewer than two speakers.
     """
-    sums = np.concatenate([errors, units], axis=1)[units.min(axis=1) > 0]
-    if len(sums) < 2:
-        return None
-
-    def subtract(sums: np.ndarray) -> np.ndarray:
-        return sums[:, 1] / sums[:, 3] - sums[:, 0] / sums[:, 2]
-
-    everything = sums.sum(axis=0, keepdims=True)
-    return _test(float(subtract(everything)[0]), subtract(everything - sums), len(sums) - 1)
+    sums = np.stack([errors, units], axis=2)[units.min(axis=1) > 0, ::-1].reshape(-1, 4)
+    return None if len(sums) < 2 else _test(*_subtract_rates(sums), len(sums) - 1)
 
 
 def compare_groups(
@@ -203,15 +196,18 @@ def compare_groups(
     counts = np.count_nonzero(sums[:, 1::2], axis=0)
     if len(sums) == 0 or counts.min() < 2:
         return None
-
-    def subtract(sums: np.ndarray) -> np.ndarray:
-        return sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
-
-    everything = sums.sum(axis=0, keepdims=True)
     # Welch's degrees of freedom with equal variance of speakers: a side of few weighs by their number.
-    weights = np.sum(sums[:, 1::2] ** 2, axis=0) / everything[0, 1::2] ** 2
+    weights = np.sum(sums[:, 1::2] ** 2, axis=0) / sums[:, 1::2].sum(axis=0) ** 2
     freedom = min(len(sums) - 1, weights.sum() ** 2 / np.sum(weights**2 / (counts - 1)))
-    return _test(float(subtract(everything)[0]), subtract(everything - sums), freedom)
+    return _test(*_subtract_rates(sums), freedom)
+
+
+def _subtract_rates(sums: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the first two sums' ratio minus the other two's, of all speakers and without each: float64 (K,)."""
+    everything = sums.sum(axis=0, keepdims=True)
+    errors, units, other_errors, other_units = np.concatenate([everything, everything - sums]).T
+    differences = errors / units - other_errors / other_units
+    return float(differences[0]), differences[1:]
 
 
 def correlate_ranks(first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -> Difference | None:

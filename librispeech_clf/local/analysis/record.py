@@ -6,7 +6,7 @@
     scored.ids, scored.speakers             # object (N,); a speaker is None where unknown
     scored.blocks                           # int (N,): the speaker's number; who is unknown has one of their own
     scored.errors(), scored.units()         # float64 (N,), by words or by "character"
-    scored.column("signal_duration_s")      # Column: kind, label, unit, values; None if there is nothing to read
+    scored.column("signal_duration_s")      # Column: its numbers, or its categories; None if there is nothing to read
     scored.texts("reference")               # list of str, None where missing
     scored.vectors("latent")                # float32 (K, D) and the K rows that hold one
     scored.select(rows)                     # a record of some rows; what was read is not read again
@@ -49,27 +49,20 @@ class Column:
     """A column of numbers or categories.
 
     Attributes:
-        name: in the results table.
-        group: "signal", "text", "readability", "record", "corpus", or "" for metrics and the run's own columns.
-        label: the name in words: "spectral centroid mean".
-        unit: physical unit of its numbers, None for plain numbers and categories.
         numbers: float64 (N,), NaN where null or infinite; None for categories.
         levels: the categories as text, sorted; none for numbers.
         codes: int (N,), the category of each row, -1 where null; of numbers, -1 throughout.
     """
 
     name: str
-    group: str
-    label: str
-    unit: str | None
     numbers: np.ndarray | None
     levels: tuple[str, ...]
     codes: np.ndarray
 
     @property
-    def kind(self) -> str:
-        """Return "number" or "category"."""
-        return "category" if self.numbers is None else "number"
+    def label(self) -> str:
+        """Return the name in words: "spectral centroid mean"."""
+        return label_column(self.name)
 
     @property
     def categories(self) -> np.ndarray:
@@ -238,20 +231,6 @@ class Record:
         return column if self.rows is None else column.take(self.rows)
 
 
-def read_record(folder: Path) -> Record:
-    """Return the record of a finished evaluation.
-
-    Raises:
-        FileNotFoundError: the folder holds none.
-    """
-    path = folder / "results.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: not found; name the folder of a finished evaluation, or run `poetry run evaluate` first."
-        )
-    return Record(path)
-
-
 def read_table(folder: Path) -> pd.DataFrame:
     """Read all columns of a finished evaluation, nested ones too.
 
@@ -260,8 +239,12 @@ def read_table(folder: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    read_record(folder)
-    return pd.read_parquet(folder / "results.parquet")
+    path = folder / "results.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: not found; name the folder of a finished evaluation, or run `poetry run evaluate` first."
+        )
+    return pd.read_parquet(path)
 
 
 def label_column(name: str) -> str:
@@ -269,10 +252,9 @@ def label_column(name: str) -> str:
     parts = name.split("_")
     if parts[0] in METADATA_GROUPS and len(parts) > 1:
         parts = parts[1:]
-    if parts[-1] in _PHYSICAL_UNITS and len(parts) > 1:
-        parts = parts[:-1]
-    if parts[-1] == "id" and len(parts) > 1:
-        parts = parts[:-1]
+    for endings in (_PHYSICAL_UNITS, ("id",)):
+        if parts[-1] in endings and len(parts) > 1:
+            parts = parts[:-1]
     return _NAMES.sub(lambda found: _SPELLED[found[0]], " ".join(parts))
 
 
@@ -312,15 +294,13 @@ def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:
     import pyarrow
     from pyarrow import types
 
-    group = name.partition("_")[0]
-    described = (name, group if group in METADATA_GROUPS else "", label_column(name), physical_unit(name))
     if values.null_count == len(values) or types.is_nested(values.type):
         return None
     is_number = types.is_integer(values.type) or types.is_floating(values.type)
     if is_number and not name.endswith("_id"):
         numbers = values.cast(pyarrow.float64()).to_numpy()
         known = np.where(np.isfinite(numbers), numbers, np.nan)
-        return Column(*described, known, (), np.broadcast_to(-1, len(values)))
+        return Column(name, known, (), np.broadcast_to(-1, len(values)))
     if types.is_floating(values.type) and all(
         value is None or value.is_integer() for value in values.to_pylist()
     ):
@@ -329,4 +309,4 @@ def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:
     levels = sorted({text for text in texts if text is not None})
     places = {text: place for place, text in enumerate(levels)}
     codes = np.array([-1 if text is None else places[text] for text in texts], int)
-    return Column(*described[:3], None, None, tuple(levels), codes)
+    return Column(name, None, tuple(levels), codes)

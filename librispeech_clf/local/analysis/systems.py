@@ -186,7 +186,7 @@ def list_groups(record: Record) -> list[tuple[str, str, np.ndarray]]:
     groups = []
     for name in ["subset", "split", *record.metadata]:
         column = record.column(name)
-        if column is None or column.group == "text":  # its categories are letters
+        if column is None or name.startswith("text_"):  # its categories are letters
             continue
         codes, levels = column.codes, column.levels
         if name == LENGTH and column.numbers is not None:
