@@ -15,13 +15,15 @@ from typing import Any
 from librispeech_clf.local.analysis.groups import simplify
 
 UNITS = {"wer": "word", "cer": "character"}
-PARTS = ("low", "high", "change", "change.low", "change.high")
-COUNTS = ("failed", "findings")
 COMPARISONS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 EXAMPLES = '"wer > 0.30", "cer.low > 0.1", "wer of accent: british > 0.4", "wer.change > 0.01", "failed > 0"'
 LENGTHS = ("duration in s:", "reference words:")
 """Titles of groups whose bounds follow from the results."""
-_PATTERN = re.compile(r"(?P<figure>[\w.]+)(?: of (?P<group>.+?))? *(?P<sign>[<>]=?) *(?P<limit>[-+.\w]+)")
+_PATTERN = re.compile(
+    r"(?P<figure>failed|findings|[wc]er\.change(\.low|\.high)?|[wc]er(\.low|\.high)?(?: of (?P<group>.+?))?)"
+    r" *(?P<sign>[<>]=?) *(?P<limit>[-+.\w]+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,15 @@ def read_threshold(text: str) -> Threshold:
         ValueError: it is none.
     """
     found = _PATTERN.fullmatch(" ".join(text.split()))
-    figure = found["figure"].lower() if found else ""
-    unit, _, part = figure.partition(".")
-    known = figure in COUNTS or (unit in UNITS and (not part or part in PARTS))
-    whole = figure in COUNTS or part.startswith("change")
     try:
-        limit = float(found["limit"]) if found else None
+        limit = float(found["limit"]) if found else math.nan
     except ValueError:
-        limit = None
-    if found is None or limit is None or not math.isfinite(limit) or not known or (found["group"] and whole):
+        limit = math.nan
+    if found is None or not math.isfinite(limit):
         raise ValueError(
             f"a threshold is a figure, a comparison and a number, such as {EXAMPLES}; received {text!r}."
         )
+    figure = found["figure"].split()[0].lower()
     return Threshold(text, figure, found["group"], found["sign"], limit)
 
 

@@ -104,7 +104,7 @@ def test_what_the_run_will_not_have_is_refused_before_it(text, reason):
 
 def test_what_the_run_may_have_is_let_pass():
     texts = [
-        "wer of accent: Irish > 0",
+        "WER OF accent: Irish > 0",
         "wer of duration in s: 1 to 2 > 0",
         "failed > 0",
         "wer > 0",
