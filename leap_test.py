@@ -20,6 +20,7 @@ import leap_binder
 from librispeech_clf.local.push.checks import read_result
 from librispeech_clf.text.vocabulary import BLANK
 from tests.helpers.letters import LETTERS, encode
+from tests.helpers.stand_in import save_stand_in
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
@@ -101,8 +102,8 @@ def predict():
     return call
 
 
-def stack(encoder, ids, response):
-    return np.stack([np.squeeze(encoder(utterance_id, response)) for utterance_id in ids])
+def stack(encoder, utterances):
+    return np.stack([np.squeeze(encoder(*utterance)) for utterance in utterances])
 
 
 def score(logits, transcript):
@@ -122,9 +123,8 @@ def spell_as_logits(texts):
     return logits
 
 
-@pytest.mark.parametrize("on_platform", ["false", "true"])
-def test_dataset_check_is_valid(on_platform):
-    out, _ = run_python(REHEARSAL, PROJECT_ROOT, IS_TENSORLEAP_PLATFORM=on_platform)
+def test_dataset_check_is_valid():
+    out, _ = run_python(REHEARSAL, PROJECT_ROOT, IS_TENSORLEAP_PLATFORM="true")
     result = read_result(out)
     assert result["error"] is None
     assert result["valid"]
@@ -136,8 +136,9 @@ def test_dataset_check_is_valid(on_platform):
     assert set(result["samples"].values()) == {None}
 
 
-def test_script_runs_without_warnings():
-    out, errors = run_python("leap_binder.py", TF_CPP_MIN_LOG_LEVEL="3")
+def test_script_runs_without_warnings(tmp_path):
+    model = str(save_stand_in(tmp_path))
+    out, errors = run_python("leap_binder.py", TF_CPP_MIN_LOG_LEVEL="3", LIBRISPEECH_MODEL=model)
     assert "Successful!" in out
     assert "default value" not in out + errors
     assert "Warnings" not in out + errors
@@ -155,8 +156,7 @@ def test_splits_are_those_of_the_platform(responses):
         assert len(set(response.sample_ids)) == len(response.sample_ids) > 10
 
 
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("which", [0, 1, 3])
+@pytest.mark.parametrize(("state", "which"), [*((state, 0) for state in STATES), ("test", 3)])
 def test_integration_test_runs(state, which, responses, chosen):
     leap_binder.integration_test(chosen[state][which], responses[state])
 
@@ -164,7 +164,8 @@ def test_integration_test_runs(state, which, responses, chosen):
 @pytest.mark.parametrize("name", METADATA)
 def test_metadata_keys_and_types_agree(name, utterances):
     begin = time.process_time()
-    records = [getattr(leap_binder, name)(utterance_id, response) for utterance_id, response in utterances]
+    some = utterances[:: 4 if name == "signal_metadata" else 1]  # the only one that reads the recordings
+    records = [getattr(leap_binder, name)(utterance_id, response) for utterance_id, response in some]
     types = {}
     for record in records:
         assert list(record) == list(records[0])
@@ -173,7 +174,7 @@ def test_metadata_keys_and_types_agree(name, utterances):
                 types.setdefault(key, set()).add(type(value))
                 assert not isinstance(value, float) or np.isfinite(value)
     assert {key: kinds for key, kinds in types.items() if len(kinds) > 1} == {}
-    assert time.process_time() - begin < 0.5 * len(utterances)
+    assert time.process_time() - begin < 0.5 * len(some)
 
 
 def test_shapes_agree(transcribed, chosen, responses):
@@ -185,24 +186,22 @@ def test_shapes_agree(transcribed, chosen, responses):
         assert {(output.shape, output.dtype.name) for output in outputs} == {(outputs[0].shape, "float32")}
 
 
-@pytest.mark.parametrize("state", LABELED)
-def test_batches_give_the_numbers_of_single_utterances(state, responses, chosen, predict):
-    ids, response = chosen[state], responses[state]
-    audio = stack(leap_binder.encode_audio, ids, response)
-    transcript = stack(leap_binder.encode_transcript, ids, response)
+def test_batches_give_the_numbers_of_single_utterances(responses, chosen, predict):
+    batch = [(chosen[state][which], responses[state]) for which, state in enumerate(LABELED)]
+    audio, transcript = stack(leap_binder.encode_audio, batch), stack(leap_binder.encode_transcript, batch)
     together = predict(audio)
-    batch = score(together, transcript) | {"ctc_loss": leap_binder.ctc_loss(together, transcript)}
-    batch |= {"confidence": leap_binder.confidence(together)}
+    scores = score(together, transcript) | {"ctc_loss": leap_binder.ctc_loss(together, transcript)}
+    scores |= {"confidence": leap_binder.confidence(together)}
     half = score(together.astype(np.float16), transcript.astype(np.float16))
-    for row in range(len(ids)):
+    for row in range(len(audio)):
         logits, labels = predict(audio[row : row + 1]), transcript[row : row + 1]
         single = score(logits, labels) | {"ctc_loss": leap_binder.ctc_loss(logits, labels)}
         single |= {"confidence": leap_binder.confidence(logits)}
         for name, values in single.items():
             assert values.shape == (1,)
-            np.testing.assert_allclose(values[0], batch[name][row], rtol=1e-3, atol=1e-4, err_msg=name)
+            np.testing.assert_allclose(values[0], scores[name][row], rtol=1e-3, atol=1e-4, err_msg=name)
     for name in COUNTS:
-        np.testing.assert_array_equal(half[name], batch[name], err_msg=name)
+        np.testing.assert_array_equal(half[name], scores[name], err_msg=name)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])

@@ -8,6 +8,8 @@ import pytest
 
 from tests.helpers import results
 from tests.helpers.browser import browser  # noqa: F401
+from tests.helpers.forked import Forked
+from tests.helpers.stand_in import save_stand_in
 
 os.environ["TL_DISABLE_ANALYTICS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -53,3 +55,17 @@ def make_analysis_fixture():
 def make_audio_fixture():
     """Give the maker of WAV files."""
     return results.make_audio
+
+
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory):
+    """Runs of commands that start at once, see `Forked`."""
+    runs = Forked(tmp_path_factory.mktemp("forked"))
+    yield runs
+    runs.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """A model file of random weights, which says something for every sound."""
+    return save_stand_in(tmp_path_factory.mktemp("model"))

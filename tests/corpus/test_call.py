@@ -10,7 +10,6 @@ import pytest
 import soundfile
 
 from librispeech_clf.configuration import PACKAGE_FOLDER
-from tests.helpers.forked import Forked
 
 RATE = 16000
 SECONDS = 60
@@ -72,12 +71,10 @@ def write_tables(root, parts):
 
 
 @pytest.mark.slow
-def test_parts_and_channels_give_what_files_cut_by_hand_give(call, tmp_path):
-    forked = Forked(tmp_path)
+def test_parts_and_channels_give_what_files_cut_by_hand_give(call, forked, tmp_path):
     options = ["--source", "files", "--root", call, "--split", ",".join((*FORMS, "cut"))]
-    code, log, _ = forked.run("evaluate", *options, "--out", tmp_path / "out")
-    forked.close()
-    assert code == 0, log[-2000:]
+    run = forked.run("evaluate", *options, "--out", tmp_path / "out")
+    assert run.code == 0, run.log[-2000:]
     results = pd.read_parquet(tmp_path / "out" / "results.parquet")
     counts = ["word_hits", "word_substitutions", "word_deletions", "word_insertions"]
     by_form = {

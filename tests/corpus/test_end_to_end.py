@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -16,44 +13,22 @@ import soundfile
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.analysis.summary import group_failures
 from librispeech_clf.local.push.checks import read_result
-from tests.helpers.letters import VOCABULARY
 
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def random_model(tmp_path_factory):
-    """The file of a model of random weights and 0.02 s frames."""
-    import keras
-
-    from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
-    from librispeech_clf.local.model.graph import build_wav2vec2
-    from librispeech_clf.local.model.save import save_model
-
-    keras.utils.set_random_seed(0)
-    sizes = {"conv_dim": (8,) * 7, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    small = Wav2Vec2Configuration(**sizes, intermediate_size=16, num_conv_pos_embedding_groups=2)
-    path = tmp_path_factory.mktemp("model") / "random.h5"
-    save_model(build_wav2vec2(small), path, vocabulary=VOCABULARY)
-    return path
+REHEARSE = "from librispeech_clf.local.push import rehearsal; rehearsal.main()"
 
 
 @pytest.fixture
-def evaluate(random_model, tmp_path):
-    """Run the command; return the process, the results and the summary."""
+def evaluate(forked, tiny_model, tmp_path):
+    """Run the command; return the run, the results and the summary."""
 
     def run(*arguments):
         out = tmp_path / "out"
-        command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--model", random_model]
-        settings = {**os.environ, "COLUMNS": "100", "HF_HOME": str(tmp_path / "cache")}
-        process = subprocess.run(
-            [*map(str, command), "--root", str(tmp_path), "--out", str(out), *arguments],
-            cwd=PROJECT_ROOT, env=settings, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert process.returncode in (0, 1), process.stderr
+        done = forked.run("evaluate", "--model", tiny_model, "--root", tmp_path, "--out", out, *arguments)
+        assert done.code in (0, 1), done.stderr
         assert (out / "index.html").is_file()
         results = pd.read_parquet(out / "results.parquet").set_index("utterance_id", drop=False)
-        return process, results, json.loads((out / "summary.json").read_text())
+        return done, results, json.loads((out / "summary.json").read_text())
 
     return run
 
@@ -99,9 +74,9 @@ def test_own_files_of_four_forms_are_evaluated_in_one_run(evaluate, tmp_path):
     write(tmp_path / "kaldi/utt2spk", "utt-1 ada\nutt-2 bob\n")
     for name in ("nemo/c", "nemo/d", "kaldi/e", "kaldi/f"):
         write(tmp_path / f"{name}.wav", encode())
-    process, results, summary = evaluate("--source", "files", "--split", "wavs,hub,nemo,kaldi")
-    assert (process.returncode, summary["failed"]) == (0, 0)
-    assert set(process.stderr.splitlines()) == {
+    run, results, summary = evaluate("--source", "files", "--split", "wavs,hub,nemo,kaldi")
+    assert (run.code, summary["failed"]) == (0, 0)
+    assert set(run.stderr.splitlines()) == {
         "Column sentence is taken for text.", "Column audio_filepath is taken for audio."
     }  # fmt: skip
     assert set(results.index) == {
@@ -118,8 +93,8 @@ def test_own_files_of_four_forms_are_evaluated_in_one_run(evaluate, tmp_path):
 
 def test_librispeech_tree_is_evaluated(evaluate, tmp_path, make_tree):
     make_tree(tmp_path)
-    process, results, summary = evaluate("--source", "openslr", "--split", "test-clean")
-    assert (process.returncode, process.stderr, summary["failed"]) == (0, "", 0)
+    run, results, summary = evaluate("--source", "openslr", "--split", "test-clean")
+    assert (run.code, run.stderr, summary["failed"]) == (0, "", 0)
     assert results["record_reader_name"].to_dict() == {
         **dict.fromkeys(("12-340-0000", "12-340-0001", "12-341-0000"), 'Ada, "the" O\'Reader'),
         "60-7-0000": "|CBW|Simon",
@@ -187,22 +162,22 @@ def test_twenty_bad_recordings_of_different_kinds_cost_twenty_good_ones_nothing(
             write(tmp_path / f"own/{name}.audio", content)
     lines = [json.dumps(dict(zip(("id", "file_name", "text"), row, strict=True))) for row in rows]
     write(tmp_path / "own/metadata.jsonl", "\n".join(lines))
-    process, results, summary = evaluate("--source", "files", "--split", "own")
-    assert (process.returncode, summary["utterances"], summary["failed"]) == (1, 40, 20), process.stderr
+    run, results, summary = evaluate("--source", "files", "--split", "own")
+    assert (run.code, summary["utterances"], summary["failed"]) == (1, 40, 20), run.stderr
     assert set(results.index[results["error"].isna()]) == set(GOOD)
     reasons = {name: reason for name, (_, _, reason) in BAD.items()}
     reasons |= {"outside": "names its recording outside", "silent": "neither audio bytes nor an audio path"}
     assert set(summary["failures"]) == set(reasons)
-    told = " ".join(process.stdout.split())
+    told = run.told
     for name, reason in reasons.items():
         assert reason in summary["failures"][name] and name in summary["failures"][name], name
     groups = group_failures(summary["failures"])
     assert 10 < len(groups) < 20 and all(names[0] in told for _, names in groups)
-    assert process.stderr.startswith("Recordings of several channels are averaged")
-    assert process.stderr.count("\n") == 1 and "0x" not in process.stdout
+    assert run.stderr.startswith("Recordings of several channels are averaged")
+    assert run.stderr.count("\n") == 1 and "0x" not in run.stdout
 
 
-def test_platform_sees_the_same_columns_and_types_in_every_split(tmp_path):
+def test_platform_sees_the_same_columns_and_types_in_every_split(forked, tmp_path):
     splits = {
         "training": {"accent": [None, "irish"], "age": ["", "30"], "noisy": [None, True]},
         "validation": {"accent": ["welsh", None], "age": ["41", ""]},
@@ -211,17 +186,9 @@ def test_platform_sees_the_same_columns_and_types_in_every_split(tmp_path):
     for state, further in splits.items():
         table = {"audio": [encode(), encode(rate=8_000)], "text": ["A CAT", "NO CAT"], **further}
         pa.parquet.write_table(pa.table(table), tmp_path / f"{state}.parquet")
-    settings = {
-        "LIBRISPEECH_SOURCE": "files",
-        "LIBRISPEECH_ROOT": str(tmp_path),
-        "HF_HOME": str(tmp_path / "cache"),
-    }
-    rehearsal = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
-    process = subprocess.run(
-        [sys.executable, str(rehearsal), str(PROJECT_ROOT)],
-        env={**os.environ, **settings}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    result = read_result(process.stdout)
+    settings = {"LIBRISPEECH_SOURCE": "files", "LIBRISPEECH_ROOT": str(tmp_path)}
+    run = forked.run("execute", REHEARSE, PROJECT_ROOT, environment=settings)
+    result = read_result(run.stdout)
     assert (result["valid"], result["error"], result["warnings"]) == (True, None, [])
     assert {name for name in result["payloads"] if name.startswith("corpus")} == {
         "corpus_accent", "corpus_age", "corpus_device", "corpus_noisy"

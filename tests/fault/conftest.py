@@ -20,8 +20,6 @@ from librispeech_clf.configuration import PROJECT_ROOT
 from tests.helpers.bad_checkpoints import write_checkpoint
 from tests.helpers.bad_recordings import encode, make_sound
 from tests.helpers.bad_servers import SUBSET, BadServer, Server, md5, pack
-from tests.helpers.forked import Forked
-from tests.helpers.letters import VOCABULARY
 from tests.helpers.trials import Trial, answer_slowly, make_archive
 
 MOST_BYTES = 4 << 30
@@ -67,24 +65,6 @@ def bounded_memory():
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory) -> Path:
-    """A model file of random weights, which says something for every sound."""
-    import keras
-
-    from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
-    from librispeech_clf.local.model.graph import build_wav2vec2
-    from librispeech_clf.local.model.save import save_model
-
-    keras.utils.set_random_seed(22)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    positions = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
-    path = tmp_path_factory.mktemp("model") / "tiny.h5"
-    model = build_wav2vec2(Wav2Vec2Configuration(conv_dim=(8,) * 7, **sizes, **positions))
-    save_model(model, path, vocabulary=VOCABULARY)
-    return path
-
-
-@pytest.fixture(scope="session")
 def evaluate(tiny_model):
     """Return a function that runs the command over a folder of own recordings with the tiny model."""
 
@@ -97,14 +77,6 @@ def evaluate(tiny_model):
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def forked(tmp_path_factory):
-    """Runs of commands that start at once, see `Forked`."""
-    runs = Forked(tmp_path_factory.mktemp("forked"))
-    yield runs
-    runs.close()
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +99,7 @@ def evaluation(forked, corpus, tiny_model, tmp_path_factory):
     def request(out):
         return ["evaluate", *options, "--out", out]
 
-    return Trial(forked, tmp_path_factory.mktemp("evaluations"), request, {}, seed=22)
+    return Trial(forked, tmp_path_factory.mktemp("evaluations"), request, {"window": 2}, seed=22)
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +130,6 @@ def conversion(forked, tmp_path_factory):
     source = write_checkpoint(tmp_path_factory.mktemp("source") / "checkpoint")
 
     def request(folder):
-        return ["convert", "--from", source, "--to", folder / "tiny.h5"]
+        return ["convert_model", "--from", source, "--to", folder / "tiny.h5"]
 
     return Trial(forked, tmp_path_factory.mktemp("conversions"), request, {}, seed=24)

@@ -50,11 +50,11 @@ def measure(folder: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
 
 
-def assert_told(code, log, command, reason):
+def assert_told(run, command, reason):
     """The last line is the reason, and there is no other."""
-    line = " ".join(log.split("\n" + command)[-1].split())
-    assert code == 2 and "Traceback" not in log and "Error:" not in log, log
-    assert re.search(reason, line), log
+    line = " ".join(run.stderr.split("\n" + command)[-1].split())
+    assert run.code == 2 and "Traceback" not in run.log and "Error:" not in run.log, run.log
+    assert re.search(reason, line), run.log
 
 
 FULL = "the disk is full: .*; free space and run the command again"
@@ -64,23 +64,23 @@ FULL = "the disk is full: .*; free space and run the command again"
 def test_evaluate_on_a_full_disk(evaluation, disk, share):
     out = disk.folder / "out"
     disk.resize(int(measure(evaluation.whole) * share))
-    code, log, _ = evaluation.forked.run(*evaluation.request(out))
-    assert_told(code, log, "evaluate:", FULL)
+    run = evaluation.run(out)
+    assert_told(run, "evaluate:", FULL)
     assert_no_half_files(out, evaluation.whole)
     disk.resize(ROOM)
-    code, log, _ = evaluation.forked.run(*evaluation.request(out))
-    assert code == 0, log
+    run = evaluation.run(out)
+    assert run.code == 0, run.log
     assert_equal_runs(out, evaluation.whole)
 
 
 @pytest.mark.parametrize("most_bytes", LIMITS)
 def test_evaluate_where_files_may_not_be_large(evaluation, tmp_path, most_bytes):
     out = tmp_path / "out"
-    code, log, _ = evaluation.forked.run(*evaluation.request(out), most_bytes=most_bytes)
-    assert_told(code, log, "evaluate:", "cannot be written .*File too large")
+    run = evaluation.run(out, most_bytes=most_bytes)
+    assert_told(run, "evaluate:", "cannot be written .*File too large")
     assert_no_half_files(out, evaluation.whole)
-    code, log, _ = evaluation.forked.run(*evaluation.request(out))
-    assert code == 0, log
+    run = evaluation.run(out)
+    assert run.code == 0, run.log
     assert_equal_runs(out, evaluation.whole)
 
 
@@ -89,21 +89,19 @@ def test_prepare_data_on_a_full_disk(preparation, disk, share):
     root = disk.folder / "root"
     needed = measure(preparation.whole) + preparation.settings["size"]
     disk.resize(int(needed * share))
-    code, log, _ = preparation.forked.run(*preparation.request(root), **preparation.settings)
-    assert_told(code, log, "prepare-data:", "the disk is full; test-clean takes about")
+    run = preparation.run(root)
+    assert_told(run, "prepare-data:", "the disk is full; test-clean takes about")
     assert not assert_whole_or_absent(root, preparation.members)
     disk.resize(ROOM)
-    code, log, _ = preparation.forked.run(*preparation.request(root), **preparation.settings)
-    assert code == 0, log
+    run = preparation.run(root)
+    assert run.code == 0, run.log
     assert assert_whole_or_absent(root, preparation.members)
 
 
 @pytest.mark.parametrize("most_bytes", (1, 1000, 5000, 100_000))
 def test_prepare_data_where_files_may_not_be_large(preparation, tmp_path, most_bytes):
-    code, log, _ = preparation.forked.run(
-        *preparation.request(tmp_path), **preparation.settings, most_bytes=most_bytes
-    )
-    assert_told(code, log, "prepare-data:", "cannot be written .*File too large")
+    run = preparation.run(tmp_path, most_bytes=most_bytes)
+    assert_told(run, "prepare-data:", "cannot be written .*File too large")
     assert not assert_whole_or_absent(tmp_path, preparation.members)
 
 
@@ -111,18 +109,18 @@ def test_prepare_data_where_files_may_not_be_large(preparation, tmp_path, most_b
 def test_convert_model_on_a_full_disk(conversion, disk, share):
     folder = disk.folder / "models"
     disk.resize(int(measure(conversion.whole) * share))
-    code, log, _ = conversion.forked.run(*conversion.request(folder))
-    assert_told(code, log, "convert-model:", FULL)
+    run = conversion.run(folder)
+    assert_told(run, "convert-model:", FULL)
     assert not folder.exists() or not list(folder.iterdir())
     disk.resize(ROOM)
-    code, log, _ = conversion.forked.run(*conversion.request(folder))
-    assert code == 0, log
+    run = conversion.run(folder)
+    assert run.code == 0, run.log
     load_model(folder / "tiny.h5")
-    assert [path.name for path in folder.iterdir()] == ["tiny.h5"]
+    assert {path.name for path in folder.iterdir()} == {"tiny.h5", "tiny.vocabulary.json"}
 
 
 @pytest.mark.parametrize("most_bytes", LIMITS)
 def test_convert_model_where_files_may_not_be_large(conversion, tmp_path, most_bytes):
-    code, log, _ = conversion.forked.run(*conversion.request(tmp_path / "models"), most_bytes=most_bytes)
-    assert_told(code, log, "convert-model:", "cannot be written .*File too large")
+    run = conversion.run(tmp_path / "models", most_bytes=most_bytes)
+    assert_told(run, "convert-model:", "cannot be written .*File too large")
     assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())

@@ -17,8 +17,8 @@ def test_evaluate_survives_a_kill(evaluation, number):
     evaluation.kill()
     assert_no_half_files(evaluation.folder, evaluation.whole)
     if number % KILLS_IN_A_ROW == KILLS_IN_A_ROW - 1:
-        code, log, _ = evaluation.finish()
-        assert code == 0 and "Traceback" not in log, log
+        run = evaluation.finish()
+        assert run.code == 0 and "Traceback" not in run.log, run.log
         assert_equal_runs(evaluation.folder, evaluation.whole)
         evaluation.begin_anew()
 
@@ -28,8 +28,8 @@ def test_prepare_data_survives_a_kill(preparation, number):
     preparation.kill()
     assert_whole_or_absent(preparation.folder, preparation.members)
     if number % KILLS_IN_A_ROW == KILLS_IN_A_ROW - 1:
-        code, log, _ = preparation.finish()
-        assert code == 0 and "Traceback" not in log, log
+        run = preparation.finish()
+        assert run.code == 0 and "Traceback" not in run.log, run.log
         assert assert_whole_or_absent(preparation.folder, preparation.members)
         left = {path.name for path in (preparation.folder / ".prepare-data").iterdir()}
         assert left <= {f"{SUBSET}.lock"}
@@ -42,7 +42,7 @@ def test_convert_model_survives_a_kill(conversion, number):
     if (conversion.folder / "tiny.h5").exists():
         load_model(conversion.folder / "tiny.h5")
     if number % KILLS_IN_A_ROW == KILLS_IN_A_ROW - 1:
-        code, log, _ = conversion.finish()
-        assert code == 0 and "Traceback" not in log, log
-        assert [path.name for path in conversion.folder.iterdir()] == ["tiny.h5"]
+        run = conversion.finish()
+        assert run.code == 0 and "Traceback" not in run.log, run.log
+        assert {path.name for path in conversion.folder.iterdir()} == {"tiny.h5", "tiny.vocabulary.json"}
         conversion.begin_anew()

@@ -9,50 +9,79 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import pkgutil
 import resource
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from librispeech_clf.configuration import PROJECT_ROOT
 
+STREAMS = ("stdout", "stderr")
 LONGEST_RUN_S = 300.0
 """A run that takes longer ends with its stack in the log."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left: its exit code (negative: the signal that ended it), what it printed, its seconds."""
+
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def log(self) -> str:
+        """Both streams."""
+        return self.stdout + self.stderr
+
+    @property
+    def told(self) -> str:
+        """Standard output in one line, as a table or the terminal's width may break it."""
+        return " ".join(self.stdout.split())
 
 
 class Forked:
     """Starts runs in children of one warm process."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it; logs go to the folder."""
+        """Start it; its files go to the folder."""
         environment = {
-            **os.environ,
-            "PYTHONPATH": str(PROJECT_ROOT),
-            "COLUMNS": "100",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        }
-        self.log = folder / "log"
+            **os.environ, "PYTHONPATH": str(PROJECT_ROOT), "COLUMNS": "100", "TF_CPP_MIN_LOG_LEVEL": "3",
+            "HF_HOME": str(folder / "cache"),
+        }  # fmt: skip
+        self.folder = folder
         with (folder / "warm.log").open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.helpers.forked"], cwd=PROJECT_ROOT, env=environment, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
 
-    def run(self, command: str, *arguments: object, **settings: Any) -> tuple[int, str, float]:
-        """Run a command; return its exit code (negative: the signal that ended it), output and seconds."""
-        request = {"command": command, "arguments": [*map(str, arguments)], "log": str(self.log), **settings}
-        self.process.stdin.write(json.dumps(request) + "\n")
+    def run(self, command: str, *arguments: object, **settings: Any) -> Run:
+        """Run a command, of `librispeech_clf.local.commands` or one of those below.
+
+        Args:
+            command: the module's name.
+            arguments: of the command line.
+            settings: `environment`, variables; `most_bytes`, a file's largest size; and what the functions below read.
+        """
+        request = {"command": command, "arguments": [*map(str, arguments)], "folder": str(self.folder)}
+        self.process.stdin.write(json.dumps(request | settings) + "\n")
         self.process.stdin.flush()
         code, seconds = self.process.stdout.readline().split()
-        return int(code), self.log.read_text(errors="replace"), float(seconds)
+        printed = [(self.folder / name).read_text(errors="replace") for name in STREAMS]
+        return Run(int(code), *printed, float(seconds))
 
     def kill_after(self, seconds: float, command: str, *arguments: object, **settings: Any) -> bool:
         """Kill a run after so many seconds; tell whether it was still running."""
-        return self.run(command, *arguments, kill_after=seconds, **settings)[0] == -signal.SIGKILL
+        return self.run(command, *arguments, kill_after=seconds, **settings).code == -signal.SIGKILL
 
     def close(self) -> None:
         """End the warm process."""
@@ -62,7 +91,7 @@ class Forked:
 
 
 def warm_up() -> None:
-    """Import what the commands import; start no threads."""
+    """Import the commands and what they import; start no threads."""
     import code_loader.leaploader  # noqa: F401
     import datasets  # noqa: F401
     import keras  # noqa: F401
@@ -70,19 +99,26 @@ def warm_up() -> None:
     import matplotlib.figure  # noqa: F401
     import numba  # noqa: F401
     import pandas  # noqa: F401
+    import scipy.signal  # noqa: F401
     import scipy.stats  # noqa: F401
     import sklearn.cluster  # noqa: F401
     import tensorflow  # noqa: F401
     import textstat  # noqa: F401
     import tf_keras  # noqa: F401
 
+    from librispeech_clf import local
+
+    for module in pkgutil.walk_packages(local.__path__, f"{local.__name__}."):
+        if not module.name.endswith("rehearsal"):
+            import_module(module.name)
+
 
 def evaluate(request: dict[str, Any]) -> int:
-    """Run `evaluate` with windows of two utterances."""
+    """Run `evaluate`, with windows of so many utterances."""
     from librispeech_clf.local.commands import evaluate
-    from librispeech_clf.local.evaluation import run
+    from librispeech_clf.local.evaluation import plan
 
-    run.WINDOW = 2
+    plan.WINDOW = request.get("window", plan.WINDOW)
     return evaluate.main(request["arguments"])
 
 
@@ -106,24 +142,27 @@ def prepare(request: dict[str, Any]) -> int:
     return prepare_data.main(request["arguments"])
 
 
-def convert(request: dict[str, Any]) -> int:
-    """Run `convert-model`."""
-    from librispeech_clf.local.commands import convert_model
+def execute(request: dict[str, Any]) -> int:
+    """Execute Python code, the first argument, with the others in `sys.argv`."""
+    code, *sys.argv[1:] = request["arguments"]
+    exec(compile(code, "code", "exec"), {"__name__": "__main__"})
+    return 0
 
-    return convert_model.main(request["arguments"])
 
-
-def run_child(request: dict[str, Any], log: int) -> None:
-    """Run a command with its output to a pipe, which no limit of files holds up, and end the process."""
-    for descriptor in (1, 2):
-        os.dup2(log, descriptor)
+def run_child(request: dict[str, Any], streams: list[int]) -> None:
+    """Run a command with its output to pipes, which no limit of files holds up, and end the process."""
+    for descriptor, stream in enumerate(streams, 1):
+        os.dup2(stream, descriptor)
     os.environ.update(request.get("environment", {}))
     if "most_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["most_bytes"], resource.RLIM_INFINITY))
     faulthandler.dump_traceback_later(LONGEST_RUN_S, exit=True)
-    code = 70
+    code, name = 70, request["command"]
     try:
-        code = {"evaluate": evaluate, "prepare": prepare, "convert": convert}[request["command"]](request)
+        if name in ("evaluate", "prepare", "execute"):
+            code = globals()[name](request)
+        else:
+            code = import_module(f"librispeech_clf.local.commands.{name}").main(request["arguments"])
     except SystemExit as stopped:
         code = int(stopped.code or 0)
     except BaseException:
@@ -148,17 +187,21 @@ def main() -> None:
     warm_up()
     for line in sys.stdin:
         request, start = json.loads(line), time.monotonic()
-        with open(request["log"], "wb") as log:
-            writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+        writers = []
+        for name in STREAMS:
+            with open(Path(request["folder"], name), "wb") as log:
+                writers.append(subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log))
         pid = os.fork()
         if pid == 0:
-            run_child(request, writer.stdin.fileno())
-        writer.stdin.close()
+            run_child(request, [writer.stdin.fileno() for writer in writers])
+        for writer in writers:
+            writer.stdin.close()
         if "kill_after" in request:
             wait_for(pid, request["kill_after"])
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        writer.wait()
+        for writer in writers:
+            writer.wait()
         print(os.waitstatus_to_exitcode(status), time.monotonic() - start, flush=True)
 
 

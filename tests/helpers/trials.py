@@ -22,12 +22,17 @@ class Trial:
         """Run it once to its end, in the folder "whole"."""
         self.forked, self.base, self.request, self.settings = forked, folder, request, settings
         self.random, self.number, self.folder = random.Random(seed), 0, folder / "whole"
-        code, log, self.seconds = self.finish()
-        assert code == 0, log
+        run = self.finish()
+        assert run.code == 0, run.log
+        self.seconds = run.seconds
         self.whole, self.folder = self.folder, folder / "0"
 
+    def run(self, folder, **further):
+        """Run it to its end in a folder, with further settings."""
+        return self.forked.run(*self.request(folder), **self.settings, **further)
+
     def finish(self):
-        return self.forked.run(*self.request(self.folder), **self.settings)
+        return self.run(self.folder)
 
     def kill(self):
         """Kill the run at a moment of its whole length; where it was faster, start over."""

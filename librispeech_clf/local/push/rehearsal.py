@@ -7,6 +7,7 @@ puts the bundle alone on the path. Standard library, NumPy and code-loader only.
 import argparse
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -171,12 +172,19 @@ def stack_tensors(sources: dict[str, dict], samples: list) -> dict:
     for argument, source in sources.items():
         name, kind = source["name"], source["type"]
         if kind.startswith("Prediction"):
-            shape = (len(samples), FRAMES, classes)
-            tensors[argument] = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
+            tensors[argument] = make_noise((len(samples), FRAMES, classes))
         else:
             kept = [sample.gt if kind == "GroundTruth" else sample.inputs for sample in samples]
             tensors[argument] = np.stack([arrays[name] for arrays in kept])
     return tensors
+
+
+@functools.cache
+def make_noise(shape: tuple[int, ...]):
+    """Noise in place of the model's output: float32 of this shape."""
+    import numpy as np
+
+    return np.random.default_rng(5).standard_normal(shape, np.float32)
 
 
 def find_foreign_modules(folder: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """The command: failures, resuming, equal bytes, agreement with jiwer; on a part of the bundled corpus."""
 
-import io
 import json
 import os
 import re
@@ -22,25 +21,13 @@ import soundfile
 
 from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import MODEL_VARIABLE, PACKAGE_FOLDER, PROJECT_ROOT, load_configuration
+from librispeech_clf.text.vocabulary_file import name_vocabulary_file
+from tests.helpers.forked import Run
 
 REAL_CORPUS = PROJECT_ROOT.parent / "shared" / "librispeech"
 MODEL = Path(os.environ.get(MODEL_VARIABLE, load_configuration(environment={}).model.path))
 NEEDS_MODEL = pytest.mark.skipif(not MODEL.is_file(), reason=f"{MODEL} is not there")
 CUT_OFF, FOREIGN = "damaged-0", "foreign-0"
-
-
-def evaluate(*arguments, **environment) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", *map(str, arguments)]
-    settings = {**os.environ, "COLUMNS": "100", **environment}
-    return subprocess.run(
-        command, cwd=PROJECT_ROOT, env=settings, capture_output=True, text=True, check=False
-    )
-
-
-def encode_wav(samples, rate) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +49,39 @@ def request_options(corpus) -> list:
     return ["--source", "files", "--root", corpus, "--split", "spoken", "--model", MODEL]
 
 
+SIMULATE = ["--simulate", "clipping", "--simulated-utterances", "5"]
+
+
 @pytest.fixture(scope="module")
 def finished(request_options, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A run in a process of its own."""
     out = tmp_path_factory.mktemp("run")
-    simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
-    return out, evaluate(*request_options, *simulate, "--out", out)
+    command = ["-m", "librispeech_clf.local.commands.evaluate", *request_options, *SIMULATE, "--out", out]
+    process = subprocess.run(
+        [sys.executable, *map(str, command)], cwd=PROJECT_ROOT, env={**os.environ, "COLUMNS": "100"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return out, process
+
+
+@pytest.fixture(scope="module")
+def again(request_options, finished, forked, tmp_path_factory) -> tuple[Path, Run]:
+    """The same run elsewhere, decoded with a language model of the references' words, compared with the first."""
+    pytest.importorskip("flashlight.lib.text.decoder", reason="the extra lm is not installed")
+    folder = tmp_path_factory.mktemp("again")
+    words = list_words(finished[0])
+    unigrams = "".join(f"-1.5\t{word.lower()}\n" for word in ("<s>", "</s>", *words))
+    pair = f"\\2-grams:\n-1\t<s> {words[0].lower()}\n"
+    arpa = f"\\data\\\nngram 1={len(words) + 2}\nngram 2=1\n\n\\1-grams:\n{unigrams}\n{pair}\n\\end\\\n"
+    (folder / "tiny.arpa").write_text(arpa)
+    options = ["--lm", folder / "tiny.arpa", "--compare", finished[0], "--fail-if", "wer.change >= 0"]
+    out = folder / "out"
+    return out, forked.run("evaluate", *request_options, *SIMULATE, *options, "--out", out)
+
+
+def list_words(out: Path) -> list[str]:
+    words = pd.read_parquet(out / "results.parquet")["reference"].str.split().explode().dropna().unique()
+    return [word for word in words if word.isalpha()]
 
 
 def read_summary(out: Path) -> tuple[dict, dict]:
@@ -107,7 +122,7 @@ def test_bundled_split_needs_less_than_one_and_a_half_gigabytes(tmp_path):
 
 
 @NEEDS_MODEL
-def test_a_hundred_utterances_refused_for_one_reason_are_one_line(tmp_path):
+def test_a_hundred_utterances_refused_for_one_reason_are_one_line(forked, tiny_model, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.sin(np.arange(8000) / 10), 16000)
     rows = [{"file_name": "a.wav", "id": f"u{number}", "text": f"ROOM {number}"} for number in range(100)]
     (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -115,83 +130,54 @@ def test_a_hundred_utterances_refused_for_one_reason_are_one_line(tmp_path):
     (tmp_path / "most.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     request = ["--source", "files", "--root", tmp_path, "--out", tmp_path / "out"]
     (tmp_path / "m.h5").write_bytes(b"not opened")
-    shutil.copy(MODEL.with_suffix(".vocabulary.json"), tmp_path / "m.vocabulary.json")
-    process = evaluate(*request, "--split", "all", "--model", tmp_path / "m.h5")
-    assert process.returncode == 2 and "none of 100 utterances can be evaluated. 100: u0: " in process.stderr
-    assert process.stderr.count("Spell numbers out") == 1
-    process = evaluate(*request, "--split", "most", "--model", MODEL)
-    assert process.returncode == 1, process.stderr
-    assert " ".join(process.stdout.split()).count("99 utterances, such as u0: ") == 1
+    shutil.copy(name_vocabulary_file(tiny_model), tmp_path / "m.vocabulary.json")
+    run = forked.run("evaluate", *request, "--split", "all", "--model", tmp_path / "m.h5")
+    assert run.code == 2 and "none of 100 utterances can be evaluated. 100: u0: " in run.stderr
+    assert run.stderr.count("Spell numbers out") == 1
+    run = forked.run("evaluate", *request, "--split", "most", "--model", tiny_model)
+    assert run.code == 1, run.stderr
+    assert run.told.count("99 utterances, such as u0: ") == 1
 
 
-def test_bad_items_of_every_kind_cost_the_others_nothing(tmp_path):
-    bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 3)
-    good = bundled.to_pylist()
-    samples, rate = soundfile.read(io.BytesIO(good[0]["audio"]["bytes"]), dtype="float32")
-    wav, spoilt = encode_wav(samples, rate), samples.copy()
-    spoilt[5] = float("nan")
-    bad = {
-        "junk": (b"junk", "A", "cannot be decoded"),
-        "nothing": (b"", "A", "it has no bytes"),
-        "half": (wav[: len(wav) // 2], "A", "cut off"),
-        "nan": (encode_wav(spoilt, rate), "A", "NaN or infinity"),
-        "pointer": (b"version https://git-lfs.github.com/spec/v1", "A", "git lfs pull"),
-        "long": (encode_wav(np.tile(samples, 40)[: 36 * rate], rate), "A", "audio.max_samples"),
-        "digits": (wav, "ROOM 12", "Spell numbers out"),
-    }
-    rows = [{**good[0], "id": name, "audio": {"bytes": audio, "path": None}, "text": text}
-            for name, (audio, text, _) in bad.items()]  # fmt: skip
-    table = pyarrow.Table.from_pylist([*rows, *good], schema=bundled.schema)
-    pyarrow.parquet.write_table(table, tmp_path / "mixed.parquet")
-    process = evaluate("--source", "files", "--root", tmp_path, "--split", "mixed", "--out", tmp_path / "out")
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert process.returncode == 1, process.stderr
-    assert (summary["utterances"], summary["failed"]) == (10, 7)
-    for name, (_, _, reason) in bad.items():
-        assert reason in summary["failures"][name] and name in summary["failures"][name]
-    assert (tmp_path / "out" / "index.html").is_file()
-    assert "Warning" not in process.stderr and "0x" not in process.stdout
-
-
-@NEEDS_MODEL
-def test_single_recording_is_evaluated_and_misfit_simulation_is_named(tmp_path):
+def test_single_recording_is_evaluated_and_misfit_simulation_is_named(forked, tiny_model, tmp_path):
     bundled = pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus" / "bundled" / "test.parquet").slice(0, 1)
     pyarrow.parquet.write_table(bundled, tmp_path / "one.parquet")
     options = ["--source", "files", "--root", tmp_path, "--split", "one", "--out", tmp_path / "out"]
-    process = evaluate(*options, "--simulate", "additive_noise:babble", "--simulate", "clipping")
-    assert process.returncode == 1, process.stderr  # a simulation was asked for and not made
-    assert "babble needs other utterances" in " ".join(process.stdout.split())
+    simulate = ["--simulate", "additive_noise:babble", "--simulate", "clipping", "--model", tiny_model]
+    run = forked.run("evaluate", *options, *simulate)
+    assert run.code == 1, run.stderr  # a simulation was asked for and not made
+    assert "babble needs other utterances" in run.told
     results = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert set(results["simulation"].dropna()) == {"clipping"}
     assert results["error"].isna().all()
 
 
 @NEEDS_MODEL
-def test_decoded_text_is_a_system_beside_the_greedy_one(request_options, finished, tmp_path):
-    pytest.importorskip("flashlight.lib.text.decoder", reason="the extra lm is not installed")
-    words = (
-        pd.read_parquet(finished[0] / "results.parquet")["reference"].str.split().explode().dropna().unique()
-    )
-    words = [word for word in words if word.isalpha()]
-    unigrams = "".join(f"-1.5\t{word.lower()}\n" for word in ("<s>", "</s>", *words))
-    pair = f"\\2-grams:\n-1\t<s> {words[0].lower()}\n"
-    arpa = f"\\data\\\nngram 1={len(words) + 2}\nngram 2=1\n\n\\1-grams:\n{unigrams}\n{pair}\n\\end\\\n"
-    (tmp_path / "tiny.arpa").write_text(arpa)
-    process = evaluate(*request_options, "--lm", tmp_path / "tiny.arpa", "--out", tmp_path / "out")
-    assert process.returncode == 1, process.stderr
-    greedy = pd.read_parquet(tmp_path / "out" / "results.parquet").set_index("utterance_id")
-    assert "decoded" not in greedy.columns
-    before = (
-        pd.read_parquet(finished[0] / "results.parquet").query("simulation.isna()").set_index("utterance_id")
-    )
-    assert greedy["hypothesis"].equals(before["hypothesis"])
-    decoded = pd.read_parquet(tmp_path / "out" / "systems" / f"{MODEL.stem} + tiny.parquet").set_index(
-        "utterance_id"
-    )
-    assert set(" ".join(decoded["hypothesis"].dropna()).split()) <= set(words)
-    errors = [table["word_error_rate"].dropna().sum() for table in (greedy, decoded)]
-    assert errors[1] < errors[0]
-    assert f"{MODEL.stem} + tiny" in " ".join(process.stdout.split())
+def test_run_elsewhere_writes_the_same_and_compares(finished, again):
+    out, run = again
+    summary, before = read_summary(out)[0], read_summary(finished[0])[0]
+    same, changed, _ = summary["systems"]["pairs"]
+    assert (same["second"], same["better"], same["worse"]) == (finished[0].name, 0, 0) and changed["better"]
+    for name in ("systems", "run"):
+        del summary[name], before[name]
+    assert summary == before
+    assert run.code == 3 and "Threshold wer.change >= 0: crossed, it is" in run.told
+
+
+@NEEDS_MODEL
+def test_decoded_text_is_a_system_beside_the_greedy_one(finished, again):
+    out, run = again
+    name = f"{MODEL.stem} + tiny"
+    greedy, before, decoded = (
+        pd.read_parquet(path).set_index("utterance_id")
+        for path in (
+            out / "results.parquet", finished[0] / "results.parquet", out / "systems" / f"{name}.parquet"
+        )
+    )  # fmt: skip
+    assert "decoded" not in greedy.columns and greedy["hypothesis"].equals(before["hypothesis"])
+    assert set(" ".join(decoded["hypothesis"].dropna()).split()) <= set(list_words(out))
+    assert decoded["word_error_rate"].dropna().sum() < greedy["word_error_rate"].dropna().sum()
+    assert name in run.told
 
 
 @pytest.mark.parametrize(
@@ -203,10 +189,10 @@ def test_decoded_text_is_a_system_beside_the_greedy_one(request_options, finishe
         (["--beam", "5", "--hypotheses", "x.csv"], "give it by --model"),
     ],
 )
-def test_decoding_options_that_miss_something_are_refused(options, message, tmp_path):
-    process = evaluate(*options, "--out", tmp_path)
-    assert process.returncode == 2 and message in process.stderr
-    assert len(process.stderr.strip().splitlines()) == 1
+def test_decoding_options_that_miss_something_are_refused(options, message, forked, tmp_path):
+    run = forked.run("evaluate", *options, "--out", tmp_path)
+    assert run.code == 2 and message in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
 
 
 @NEEDS_MODEL
@@ -275,89 +261,81 @@ def test_page_is_written(finished):
 
 
 @NEEDS_MODEL
-def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_options):
+def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_options, forked):
     out, _ = finished
     before, rows = read_summary(out), (out / "results.parquet").read_bytes()
-    simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
-    process = evaluate(*request_options, *simulate, "--out", out)
-    assert "30 of 30 utterances were finished before." in process.stdout
+    run = forked.run("evaluate", *request_options, *SIMULATE, "--out", out)
+    assert "30 of 30 utterances were finished before." in run.stdout
     (summary, speed), (summary_before, speed_before) = read_summary(out), before
     assert (summary, (out / "results.parquet").read_bytes()) == (summary_before, rows)
     assert speed["evaluation"] == speed_before["evaluation"]  # of the run that this one went on from
     assert speed["audio_s"] > 0 and {"analysis", "page"} < speed.keys()
 
 
-@pytest.mark.slow
 @NEEDS_MODEL
-def test_thresholds_end_with_3_and_figures_stand_in_findings_json(finished, request_options, tmp_path):
-    out, _ = finished
+def test_thresholds_end_with_3_and_figures_stand_in_findings_json(
+    finished, request_options, forked, tmp_path
+):
     terms = tmp_path / "terms.txt"
     terms.write_text("one\nwater\n")
-    options = [*request_options, "--simulate", "clipping", "--simulated-utterances", "5", "--out", out]
-    process = evaluate(*options, "--terms", terms, "--fail-if", "wer < 9", "--fail-if", "failed > 7")
-    assert process.returncode == 3, process.stderr
-    assert "Threshold wer < 9: crossed" in process.stdout
-    assert "Threshold failed > 7: not crossed, it is 2." in process.stdout
-    found, summary = (json.loads((out / f"{name}.json").read_text()) for name in ("findings", "summary"))
+    options = [*request_options, *SIMULATE, "--out", finished[0]]
+    run = forked.run(
+        "evaluate", *options, "--terms", terms, "--fail-if", "wer < 9", "--fail-if", "failed > 7"
+    )
+    assert run.code == 3, run.stderr
+    assert "Threshold wer < 9: crossed" in run.stdout
+    assert "Threshold failed > 7: not crossed, it is 2." in run.stdout
+    found, summary = (
+        json.loads((finished[0] / f"{name}.json").read_text()) for name in ("findings", "summary")
+    )
     assert [item["holds"] for item in found["thresholds"]] == [True, False]
     assert found["word"] == summary["word"]
     errors = summary["word"]["all"]["errors"]
     assert sum(kind["errors"] for kind in found["error_kinds"]) == errors
     assert {item["term"] for item in found["terms"]} == {None, "ONE", "WATER"}
     assert found["findings"] == [] and "speakers are known" in found["note"]
-    process = evaluate(*options, "--fail-if", "wer of gender: X > 0.5")
-    assert process.returncode == 2
-    assert "no group of utterances has this name" in process.stderr
+    run = forked.run("evaluate", *options, "--fail-if", "wer of gender: X > 0.5")
+    assert run.code == 2 and "no group of utterances has this name" in run.stderr
 
 
-@NEEDS_MODEL
-def test_run_elsewhere_writes_the_same_summary_and_compares(finished, request_options, tmp_path):
-    simulate = ["--simulate", "clipping", "--simulated-utterances", "5"]
-    assert evaluate(*request_options, *simulate, "--out", tmp_path).returncode == 1
-    assert read_summary(tmp_path)[0] == read_summary(finished[0])[0]
-    process = evaluate(*request_options, *simulate, "--out", tmp_path, "--compare", finished[0])
-    assert "Systems" in process.stdout and "0 utterances better, 0 worse" in " ".join(process.stdout.split())
-    process = evaluate(*request_options, *simulate, "--out", tmp_path, "--compare", finished[0], "--fail-if",
-                       "wer.change >= 0")  # fmt: skip
-    assert process.returncode == 3 and "Threshold wer.change >= 0: crossed, it is" in process.stdout
-
-
-def test_hypotheses_are_evaluated_without_a_model(corpus, finished, tmp_path):
-    bundled = pyarrow.parquet.read_table(corpus / "spoken.parquet").select(["id", "text"]).to_pylist()
-    good = tmp_path / "good.json"
-    good.write_text(
-        "".join(json.dumps({"id": row["id"], "pred_text": row["text"]}) + "\n" for row in bundled)
-    )
-    bad = tmp_path / "bad.trn"
-    bad.write_text("".join(f"{row['text'].lower()}, (clips/{row['id']}.wav)\n" for row in bundled[1:]))
-    request = ["--source", "files", "--root", corpus, "--split", "spoken", "--out", tmp_path / "out"]
-    wrong = evaluate(*request, "--hypotheses", good, "--hypotheses", f"worse={bad}")
-    assert wrong.returncode == 2
+def test_hypotheses_are_evaluated_without_a_model(corpus, finished, forked, tmp_path):
+    texts = {
+        row["id"]: row["text"]
+        for row in pyarrow.parquet.read_table(corpus / "spoken.parquet", columns=["id", "text"]).to_pylist()
+    }
+    good, bad = tmp_path / "good.json", tmp_path / "bad.trn"
+    good.write_text("".join(json.dumps({"id": id, "pred_text": text}) + "\n" for id, text in texts.items()))
+    bad.write_text("".join(f"{text.lower()}, (clips/{id}.wav)\n" for id, text in [*texts.items()][1:]))
+    out = tmp_path / "out"
+    request = ["--source", "files", "--root", corpus, "--split", "spoken", "--out", out]
+    request += ["--hypotheses", good, "--hypotheses", f"worse={bad}"]
+    wrong = forked.run("evaluate", *request)
+    assert wrong.code == 2
     assert "1 of 5 utterances have no hypothesis, such as damaged-0" in wrong.stderr
-    assert not (tmp_path / "out").exists()
+    assert not out.exists()
     options = ["--missing", "empty", "--normalize", "letters", "--compare", finished[0]]
-    process = evaluate(*request, "--hypotheses", good, "--hypotheses", f"worse={bad}", *options)
-    assert process.returncode == 1, process.stderr  # the recording that is cut off
-    assert "worse: 1 utterances have no hypothesis and count as empty." in process.stdout
-    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    run = forked.run("evaluate", *request, *options)
+    assert run.code == 1, run.stderr  # the recording that is cut off
+    assert "worse: 1 utterances have no hypothesis and count as empty." in run.stdout
+    results = pd.read_parquet(out / "results.parquet")
     assert list(results.columns) == list(pd.read_parquet(finished[0] / "results.parquet").columns)
     assert results["latent"].isna().all() and results["confidence"].isna().all()
     scored = results[results["error"].isna()]
     assert FOREIGN in set(scored["utterance_id"]) and (scored["word_error_rate"] == 0).all()
-    worse = pd.read_parquet(tmp_path / "out" / "systems" / "worse.parquet").set_index("utterance_id")
+    worse = pd.read_parquet(out / "systems" / "worse.parquet").set_index("utterance_id")
     assert worse.loc[CUT_OFF, "word_deletions"] == worse["word_deletions"].sum() > 0
     assert worse["word_substitutions"].sum() == 0  # commas are normalized away
-    names = [rate["name"] for rate in read_summary(tmp_path / "out")[0]["systems"]["rates"]]
+    names = [rate["name"] for rate in read_summary(out)[0]["systems"]["rates"]]
     assert names == ["good", "worse", finished[0].name]
 
 
 @pytest.mark.slow
 @NEEDS_MODEL
 @pytest.mark.skipif(not REAL_CORPUS.is_dir(), reason=f"{REAL_CORPUS} is not there")
-def test_real_utterances_of_librispeech(tmp_path):
+def test_real_utterances_of_librispeech(forked, tmp_path):
     request = ["--source", "openslr", "--root", REAL_CORPUS, "--split", "test-clean"]
-    process = evaluate(*request, "--model", MODEL, "--out", tmp_path)
-    assert process.returncode == 0, process.stderr
+    run = forked.run("evaluate", *request, "--model", MODEL, "--out", tmp_path)
+    assert run.code == 0, run.stderr
     results = pd.read_parquet(tmp_path / "results.parquet")
     assert len(results) == 4 and set(results["record_speaker_id"]) == {"1089"}
     assert set(results["split"]) == {"test"} and set(results["subset"]) == {"test-clean"}
@@ -376,23 +354,23 @@ def test_real_utterances_of_librispeech(tmp_path):
         (["--compare", "/nowhere"], "the folder of a finished evaluation"),
     ],
 )
-def test_wrong_request_says_what_to_do(arguments, message, tmp_path):
+def test_wrong_request_says_what_to_do(arguments, message, forked, tmp_path):
     model = tmp_path / "model.h5"
     model.write_bytes(b"not read")
-    process = evaluate("--model", model, *arguments, "--out", tmp_path / "out")
-    assert process.returncode == 2
-    assert message in process.stderr and "Traceback" not in process.stderr
+    run = forked.run("evaluate", "--model", model, *arguments, "--out", tmp_path / "out")
+    assert run.code == 2
+    assert message in run.stderr and "Traceback" not in run.stderr
     assert not (tmp_path / "out").exists()
 
 
 @NEEDS_MODEL
-def test_output_folder_in_use_or_closed_is_told_before_the_first_window(request_options, tmp_path):
+def test_output_folder_in_use_or_closed_is_told_before_the_first_window(request_options, forked, tmp_path):
     (tmp_path / "file").write_text("")
     with output_lock(tmp_path / "used", "evaluation"):
         for name, message in (("used", "another evaluation is writing there"), ("file", "cannot be written")):
-            process = evaluate(*request_options, "--out", tmp_path / name)
-            assert process.returncode == 2
-            assert message in process.stderr and len(process.stderr.splitlines()) == 1
+            run = forked.run("evaluate", *request_options, "--out", tmp_path / name)
+            assert run.code == 2
+            assert message in run.stderr and len(run.stderr.splitlines()) == 1
         assert [path.name for path in (tmp_path / "used").iterdir()] == [".lock"]
 
 

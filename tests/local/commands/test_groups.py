@@ -9,7 +9,6 @@ import pytest
 import soundfile
 
 from librispeech_clf.local.commands.evaluate import THRESHOLD_CROSSED
-from tests.helpers.forked import Forked
 from tests.helpers.made_up_speech import sing
 
 ACCENTS, DEVICES = ("british", "indian", "irish", "nigerian", "scottish"), ("headset", "laptop", "phone")
@@ -50,16 +49,16 @@ def table(tmp_path_factory) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def run(table, tmp_path_factory):
+def run(table, forked):
     """Return what evaluates the recognizer's texts: from an output folder and options to exit code and output."""
-    forked, folder = Forked(tmp_path_factory.mktemp("forked")), table.attrs["folder"]
+    folder = table.attrs["folder"]
     request = ["--source", "files", "--root", folder, "--hypotheses", folder / "heard.csv"]
 
     def run(out, *options, **environment):
-        return forked.run("evaluate", *request, "--out", out, *options, environment=environment)[:2]
+        done = forked.run("evaluate", *request, "--out", out, *options, environment=environment)
+        return done.code, done.log
 
-    yield run
-    forked.close()
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,11 @@ import json
 import pandas as pd
 import pytest
 
-from tests.local.commands.test_evaluate import evaluate
-
 
 @pytest.mark.slow
-def test_unlabeled_split_is_predicted_and_its_lacks_are_named(tmp_path):
-    done = evaluate("--split", "unlabeled", "--transcribe", "1", "--out", tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_unlabeled_split_is_predicted_and_its_lacks_are_named(forked, tmp_path):
+    done = forked.run("evaluate", "--split", "unlabeled", "--transcribe", "1", "--out", tmp_path)
+    assert done.code == 0, done.stderr
     results = pd.read_parquet(tmp_path / "results.parquet")
     assert results["transcribed"].value_counts().to_dict() == {True: 113, False: 40}
     for name in ("word_error_rate", "character_hits", "ctc_loss", "reference", "text_word_count"):
@@ -30,18 +28,20 @@ def test_unlabeled_split_is_predicted_and_its_lacks_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("option", [["--fail-if", "wer > 0.3"], ["--simulate", "tempo"]])
-def test_what_needs_transcripts_is_refused_before_work(option, tmp_path):
-    done = evaluate("--split", "unlabeled", *option, "--out", tmp_path / "out")
-    assert done.returncode == 2 and "transcripts" in done.stderr
+def test_what_needs_transcripts_is_refused_before_work(option, forked, tmp_path):
+    done = forked.run("evaluate", "--split", "unlabeled", *option, "--out", tmp_path / "out")
+    assert done.code == 2 and "transcripts" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     "content", [b"id,text\na,\nb,SPOKEN WORDS\n", b"id;text\na;SPOKEN\n", b"id,text\na,\xe4\n"]
 )
-def test_a_filled_table_is_never_overwritten(content, tmp_path):
+def test_a_filled_table_is_never_overwritten(content, forked, tmp_path):
     (tmp_path / "transcribe.csv").write_bytes(content)
-    done = evaluate("--split", "unlabeled", "--limit", "4", "--transcribe", "1", "--out", tmp_path)
-    assert done.returncode == 2 and "transcribe.csv was changed" in done.stderr
+    done = forked.run(
+        "evaluate", "--split", "unlabeled", "--limit", "4", "--transcribe", "1", "--out", tmp_path
+    )
+    assert done.code == 2 and "transcribe.csv was changed" in done.stderr
     assert (tmp_path / "transcribe.csv").read_bytes() == content
     assert not (tmp_path / "results.parquet").exists()
