@@ -41,22 +41,16 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class Grouping:
-    """Utterances grouped by a column.
+class Grouping(Bins):
+    """Utterances grouped by a column of the results table, in bins or by category, which has no range.
 
     Attributes:
         name: of the column in words: "accent".
-        column: of the results table.
-        labels: of the groups: categories by name, bins from low to high.
-        index: int (N,), the group of each row, -1 for none.
-        ranges: of bins; none for categories.
+        column: in the table.
     """
 
     name: str
     column: str
-    labels: tuple[str, ...]
-    index: np.ndarray
-    ranges: tuple[Range, ...] = ()
 
 
 def bin_by_quantiles(values: np.ndarray, *, count: int = 5) -> Bins:
@@ -152,7 +146,7 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
             taken = [grouping.name for grouping in groupings]
             names = (column.label, name.partition("_")[2], name)
             free = next(own for own in names if own not in taken)
-            groupings.append(Grouping(free, name, bins.labels, bins.index, bins.ranges))
+            groupings.append(Grouping(**vars(bins), name=free, column=name))
     return groupings
 
 

@@ -208,7 +208,6 @@ def max_t_p_values(
     scores: Sequence[np.ndarray],
     families: np.ndarray,
     *,
-    seed: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test every candidate, one-sided, and correct within each family.
@@ -217,7 +216,6 @@ def max_t_p_values(
         sample: the utterances.
         scores: (N,) of each candidate, what may go with errors.
         families: int (C,), from 0.
-        seed: of the permutations.
         permutations: number of tables without association.
 
     Returns:
@@ -233,7 +231,7 @@ def max_t_p_values(
     known = inflation[np.isfinite(inflation)]
     found /= np.sqrt(max(1.0, np.median(known))) if len(known) else 1.0
     largest = []
-    for tables in permute(sample, permutations, seed):
+    for tables in permute(sample, permutations):
         prepared, sides = basis.prepare(tables / sample.words[:, None])
         highest = np.full((families.max(initial=0) + 1, tables.shape[1]), -np.inf)
         for places, columns in batch(scores):
@@ -246,18 +244,12 @@ def max_t_p_values(
     return found, (1 + reached) / (1 + permutations)
 
 
-def permute(sample: Sample, count: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield errors without association: speakers' rates, and what is left within each, dealt to others.
+def permute(sample: Sample, count: int) -> Iterator[np.ndarray]:
+    """Yield errors without association, float64 (N, R), of `count` tables, some at a time.
 
-    Args:
-        sample: the utterances.
-        count: number of tables.
-        seed: of the random numbers.
-
-    Yields:
-        float64 (N, R), some tables at a time.
+    Speakers' rates, and what is left within each, are dealt to others.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     words, blocks = sample.words, sample.blocks
     size = np.bincount(blocks)
     rates = np.add.reduceat(sample.errors, sample.starts) / sample.totals
@@ -279,12 +271,7 @@ def permute(sample: Sample, count: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def measure_inflation(sample: Sample, columns: np.ndarray, sums: Sums) -> np.ndarray:
-    """Return how many times more the scores within speakers vary than independent utterances would let them.
-
-    Args:
-        sample: the utterances.
-        columns: (N, C), scores.
-        sums: of these scores.
+    """Return how many times more scores, (N, C), vary within speakers than independent utterances would let them.
 
     Returns:
         float64 (C,), about 1 where utterances are independent; NaN where a column varies little within speakers.

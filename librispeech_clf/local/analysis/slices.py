@@ -107,15 +107,6 @@ class Search:
     clusters: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Tested:
-    """Of each candidate its t and corrected p, and whether it is significant."""
-
-    t: np.ndarray
-    p: np.ndarray
-    significant: np.ndarray
-
-
 def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None) -> Search:
     """Search for the slices where the model errs more than elsewhere.
 
@@ -143,13 +134,13 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
     if not sample.errors.any() or not candidates:
         note = note or "no errors, or no slice of enough utterances"
         return Search((), len(candidates), ALPHA, note)
-    tested = _test(sample, candidates)
-    chosen = [(candidates[number], p) for number, p in _choose(sample, candidates, tested)]
-    found = [describe_slice(features, candidate, p) for candidate, p in [*chosen, *_find_speakers(scored)]]
+    t, p = _test(sample, candidates)
+    chosen = [(candidates[number], own) for number, own in _choose(sample, candidates, t, p)]
+    found = [describe_slice(features, *own) for own in [*chosen, *_find_speakers(scored)]]
     findings = sorted(_drop_doubles(found), key=lambda finding: -finding.avoidable_errors)
     p_values = {
-        candidate.conditions[0].name: float(p)
-        for candidate, p in zip(candidates, tested.p, strict=True)
+        candidate.conditions[0].name: float(own)
+        for candidate, own in zip(candidates, p, strict=True)
         if candidate.kind == "cluster"
     }
     return Search(tuple(findings), len(candidates), ALPHA, note, p_values)
@@ -229,14 +220,15 @@ def _name(
     own = {name for condition in conditions for name in (condition.column, *condition.correlated)}
     labels = [trait.label for trait in features.describe(inside) if trait.column not in own]
     names = [condition.name for condition in conditions]
+    title = ""
     if kind == "cluster" and labels:
-        names = choose_plain(labels, TRAITS_IN_NAME)
-        others = [label for label in labels if label not in names]
-        return f"cluster: {join_labels(names)}", tuple(others[:ALSO_DIFFERS])
-    return join_labels(names), tuple(label for label in labels if label not in names)[:ALSO_DIFFERS]
+        title, names = "cluster: ", choose_plain(labels, TRAITS_IN_NAME)
+    others = [label for label in labels if label not in names]
+    return title + join_labels(names), tuple(others[:ALSO_DIFFERS])
 
 
-def _test(sample: Sample, candidates: Sequence[Candidate]) -> _Tested:
+def _test(sample: Sample, candidates: Sequence[Candidate]) -> tuple[np.ndarray, np.ndarray]:
+    """Return t and corrected p of each candidate, float64 (C,) each."""
     pairs = np.array([candidate.kind == "pair" for candidate in candidates])
     if len(sample.words) > MOST_FOR_PAIRS:
         t, p = np.zeros(len(pairs)), np.ones(len(pairs))
@@ -251,15 +243,15 @@ def _test(sample: Sample, candidates: Sequence[Candidate]) -> _Tested:
     else:
         scores = [candidate.scores for candidate in candidates]
         t, p = max_t_p_values(sample, scores, pairs.astype(int))
-    shares = np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"])
-    corrected = np.minimum(1.0, p / shares)
-    return _Tested(t, corrected, corrected < ALPHA)
+    return t, np.minimum(1.0, p / np.where(pairs, SHARES_OF_ALPHA["pair"], SHARES_OF_ALPHA["single"]))
 
 
-def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) -> list[tuple[int, float]]:
+def _choose(
+    sample: Sample, candidates: Sequence[Candidate], t: np.ndarray, p: np.ndarray
+) -> list[tuple[int, float]]:
     """Return what to show and its p: the strongest, then what is significant beside it, and so on."""
-    remaining = np.flatnonzero(tested.significant)
-    least = _ALMOST * tested.t[remaining].min(initial=np.inf)
+    remaining = np.flatnonzero(p < ALPHA)
+    least = _ALMOST * t[remaining].min(initial=np.inf)
     chosen: list[tuple[int, float]] = []
     given: list[int] = []
     squares = np.zeros(len(candidates))
@@ -272,12 +264,12 @@ def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) ->
         return t_beside(sample, scores, others, squares[numbers])
 
     while len(remaining) and len(chosen) < MOST_FINDINGS:
-        t = test(remaining, given)
-        remaining, t = remaining[t >= least], t[t >= least]
+        beside = test(remaining, given)
+        remaining, beside = remaining[beside >= least], beside[beside >= least]
         if len(remaining) == 0:
             break
-        taken = int(remaining[np.argmax(t)])
-        shown = _find_shown(taken, candidates, tested)
+        taken = int(remaining[np.argmax(beside)])
+        shown = _find_shown(taken, candidates, t)
         if candidates[shown].kind == "pair":
             wanted = [(condition,) for condition in candidates[shown].conditions]
             parts = [
@@ -288,16 +280,16 @@ def _choose(sample: Sample, candidates: Sequence[Candidate], tested: _Tested) ->
                 and other not in given
             ]
             if parts and test(np.array([shown]), [*given, *parts])[0] < _WORSE_THAN_PARTS:
-                best = max(parts, key=lambda part: tested.t[part])
-                shown = best if tested.significant[best] else shown
+                best = max(parts, key=lambda part: t[part])
+                shown = best if p[best] < ALPHA else shown
         if candidates[shown].conditions not in [candidates[number].conditions for number, _ in chosen]:
-            chosen.append((shown, float(min(tested.p[taken], tested.p[shown]))))
+            chosen.append((shown, float(min(p[taken], p[shown]))))
         given += [taken] if taken == shown else [taken, shown]
         remaining = remaining[~np.isin(remaining, given)]
     return chosen
 
 
-def _find_shown(number: int, candidates: Sequence[Candidate], tested: _Tested) -> int:
+def _find_shown(number: int, candidates: Sequence[Candidate], t: np.ndarray) -> int:
     """Return the candidate itself; for a trend the strongest slice at its tail."""
     if candidates[number].kind != "trend":
         return number
@@ -308,7 +300,7 @@ def _find_shown(number: int, candidates: Sequence[Candidate], tested: _Tested) -
         if candidate.kind == "number"
         and (candidate.conditions[0].column, candidate.conditions[0].name) == (trend.column, trend.name)
     ]
-    return max(tails, key=lambda other: tested.t[other], default=number)
+    return max(tails, key=lambda other: t[other], default=number)
 
 
 def _find_speakers(scored: Record) -> list[tuple[Candidate, float]]:

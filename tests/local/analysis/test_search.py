@@ -68,7 +68,7 @@ def test_variances_between_and_within_speakers_are_recovered():
 def test_permuted_tables_keep_the_total_spread_and_lose_the_association():
     errors, words, blocks, inside = draw(2, speakers=60, spread=0.1, effect=0.2)
     sample = Sample(errors, words, blocks)
-    tables = np.concatenate([*permute(sample, 200, seed=0)], axis=1)
+    tables = np.concatenate([*permute(sample, 200)], axis=1)
     again = [Sample(table, words, blocks).variances[0] for table in tables.T]
     assert np.mean(again) == pytest.approx(sample.variances[0], rel=0.15)
     rates = [tables[side].sum(axis=0) / words[side].sum() for side in (inside, ~inside)]

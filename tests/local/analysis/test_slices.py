@@ -160,5 +160,5 @@ def test_a_slice_is_named_once_however_many_candidates_lead_to_it():
     errors = 3 * first + 3 * second + generator.random(count)
     blocks = np.repeat(np.arange(6), count // 6)
     sample = Sample(errors, words, blocks)
-    tested = slices._Tested(np.full(3, 5.0), np.full(3, 0.001), np.full(3, True))
-    assert [number for number, _ in slices._choose(sample, candidates, tested)] == [2]
+    chosen = slices._choose(sample, candidates, np.full(3, 5.0), np.full(3, 0.001))
+    assert [number for number, _ in chosen] == [2]
