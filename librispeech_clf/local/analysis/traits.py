@@ -89,25 +89,27 @@ class Trait:
 
 
 class Features:
-    """The numeric columns of a record that vary, and their ranks, made once for all groups."""
+    """The numeric columns of a record that vary, and their mid-ranks from 0 to 1, made once for all groups."""
 
     def __init__(self, record: Record) -> None:
         """Read the numbers, plainest names first, and the share of rare words."""
-        from scipy.stats import tiecorrect
+        from scipy.stats import rankdata, tiecorrect
 
         columns = [column for name in record.metadata if (column := record.column(name))]
         found = {column.name: column.numbers for column in columns if column.numbers is not None}
         if "reference" in record.names:
             found[RARE_WORDS] = measure_rare_words(record)
-        known = {name: numbers[np.isfinite(numbers)] for name, numbers in found.items()}
-        plainest = (name for name in dict.fromkeys([*LOW_AND_HIGH, *found]) if name in found)
-        varied = {name: found[name] for name in plainest if len(known[name]) and np.ptp(known[name]) > 0}
-        self.record, self.numbers = record, varied
-        self.ranks = {name: _rank(numbers) for name, numbers in varied.items()}
-        self._ties = {name: tiecorrect(known[name]) for name in varied}
-        self._places = {name: place for place, name in enumerate(varied)}
-        stacked = np.array([*self.ranks.values()], np.float32)
-        self._correlations = np.atleast_2d(np.corrcoef(stacked, dtype=np.float64)) if varied else stacked
+        self.record, self.numbers, self.ranks, self._ties = record, {}, {}, {}
+        for name in [name for name in dict.fromkeys([*LOW_AND_HIGH, *found]) if name in found]:
+            present = np.isfinite(found[name])
+            known = found[name][present]
+            if len(known) and np.ptp(known) > 0:
+                self.numbers[name], self._ties[name] = found[name], tiecorrect(known)
+                self.ranks[name] = np.full(len(record), 0.5, np.float32)  # nulls are in the middle
+                self.ranks[name][present] = (rankdata(known) - 0.5) / len(known)
+        self._places = {name: place for place, name in enumerate(self.ranks)}
+        ranks = np.array([*self.ranks.values()], np.float32)
+        self._correlations = np.atleast_2d(np.corrcoef(ranks, dtype=np.float64)) if len(ranks) else ranks
         self.categories = [column for column in columns if column.numbers is None]
         self.speakers = [_count_speakers(column, record.blocks) for column in self.categories]
 
@@ -202,16 +204,6 @@ def _count_speakers(column: Column, blocks: np.ndarray) -> np.ndarray:
     known, count = column.codes >= 0, blocks.max(initial=0) + 1
     pairs = np.unique(column.codes[known] * count + blocks[known])
     return np.bincount(pairs // count, minlength=len(column.levels))
-
-
-def _rank(numbers: np.ndarray) -> np.ndarray:
-    """Return mid-ranks from 0 to 1, float32 (N,); nulls are in the middle."""
-    from scipy.stats import rankdata
-
-    ranks = np.full(len(numbers), 0.5, np.float32)
-    present = np.isfinite(numbers)
-    ranks[present] = (rankdata(numbers[present]) - 0.5) / present.sum()
-    return ranks
 
 
 def label_tail(column: str, tail: str) -> str:
