@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from librispeech_clf.local.model.convert.conversion import convert_configuration
 from librispeech_clf.local.model.convert.weights import convert_weights, name_as_wav2vec2
+from librispeech_clf.local.model.save import save_model
 from tests.helpers.letters import LETTERS
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
@@ -68,6 +70,20 @@ def build_model(golden: Golden):
     family = golden.configuration["model_type"].replace("-", "_")
     convert_weights(model, name_as_wav2vec2(golden.tensors, family))
     return model
+
+
+@pytest.fixture(scope="session")
+def saved_base(golden_base_model, tmp_path_factory):
+    """The base model's file; tests change copies."""
+    path = tmp_path_factory.mktemp("saved") / "tiny.h5"
+    save_model(golden_base_model, path)
+    return path
+
+
+@pytest.fixture
+def saved(saved_base, tmp_path):
+    """A copy of the base model's file, which the test may change."""
+    return shutil.copy(saved_base, tmp_path / "tiny.h5")
 
 
 @pytest.fixture

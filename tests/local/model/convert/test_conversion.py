@@ -294,11 +294,10 @@ def change_weights(path, layer, value):
     ],
     ids=["cut", "width", "depth", "field", "NaN", "infinite"],
 )
-def test_load_model_names_what_is_wrong_with_a_file(golden_base_model, tmp_path, damage, message):
-    save_model(golden_base_model, tmp_path / "tiny.h5")
-    damage(tmp_path / "tiny.h5")
+def test_load_model_names_what_is_wrong_with_a_file(saved, damage, message):
+    damage(saved)
     with pytest.raises(ValueError, match=message):
-        load_model(tmp_path / "tiny.h5")
+        load_model(saved)
 
 
 def link_outside(path):
@@ -333,12 +332,11 @@ def make_virtual(path):
         (claim, "huge claims 4000000000000 bytes and holds 0"),
     ],
 )
-def test_numbers_of_other_files_and_empty_claims_are_refused(golden_base_model, tmp_path, damage, message):
-    save_model(golden_base_model, tmp_path / "tiny.h5")
-    damage(tmp_path / "tiny.h5")
+def test_numbers_of_other_files_and_empty_claims_are_refused(saved, damage, message):
+    damage(saved)
     with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
-        load_model(tmp_path / "tiny.h5")
-    (finding,) = check_model_file(tmp_path / "tiny.h5")
+        load_model(saved)
+    (finding,) = check_model_file(saved)
     assert message in finding.problem
 
 
@@ -365,26 +363,27 @@ def test_numbers_of_other_files_and_empty_claims_are_refused(golden_base_model, 
         ({**ENGLISH, "language": "fr", "units": "characters"}, None, None),
     ],
 )
-def test_vocabulary_that_is_wrong_or_missing_is_said_in_a_sentence(
-    golden_base_model, tmp_path, inside, beside, message
-):
-    path = tmp_path / "tiny.h5"
-    save_model(golden_base_model, path)
+def test_vocabulary_that_is_wrong_or_missing_is_said_in_a_sentence(saved, inside, beside, message):
     if inside is not None:
-        with h5py.File(path, "r+") as file:
+        with h5py.File(saved, "r+") as file:
             file.attrs[VOCABULARY] = json.dumps(inside) if inside != "?" else inside
     if beside is not None:
         text = beside if beside == "?" else json.dumps(beside)
-        (tmp_path / "tiny.vocabulary.json").write_text(text, encoding="utf-8")
-    (finding,) = check_model_file(path, vocabulary=ENGLISH_VOCABULARY)
+        saved.with_name("tiny.vocabulary.json").write_text(text, encoding="utf-8")
+    (finding,) = check_model_file(saved, vocabulary=ENGLISH_VOCABULARY)
     if message is None:
-        assert load_model(path, ENGLISH_VOCABULARY).count_params()
+        assert load_model(saved, ENGLISH_VOCABULARY).count_params()
         assert finding.problem is None
     else:
         with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
-            load_model(path, ENGLISH_VOCABULARY)
+            load_model(saved, ENGLISH_VOCABULARY)
         assert re.search(message, finding.problem)
-    assert load_model(path).count_params()
+
+
+def test_without_a_vocabulary_to_compare_a_file_is_read_whatever_it_holds(saved):
+    with h5py.File(saved, "r+") as file:
+        file.attrs[VOCABULARY] = "?"
+    assert load_model(saved).count_params()
 
 
 def test_language_model_beside_a_checkpoint_is_kept(checkpoint_folder, tmp_path, capsys):
@@ -397,11 +396,9 @@ def test_language_model_beside_a_checkpoint_is_kept(checkpoint_folder, tmp_path,
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_model_file_on_a_disk_without_locks_is_read(golden_base_model, tmp_path):
+def test_model_file_on_a_disk_without_locks_is_read(golden_base_model, saved):
     """HDFGroup/hdf5#3311: reading asks for no lock; here another process holds one."""
-    path = tmp_path / "model.h5"
-    save_model(golden_base_model, path, vocabulary=ENGLISH_VOCABULARY)
-    with path.open("rb") as file:
+    with saved.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        _, weights = read_model_file(path)
+        _, weights = read_model_file(saved)
     assert weights["lm_head"][0].shape == golden_base_model.get_layer("lm_head").kernel.shape
