@@ -12,6 +12,7 @@ import pytest
 from librispeech_clf.local.analysis.rates import rate_errors
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.page import write_page
+from librispeech_clf.text.alignment import align_words
 from tests.local.report.conftest import make_systems, simulate
 
 pytestmark = pytest.mark.browser
@@ -258,6 +259,39 @@ def test_every_word_is_listed_sorted_and_searched(opened, results):
     assert heard.count("RIVER") == wrong["RIVER"]
 
 
+def test_words_of_two_systems_are_compared(browser, results, tmp_path):
+    said = results["reference"].str.replace("BRIDGE", "FRIDGE").where(results["error"].isna())
+    tables = {"this": results, "other": results.assign(hypothesis=said)}
+    tables = {name: pyarrow.Table.from_pandas(table) for name, table in tables.items()}
+    browser.open(write_page(tmp_path / "p.html", results, systems=tables))
+    browser.show("systems")
+    scored = results[results["error"].isna()]
+    pairs = [align_words(*texts) for texts in zip(scored["reference"], scored["hypothesis"], strict=True)]
+    edits = [edit.operation for of_row in pairs for edit in of_row if edit.reference == "BRIDGE"]
+    right = edits.count("equal") / len(edits)
+    change = f"{-100 * right:.2f}".replace("-", "−")
+    cells = "#pair-word-card tbody tr:first-child td"
+    expected = ["BRIDGE", str(len(edits)), f"{100 * right:.1f} %", "0 %", change]
+    assert browser.texts(cells) == expected  # what got worse comes first
+    browser.click("[data-word-key=word]")
+    assert browser.texts(cells)[0] == min(" ".join(scored["reference"]).split())
+    browser.enter("#pair-word-search", "bridge")
+    assert browser.count("#pair-word-card tbody tr") == 1
+    browser.click("#pair-word-card .link")
+    heard = [{edit.reference for edit in of_row if edit.operation == "equal"} for of_row in pairs]
+    assert browser.text(".kept span") == f"BRIDGE differs ({sum('BRIDGE' in words for words in heard)})"
+
+
+def test_words_spoken_seldom_are_left_out_of_the_comparison(opened):
+    opened.show("systems")
+    opened.enter("#pair-word-card select", "1")
+    spoken = [int(text) for text in opened.texts("#pair-word-card td:nth-child(2)")]
+    least = sorted(spoken)[len(spoken) // 2]
+    opened.run(f"document.querySelector('#pair-word-card select').append(new Option({least}))")
+    opened.enter("#pair-word-card select", str(least))
+    assert len(opened.texts("#pair-word-card .link")) == sum(count >= least for count in spoken)
+
+
 def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_path):
     weak = results[results["record_speaker_id"] == "103"]
     finding = {
@@ -466,7 +500,7 @@ def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
 def test_dashboard_choices_draw(opened):
     opened.show("dashboards")
     opened.enter("#explorer select[aria-label=Metric]", "ctc_loss")
-    opened.enter("#explorer select[aria-label='Number of bins']", "4")
+    opened.enter("#explorer select[aria-label=Bins]", "4")
     assert opened.count("#explorer svg .dot") == 4
     assert opened.problems() == []
 

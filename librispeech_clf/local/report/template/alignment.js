@@ -1,6 +1,14 @@
 // Words and letters of one utterance, reference above hypothesis, with times and confidence.
 
 const LINE_S = 4;
+const ALIGNMENT_NOTES = {
+  words: [
+    "Reference above, hypothesis below",
+    ", with its start and its confidence as bar. " +
+      "Click to listen from there, or to loop the word where Loop is on.",
+  ],
+  letters: ["Spaces shown as ␣", "; the stronger the line below a letter, the more confident it is."],
+};
 
 function makeAlignment(view, title, pairs, timings, kind) {
   const makeList = (some) =>
@@ -19,12 +27,9 @@ function makeAlignment(view, title, pairs, timings, kind) {
         )
       : makeList(pairs);
   if (!pairs.length) list.append(makeNote("Neither reference nor hypothesis has text."));
-  const note =
-    kind === "words"
-      ? "Reference above, hypothesis below, with its start and its confidence as bar. " +
-        "Click to listen from there, or to loop the word where Loop is on."
-      : "Spaces shown as ␣; the stronger the line below a letter, the more confident it is.";
-  return make("section", { class: "aligned" }, make("h3", {}, title, makeDiffLegend()), makeNote(note), list);
+  const [plain, timed] = ALIGNMENT_NOTES[kind];
+  const note = makeNote(plain + (timings.length ? timed : "."));
+  return make("section", { class: "aligned" }, make("h3", {}, title, makeDiffLegend()), note, list);
 }
 
 // The pairs in lines of a few seconds of the time axis; what has no time stays with what stands before it.
@@ -42,14 +47,9 @@ function splitByTime(pairs, timings) {
 
 function makeTimeLine(view, start, list) {
   const end = start + LINE_S;
-  const name = `Zoom to ${start} to ${end} s`;
+  const title = `Zoom to ${start} to ${end} s`;
   const zoom = () => view.picture && zoomTo(view, start, end);
-  return make(
-    "div",
-    { class: "time-line" },
-    make("button", { class: "quiet", "aria-label": name, title: name, onclick: zoom }, `${start} s`),
-    list,
-  );
+  return make("div", { class: "time-line" }, makeButton(`${start} s`, zoom, { class: "quiet", title }), list);
 }
 
 // Words of a calibrated model have a chance to be right.

@@ -17,7 +17,7 @@ function showSystems(panel) {
     const board = make("div", { class: "board pair" }, makePairCard(first, second, choose));
     panel.append(board);
     addWhere(board, first, second);
-    panel.append(...makeChanges(first, second));
+    panel.append(makeWordComparison(first, second, render), ...makeChanges(first, second));
   };
   render();
   return { rows: render, resize: render };
@@ -34,12 +34,12 @@ function makeRates() {
       known?.words ?? sum(state.rows.map((row) => (system.errors(row) === null ? 0 : system.words(row))));
     const kinds =
       known?.kinds ?? system.kinds.map((of) => sum(Array.from(state.rows, (row) => of(row) ?? 0)));
-    const result = known ? readResult(known.word) : estimateRatio(state.rows, figure, speakerOf);
+    const result = known ? readResult(known.word) : estimateRatio(state.rows, figure);
     return [
       system.name,
       formatFigure(figure, result.estimate),
       formatInterval(figure, result),
-      formatShare(known ? known.letters : estimateRatio(state.rows, letters, speakerOf).estimate),
+      formatShare(known ? known.letters : estimateRatio(state.rows, letters).estimate),
       ...kinds.map((count) => `${count} (${formatShare(words ? count / words : null)})`),
       String(result.count),
       ...(isTimed ? [speeds[system.name] ? `${speeds[system.name]} ×` : "–"] : []),
@@ -114,14 +114,13 @@ function makeMatrix(choose) {
     const told = result.low === null ? "no interval" : `${formatPoints(ends[0])} to ${formatPoints(ends[1])}`;
     const kind = p === null || p >= 0.05 ? "" : value < 0 ? "better" : "worse";
     const pair = `${systems[row].name} minus ${systems[column].name}`;
-    const name = `${pair}: ${formatPoints(value)} points, ${told}, p ${formatProbability(p)}`;
+    const title = `${pair}: ${formatPoints(value)} points, ${told}, p ${formatProbability(p)}`;
     const isNarrow = systems.length > 8;
-    return make(
-      "button",
-      { class: `cell ${kind}`, title: name, "aria-label": name, onclick: () => choose(column, row) },
-      make("strong", {}, formatPoints(value)),
-      isNarrow ? null : make("span", {}, told),
-      isNarrow ? null : make("span", {}, `p ${formatProbability(p)}`),
+    const lines = isNarrow ? [] : [told, `p ${formatProbability(p)}`];
+    return makeButton(
+      [make("strong", {}, formatPoints(value)), lines.map((line) => make("span", {}, line))],
+      () => choose(column, row),
+      { class: `cell ${kind}`, title },
     );
   };
   const rows = systems.map((system, row) => [
@@ -142,14 +141,11 @@ function makeMatrix(choose) {
 }
 
 function makePairCard(first, second, choose) {
-  const options = systems.map(({ name }, index) => ({ value: String(index), label: name }));
-  const pick = (label, chosen, onchange) =>
-    labeled(label, makeSelect(label, options, String(chosen), onchange));
+  const options = systems.map(({ name }, index) => [index, name]);
   const { figure, result, p } = comparePair(state.rows, first, second);
   const alone = (right, wrong) => (row) => right.errors(row) === 0 && wrong.errors(row) > 0;
   const count = (test) => [...state.rows].filter(test).length;
-  const filter = (text, test, ranges) =>
-    make("button", { onclick: () => filterRates(ranges) }, `${text}: ${count(test)}`);
+  const filter = (text, test, ranges) => makeButton(`${text}: ${count(test)}`, () => filterRates(ranges));
   const keys = [besideState.first, besideState.second].map(
     (index) => systemKeys[index - 1] ?? "word_error_rate",
   );
@@ -161,8 +157,8 @@ function makePairCard(first, second, choose) {
     make(
       "div",
       { class: "toolbar" },
-      pick("System", besideState.second, (index) => choose(besideState.first, Number(index))),
-      pick("against", besideState.first, (index) => choose(Number(index), besideState.second)),
+      makeSelect("System", options, besideState.second, (index) => choose(besideState.first, index)),
+      makeSelect("against", options, besideState.first, (index) => choose(index, besideState.second)),
     ),
     makeFacts([
       ["difference in points", formatPoints(result.estimate)],
@@ -181,7 +177,7 @@ function makePairCard(first, second, choose) {
         [keys[0], wrong],
       ]),
       filter("all wrong: a reference to doubt", everyone, [["systems right", right]]),
-      make("button", { onclick: () => showSorted("systems apart") }, "They disagree most"),
+      makeButton("They disagree most", () => showSorted("systems apart")),
     ),
   );
   card.id = "pair";
@@ -224,7 +220,7 @@ function addWhere(board, first, second) {
   const card = makePanel(`Where ${second.name} differs from ${first.name}`, note);
   card.id = "where";
   board.append(card);
-  const overall = estimateRatio(state.rows, figure, speakerOf);
+  const overall = estimateRatio(state.rows, figure);
   if (!found.length) card.append(makeNote("No column puts the utterances into groups."));
   else
     addChart(card, (width, spare) =>

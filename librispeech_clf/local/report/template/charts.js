@@ -72,6 +72,10 @@ function drawStroke(x1, x2, y1, y2, name) {
   return draw("line", { x1, x2, y1, y2, class: name });
 }
 
+function drawRect(x, y, width, height, name) {
+  return draw("rect", { x, y, width, height, class: name });
+}
+
 function onHover(element, lines) {
   element.addEventListener("pointermove", (event) => showTooltip(event, lines));
   element.addEventListener("pointerleave", hideTooltip);
@@ -209,15 +213,7 @@ function drawBin(bin, figure, { x, y, step, countTop, most, column }) {
   if (result.estimate !== null)
     group.append(draw("circle", { cx: x, cy: y(result.estimate), r: 4, class: "dot" }));
   const size = (result.count / most) * 24;
-  group.append(
-    draw("rect", {
-      x: x - step * 0.36,
-      y: countTop + 26 - size,
-      width: step * 0.72,
-      height: size,
-      class: "count",
-    }),
-  );
+  group.append(drawRect(x - step * 0.36, countTop + 26 - size, step * 0.72, size, "count"));
   return onHover(group, [bin.name, ...describeResult(figure, result)]);
 }
 
@@ -252,9 +248,7 @@ function drawHistogram(edges, counts, { width, height, label, format, column }) 
     const choice = { low: edges[index], high: isLast ? null : edges[index + 1], open: !isLast };
     const [x, wide] = [left + index * step, Math.max(step - 1, 1)];
     const group = drawChoice(makeChoice(column, { name, choice }), { x, y: 0, width: step, height: bottom });
-    group.append(
-      draw("rect", { x: x + 0.5, y: y(count), width: wide, height: bottom - y(count), class: "bar" }),
-    );
+    group.append(drawRect(x + 0.5, y(count), wide, bottom - y(count), "bar"));
     svg.append(onHover(group, [name, `${count} utterances`]));
   });
   const every = Math.ceil(edges.length / Math.max(2, Math.floor(width / 70)));

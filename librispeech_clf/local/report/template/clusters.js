@@ -24,6 +24,10 @@ function makeClusterCard(cluster) {
   const rows = cluster.rows.filter((row) => row >= 0);
   const verdict = cluster.is_weak ? "weak" : cluster.untested ? "not tested" : "not significant";
   const title = cluster.name || "nothing sets it apart";
+  const showOnMap = () => {
+    select(rows);
+    showTab("map");
+  };
   return make(
     "article",
     { class: `card cluster${cluster.is_weak ? " flagged" : ""}` },
@@ -35,20 +39,8 @@ function makeClusterCard(cluster) {
     make(
       "div",
       { class: "buttons" },
-      make("button", { onclick: () => keepOnly(rows, `Cluster ${cluster.number}`) }, "Keep only these"),
-      latentMaps.length
-        ? make(
-            "button",
-            {
-              class: "quiet",
-              onclick: () => {
-                select(rows);
-                showTab("map");
-              },
-            },
-            "Show on the map",
-          )
-        : null,
+      makeButton("Keep only these", () => keepOnly(rows, `Cluster ${cluster.number}`)),
+      latentMaps.length ? makeButton("Show on the map", showOnMap, { class: "quiet" }) : null,
     ),
   );
 }
@@ -78,17 +70,20 @@ function makeShownRate(rows) {
   const shown = new Set(state.rows);
   const members = rows.filter((row) => shown.has(row));
   if (members.length === rows.length || !figures.length) return null;
-  const result = estimateRatio(members, figures[0], speakerOf);
+  const result = estimateRatio(members, figures[0]);
   return makeNote(
     `With the filters: ${members.length} utterances, ${formatFigure(figures[0], result.estimate)} ` +
       `(${formatInterval(figures[0], result)})`,
   );
 }
 
-// A trait in words, and the column whose medians stand beside it.
+// A trait in words, and the column whose medians stand beside it where the words do not name it.
 function nameTrait({ label, column, value }) {
   const known = value === null && columns.get(column);
-  return [label, known ? make("span", { class: "note" }, ` ${known.label}`) : null];
+  return [
+    label,
+    known && !label.endsWith(known.label) ? make("span", { class: "note" }, ` ${known.label}`) : null,
+  ];
 }
 
 function makeClusterTraits(traits) {

@@ -17,13 +17,8 @@ function addOne(counts, key) {
 }
 
 function countConfusions(rows, aligned) {
-  const counts = {
-    substituted: new Map(),
-    deleted: new Map(),
-    inserted: new Map(),
-    seen: new Map(),
-    wrong: new Map(),
-  };
+  const kinds = ["substituted", "deleted", "inserted", "seen", "wrong"];
+  const counts = Object.fromEntries(kinds.map((kind) => [kind, new Map()]));
   for (const row of rows) {
     for (const { operation, reference, hypothesis } of aligned[row]) {
       if (reference !== null) addOne(counts.seen, reference);
@@ -87,18 +82,19 @@ function openPairs(aligned, test, label) {
   );
 }
 
+function makePairsLink(text, aligned, test, label) {
+  return makeButton(text, () => openPairs(aligned, test, label), { class: "link" });
+}
+
 function makeLists(title, counts, aligned) {
   const total = (verb) => counts.totals?.[verb] ?? sum([...counts[verb].values()]);
-  const link = (text, test, label) =>
-    make("button", { class: "link", onclick: () => openPairs(aligned, test, label) }, text);
+  const link = (text, test, label) => makePairsLink(text, aligned, test, label);
   const pairs = byCount(counts.substituted).map(([key, count]) => () => {
     const [reference, hypothesis] = key.split("\u0000");
     const test = (pair) =>
       pair.operation === "s" && pair.reference === reference && pair.hypothesis === hypothesis;
-    return [
-      link(`${spell(reference)} → ${spell(hypothesis)}`, test, `${spell(reference)} as ${spell(hypothesis)}`),
-      String(count),
-    ];
+    const [from, to] = [spell(reference), spell(hypothesis)];
+    return [link(`${from} → ${to}`, test, `${from} as ${to}`), String(count)];
   });
   const single = (verb, side) => {
     const rows = byCount(counts[verb]).map(([text, count]) => () => {
@@ -151,29 +147,16 @@ function drawMatrix(pairs, width, aligned) {
       drawText(spell(letter), middle, edge - 8, "middle", "letter"),
     );
   });
-  svg.append(
-    draw("rect", {
-      x: edge,
-      y: edge - 2,
-      width: letters.length * size,
-      height: letters.length * size + 2,
-      class: "frame",
-    }),
-  );
+  svg.append(drawRect(edge, edge - 2, letters.length * size, letters.length * size + 2, "frame"));
   for (const [reference, hypothesis, count] of pairs) {
     const text = `${spell(reference)} → ${spell(hypothesis)}`;
     const same = (letter, of) => (letter === NOTHING ? null : letter) === of;
     const test = (pair) =>
       pair.operation !== "=" && same(reference, pair.reference) && same(hypothesis, pair.hypothesis);
-    const cell = draw("rect", {
-      x: edge + letters.indexOf(hypothesis) * size + 0.5,
-      y: edge + letters.indexOf(reference) * size + 0.5,
-      width: size - 1,
-      height: size - 1,
-      fill: toCss(ramp(0.12 + 0.88 * Math.sqrt(count / most))),
-      ...makeClickable(`${text}, ${count} times`, () => openPairs(aligned, test, text)),
-    });
-    svg.append(onHover(cell, [text, `${count} times`]));
+    const [x, y] = [hypothesis, reference].map((letter) => edge + letters.indexOf(letter) * size + 0.5);
+    const look = makeClickable(`${text}, ${count} times`, () => openPairs(aligned, test, text));
+    look.fill = toCss(ramp(0.12 + 0.88 * Math.sqrt(count / most)));
+    svg.append(onHover(fill(drawRect(x, y, size - 1, size - 1, null), look, []), [text, `${count} times`]));
   }
   return svg;
 }
@@ -231,7 +214,7 @@ function addWordCard(board, aligned, { title, xLabel, groupOf, nameOf }) {
     const isWrong = ({ operation, reference }) =>
       (operation === "s" || operation === "d") && groupOf(reference) === group;
     const open = () => openPairs(aligned, isWrong, `${title}: ${nameOf(group)}`);
-    return { name: nameOf(group), open, result: estimateRatio([...ofRows.keys()], metric, speakerOf) };
+    return { name: nameOf(group), open, result: estimateRatio([...ofRows.keys()], metric) };
   });
   const card = makePanel(
     title,

@@ -60,47 +60,22 @@ function showDashboards(panel) {
 }
 
 function makeDashboardTools(render) {
-  const change =
-    (key, convert = (value) => value) =>
-    (value) => {
-      dashboardState[key] = convert(value);
-      render();
-    };
-  const options = figures.map(({ key, label }) => ({ value: key, label }));
+  const { figure, column: chosen, bins, edges } = dashboardState;
+  const change = (key) => (value) => {
+    dashboardState[key] = value;
+    render();
+  };
+  const accept = ({ kind }) => kind !== "text";
+  const metrics = figures.map(({ key, label }) => [key, label]);
+  const counts = [4, 6, 8, 10, 15, 20].map((count) => [count, count]);
+  const kinds = Object.entries({ quantile: "same count", equal: "same width" });
   return make(
     "div",
     { class: "toolbar" },
-    labeled("Metric", makeSelect("Metric", options, dashboardState.figure, change("figure"))),
-    labeled(
-      "against",
-      makePicker("Metadata", {
-        accept: (column) => column.kind !== "text",
-        chosen: dashboardState.column,
-        onchange: change("column"),
-        id: "against",
-      }),
-    ),
-    labeled(
-      "Bins",
-      makeSelect(
-        "Number of bins",
-        [4, 6, 8, 10, 15, 20].map((count) => ({ value: String(count), label: String(count) })),
-        String(dashboardState.bins),
-        change("bins", Number),
-      ),
-    ),
-    labeled(
-      "Edges",
-      makeSelect(
-        "Edges of the bins",
-        [
-          { value: "quantile", label: "same count" },
-          { value: "equal", label: "same width" },
-        ],
-        dashboardState.edges,
-        change("edges"),
-      ),
-    ),
+    makeSelect("Metric", metrics, figure, change("figure")),
+    labeled("against", makePicker("Metadata", { accept, chosen, onchange: change("column"), id: "against" })),
+    makeSelect("Bins", counts, bins, change("bins")),
+    makeSelect("Edges", kinds, edges, change("edges")),
   );
 }
 
@@ -128,19 +103,13 @@ function drawAgainst(column, figure, { width, height, count, spare = 0 }) {
 function makeLongChart(groups, figure, { width, overall, column, spare }) {
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
   const frame = make("div", {});
-  const show = (end) => {
-    const look = { width, overall, labelWidth: 150, column, spare };
-    frame.replaceChildren(
-      makeNote(`${groups.length} groups, the highest first. Dashed: all shown.`),
-      drawIntervals(groups.slice(0, end), figure, look),
-    );
-    if (groups.length > end) frame.append(makeMore(groups.length - end, () => showAll(true)));
+  const look = { width, overall, labelWidth: 150, column, spare };
+  const makeOf = (some) => {
+    dashboardState.allGroups = some.length > FIRST_GROUPS;
+    const note = makeNote(`${groups.length} groups, the highest first. Dashed: all shown.`);
+    return [note, drawIntervals(some, figure, look)];
   };
-  const showAll = (isAll) => {
-    dashboardState.allGroups = isAll;
-    show(isAll ? groups.length : FIRST_GROUPS);
-  };
-  showAll(dashboardState.allGroups);
+  grow(frame, groups, dashboardState.allGroups ? groups.length : FIRST_GROUPS, makeOf, groups.length);
   return frame;
 }
 
@@ -166,7 +135,7 @@ function addStandardCard(board, column, figure, render) {
     document.getElementById("explorer").scrollIntoView({ block: "nearest" });
   };
   const name = `Enlarge ${figure.label} against ${column.label}`;
-  const choose = make("button", { class: "quiet", "aria-label": name, onclick: enlarge }, "Enlarge");
+  const choose = makeButton("Enlarge", enlarge, { class: "quiet", "aria-label": name });
   const isOfAll = readSplit(column.kind === "category" ? column.key : `${column.key} ${CARD_BINS}`, figure);
   const card = makePanel(mark([`${figure.short} against ${column.label}`, choose], isOfAll));
   board.append(card);
@@ -191,8 +160,7 @@ function addCorrelations(board) {
       formatProbability(p),
     ];
   });
-  const note =
-    "Tested with a speaker's utterances as dependent; p-values corrected " + "for the number of tests.";
+  const note = "Tested with a speaker's utterances as dependent; p-values corrected for the number of tests.";
   const headings = ["metric", "metadata", "kind", "value", "95 % interval", "corrected p"];
   const table = makeTable(headings, cells, { numeric: [3, 4, 5] });
   const card = makeWidePanel(overAll("Associations"), note, table);

@@ -20,10 +20,16 @@ function fill(element, attributes, children) {
   return element;
 }
 
-function makeSelect(label, options, chosen, onchange) {
-  const select = make("select", { "aria-label": label, onchange: () => onchange(select.value) });
-  const makeOption = ({ value, label }) => make("option", { value, selected: value === chosen }, label);
-  return fill(select, {}, options.map(makeOption));
+function makeButton(text, onclick, attributes = {}) {
+  return make("button", { onclick, ...attributes }, text);
+}
+
+// A labeled menu of [value, text] pairs; `onchange` is told the value, as a number where the chosen one is.
+function makeSelect(label, options, chosen, onchange, id = null) {
+  const read = (value) => (typeof chosen === "number" ? Number(value) : value);
+  const select = make("select", { id, "aria-label": label, onchange: () => onchange(read(select.value)) });
+  const makeOption = ([value, text]) => make("option", { value, selected: value === chosen }, text);
+  return labeled(label, fill(select, {}, options.map(makeOption)));
 }
 
 const GROUP_NAMES = {
@@ -71,29 +77,22 @@ function makeFacts(facts) {
 }
 
 function makeTable(headings, rows, { numeric = [] } = {}) {
-  const makeLine = (tag, attributes, cells) =>
-    make(
-      "tr",
-      {},
-      cells.map((cell, index) =>
-        make(
-          cell === "" ? "td" : tag,
-          { ...attributes, class: numeric.includes(index) ? "number" : null },
-          cell,
-        ),
-      ),
-    );
-  const head = make("thead", {}, makeLine("th", { scope: "col" }, headings));
-  const body = make(
-    "tbody",
-    {},
-    rows.map((cells) => makeLine("td", {}, cells)),
-  );
+  const makeLine = (tag, cells) => {
+    const makeCell = (cell, index) => {
+      const name = cell === "" ? "td" : tag;
+      const look = { scope: name === "th" && "col", class: numeric.includes(index) && "number" };
+      return make(name, look, cell);
+    };
+    return make("tr", {}, cells.map(makeCell));
+  };
+  const head = make("thead", {}, makeLine("th", headings));
+  const lines = rows.map((cells) => makeLine("td", cells));
+  const body = make("tbody", {}, lines);
   return make("div", { class: "scroll" }, make("table", {}, head, body));
 }
 
 function utteranceButton(row, text = payload.ids[row]) {
-  return make("button", { class: "link", "data-open": row, onclick: () => openUtterance(row) }, text);
+  return makeButton(text, () => openUtterance(row), { class: "link", "data-open": row });
 }
 
 const tooltip = document.getElementById("tooltip");
@@ -119,22 +118,28 @@ function download(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-function makeMore(left, onclick) {
-  return make("button", { class: "more", onclick }, `Show more, ${left} are left`);
+// Fills a frame with what is made of the first items, and a button for more.
+function grow(frame, items, end, makeOf, step = 4 * end) {
+  frame.replaceChildren(...makeOf(items.slice(0, end)));
+  const more = () => grow(frame, items, end + step, makeOf, step);
+  if (items.length > end)
+    frame.append(makeButton(`Show more, ${items.length - end} are left`, more, { class: "more" }));
 }
 
 const TABLE_ROW_HEIGHT = 28;
 
-// A table of the first rows, each made when it is shown, and a button for more.
+// A table that grows, each row made when it is shown.
 function makeGrowingTable(headings, rows, { numeric = [], limit }) {
   if (!rows.length) return makeNote("None.");
   const frame = make("div", {});
-  const show = (end) => {
-    const shown = rows.slice(0, end).map((makeCells) => makeCells());
-    frame.replaceChildren(makeTable(headings, shown, { numeric }));
-    if (rows.length > end) frame.append(makeMore(rows.length - end, () => show(end + 5 * limit)));
-  };
-  frame.grow = (spare) => show(limit + Math.floor(spare / TABLE_ROW_HEIGHT));
-  show(limit);
+  const makeOf = (some) => [
+    makeTable(
+      headings,
+      some.map((makeCells) => makeCells()),
+      { numeric },
+    ),
+  ];
+  frame.grow = (spare) => grow(frame, rows, limit + Math.floor(spare / TABLE_ROW_HEIGHT), makeOf, 5 * limit);
+  frame.grow(0);
   return frame;
 }

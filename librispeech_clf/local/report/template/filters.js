@@ -15,10 +15,10 @@ function buildFilters() {
     placeholder: "Id, words or expression",
     title: "A regular expression, case ignored",
     "aria-label": "Search ids, references and hypotheses by a regular expression",
-  });
-  search.addEventListener("input", () => {
-    state.search = search.value;
-    applyFiltersSoon();
+    oninput: () => {
+      state.search = search.value;
+      applyFiltersSoon();
+    },
   });
   const errors = make("input", {
     type: "checkbox",
@@ -33,16 +33,11 @@ function buildFilters() {
       "h2",
       {},
       "Filters",
-      make(
-        "button",
-        {
-          class: "quiet only-narrow",
-          id: "close-filters",
-          "aria-label": "Close the filters",
-          onclick: () => toggleFilters(false),
-        },
-        "×",
-      ),
+      makeButton("×", () => toggleFilters(false), {
+        class: "quiet only-narrow",
+        id: "close-filters",
+        "aria-label": "Close the filters",
+      }),
     ),
     countNote,
     labeled("Search", search),
@@ -54,8 +49,8 @@ function buildFilters() {
     make(
       "div",
       { class: "buttons" },
-      make("button", { id: "clear-filters", onclick: resetFilters }, "Clear all"),
-      make("button", { id: "export", onclick: exportRows }, "Export CSV"),
+      makeButton("Clear all", resetFilters, { id: "clear-filters" }),
+      makeButton("Export CSV", exportRows, { id: "export" }),
     ),
   );
   const own = groupings.slice(0, SHOWN_FILTERS).map(({ column }) => column);
@@ -81,7 +76,7 @@ function showCounts(search, errors) {
   if (state.only)
     keptNote.replaceChildren(
       make("span", {}, `${state.only.label} (${state.only.rows.size})`),
-      make("button", { class: "quiet", "aria-label": "Show all again", onclick: () => keepOnly(null) }, "×"),
+      makeButton("×", () => keepOnly(null), { class: "quiet", "aria-label": "Show all again" }),
     );
 }
 
@@ -114,15 +109,8 @@ function removeCard(column) {
 
 function makeCard(column) {
   const body = { number: makeRange, category: makeChoices, text: makeContains }[column.kind](column);
-  const remove = make(
-    "button",
-    {
-      class: "quiet",
-      "aria-label": `Remove the filter ${describe(column)}`,
-      onclick: () => removeCard(column),
-    },
-    "×",
-  );
+  const name = `Remove the filter ${describe(column)}`;
+  const remove = makeButton("×", () => removeCard(column), { class: "quiet", "aria-label": name });
   return make(
     "fieldset",
     { class: "filter", "data-key": column.key },
@@ -136,23 +124,15 @@ function makeRange(column) {
   const present = column.values.filter((value) => value !== null);
   const edges = equalEdges(present, 24);
   const current = state.filters.get(column.key) ?? {};
-  const low = makeNumberInput(`${describe(column)} at least`, edges[0], current.low);
-  const high = makeNumberInput(`${describe(column)} at most`, edges[edges.length - 1], current.high);
   const update = () => {
-    const filter = {
-      low: low.value === "" ? null : Number(low.value),
-      high: high.value === "" ? null : Number(high.value),
-    };
-    setFilter(column.key, filter.low === null && filter.high === null ? null : filter);
+    const [from, to] = [low, high].map(({ value }) => (value === "" ? null : Number(value)));
+    setFilter(column.key, from === null && to === null ? null : { low: from, high: to });
   };
-  low.addEventListener("input", update);
-  high.addEventListener("input", update);
+  const low = makeNumberInput(`${describe(column)} at least`, edges[0], current.low, update);
+  const high = makeNumberInput(`${describe(column)} at most`, edges.at(-1), current.high, update);
+  const takeOut = (bin) => () => toggleChoice(column, bin);
   const chosen = (current.bins ?? []).map((bin) =>
-    make(
-      "button",
-      { class: "chip", title: "Take out", onclick: () => toggleChoice(column, bin) },
-      `${describeBin(bin)} ×`,
-    ),
+    makeButton(`${describeBin(bin)} ×`, takeOut(bin), { class: "chip", title: "Take out" }),
   );
   return make(
     "div",
@@ -163,15 +143,9 @@ function makeRange(column) {
   );
 }
 
-function makeNumberInput(label, placeholder, value) {
-  return make("input", {
-    type: "number",
-    step: "any",
-    "aria-label": label,
-    placeholder:
-      placeholder === undefined ? "" : formatTick(Number(placeholder.toPrecision(4))).replace("−", "-"),
-    value,
-  });
+function makeNumberInput(label, end, value, oninput) {
+  const placeholder = end === undefined ? "" : String(Number(end.toPrecision(4)));
+  return make("input", { type: "number", step: "any", "aria-label": label, placeholder, value, oninput });
 }
 
 function drawSpark(column, edges, counts) {
@@ -186,7 +160,7 @@ function drawSpark(column, edges, counts) {
     const area = { x: index * 10, y: 0, width: 10, height: 28 };
     const bar = drawChoice(count ? makeChoice(column, { name: describeBin(choice), choice }) : {}, area);
     const height = (count / most) * 28;
-    bar.append(draw("rect", { x: index * 10, width: 9, y: 28 - height, height }));
+    bar.append(drawRect(index * 10, 28 - height, 9, height, null));
     svg.append(onHover(bar, [describeBin(choice), `${count} utterances`]));
   });
   return svg;
@@ -197,12 +171,11 @@ function makeChoices(column) {
   const chosen = new Set(state.filters.get(column.key)?.levels ?? []);
   const list = make("div", { class: "choices" });
   column.levels.forEach((level, code) => {
-    const box = make("input", { type: "checkbox", checked: chosen.has(level) });
-    box.addEventListener("change", () => {
-      if (box.checked) chosen.add(level);
-      else chosen.delete(level);
+    const onchange = () => {
+      if (!chosen.delete(level)) chosen.add(level);
       setFilter(column.key, chosen.size ? { levels: new Set(chosen) } : null);
-    });
+    };
+    const box = make("input", { type: "checkbox", checked: chosen.has(level), onchange });
     list.append(
       make(
         "label",
@@ -217,14 +190,13 @@ function makeChoices(column) {
 }
 
 function makeContains(column) {
-  const input = make("input", {
+  return make("input", {
     type: "search",
     "aria-label": `${describe(column)} contains`,
     placeholder: "contains",
     value: state.filters.get(column.key)?.text,
+    oninput: ({ target }) => setFilter(column.key, target.value ? { text: target.value } : null),
   });
-  input.addEventListener("input", () => setFilter(column.key, input.value ? { text: input.value } : null));
-  return input;
 }
 
 // A cell by RFC 4180; text which a spreadsheet would run as a formula gets an apostrophe in front.

@@ -24,26 +24,23 @@ function addFindings(board) {
 function makeFinding(finding, index) {
   const rows = finding.rows.filter((row) => row >= 0);
   const body = make("div", { class: "finding-body" });
-  const show = () =>
-    body.replaceChildren(...(findingState.open.has(index) ? makeFindingBody(finding, rows) : []));
+  const show = () => {
+    const isOpen = findingState.open.has(index);
+    head.setAttribute("aria-expanded", isOpen);
+    body.replaceChildren(...(isOpen ? makeFindingBody(finding, rows) : []));
+  };
+  const toggle = () => {
+    if (!findingState.open.delete(index)) findingState.open.add(index);
+    show();
+  };
+  const effect = make("span", { class: "effect" }, describeEffect(finding));
+  const head = makeButton([make("span", {}, capitalize(finding.name)), effect], toggle, {
+    class: "finding-head",
+  });
   show();
-  const toggle = make(
-    "button",
-    {
-      class: "finding-head",
-      "aria-expanded": String(findingState.open.has(index)),
-      onclick: () => {
-        if (!findingState.open.delete(index)) findingState.open.add(index);
-        toggle.setAttribute("aria-expanded", String(findingState.open.has(index)));
-        show();
-      },
-    },
-    make("span", { class: "finding-name" }, capitalize(finding.name)),
-    make("span", { class: "effect" }, describeEffect(finding)),
-  );
   const keep = makeRowsButton(rows, finding.name);
   const page = makePageLink(`finding-${index + 1}`);
-  return make("div", { class: "finding" }, toggle, makeFindingFacts(finding), keep, page, body);
+  return make("div", { class: "finding" }, head, makeFindingFacts(finding), keep, page, body);
 }
 
 function describeEffect({ effect_points: effect, low, high }) {
@@ -81,11 +78,8 @@ function makeFindingBody(finding, rows) {
 }
 
 function makeRowsButton(rows, label) {
-  return make(
-    "button",
-    { class: "quiet", onclick: () => showRows(rows, label) },
-    whole ? "Show those of the sample" : "Show the utterances",
-  );
+  const text = whole ? "Show those of the sample" : "Show the utterances";
+  return makeButton(text, () => showRows(rows, label), { class: "quiet" });
 }
 
 // The utterances in the table, and nothing else.

@@ -28,7 +28,7 @@ function makeKind(kind) {
   return make(
     "div",
     { title: kind.meaning },
-    make("button", { class: "link", "aria-pressed": String(isKept), onclick: toggle }, kind.name),
+    makeButton(kind.name, toggle, { class: "link", "aria-pressed": String(isKept) }),
     make("span", { class: "share" }, `${kind.errors} · ${formatRange(kind, kind.share)}`),
     make("div", { class: "note" }, told.join(", ")),
   );

@@ -10,11 +10,7 @@ function makeUtteranceList(rows, facts, { limit = 25, body = makeDiff } = {}) {
     const told = facts.map(([name, of]) => make("span", {}, `${name} `, make("b", {}, of(row))));
     return makeListed(row, told, body(row));
   };
-  const show = (end) => {
-    list.replaceChildren(...rows.slice(0, end).map(makeLine));
-    if (rows.length > end) list.append(makeMore(rows.length - end, () => show(end + 4 * limit)));
-  };
-  show(limit);
+  grow(list, rows, limit, (some) => some.map(makeLine));
   return rows.length ? list : makeNote("None.");
 }
 
@@ -27,7 +23,7 @@ function makeListed(row, told, body, play = makePlayButton(row)) {
   );
 }
 
-// Cards side by side in lanes, each into the shortest; wide ones below; the last of each lane fills it up.
+// Cards side by side in lanes, wide ones below; the last of each lane fills it up.
 class Lanes {
   constructor(panel) {
     const count = Math.max(1, Math.floor((panel.clientWidth - LANE_GAP) / (LANE_WIDTH + LANE_GAP)));
@@ -40,22 +36,14 @@ class Lanes {
 
   append(...cards) {
     for (const card of cards) {
-      if (card.classList.contains("wide")) this.element.append(card);
-      else {
-        this.order.push(card);
-        this.shortest().append(card);
-      }
+      if (!card.classList.contains("wide")) this.order.push(card);
+      (card.classList.contains("wide") ? this.element : this.lanes[0]).append(card);
     }
   }
 
   // Puts a card above the lanes.
   prepend(card) {
     this.element.prepend(card);
-  }
-
-  shortest() {
-    const heights = this.lanes.map((lane) => lane.offsetHeight);
-    return this.lanes[heights.indexOf(Math.min(...heights))];
   }
 
   finish() {
@@ -65,13 +53,12 @@ class Lanes {
     this.row.classList.add("finished");
   }
 
-  // Deals the cards again, the highest first, and keeps their order within each lane.
+  // Deals the cards out, the highest first, each into the shortest lane, which keeps their order.
   deal() {
-    const cards = this.lanes.flatMap((lane) => [...lane.children]);
-    const heights = new Map(cards.map((card) => [card, card.offsetHeight + LANE_GAP]));
+    const heights = new Map(this.order.map((card) => [card, card.offsetHeight + LANE_GAP]));
     const lanes = this.lanes.map(() => []);
     const height = (lane) => sum(lane.map((card) => heights.get(card)));
-    for (const card of [...cards].sort((one, other) => heights.get(other) - heights.get(one))) {
+    for (const card of this.order.toSorted((one, other) => heights.get(other) - heights.get(one))) {
       lanes.reduce((best, lane) => (height(lane) < height(best) ? lane : best)).push(card);
     }
     const place = (card) => this.order.indexOf(card);

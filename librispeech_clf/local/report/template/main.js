@@ -20,11 +20,11 @@ let drawnWidth = 0;
 function buildTabs() {
   tabsElement.replaceChildren(
     ...TABS.map((tab) =>
-      make(
-        "button",
-        { role: "tab", id: `tab-${tab.key}`, "aria-controls": "panel", onclick: () => showTab(tab.key) },
-        tab.label,
-      ),
+      makeButton(tab.label, () => showTab(tab.key), {
+        role: "tab",
+        id: `tab-${tab.key}`,
+        "aria-controls": "panel",
+      }),
     ),
   );
   tabsElement.addEventListener("keydown", (event) => {
@@ -119,7 +119,7 @@ function showEmptiness() {
   element.replaceChildren(
     make("h2", {}, "No utterance passes the filters"),
     makeNote(describeFilters().join(" · ")),
-    make("button", { onclick: resetFilters }, "Clear all filters"),
+    makeButton("Clear all filters", resetFilters),
   );
 }
 

@@ -28,20 +28,17 @@ function showMap(panel) {
     legend.replaceChildren(color.legend);
     for (const view of mapState.views) view.paint(color.of);
   };
+  const accept = ({ kind }) => kind !== "text";
+  const onchange = (key) => {
+    mapState.color = key;
+    showTab("map");
+  };
   const tools = make(
     "div",
     { class: "toolbar" },
     labeled(
       "Color",
-      makePicker("Color of the points", {
-        accept: (column) => column.kind !== "text",
-        chosen: mapState.color,
-        onchange: (key) => {
-          mapState.color = key;
-          showTab("map");
-        },
-        id: "map-color",
-      }),
+      makePicker("Color of the points", { accept, chosen: mapState.color, onchange, id: "map-color" }),
     ),
     legend,
     make(
@@ -321,7 +318,7 @@ function showSelected(list) {
     return;
   }
   const figure = figures[0];
-  const result = figure && estimateRatio(rows, figure, speakerOf);
+  const result = figure && estimateRatio(rows, figure);
   const text = figure
     ? `${figure.label} ${formatFigure(figure, result.estimate)} (${formatInterval(figure, result)})`
     : "";
@@ -331,12 +328,8 @@ function showSelected(list) {
     make(
       "div",
       { class: "buttons" },
-      make(
-        "button",
-        { id: "keep-selection", onclick: () => keepOnly(rows, "Selection on the map") },
-        "Keep only these",
-      ),
-      make("button", { class: "quiet", onclick: () => select([]) }, "Clear"),
+      makeButton("Keep only these", () => keepOnly(rows, "Selection on the map"), { id: "keep-selection" }),
+      makeButton("Clear", () => select([]), { class: "quiet" }),
     ),
     makeTraits(rows) ?? "",
     makeUtteranceList(rows, [

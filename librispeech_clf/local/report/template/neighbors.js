@@ -6,7 +6,7 @@ function makeNearest(row) {
   const place = MAP_NAMES[payload.nearest.space].toLowerCase();
   const figure = figures[0];
   const facts = figure
-    ? [[figure.short, (near) => formatFigure(figure, estimateRatio([near], figure, speakerOf).estimate)]]
+    ? [[figure.short, (near) => formatFigure(figure, estimateRatio([near], figure).estimate)]]
     : [];
   if (speakerColumn) facts.push(["speaker", (near) => formatCell(speakerColumn, near)]);
   return make(

@@ -21,27 +21,16 @@ function showHeadline() {
 }
 
 function makeTile(figure, result) {
+  const { estimate, low, high, unit } = result;
+  const data = { "data-value": estimate ?? "", "data-low": low ?? "", "data-high": high ?? "" };
+  const names = ["label", "short"].map((key) => make("span", { class: key }, figure[key]));
+  const title = `95 % interval by ${unit}: ${describeUnits(result)}`;
   return make(
     "div",
-    {
-      class: "tile",
-      "data-figure": figure.key,
-      "data-value": result.estimate ?? "",
-      "data-low": result.low ?? "",
-      "data-high": result.high ?? "",
-    },
-    make(
-      "span",
-      { class: "name", title: figure.label },
-      make("span", { class: "long" }, figure.label),
-      make("span", { class: "short" }, figure.short),
-    ),
-    make("strong", {}, formatFigure(figure, result.estimate)),
-    make(
-      "span",
-      { class: "interval", title: `95 % interval by ${result.unit}: ${describeUnits(result)}` },
-      result.low === null ? "no interval" : formatInterval(figure, result),
-    ),
+    { class: "tile", "data-figure": figure.key, ...data },
+    make("span", { class: "name", title: figure.label }, names),
+    make("strong", {}, formatFigure(figure, estimate)),
+    make("span", { class: "interval", title }, low === null ? "no interval" : formatInterval(figure, result)),
   );
 }
 
@@ -82,7 +71,7 @@ function estimateGroups(rows, column, figure) {
   return groupRows(rows, column).map(([name, members]) => ({
     name,
     choice: name,
-    result: estimateRatio(members, figure, speakerOf),
+    result: estimateRatio(members, figure),
   }));
 }
 
@@ -100,7 +89,7 @@ function estimateBins(rows, column, figure, count, edgesOf = quantileEdges) {
       low: edges[bin],
       high: edges[bin + 1],
       choice: { low: edges[bin], high: edges[bin + 1], open: bin + 2 < edges.length },
-      result: split?.results[bin] ?? estimateRatio(of, figure, speakerOf),
+      result: split?.results[bin] ?? estimateRatio(of, figure),
     }))
     .filter((bin) => bin.result.count || bin.low < bin.high);
 }
@@ -161,7 +150,7 @@ function estimateGrouping(rows, { column, labels, ranges }, figure) {
     const isInside = makeTest(column.key, { bins: [bin.choice] });
     return {
       ...bin,
-      result: split?.results[place] ?? estimateRatio(rows.filter(isInside), figure, speakerOf),
+      result: split?.results[place] ?? estimateRatio(rows.filter(isInside), figure),
     };
   });
 }
@@ -205,39 +194,27 @@ function addKindsCard(board) {
     ]);
     const length = hits[1] + counts[0][1] + counts[1][1];
     const errors = Math.max(1, sum(counts.map(([, count]) => count)));
+    const bars = counts.map(([kind, count]) => {
+      const choice = makeChoice(columns.get(`${unit}_${kind}`), { name: "1 and more", choice: ANY });
+      return make("span", {
+        ...choice,
+        class: `share ${kind} ${choice.class ?? ""}`,
+        style: `width:${(100 * count) / errors}%`,
+        title: `Only utterances with ${unit} ${kind}`,
+      });
+    });
+    const told = counts.map(([kind, count]) => {
+      const share = formatShare(length ? count / length : null);
+      return make("span", {}, make("i", { class: `swatch ${kind}` }), `${kind} ${count} (${share})`);
+    });
+    const name = counts.map(([kind, count]) => `${count} ${kind}`).join(", ");
     card.append(
       make(
         "div",
         { class: "kinds" },
-        make("span", { class: "name" }, unit === "word" ? "Words" : "Letters"),
-        make(
-          "div",
-          {
-            class: "shares",
-            role: "group",
-            "aria-label": counts.map(([kind, count]) => `${count} ${kind}`).join(", "),
-          },
-          counts.map(([kind, count]) => {
-            const choice = makeChoice(columns.get(`${unit}_${kind}`), { name: "1 and more", choice: ANY });
-            const look = {
-              class: `share ${kind} ${choice.class ?? ""}`,
-              style: `width:${(100 * count) / errors}%`,
-            };
-            return make("span", { ...choice, ...look, title: `Only utterances with ${unit} ${kind}` });
-          }),
-        ),
-        make(
-          "span",
-          { class: "counts" },
-          counts.map(([kind, count]) =>
-            make(
-              "span",
-              {},
-              make("i", { class: `swatch ${kind}` }),
-              `${kind} ${count} (${formatShare(length ? count / length : null)})`,
-            ),
-          ),
-        ),
+        unit === "word" ? "Words" : "Letters",
+        make("div", { class: "shares", role: "group", "aria-label": name }, bars),
+        make("span", { class: "counts" }, told),
       ),
     );
   }
@@ -276,20 +253,14 @@ function addSpeakersCard(board, render) {
     `${groups.length} speakers; a single speaker has no interval. Choose one or more to see only them.`,
   );
   board.append(card);
-  const shown = overviewState.allSpeakers ? groups : groups.slice(0, SHOWN_SPEAKERS);
-  addIntervals(card, shown, speakerColumn);
+  const { allSpeakers: isAll } = overviewState;
+  addIntervals(card, isAll ? groups : groups.slice(0, SHOWN_SPEAKERS), speakerColumn);
   if (groups.length <= SHOWN_SPEAKERS) return;
   const toggle = () => {
-    overviewState.allSpeakers = !overviewState.allSpeakers;
+    overviewState.allSpeakers = !isAll;
     render();
   };
-  card.append(
-    make(
-      "button",
-      { class: "more", onclick: toggle },
-      overviewState.allSpeakers ? "Show fewer" : `Show all ${groups.length}`,
-    ),
-  );
+  card.append(makeButton(isAll ? "Show fewer" : `Show all ${groups.length}`, toggle, { class: "more" }));
 }
 
 function addWorstCard(board) {
@@ -322,11 +293,8 @@ function addFailures(board) {
   }
   const sorted = [...groups.values()].sort((left, right) => right.length - left.length);
   const cells = sorted.slice(0, 50).map((rows) => {
-    const all = make(
-      "button",
-      { class: "quiet", onclick: () => keepOnly(rows, "not evaluated") },
-      String(rows.length),
-    );
+    const keep = () => keepOnly(rows, "not evaluated");
+    const all = makeButton(String(rows.length), keep, { class: "quiet" });
     return [utteranceButton(rows[0]), rows.length > 1 ? all : "1", payload.errors[rows[0]]];
   });
   const table = makeTable(["utterance", "alike", "reason"], cells, { numeric: [1] });

@@ -178,18 +178,12 @@ function makeSeconds(view) {
 }
 
 function makeWordBox(view, token) {
-  const box = make(
-    "button",
-    {
-      class: `word-box op-${OPERATION_NAMES[token.pair.operation]}`,
-      title: token.element.title,
-      tabindex: -1,
-      onclick: () => listenTo(view, token),
-    },
-    make("span", {}, token.pair.hypothesis),
-  );
-  token.box = box;
-  return box;
+  token.box = makeButton(make("span", {}, token.pair.hypothesis), () => listenTo(view, token), {
+    class: `word-box op-${OPERATION_NAMES[token.pair.operation]}`,
+    title: token.element.title,
+    tabindex: -1,
+  });
+  return token.box;
 }
 
 // The boxes of the words in the span, each where its label fits.

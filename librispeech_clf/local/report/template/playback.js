@@ -27,35 +27,22 @@ function makeAudio(view, block) {
 }
 
 function makePlayerTools(view) {
-  const rates = RATES.map((rate) => ({ value: String(rate), label: `${rate} ×` }));
-  const speed = makeSelect("Speed of the playback", rates, String(playback.rate), (rate) => {
-    playback.rate = Number(rate);
-    view.audio.playbackRate = playback.rate;
+  const rates = RATES.map((rate) => [rate, `${rate} ×`]);
+  const setRate = (rate) => {
+    playback.rate = view.audio.playbackRate = rate;
+  };
+  const toggleLoop = () => {
+    playback.isLooping = !playback.isLooping;
+    loop.setAttribute("aria-pressed", playback.isLooping);
+    if (!playback.isLooping) view.loop = null;
+  };
+  const loop = makeButton("Loop", toggleLoop, {
+    id: "loop",
+    "aria-pressed": String(playback.isLooping),
+    title: "Loop a word (key l)",
   });
-  speed.id = "speed";
-  const loop = make(
-    "button",
-    {
-      id: "loop",
-      "aria-pressed": String(playback.isLooping),
-      title: "Loop a word (key l)",
-      onclick: () => toggleLoop(view, loop),
-    },
-    "Loop",
-  );
-  return make(
-    "div",
-    { class: "toolbar" },
-    labeled("Speed", speed),
-    loop,
-    make("span", { class: "note" }, "Space plays."),
-  );
-}
-
-function toggleLoop(view, button) {
-  playback.isLooping = !playback.isLooping;
-  button.setAttribute("aria-pressed", String(playback.isLooping));
-  if (!playback.isLooping) view.loop = null;
+  const speed = makeSelect("Speed", rates, playback.rate, setRate, "speed");
+  return make("div", { class: "toolbar" }, speed, loop, make("span", { class: "note" }, "Space plays."));
 }
 
 function toggleAudio() {

@@ -39,7 +39,7 @@ function estimateRecordings(simulation) {
   if (simulation.points) return null;
   const simulated = new Set(simulation.row);
   const rows = state.rows.filter((row) => simulated.has(row));
-  const result = estimateRatio(rows, figures[0], speakerOf);
+  const result = estimateRatio(rows, figures[0]);
   return result.estimate === null ? null : result;
 }
 
@@ -66,7 +66,7 @@ function showRobustness(panel) {
         overall && `${overall.count} recordings as they are: ${formatFigure(figures[0], overall.estimate)}`,
       );
       board.append(card);
-      if (!points.length) card.append(makeNote("No shown utterance was simulated."));
+      if (!points.length) card.append(makeNote(NONE_SIMULATED));
       else
         addChart(card, (width, spare) =>
           drawLines([{ name, points }], figures[0], {
@@ -84,6 +84,7 @@ function showRobustness(panel) {
   return { rows: render, resize: render };
 }
 
+const NONE_SIMULATED = "No shown utterance was simulated.";
 const listening = { simulation: 0, severity: null };
 
 // The simulated utterances of a simulation and severity, each to hear beside its recording, the worst first.
@@ -92,7 +93,7 @@ function makeListening(render) {
   const severities = [...new Set(simulation.severity)];
   if (!severities.includes(listening.severity)) listening.severity = severities[severities.length - 1];
   const choose = (key) => (value) => {
-    listening[key] = Number(value);
+    listening[key] = value;
     render();
   };
   const shown = new Set(state.rows);
@@ -100,27 +101,16 @@ function makeListening(render) {
     .map((_, place) => place)
     .filter((place) => simulation.severity[place] === listening.severity && shown.has(simulation.row[place]));
   places.sort((left, right) => simulation.errors[right] - simulation.errors[left]);
-  const names = payload.simulated.map((one, index) => ({ value: String(index), label: nameSimulation(one) }));
-  const levels = severities.map((severity) => ({ value: String(severity), label: formatTick(severity) }));
+  const names = payload.simulated.map((one, index) => [index, nameSimulation(one)]);
+  const levels = severities.map((severity) => [severity, formatTick(severity)]);
   const tools = make(
     "div",
     { class: "toolbar" },
-    labeled(
-      "Simulation",
-      makeSelect("Simulation to hear", names, String(listening.simulation), choose("simulation")),
-    ),
-    labeled(
-      simulation.severity_name,
-      makeSelect("Severity to hear", levels, String(listening.severity), choose("severity")),
-    ),
+    makeSelect("Simulation", names, listening.simulation, choose("simulation")),
+    makeSelect(simulation.severity_name, levels, listening.severity, choose("severity")),
   );
-  const list = places.length
-    ? make(
-        "div",
-        { class: "ulist" },
-        places.map((place) => makeSimulated(simulation, place)),
-      )
-    : makeNote("No shown utterance was simulated.");
+  const lines = places.map((place) => makeSimulated(simulation, place));
+  const list = lines.length ? make("div", { class: "ulist" }, lines) : makeNote(NONE_SIMULATED);
   const note = "Most errors first, reference over what the model heard.";
   const card = makeWidePanel("Simulated utterances", note, tools, list);
   card.classList.add("listening");

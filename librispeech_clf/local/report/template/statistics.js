@@ -12,7 +12,7 @@ function quantile(sorted, share) {
 }
 
 // Sums a metric over the rows, per unit; an utterance of an unknown speaker (-1) is a unit of its own.
-function sumByUnit(rows, metric, speakerOf) {
+function sumByUnit(rows, metric, unitOf) {
   const places = new Map();
   const numerators = [];
   const denominators = [];
@@ -22,7 +22,7 @@ function sumByUnit(rows, metric, speakerOf) {
     const numerator = metric.numerator(row);
     if (numerator === null || denominator === null) continue;
     count += 1;
-    const known = speakerOf(row);
+    const known = unitOf(row);
     const speaker = known >= 0 ? known : `utterance ${row}`;
     if (!places.has(speaker)) {
       places.set(speaker, numerators.length);
@@ -44,8 +44,8 @@ function sum(values) {
 
 // Ratio of sums with its 95 % interval, the speaker as the unit; utterances where no speaker is known.
 // Returns {estimate, low, high, unit, units, count}; low and high are null where there is no interval.
-function estimateRatio(rows, metric, speakerOf) {
-  let sums = sumByUnit(rows, metric, speakerOf);
+function estimateRatio(rows, metric, unitOf = speakerOf) {
+  let sums = sumByUnit(rows, metric, unitOf);
   let unit = "speakers";
   if (sums.speakers < 1) {
     sums = sumByUnit(rows, metric, () => -1);

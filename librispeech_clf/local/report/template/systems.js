@@ -93,7 +93,7 @@ function pairFigure(first, second) {
 // A paired difference with its two-sided p, of the t that its interval was made with.
 function comparePair(rows, first, second) {
   const figure = pairFigure(first, second);
-  const result = rows === state.rows ? estimateShown(figure) : estimateRatio(rows, figure, speakerOf);
+  const result = rows === state.rows ? estimateShown(figure) : estimateRatio(rows, figure);
   return { figure, result, p: result.p ?? findP(result) };
 }
 

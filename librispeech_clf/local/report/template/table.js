@@ -100,22 +100,13 @@ function refreshTable(view) {
 
 function makeTableTools(view) {
   const { sort } = tableState;
-  const order = make(
-    "button",
-    {
-      id: "sort-order",
-      "aria-label": sort.descending ? "Descending, sort ascending" : "Ascending, sort descending",
-      onclick: () => sortBy(sort.key, view),
-    },
-    sort.descending ? "↓" : "↑",
-  );
-  const byKey = makePicker("Sort by", {
-    chosen: sort.key,
-    onchange: (key) => sortBy(key, view),
-    id: "sort-key",
+  const order = makeButton(sort.descending ? "↓" : "↑", () => sortBy(sort.key, view), {
+    id: "sort-order",
+    "aria-label": sort.descending ? "Descending, sort ascending" : "Ascending, sort descending",
   });
+  const onchange = (key) => sortBy(key, view);
   return [
-    labeled("Sort by", byKey),
+    labeled("Sort by", makePicker("Sort by", { chosen: sort.key, onchange, id: "sort-key" })),
     order,
     makeColumnChooser(view),
     make(
@@ -131,15 +122,13 @@ function makeHeading(key, view) {
   const column = columns.get(key);
   const order = sort.key === key ? (sort.descending ? "descending" : "ascending") : "none";
   const mark = order === "none" ? "" : sort.descending ? " ↓" : " ↑";
-  const button = make(
-    "button",
-    { title: describe(column), "data-key": key, onclick: () => sortBy(key, view, { focus: true }) },
-    labelOf(key) + mark,
-  );
   return make(
     "div",
     { role: "columnheader", "aria-sort": order, class: column.kind === "number" ? "number" : null },
-    button,
+    makeButton(labelOf(key) + mark, () => sortBy(key, view, { focus: true }), {
+      title: describe(column),
+      "data-key": key,
+    }),
   );
 }
 

@@ -45,12 +45,9 @@ function compareMeans(column, rows, others) {
   const mean = sum(known) / known.length;
   const spread = Math.sqrt(sum(known.map((value) => (value - mean) ** 2)) / known.length);
   if (!(spread > 0)) return null;
-  const metric = {
-    scale: "linear",
-    numerator: (row) => values[row],
-    denominator: (row) => (values[row] === null ? null : 1),
-  };
-  const [here, there] = [rows, others].map((of) => estimateRatio(of, metric, speakerOf));
+  const denominator = (row) => (values[row] === null ? null : 1);
+  const metric = { scale: "linear", numerator: (row) => values[row], denominator };
+  const [here, there] = [rows, others].map((of) => estimateRatio(of, metric));
   const effect = (here.estimate - there.estimate) / spread;
   return { name: describe(column), here, there, effect, format: (value) => formatNumber(value) };
 }
@@ -58,12 +55,9 @@ function compareMeans(column, rows, others) {
 function compareShares(column, rows, others) {
   if (column.levels.length > MOST_TRAIT_LEVELS) return [];
   return column.levels.map((level, code) => {
-    const metric = {
-      scale: "share",
-      numerator: (row) => Number(column.values[row] === code),
-      denominator: (row) => (column.values[row] < 0 ? null : 1),
-    };
-    const [here, there] = [rows, others].map((of) => estimateRatio(of, metric, speakerOf));
+    const denominator = (row) => (column.values[row] < 0 ? null : 1);
+    const metric = { scale: "share", numerator: (row) => Number(column.values[row] === code), denominator };
+    const [here, there] = [rows, others].map((of) => estimateRatio(of, metric));
     const share = (here.estimate + there.estimate) / 2;
     const effect = (here.estimate - there.estimate) / Math.sqrt(share * (1 - share) || 1);
     return { name: `${describe(column)}: ${level}`, here, there, effect, format: formatShare };

@@ -76,7 +76,7 @@ function makeUtteranceHead(row) {
   };
   const widen = () => document.body.classList.toggle("wide-utterance");
   const makeTool = (sign, name, title, onclick, id) =>
-    make("button", { class: "quiet", "aria-label": name, title, id, onclick }, sign);
+    makeButton(sign, onclick, { class: "quiet", "aria-label": name, title, id });
   return make(
     "header",
     {},
@@ -93,7 +93,7 @@ function makeVerdict(row) {
   const rates = figures
     .slice(0, 5)
     .filter((figure) => figure.key !== "sentence_error_rate")
-    .map((figure) => [figure.short, formatFigure(figure, estimateRatio([row], figure, speakerOf).estimate)]);
+    .map((figure) => [figure.short, formatFigure(figure, estimateRatio([row], figure).estimate)]);
   const facts = [genderColumn, speakerColumn, durationColumn]
     .filter((column) => column)
     .map((column) => [column.label, formatCell(column, row) + (column.unit ? ` ${column.unit}` : "")]);

@@ -13,7 +13,7 @@ function readResult([estimate, low, high, units, count, bySpeaker, p]) {
 
 function estimateShown(figure) {
   const known = isWhole() && (whole.figures[figure.key] ?? whole.systems?.pairs[figure.key]);
-  return known ? readResult(known) : estimateRatio(state.rows, figure, speakerOf);
+  return known ? readResult(known) : estimateRatio(state.rows, figure);
 }
 
 // A figure by category or bin of a column: {labels, edges, results}; null where it is of the shown rows.
