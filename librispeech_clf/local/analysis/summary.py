@@ -202,8 +202,7 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
     """Return what findings.json holds of a run: every figure that a script may want to check."""
     search = vars(analysis.search)
     found = {name: search[name] for name in ("findings", "candidates_tested", "alpha", "note")}
-    found["suspicious_references"] = analysis.suspect_references
-    for name in ("error_kinds", "terms", "systems", "predicted", "coverage"):
+    for name in ("error_kinds", "terms", "suspect_references", "systems", "predicted", "coverage"):
         found[name] = getattr(analysis, name)
     return {"run": dict(run), **analysis.measured, **make_plain(found)}
 

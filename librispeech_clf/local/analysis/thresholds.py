@@ -50,7 +50,7 @@ class Crossing:
 
     condition: str
     value: float
-    holds: bool
+    violated: bool
 
 
 def read_threshold(text: str) -> Threshold:

@@ -47,7 +47,7 @@ LOW_AND_HIGH: dict[str, tuple[str, str]] = {
 }
 """Column -> (low tail, high tail). Of correlated columns the first one here gives the label."""
 SYNONYMS = {
-    "signal_duration_s": "text_letter_count readability_syllables readability_linsear_write "
+    "signal_duration_s": "text_letter_count readability_syllables "
     "text_distinct_letter_count text_most_frequent_letter_count",
     "signal_level_dbfs": "signal_peak_dbfs signal_rms signal_mel_energy "
     "signal_polynomial_intercept -signal_polynomial_slope",
@@ -56,7 +56,7 @@ SYNONYMS = {
     "signal_spectral_centroid_mean_hz": "signal_spectral_centroid signal_spectral_bandwidth signal_spectral_rolloff "
     "signal_spectral_flatness signal_zero_crossing_rate",
     "readability_dale_chall_score": "readability_flesch_kincaid readability_gunning_fog readability_text_standard "
-    "readability_mean_syllables -readability_flesch_reading_ease",
+    "readability_mean_syllables readability_linsear_write -readability_flesch_reading_ease",
     "readability_difficult_word_share": "readability_difficult_words",
     "text_word_length_mean": "text_word_length",
 }

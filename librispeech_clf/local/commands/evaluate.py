@@ -267,8 +267,12 @@ def evaluate(options: argparse.Namespace) -> int:
     from librispeech_clf.local.evaluation.plan import read_splits
     from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
     from librispeech_clf.local.evaluation.systems import System, is_corpus, name_system, open_systems
-    from librispeech_clf.local.report.notes import read_notes
-    from librispeech_clf.local.report.outputs import make_audio_provider, write_findings, write_outputs
+    from librispeech_clf.local.report.outputs import (
+        make_audio_provider,
+        read_notes,
+        write_findings,
+        write_outputs,
+    )
     from librispeech_clf.local.report.terminal import without_markup
     from librispeech_clf.text.normalization import TO_LETTERS, describe_normalization
     from librispeech_clf.text.plain_text import print_plain

@@ -6,7 +6,6 @@ twice, and across splits they leak.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 NEAREST = 5
 MOST_ROWS = 20_000
 """Of which the nearest are looked for: all distances are computed."""
-BATCH = 512
 SPACES = ("latent", "acoustic_statistics")
 NEARLY = 0.25
 """Distance of nearly the same audio, as a share of the median distance of an utterance to its nearest one."""
@@ -44,21 +42,12 @@ def find_nearest(record: Record) -> dict[str, Any] | None:
 
 def _measure_nearest(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Places (N, count) of the nearest others, nearest first, and their distances between standardized vectors."""
+    from sklearn.neighbors import NearestNeighbors
+
     spread = vectors.std(axis=0)
-    scaled = ((vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32)
-    squares = (scaled**2).sum(axis=1)
-    count = min(count, len(scaled) - 1)
-    places, distances = [], []
-    for start in range(0, len(scaled), BATCH):
-        part = slice(start, start + BATCH)
-        apart = squares[part, None] + squares - 2 * scaled[part] @ scaled.T
-        apart[np.arange(len(apart)), np.arange(start, start + len(apart))] = np.inf
-        nearest = np.argpartition(apart, count - 1, axis=1)[:, :count]
-        of = np.take_along_axis(apart, nearest, axis=1)
-        order = np.argsort(of, axis=1, kind="stable")
-        places.append(np.take_along_axis(nearest, order, axis=1))
-        distances.append(np.sqrt(np.maximum(np.take_along_axis(of, order, axis=1), 0)))
-    return np.concatenate(places), np.concatenate(distances)
+    scaled = (vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    distances, places = NearestNeighbors(n_neighbors=min(count, len(scaled) - 1)).fit(scaled).kneighbors()
+    return places, distances
 
 
 def find_doubles(record: Record) -> list[dict[str, Any]]:
@@ -84,23 +73,15 @@ def find_doubles(record: Record) -> list[dict[str, Any]]:
                 found[pair] = "same audio"
             elif distance < nearly and texts[pair[0]] and texts[pair[0]] == texts[pair[1]]:
                 found[pair] = "same text and nearly the same audio"
-    for shared in _group(texts):
+    same_text: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        same_text.setdefault(text or f"no text {row}", []).append(row)
+    for shared in same_text.values():
         if len({splits[row] for row in shared}) > 1 and not any(set(pair) & set(shared) for pair in found):
             found[tuple(shared)] = "same text in two splits"
+    names = ["/".join(filter(None, of_row)) for of_row in splits]
     doubles = [
-        {
-            "kind": kind,
-            "rows": list(of),
-            "splits": sorted({"/".join(filter(None, splits[row])) for row in of}),
-        }
+        {"kind": kind, "rows": list(of), "splits": sorted({names[row] for row in of})}
         for of, kind in found.items()
     ]
     return sorted(doubles, key=lambda double: (-len(double["splits"]), double["kind"], double["rows"]))
-
-
-def _group(texts: Sequence[str]) -> Iterator[list[int]]:
-    rows: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        if text:
-            rows.setdefault(text, []).append(row)
-    return (of for of in rows.values() if len(of) > 1)

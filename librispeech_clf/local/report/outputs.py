@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,11 +65,9 @@ class Speed:
 
     def report(self) -> dict[str, Any]:
         """Return `audio_s`, `seconds` and `times_real_time` by stage, and the systems', as summary.json holds them."""
+        times = {stage: self.audio_s / max(seconds, LEAST_SECONDS) for stage, seconds in self.stages.items()}
         rates = {
-            stage: {
-                "seconds": round(seconds, 2),
-                "times_real_time": round(self.audio_s / max(seconds, LEAST_SECONDS), 1),
-            }
+            stage: {"seconds": round(seconds, 2), "times_real_time": round(times[stage], 1)}
             for stage, seconds in self.stages.items()
         }
         own = {self.main: rates["evaluation"]["times_real_time"]} if self.main else {}
@@ -102,31 +101,16 @@ def write_outputs(
 ) -> Analysis:
     """Write the results, analyze them, write the summary, print the tables, and write the page.
 
-    Args:
-        tables: of each system by its name; the first is the main one's, see `evaluation.systems`.
-        out: folder to write to.
-        evaluation_s: seconds that the evaluation took.
-        described: what was evaluated, by name.
-        refused: reasons of simulations that could not be run, by name.
-        speeds: seconds of audio a second, of the further systems of which it is known.
-        terms: whose recall is measured.
-        notes: of a review, by utterance id.
-        bounds: of columns of numbers, see `analysis.groups`.
-        audio: from an utterance id to its recording, or None where it cannot be read.
-        console: for the tables.
-        calibration: of the main system's confidences; calibrated confidence and predicted rate become columns.
-        travels: where the page's recordings are put, see `pages.write_pages`.
-
-    Returns:
-        The analysis.
+    `tables` are of each system by its name, the first of the main one, see `evaluation.systems`; `refused` has the
+    reasons of simulations that could not be run; `speeds`, of further systems, are in seconds of audio a second. With
+    the `calibration` of the main system's confidences, calibrated confidence and predicted rate become columns.
 
     Raises:
         OSError: a file cannot be written.
     """
     (main, table), *others = tables.items()
-    means = rates = pyarrow.nulls(
-        len(table), pyarrow.float32()
-    )  # the same columns with a calibration and without
+    # The same columns with a calibration and without.
+    means = rates = pyarrow.nulls(len(table), pyarrow.float32())
     if calibration is not None:
         means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
         errors, words = predict_errors(Record(table), calibration).T
@@ -136,10 +120,9 @@ def write_outputs(
     write_table(out / "results.parquet", table)
     if others:
         (out / "systems").mkdir(exist_ok=True)
-        for old in set((out / "systems").glob("*.parquet")) - {
-            out / "systems" / f"{name}.parquet" for name in tables
-        }:
-            old.unlink()  # of a run with other systems
+        for path in (out / "systems").glob("*.parquet"):
+            if path.stem not in tables:
+                path.unlink()  # of a run with other systems
     for name, of_system in others:
         write_table(out / "systems" / f"{name}.parquet", of_system)
     audio_s = float(table.column(DURATION).to_pandas().sum()) if DURATION in table.column_names else 0.0
@@ -171,11 +154,7 @@ def write_outputs(
 
 
 def write_summary(out: Path, analysis: Analysis, described: Mapping[str, str], speed: Speed) -> None:
-    """Write summary.json; `speed` in it is all that differs between two equal runs.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write summary.json; `speed` in it is all that differs between two equal runs."""
     summary = summarize(analysis, dict(described)) | {"speed": speed.report()}
     atomic_write(out / "summary.json", render_json(summary).encode())
 
@@ -187,10 +166,7 @@ def write_findings(
     thresholds: Sequence[Threshold],
     console: Console,
 ) -> bool:
-    """Write findings.json, and say of each threshold whether it was crossed.
-
-    Returns:
-        Whether one was.
+    """Write findings.json, say of each threshold whether it was crossed, and return whether one was.
 
     Raises:
         OSError: the file cannot be written.
@@ -202,8 +178,8 @@ def write_findings(
     findings["thresholds"] = make_plain(crossings)
     atomic_write(out / "findings.json", render_json(findings).encode())
     for crossing in crossings:
-        console.print(without_markup(format_crossing(crossing), "bold red" if crossing.holds else ""))
-    return any(crossing.holds for crossing in crossings)
+        console.print(without_markup(format_crossing(crossing), "bold red" if crossing.violated else ""))
+    return any(crossing.violated for crossing in crossings)
 
 
 def make_audio_provider(
@@ -211,10 +187,7 @@ def make_audio_provider(
 ) -> Callable[[str], bytes | None]:
     """Return a function from the name of a recording, a simulated one too, to its file; None if unreadable.
 
-    Args:
-        split: the recordings.
-        simulated: the split of each simulated sample's id.
-        windows: of `evaluation.plan.Task`s, which name the simulated samples.
+    `simulated` has the split of each simulated sample's id, which the tasks of the `windows` name.
     """
     sample_ids = {
         name_simulated(task.utterance_id, task.simulation, task.severity or 0.0): task.sample_id
@@ -232,3 +205,24 @@ def make_audio_provider(
             return None
 
     return read
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """Read the notes of a review, by utterance id, of a CSV file such as the page exports.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it lacks one of the columns `utterance_id` and `note`.
+    """
+    # The page's export puts an apostrophe before what a spreadsheet would run as a formula.
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"utterance_id", "note"} <= set(reader.fieldnames or ()):
+            received = ", ".join(reader.fieldnames or ()) or "an empty file"
+            raise ValueError(f"{path}: needs the columns utterance_id and note; received {received}.")
+        notes = {row["utterance_id"]: _unquote(row["note"] or "") for row in reader if row["utterance_id"]}
+    return {_unquote(name): note for name, note in notes.items() if note}
+
+
+def _unquote(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -16,8 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from librispeech_clf.atomic_write import atomic_write
-from librispeech_clf.local.report.encoding import escape_json
-from librispeech_clf.local.report.payload import build_payload, list_heard
+from librispeech_clf.local.report.payload import build_payload, escape_json, list_heard
 from librispeech_clf.local.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
 
 if TYPE_CHECKING:
@@ -50,22 +49,11 @@ def write_page(
     audio_folder: str = "audio",
     advance: Advance | None = None,
 ) -> Path:
-    """Write the report page, and its audio folder when the audio exceeds the limit.
+    """Write the report page, whole or not at all, and a folder of its recordings where they exceed the limit.
 
-    Args:
-        path: the HTML file to write; its folder is made when missing, the file appears whole or not at all.
-        results: one row per utterance, as in results.parquet.
-        analysis: optional sections, see `payload.build_payload`.
-        audio: gives the audio file of an utterance id, or of what `payload.name_simulated` names, as bytes, or None
-            where there is none. Only what decodes as audio gets into the page, as FLAC where browsers do not play it.
-        systems: results of every system by its name, the main one first; see `evaluation.systems`.
-        title: heading of the page.
-        description: what the run was, as name and value.
-        notes: of a review, by utterance id.
-        scope: of a page that holds some of the utterances, what it says of all.
-        audio_limit_bytes: largest sum of audio files kept inside the page.
-        audio_folder: beside the page, for larger ones.
-        advance: told how many utterances more are finished.
+    `audio` gives the file of an utterance id, or of what `payload.name_simulated` names, or None. Only what decodes as
+    audio gets into the page, as FLAC where browsers do not play it. `advance` is told how many utterances more are
+    finished; the other arguments are those of `payload.build_payload`.
 
     Returns:
         The path written.
@@ -85,16 +73,12 @@ def write_page(
 
 
 def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Render the page as one string.
-
-    Args:
-        payload: see `payload.build_payload`, with its `audio` entry.
-        audio_blocks: one record per utterance whose audio lies inside the page.
-    """
+    """Render the page of a payload with its `audio` entry, and of the recordings that lie inside it."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    script = join_scripts()
+    sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    script = '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return environment.get_template("index.html.jinja").render(
         title=payload["title"],
@@ -104,9 +88,3 @@ def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, 
         data=Markup(escape_json(payload)),
         audio_blocks=[Markup(escape_json(block)) for block in audio_blocks],
     )
-
-
-def join_scripts() -> str:
-    """Join the page's scripts, in their order, inside one strict function scope."""
-    sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
-    return '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"

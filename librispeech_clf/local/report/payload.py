@@ -1,20 +1,26 @@
 """Turn a results table and its analysis into the compact JSON which the page reads.
 
 In: the results table (one row per utterance, simulated ones among them) and optional analysis sections. Out: plain
-dictionaries and lists without NaN, columnar, as `encoding` writes them.
+dictionaries and lists without NaN, columnar, floats rounded to five significant digits; JSON that is safe inside a
+`<script>` element.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
+import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow
 
 from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
+from librispeech_clf.local.analysis import summary
 from librispeech_clf.local.analysis.groups import describe_groupings, list_groupings
 from librispeech_clf.local.analysis.record import (
     METADATA_GROUPS,
@@ -23,16 +29,8 @@ from librispeech_clf.local.analysis.record import (
     label_column,
     physical_unit,
 )
-from librispeech_clf.local.report.encoding import (
-    align_texts,
-    encode_operations,
-    encode_timings,
-    read_texts,
-    round_number,
-    to_jsonable,
-)
 from librispeech_clf.local.report.neighbors import find_doubles, find_nearest
-from librispeech_clf.text.alignment import align_words
+from librispeech_clf.text.alignment import Edit, align_characters, align_words
 from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
@@ -49,16 +47,17 @@ METRICS = (
     *("character_substitutions", "character_deletions", "character_insertions"),
     *("confidence", "calibrated_confidence", "predicted_word_error_rate", "ctc_loss"),
 )
-WHOLE_SECTIONS = (
-    *("search", "error_kinds", "terms", "suspect_references", "clusters"),
-    *("latent_maps", "robustness", "speed", "reliability", "tables", "associations"),
+SECTIONS = (
+    *("search", "error_kinds", "terms", "suspect_references", "clusters", "associations"),
+    *("latent_maps", "robustness", "speed", "reliability", "tables"),
 )
-SYSTEM_COUNTS = [
-    f"{unit}_{kind}"
-    for unit in ("word", "character")
-    for kind in ("substitutions", "deletions", "insertions")
-]
+_KINDS = ("substitutions", "deletions", "insertions")
+SYSTEM_COUNTS = [f"{unit}_{kind}" for unit in ("word", "character") for kind in _KINDS]
 MAX_LEVELS = 400
+SIGNIFICANT_DIGITS = 5
+TIME_UNITS_PER_SECOND = 100
+MISSING_TIME = -1
+OPERATIONS = {"equal": "=", "substitute": "s", "delete": "d", "insert": "i"}
 
 
 def build_payload(
@@ -74,10 +73,8 @@ def build_payload(
     """Build everything the page needs except the audio; texts with what is not printable escaped.
 
     Args:
-        results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness
-            charts.
-        analysis: optional sections (`clusters`, `latent_maps`, `associations`, `robustness`): records, arrays or
-            tables; absent and None ones are left out.
+        results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness charts.
+        analysis: sections by name: records, arrays or tables; absent, None and unknown ones are left out.
         systems: results of every system by its name, the main one first.
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
@@ -91,6 +88,8 @@ def build_payload(
     failures = read_texts(results["error"]) if "error" in results.columns else [""] * len(results)
     ids = [str(value) for value in results["utterance_id"]]
     record = Record(results)
+    calibration = (analysis or {}).get("calibration")
+    said = [text.split() for text in hypotheses]
     payload = {
         "title": title,
         "description": {str(key): str(value) for key, value in (description or {}).items()},
@@ -102,14 +101,10 @@ def build_payload(
         "columns": build_columns(results),
         "word_operations": _blank_failures(word_operations, failures),
         "letter_operations": _blank_failures(letter_operations, failures),
-        "word_timings": _timings(
-            results, "words", [text.split() for text in hypotheses], (analysis or {}).get("calibration")
-        ),
+        "word_timings": _timings(results, "words", said, calibration),
         "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
         "system": next(iter(systems), "") if systems else "",
-        "systems": [
-            build_system(name, ids, references, table) for name, table in list((systems or {}).items())[1:]
-        ],
+        "systems": [build_system(*of, ids, references) for of in list((systems or {}).items())[1:]],
         "simulated": simulated,
         "groups": to_jsonable(
             (analysis or {}).get("rates", {}).get("groups") or describe_groupings(list_groupings(record))
@@ -161,9 +156,7 @@ def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
 def build_column(key: str, series: pd.Series) -> dict[str, Any]:
     """Build one column: description, `kind` (number, category or text) and values.
 
-    Args:
-        key: name of the column in the results table.
-        series: its values; text of more than 400 different values is free text, unless the key ends in `_id`.
+    Text of more than 400 different values is free text, unless the key ends in `_id`.
     """
     import pandas as pd
 
@@ -176,11 +169,8 @@ def build_column(key: str, series: pd.Series) -> dict[str, Any]:
     if len(levels) > MAX_LEVELS and not key.endswith("_id"):
         return described | {"kind": "text", "values": read_texts(series)}
     codes: dict[str | None, int] = {level: code for code, level in enumerate(levels)}
-    return described | {
-        "kind": "category",
-        "levels": levels,
-        "values": [codes.get(text, -1) for text in texts],
-    }
+    values = [codes.get(text, -1) for text in texts]
+    return described | {"kind": "category", "levels": levels, "values": values}
 
 
 def describe_column(key: str) -> dict[str, str]:
@@ -198,7 +188,7 @@ def natural_order(text: str) -> list[tuple[int, int, str]]:
 
 
 def build_system(
-    name: str, ids: Sequence[str], references: Sequence[str], table: pyarrow.Table
+    name: str, table: pyarrow.Table, ids: Sequence[str], references: Sequence[str]
 ) -> dict[str, Any]:
     """Build a further system's hypotheses and error counts in the row order of the main one."""
     at = {utterance_id: place for place, utterance_id in enumerate(table["utterance_id"].to_pylist())}
@@ -218,14 +208,9 @@ def build_system(
 
 
 def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids.
-
-    Args:
-        ids: utterance ids in the order of the rows.
-        analysis: sections by name; absent, None and other sections are left out.
-    """
+    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids."""
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
-    chosen = {key: analysis[key] for key in WHOLE_SECTIONS if analysis and analysis.get(key) is not None}
+    chosen = {key: analysis[key] for key in SECTIONS if analysis and analysis.get(key) is not None}
     return {key: _replace_ids(to_jsonable(value), rows) for key, value in chosen.items()}
 
 
@@ -254,26 +239,15 @@ def split_simulated(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def build_simulated(results: pd.DataFrame) -> list[dict[str, Any]]:
     """Build, per simulation, each simulated utterance's row number, severity, errors, words and hypothesis.
 
-    Args:
-        results: the results table. A simulated id is one of a recording, or one with "+" and the conditions behind;
-            failed rows and those of other recordings are left out.
-
-    Returns:
-        `audio` is the number of the first one's recording behind those of the rows, see `list_heard`.
+    `audio` is the number of the first one's recording behind those of the rows, see `list_heard`.
     """
     built, start = [], len(split_simulated(results)[0])
     for name, table in _order_simulated(results).groupby("simulation"):
         hypotheses = read_texts(table["hypothesis"])
-        built.append(
-            {
-                "simulation": str(name),
-                "severity_name": name_severity(str(name)),
-                **{key: to_jsonable(table[key]) for key in ("row", "severity", "errors", "words")},
-                "hypotheses": hypotheses,
-                "word_operations": align_texts(read_texts(table["reference"]), hypotheses)[0],
-                "audio": start,
-            }
-        )
+        operations = align_texts(read_texts(table["reference"]), hypotheses)[0]
+        numbers = {key: to_jsonable(table[key]) for key in ("row", "severity", "errors", "words")}
+        told = {"simulation": str(name), "severity_name": name_severity(str(name)), **numbers}
+        built.append(told | {"hypotheses": hypotheses, "word_operations": operations, "audio": start})
         start += len(table)
     return built
 
@@ -292,7 +266,10 @@ def name_simulated(utterance_id: str, simulation: str, severity: float) -> str:
 
 
 def _order_simulated(results: pd.DataFrame) -> pd.DataFrame:
-    """The simulated rows that were scored, by simulation, with `row` of their recording, `errors` and `words`."""
+    """The simulated rows that were scored, by simulation, with `row` of their recording, `errors` and `words`.
+
+    A simulated id is one of a recording, or one with "+" and the conditions behind.
+    """
     recordings, simulated = split_simulated(results)
     if simulated.empty:
         return simulated.reindex(columns=["simulation", "severity", "row", "hypothesis", "reference"])
@@ -314,3 +291,72 @@ def name_severity(simulation: str) -> str:
         return "severity"
     unit = physical_unit(numeric[0])
     return label_column(numeric[0]) + (f" in {unit}" if unit else "")
+
+
+def round_number(value: Any) -> float | int | None:
+    """Round a number to five significant digits, an int where it is whole; None for what is missing or infinite."""
+    number = math.nan if value is None else float(value)
+    if not math.isfinite(number):
+        return None
+    if number.is_integer() and abs(number) < 1e15:
+        return int(number)
+    return float(f"{number:.{SIGNIFICANT_DIGITS}g}")
+
+
+to_jsonable = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
+"""What JSON knows, with floats as short as the page needs them."""
+
+
+def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Align each pair of texts by words and by letters, with as many errors as the error counts have."""
+    pairs = list(zip(references, hypotheses, strict=True))
+    words = [encode_operations(align_words(*texts)) for texts in pairs]
+    return words, [encode_operations(align_characters(*texts)) for texts in pairs]
+
+
+def encode_operations(edits: Iterable[Edit]) -> str:
+    """Write an alignment as counted hits, substitutions, deletions and insertions, such as "12=1s3=2d"."""
+    runs = itertools.groupby(edit.operation for edit in edits)
+    return "".join(f"{len(list(run))}{OPERATIONS[operation]}" for operation, run in runs)
+
+
+def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] | None) -> list[int]:
+    """Lay the timings of a hypothesis, records in order, on its words or letters.
+
+    Returns:
+        Three numbers per token: start and duration in 1/100 s, confidence in 1/1000; -1 where there is none.
+        Empty when there are no timings at all.
+    """
+    waiting = [] if timings is None else list(timings)
+    encoded: list[int] = []
+    position = 0
+    for token in tokens if waiting else ():
+        while position < len(waiting) and not waiting[position]["text"].strip() and token.strip():
+            position += 1
+        if position == len(waiting) or waiting[position]["text"] != token:
+            encoded += [MISSING_TIME] * 3
+            continue
+        timing = waiting[position]
+        start, end = (round(float(timing[key]) * TIME_UNITS_PER_SECOND) for key in ("start_s", "end_s"))
+        confidence = round_number(timing.get("confidence"))
+        encoded += [start, end - start, MISSING_TIME if confidence is None else round(confidence * 1000)]
+        position += 1
+    return encoded
+
+
+def read_texts(series: pd.Series) -> list[str]:
+    """Read a column of texts, missing ones as empty."""
+    return ["" if is_null(value) else str(value) for value in series.tolist()]
+
+
+def escape_json(value: Any) -> str:
+    r"""Write JSON which is safe inside a `<script>` element.
+
+    `<`, `>` and `&` become `\u003c`, `\u003e` and `\u0026`, so that no text can close the element (HTML
+    standard, section "Restrictions for contents of script elements").
+
+    Raises:
+        ValueError: the value holds NaN or infinity.
+    """
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

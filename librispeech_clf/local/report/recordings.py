@@ -22,7 +22,7 @@ from PIL import Image
 
 from librispeech_clf.atomic_write import explain_disk
 from librispeech_clf.audio.decoding import LOWEST_RATE_HZ, AudioFile, encode_flac, read_file
-from librispeech_clf.local.report.encoding import escape_json
+from librispeech_clf.local.report.payload import escape_json
 
 AudioProvider = Callable[[str], bytes | None]
 Playable = tuple[int, dict[str, Any]]
@@ -65,14 +65,7 @@ def place_recordings(
     limit_bytes: float,
     advance: Advance | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Prepare the recordings for the inside of the page, or write them beside it.
-
-    Args:
-        folder: beside the page, for what is too large for it.
-        ids: utterance ids in the order of the rows.
-        audio: gives the audio file of an utterance id as bytes, or None where there is none.
-        limit_bytes: largest sum of audio files kept inside the page.
-        advance: see `Advance`.
+    """Prepare the recordings for the inside of the page, or write those beyond a number of bytes into a folder.
 
     Returns:
         `audio` of the payload: `mode` ("page", "folder" or "none") and, of a folder, its scripts; and one record per
@@ -86,17 +79,17 @@ def place_recordings(
         if total > limit_bytes:
             scripts = write_audio_folder(folder, ids, itertools.chain(held, drawn))
             return {"mode": "folder", "scripts": scripts}, []
-    return {"mode": "page" if held else "none"}, [embed(*pair) for pair in held]
+    blocks = [{"row": row, **playable} for row, playable in held]
+    for block in blocks:
+        if content := block.pop("content", None):
+            block |= {"type": guess_audio_type(content)[1], "data": _to_base64(content)}
+    return {"mode": "page" if held else "none"}, blocks
 
 
 def draw_recordings(
     ids: Sequence[str], audio: AudioProvider, *, advance: Advance | None = None
 ) -> Iterator[Playable]:
-    """Decode and draw the recordings on all cores, a few ahead of the reader.
-
-    Yields:
-        In the order of the rows; nothing for utterances without audio.
-    """
+    """Decode and draw the recordings that there are, on all cores, a few ahead of the reader."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(ids), DRAWN_TOGETHER):
             rows = range(start, min(start + DRAWN_TOGETHER, len(ids)))
@@ -104,15 +97,6 @@ def draw_recordings(
             yield from zip(contents, pool.map(make_playable, contents.values()), strict=True)
             if advance is not None:
                 advance(len(rows))
-
-
-def embed(row: int, playable: dict[str, Any]) -> dict[str, Any]:
-    """Make the record of a recording inside the page, its file as base64."""
-    block = {"row": row, **playable}
-    content = block.pop("content", None)
-    if content is None:
-        return block
-    return block | {"type": guess_audio_type(content)[1], "data": _to_base64(content)}
 
 
 def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playable]) -> list[str]:
@@ -128,20 +112,18 @@ def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playabl
         # Safe on every file system, and unique by the row number.
         name = f"{row // 1000:03d}/{row:06d}-{re.sub(r'[^A-Za-z0-9_-]+', '_', ids[row])[:60]}"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        block = {"row": row, **playable}
-        content = block.pop("content", None)
-        if content is not None:
-            suffix, kind = guess_audio_type(content)
-            _write(folder / f"{name}.{suffix}", content)
-            block |= {"type": kind, "address": f"{folder.name}/{name}.{suffix}"}
-        _write(folder / f"{name}.js", f"receiveAudio({escape_json(block)});\n".encode())
+        block, files = {"row": row, **playable}, {}
+        if content := block.pop("content", None):
+            suffix, block["type"] = guess_audio_type(content)
+            block["address"] = f"{folder.name}/{name}.{suffix}"
+            files[suffix] = content
+        files["js"] = f"receiveAudio({escape_json(block)});\n".encode()
+        for suffix, held in files.items():
+            path = folder / f"{name}.{suffix}"
+            with explain_disk(path, size=len(held)):
+                path.write_bytes(held)
         scripts[row] = f"{folder.name}/{name}.js"
     return scripts
-
-
-def _write(path: Path, content: bytes) -> None:
-    with explain_disk(path, size=len(content)):
-        path.write_bytes(content)
 
 
 def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
@@ -158,20 +140,15 @@ def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
 
 def guess_audio_type(content: bytes) -> tuple[str, str]:
     """Return file suffix and media type by the first bytes; WAV when unknown."""
-    return ("mp3", "audio/mpeg") if _is_mp3(content) else AUDIO_TYPES.get(content[:4], ("wav", "audio/wav"))
-
-
-def _is_mp3(content: bytes) -> bool:
-    # An ID3 tag, or the frame header of MPEG layer III.
     header = content[:2].ljust(2, b"\0")
-    return content[:3] == b"ID3" or (header[0] == 0xFF and header[1] & 0xE6 == 0xE2)
+    # An ID3 tag, or the frame header of MPEG layer III.
+    if content[:3] == b"ID3" or (header[0] == 0xFF and header[1] & 0xE6 == 0xE2):
+        return "mp3", "audio/mpeg"
+    return AUDIO_TYPES.get(content[:4], ("wav", "audio/wav"))
 
 
 def make_playable(content: bytes) -> dict[str, Any]:
-    """Return what the page may hold of a recording.
-
-    Args:
-        content: the file, of any content.
+    """Return what the page may hold of a file of any content.
 
     Returns:
         `content`, the bytes to embed: the file where browsers play it as it is, else FLAC; and `picture`, see
@@ -179,7 +156,7 @@ def make_playable(content: bytes) -> dict[str, Any]:
     """
     try:
         file = decode(content)
-        is_known = content[:4] in AUDIO_TYPES or _is_mp3(content)
+        is_known = content[:4] in AUDIO_TYPES or guess_audio_type(content)[0] == "mp3"
         is_whole = len(file.samples) == file.declared
         if is_known and is_whole and file.subtype in PLAYED.get(file.format, ()):
             held = content
@@ -199,8 +176,7 @@ def decode(content: bytes) -> AudioFile:
     """Decode a file to its real end, whatever length its header claims.
 
     Raises:
-        ValueError: the file is not audio, holds no samples, too many of them, NaN or infinity, or its
-            sampling rate is none of a recording.
+        ValueError: the file is not audio that a page may hold.
     """
     file = read_file(content, "the file", take_cut=True, most_values=MOST_SAMPLES)
     if file.format not in FORMATS:
@@ -216,11 +192,7 @@ def decode(content: bytes) -> AudioFile:
 
 
 def draw_waveform(samples: np.ndarray, sampling_rate: int) -> dict[str, Any]:
-    """Draw a recording; several channels are averaged.
-
-    Args:
-        samples: float32 (frames, channels), finite, frames >= 1.
-        sampling_rate: Hz.
+    """Draw a recording, float32 (frames, channels), finite, frames >= 1; several channels are averaged.
 
     Returns:
         duration_s, peak (largest absolute sample), envelope (base64 of int8 pairs, minimum and maximum
@@ -250,14 +222,10 @@ def draw_waveform(samples: np.ndarray, sampling_rate: int) -> dict[str, Any]:
 
 
 def compute_envelope(waveform: np.ndarray, *, columns: int = ENVELOPE_COLUMNS) -> np.ndarray:
-    """Return the smallest and largest sample of each column, as a share of the peak.
-
-    Args:
-        waveform: float32 (N,), any range, N >= 1.
-        columns: number of columns; fewer when there are fewer samples.
+    """Return the smallest and largest sample of each column of a waveform, float32 (N,), as a share of the peak.
 
     Returns:
-        int8 (columns, 2), -127 to 127; zeros for silence.
+        int8 (columns, 2), -127 to 127; zeros for silence; fewer columns when there are fewer samples.
     """
     columns = min(columns, waveform.size)
     starts = np.arange(columns) * waveform.size // columns
@@ -268,11 +236,7 @@ def compute_envelope(waveform: np.ndarray, *, columns: int = ENVELOPE_COLUMNS) -
 
 
 def compute_spectrogram(waveform: np.ndarray, *, sampling_rate: int) -> tuple[np.ndarray, int]:
-    """Compute the level per frequency and time.
-
-    Args:
-        waveform: float32 (N,), any range.
-        sampling_rate: Hz.
+    """Compute the level per frequency and time of a waveform, float32 (N,).
 
     Returns:
         float32 (rows, columns) in dB, lowest frequency first, and the highest frequency in Hz (at most 8000).

@@ -92,8 +92,12 @@ def show_rates(rates: Mapping[str, Any]) -> Table:
 
 
 def _rate_cells(word: Mapping[str, Any], character: Mapping[str, Any]) -> list[str]:
-    rates = [f"{percent(rate['rate'])} ({interval(rate).replace(' to ', '-')})" for rate in (word, character)]
+    rates = [_bounded(rate["rate"], **rate) for rate in (word, character)]
     return [str(word["utterances"]), str(word["units"]), *rates]
+
+
+def _bounded(value: float | None, *, low: float | None, high: float | None, **_: Any) -> str:
+    return f"{percent(value)} ({interval({'low': low, 'high': high}).replace(' to ', '-')})"
 
 
 def show_worst(worst: Iterable[Worst]) -> Table:
@@ -175,9 +179,8 @@ def show_error_kinds(kinds: Sequence[ErrorKind]) -> Iterator[RenderableType]:
     table = make_table("Kinds of word errors", ["", "errors", "share % (95 %)", "reference over hypothesis"])
     for kind in kinds:
         if kind.errors:
-            ends = interval({"low": kind.low, "high": kind.high}).replace(" to ", "-")
             pairs = [f"{expected or '-'} / {received or '-'}" for expected, received, _ in kind.examples[:3]]
-            share = f"{percent(kind.share)} ({ends})"
+            share = _bounded(kind.share, low=kind.low, high=kind.high)
             table.add_row(kind.name, str(kind.errors), share, Line(", ".join(pairs)))
     table.columns[3].ratio, table.expand = 1, True
     yield table
@@ -189,10 +192,9 @@ def show_terms(terms: Sequence[TermRecall]) -> Iterator[RenderableType]:
         return
     table = make_table("Recall of terms", ["term", "N", "recognized", "added", "recall % (95 %)"])
     for item in terms[: SHOWN_TERMS + 1]:
-        ends = interval({"low": item.low, "high": item.high}).replace(" to ", "-")
         counts = [str(count) for count in (item.occurrences, item.recognized, item.added)]
         name = without_markup("all terms" if item.term is None else item.term)
-        table.add_row(name, *counts, f"{percent(item.recall)} ({ends})")
+        table.add_row(name, *counts, _bounded(item.recall, low=item.low, high=item.high))
     yield table
 
 
@@ -213,17 +215,15 @@ def show_reliability(reliability: Reliability | None) -> Iterator[RenderableType
     found = f"expected calibration error {percent(reliability.error)} % of {reliability.words} words"
     how = "uncalibrated"
     if reliability.calibrated is not None:
-        how, found = (
-            f"calibrated on {reliability.calibrated}",
-            f"{found}, {percent(reliability.uncalibrated_error)} before",
-        )
+        how = f"calibrated on {reliability.calibrated}"
+        found += f", {percent(reliability.uncalibrated_error)} before"
     yield without_markup(f"Word confidence: {how}, {found}.")
     yield Text("")
 
 
 def format_crossing(crossing: Crossing) -> str:
     """Say whether a threshold was crossed, and by what."""
-    verdict = "crossed" if crossing.holds else "not crossed"
+    verdict = "crossed" if crossing.violated else "not crossed"
     return f"Threshold {crossing.condition}: {verdict}, it is {crossing.value:.4g}."
 
 
@@ -231,16 +231,12 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
     """Say the weak clusters in words, or that there are none."""
     clustering = analysis.clusters
     flagged = [cluster for cluster in clustering.clusters if cluster.is_weak]
-    count = len(clustering.clusters)
+    among = f"of {len(clustering.clusters)} clusters of the hidden states"
     if not flagged:
         reason = f" ({clustering.note})" if clustering.note else ""
-        yield Text(
-            f"Weak clusters: none of {count} clusters of the hidden states is worse than the rest{reason}.\n"
-        )
+        yield Text(f"Weak clusters: none {among} is worse than the rest{reason}.\n")
         return
-    yield Text(
-        f"Weak clusters ({len(flagged)} of {count} clusters of the hidden states, p < {clustering.alpha:g}):"
-    )
+    yield Text(f"Weak clusters ({len(flagged)} {among}, p < {clustering.alpha:g}):")
     for cluster in flagged:
         yield hang(str(cluster.number), without_markup(cluster.sentence))
     yield Text("")
@@ -249,9 +245,8 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
 def show_systems(systems: Systems) -> Table:
     """Tabulate the systems, each with its difference from the main one."""
     main, *others = systems.rates
-    pairs = dict(
-        zip((system.name for system in others), systems.pairs, strict=False)
-    )  # the main one's come first
+    # The main one's pairs come first.
+    pairs = dict(zip((system.name for system in others), systems.pairs, strict=False))
     caption = (
         f"Change from {shorten(main.name)} in points. The best of each utterance: WER {percent(systems.oracle)} %; "
         f"utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."
@@ -266,7 +261,7 @@ def show_systems(systems: Systems) -> Table:
         if pair := pairs.get(system.name):
             low, high = (percent(end, sign=True) for end in (pair.low, pair.high))
             change = [f"{percent(pair.difference, sign=True)} ({low} to {high})", probability(pair.corrected)]
-        rate = f"{percent(system.word.rate)} ({interval(vars(system.word)).replace(' to ', '-')})"
+        rate = _bounded(system.word.rate, low=system.word.low, high=system.word.high)
         table.add_row(without_markup(shorten(system.name)), rate, percent(system.character.rate), *change)
     return table
 
@@ -279,14 +274,12 @@ def show_curve(curve: Curve) -> Table:
         [severity, "utterances", "WER %", "95 %", "against recordings"],
     )
     clean = next((point.clean for point in curve.points if point.clean is not None), None)
-    if clean is not None:
-        cells = [str(clean.utterances), percent(clean.rate), interval({"low": clean.low, "high": clean.high})]
-        table.add_row("recordings as they are", *cells, "")
+    rows = [] if clean is None else [("recordings as they are", clean, "")]
     for point in curve.points:
         change = "" if point.change is None else percent(point.change.difference, sign=True)
-        ends = {"low": point.word.low, "high": point.word.high}
-        count, rate = str(point.word.utterances), percent(point.word.rate)
-        table.add_row(f"{point.severity:g}", count, rate, interval(ends), change)
+        rows.append((f"{point.severity:g}", point.word, change))
+    for name, rate, change in rows:
+        table.add_row(name, str(rate.utterances), percent(rate.rate), interval(vars(rate)), change)
     return table
 
 

@@ -31,7 +31,7 @@ SUMMARY = {
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "holds"),
+    ("text", "value", "violated"),
     [
         ("wer > 0.30", 0.31, True),
         ("WER>0.31", 0.31, False),
@@ -50,9 +50,9 @@ SUMMARY = {
         ("cer.change > 0", -0.03, False),
     ],
 )
-def test_figures_are_compared(text, value, holds):
+def test_figures_are_compared(text, value, violated):
     crossing = check_threshold(read_threshold(text), SUMMARY)
-    assert (crossing.condition, crossing.value, crossing.holds) == (text, pytest.approx(value), holds)
+    assert (crossing.condition, crossing.value, crossing.violated) == (text, pytest.approx(value), violated)
 
 
 @pytest.mark.parametrize(

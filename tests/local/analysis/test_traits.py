@@ -108,6 +108,7 @@ def test_tails_are_named():
     ("column", "label"),
     [
         ("readability_gunning_fog", "hard texts"),
+        ("readability_linsear_write", "hard texts"),  # a score of a text is no length of an utterance
         ("readability_flesch_reading_ease", "easy texts"),
         ("signal_rms_max", "loud recordings"),
         ("signal_spectral_rolloff_mean_hz", "bright sound"),

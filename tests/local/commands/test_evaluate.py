@@ -288,7 +288,7 @@ def test_thresholds_end_with_3_and_figures_stand_in_findings_json(
     found, summary = (
         json.loads((finished[0] / f"{name}.json").read_text()) for name in ("findings", "summary")
     )
-    assert [item["holds"] for item in found["thresholds"]] == [True, False]
+    assert [item["violated"] for item in found["thresholds"]] == [True, False]
     assert found["word"] == summary["word"]
     errors = summary["word"]["all"]["errors"]
     assert sum(kind["errors"] for kind in found["error_kinds"]) == errors

@@ -77,7 +77,7 @@ def finished(run, tmp_path_factory):
 def test_sums_are_those_of_pandas(table, finished):
     code, findings = finished
     assert code == THRESHOLD_CROSSED
-    assert [crossing["holds"] for crossing in findings["thresholds"]] == [True, True, False]
+    assert [crossing["violated"] for crossing in findings["thresholds"]] == [True, True, False]
     words, heard = (table[name].str.split().str.len() for name in ("text", "heard"))
     counted = table.assign(words=words, errors=words - heard)
     bins = pd.cut(

@@ -15,7 +15,7 @@ from librispeech_clf.ctc.loss import ctc_loss
 from librispeech_clf.local.evaluation.engine import Engine, Model, Task, time_hypothesis
 from librispeech_clf.local.evaluation.wiring import Wire, read_wiring
 from librispeech_clf.local.model.inference import pad_logits
-from librispeech_clf.local.report.encoding import encode_timings
+from librispeech_clf.local.report.payload import encode_timings
 from librispeech_clf.text.vocabulary import BLANK, pad_labels
 from tests.helpers.letters import VOCABULARY, encode
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from librispeech_clf.local.report.notes import read_notes
+from librispeech_clf.local.report.outputs import read_notes
 
 
 def test_an_export_is_read(tmp_path):

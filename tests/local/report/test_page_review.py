@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from librispeech_clf.local.report.notes import read_notes
+from librispeech_clf.local.report.outputs import read_notes
 from librispeech_clf.local.report.page import write_page
 
 pytestmark = pytest.mark.browser

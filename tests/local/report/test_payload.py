@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from librispeech_clf.local.report import encoding
 from librispeech_clf.local.report import payload as payloads
 
 
@@ -54,12 +53,12 @@ def table():
     ],
 )
 def test_round_number(value, expected):
-    assert encoding.round_number(value) == expected
+    assert payloads.round_number(value) == expected
 
 
 def test_records_arrays_and_tables_become_records_arrays_and_tables():
     value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
-    assert encoding.to_jsonable(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
+    assert payloads.to_jsonable(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_many_different_texts_are_free_text():
     [("A B C", "A B D E C", "2=2i1="), ("", "", ""), ("THE BALL TO", "BOL TER", "1d2s")],
 )
 def test_operations_are_counted_in_runs_and_words_paired_by_their_letters(reference, hypothesis, expected):
-    assert encoding.align_texts([reference], [hypothesis])[0] == [expected]
+    assert payloads.align_texts([reference], [hypothesis])[0] == [expected]
 
 
 def test_payload_aligns_and_blanks_failures(table):
@@ -132,7 +131,7 @@ def test_timings_skip_blank_letters():
     timings = [
         {"text": text, "start_s": i, "end_s": i + 1, "confidence": None} for i, text in enumerate(" A B")
     ]
-    assert encoding.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
+    assert payloads.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
 
 
 def test_analysis_holds_rows_instead_of_ids():
@@ -181,7 +180,7 @@ def test_a_system_follows_the_rows_of_the_main_one():
     counts = dict.fromkeys(payloads.SYSTEM_COUNTS, [1.0, None])
     texts = {"reference": ["THE BRIDGE", "THE OLD"], "hypothesis": ["THE OLD BRIDGE", None]}
     other = pyarrow.table({"utterance_id": ["b-2", "a-1"], **texts, **counts})
-    system = payloads.build_system("b1", ["a-1", "b-2", "c-3"], ["THE OLD", "THE BRIDGE", "NO"], other)
+    system = payloads.build_system("b1", other, ["a-1", "b-2", "c-3"], ["THE OLD", "THE BRIDGE", "NO"])
     assert system["hypotheses"] == ["", "THE OLD BRIDGE", ""]
     assert system["word_operations"] == ["", "1=1i1=", ""]
     assert system["counts"]["word_insertions"] == [None, 1, None]
@@ -193,7 +192,7 @@ def test_a_system_that_was_scored_over_another_reference_has_its_own_words():
     other = pyarrow.table(
         {"utterance_id": ["a"], "reference": ["THE OLD ONE"], "hypothesis": ["THE OLD"], **counts}
     )
-    system = payloads.build_system("b1", ["a"], ["THE OLD"], other)
+    system = payloads.build_system("b1", other, ["a"], ["THE OLD"])
     assert system["counts"]["word_hits"] == [3] and system["nearest"] == {0: "THE OLD ONE"}
 
 
