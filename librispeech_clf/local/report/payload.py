@@ -84,7 +84,7 @@ def build_payload(
     simulated = build_simulated(results)
     results, _ = split_simulated(results)
     references, hypotheses = read_texts(results["reference"]), read_texts(results["hypothesis"])
-    word_operations, letter_operations = align_texts(references, hypotheses)
+    words, letters = align_texts(references, hypotheses)
     failures = read_texts(results["error"]) if "error" in results.columns else [""] * len(results)
     ids = [str(value) for value in results["utterance_id"]]
     record = Record(results)
@@ -99,8 +99,8 @@ def build_payload(
         "hypotheses": hypotheses,
         "errors": failures,
         "columns": build_columns(results),
-        "word_operations": _blank_failures(word_operations, failures),
-        "letter_operations": _blank_failures(letter_operations, failures),
+        "word_operations": ["" if failed else of for of, failed in zip(words, failures, strict=True)],
+        "letter_operations": ["" if failed else of for of, failed in zip(letters, failures, strict=True)],
         "word_timings": _timings(results, "words", said, calibration),
         "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
         "system": next(iter(systems), "") if systems else "",
@@ -128,10 +128,6 @@ def _timings(
     if calibration is not None:
         lists = [calibration.replace(timings) for timings in lists]
     return [encode_timings(of_row, timings) for of_row, timings in zip(tokens, lists, strict=True)]
-
-
-def _blank_failures(operations: list[str], failures: list[str]) -> list[str]:
-    return ["" if failure else of_row for of_row, failure in zip(operations, failures, strict=True)]
 
 
 def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:

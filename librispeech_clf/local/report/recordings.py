@@ -102,10 +102,8 @@ def draw_recordings(
 def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playable]) -> list[str]:
     """Write each utterance's audio and a script with its picture into the folder, a thousand in a folder of it.
 
-    A page opened from disk may play a file beside it but not read it, so the picture comes as a script.
-
-    Returns:
-        The scripts' addresses relative to the page, in the order of `ids`; empty where there is no audio.
+    A page opened from disk may play a file beside it but not read it, so the picture comes as a script. The scripts'
+    addresses relative to the page are returned in the order of `ids`; empty where there is no audio.
     """
     scripts = [""] * len(ids)
     for row, playable in drawn:

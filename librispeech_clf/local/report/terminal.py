@@ -113,13 +113,11 @@ def show_worst(worst: Iterable[Worst]) -> Table:
 
 def show_findings(search: Search) -> Iterator[RenderableType]:
     """List the slices to look at first, or say that nothing stands out."""
-    note = f" ({search.note})" if search.note else ""
+    scope = f"{search.candidates_tested} slices" + (f" ({search.note})" if search.note else "")
     if not search.findings:
-        yield Text(f"What to look at first: nothing stands out in {search.candidates_tested} slices{note}.")
+        yield Text(f"What to look at first: nothing stands out in {scope}.")
         return
-    yield Text(
-        f"What to look at first (p < {search.alpha:g} over all {search.candidates_tested} slices{note}):"
-    )
+    yield Text(f"What to look at first (p < {search.alpha:g} over all {scope}):")
     for number, finding in enumerate(search.findings, 1):
         first, *others = format_finding(finding)
         yield hang(str(number), without_markup(first), *(without_markup(line, "dim") for line in others))
