@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 NEAREST = 5
 MOST_ROWS = 20_000
 """Of which the nearest are looked for: all distances are computed."""
-SPACES = ("latent", "acoustic_statistics")
 NEARLY = 0.25
 """Distance of nearly the same audio, as a share of the median distance of an utterance to its nearest one."""
 EQUAL = 1e-5
@@ -24,12 +23,8 @@ EQUAL = 1e-5
 
 
 def find_nearest(record: Record) -> dict[str, Any] | None:
-    """Return the five nearest utterances of each in the hidden states, else in the acoustic statistics.
-
-    Returns:
-        `space`, and `rows`: five numbers per utterance, fewer where there are no more, none without a vector.
-    """
-    for space in SPACES:
+    """Return the rows of the nearest five of each utterance in the hidden states, else in the acoustic statistics."""
+    for space in ("latent", "acoustic_statistics"):
         vectors, rows = record.vectors(space)
         if 1 < len(rows) <= MOST_ROWS:
             nearest, _ = _measure_nearest(vectors, NEAREST)

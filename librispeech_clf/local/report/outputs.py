@@ -76,10 +76,8 @@ class Speed:
 
     def __str__(self) -> str:
         """Say in one line how long the stages took."""
-        stages = [
-            f"{stage} {seconds:.1f} s ({self.audio_s / max(seconds, LEAST_SECONDS):.0f} x real time)"
-            for stage, seconds in self.stages.items()
-        ]
+        times = {stage: self.report()[stage]["times_real_time"] for stage in self.stages}
+        stages = [f"{of} {self.stages[of]:.1f} s ({times[of]:.0f} x real time)" for of in self.stages]
         return f"{self.audio_s / 60:.1f} minutes of audio: {', '.join(stages)}."
 
 
@@ -134,7 +132,12 @@ def write_outputs(
             bounds=bounds, calibration=calibration,
             on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
-    write_summary(out, analysis, described, speed)
+
+    def write_summary() -> None:  # `speed` in it is all that differs between two equal runs
+        summary = summarize(analysis, dict(described)) | {"speed": speed.report()}
+        atomic_write(out / "summary.json", render_json(summary).encode())
+
+    write_summary()
     for part in show_analysis(analysis):
         console.print(name_units(part, described.get("units")))
     bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
@@ -147,16 +150,10 @@ def write_outputs(
             description=dict(described), notes=notes, travels=travels, bounds=bounds,
             advance=lambda count: progress.advance(task, count),
         )  # fmt: skip
-    write_summary(out, analysis, described, speed)
+    write_summary()
     console.print(str(speed))
     console.print(f"Report: {(out / 'index.html').resolve().as_uri()}", soft_wrap=True)
     return analysis
-
-
-def write_summary(out: Path, analysis: Analysis, described: Mapping[str, str], speed: Speed) -> None:
-    """Write summary.json; `speed` in it is all that differs between two equal runs."""
-    summary = summarize(analysis, dict(described)) | {"speed": speed.report()}
-    atomic_write(out / "summary.json", render_json(summary).encode())
 
 
 def write_findings(

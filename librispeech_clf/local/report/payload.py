@@ -262,10 +262,7 @@ def name_simulated(utterance_id: str, simulation: str, severity: float) -> str:
 
 
 def _order_simulated(results: pd.DataFrame) -> pd.DataFrame:
-    """The simulated rows that were scored, by simulation, with `row` of their recording, `errors` and `words`.
-
-    A simulated id is one of a recording, or one with "+" and the conditions behind.
-    """
+    """The simulated rows that were scored, by simulation, with `row` of their recording, `errors` and `words`."""
     recordings, simulated = split_simulated(results)
     if simulated.empty:
         return simulated.reindex(columns=["simulation", "severity", "row", "hypothesis", "reference"])
@@ -274,6 +271,7 @@ def _order_simulated(results: pd.DataFrame) -> pd.DataFrame:
     scored = simulated[np.isfinite(record.counts()).all(axis=1)]
     errors, words = (values[np.isfinite(values)] for values in (record.errors(), record.units()))
     ids = read_texts(scored["utterance_id"])
+    # A simulated id is one of a recording, or one with "+" and the conditions behind.
     found = [rows.get(name, rows.get(name.rpartition("+")[0], -1)) for name in ids]
     table = scored.assign(row=found, errors=errors, words=words)
     return table[table["row"] >= 0].sort_values("simulation", kind="stable")

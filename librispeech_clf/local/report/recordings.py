@@ -25,10 +25,8 @@ from librispeech_clf.audio.decoding import LOWEST_RATE_HZ, AudioFile, encode_fla
 from librispeech_clf.local.report.payload import escape_json
 
 AudioProvider = Callable[[str], bytes | None]
-Playable = tuple[int, dict[str, Any]]
-"""Row of an utterance and what `make_playable` gives."""
-Advance = Callable[[int], None]
-"""Called with the number of utterances that were finished since."""
+Playable = tuple[int, dict[str, Any]]  # row of an utterance and what `make_playable` gives
+Advance = Callable[[int], None]  # told the number of utterances that were finished since
 
 DRAWN_TOGETHER = 32
 MOST_SAMPLES = 2**26
