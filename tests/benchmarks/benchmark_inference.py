@@ -8,14 +8,11 @@
 Test-clean's lengths are the quantiles of a log-normal distribution with its median, 5.8 s, and mean, 7.4 s,
 clipped to 1.3-35 s. Wall and CPU seconds (of all threads) are printed: CPU seconds bear other work better.
 Measurements of the two sides alternate; figures are medians.
-Run: `python tests/benchmarks/benchmark_inference.py`.
+Run: `poetry run benchmark inference`.
 """
 
-import argparse
-import importlib.util
 import math
 import os
-import resource
 import statistics
 import time
 
@@ -124,25 +121,3 @@ def compare_with_padding(model, predict_one, count: int, repeats: int) -> tuple[
     print(f"padded to 35 s (one call, times {count}): wall {padded_wall:.1f} s, CPU {padded_cpu:.1f} s")
     print(f"times as fast: wall {padded_wall / ours_wall:.1f}, CPU {padded_cpu / ours_cpu:.1f}")
     return float(padded_cpu / ours_cpu), float(padded_wall / ours_wall)
-
-
-def main() -> None:
-    """Run both comparisons and print peak memory."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--utterances", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    from librispeech_clf.local.model.architecture import BASE
-    from librispeech_clf.local.model.graph import build_wav2vec2
-    from librispeech_clf.local.model.inference import compile_model
-
-    model = build_wav2vec2(BASE)
-    predict_one = compile_model(model)
-    compare_with_padding(model, predict_one, options.utterances, options.repeats)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
-    if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
-        compare_with_torch(predict_one, options.repeats)
-
-
-if __name__ == "__main__":
-    main()

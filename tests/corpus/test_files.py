@@ -9,7 +9,8 @@ import pytest
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns, files
-from librispeech_clf.corpus.schema import UNKNOWN, Split, Utterance
+from librispeech_clf.corpus.schema import UNKNOWN, Utterance
+from tests.helpers.own_corpora import open_split, write_folder
 
 
 def test_only_audio_and_text_are_needed(tmp_path, make_parquet, make_rows):
@@ -63,10 +64,6 @@ def test_column_that_does_not_fit_is_named(tmp_path, columns, message):
         files.open_subset(tmp_path, "own")
 
 
-def open_split(dataset):
-    return Split("test", dataset, {"own": len(dataset)}, {}, {}, {})
-
-
 def refusal_of(utterance):
     """Why an utterance's audio is not read."""
     with pytest.raises((OSError, ValueError)) as caught:
@@ -79,9 +76,9 @@ def test_row_without_text_fails_alone_and_is_counted_in_the_whole_file(tmp_path)
     texts[140] = None
     table = pa.table({"audio": [b"x"] * 150, "text": texts, "id": [str(row) for row in range(150)]})
     pa.parquet.write_table(table, tmp_path / "own.parquet", row_group_size=100)
-    dataset = files.open_subset(tmp_path, "own")
-    assert [row for row, problem in enumerate(dataset["problem"][:]) if problem] == [140]
-    message = refusal_of(open_split(dataset).utterance("140"))
+    split = open_split(tmp_path / "own")
+    assert [row for row, problem in enumerate(split.dataset["problem"][:]) if problem] == [140]
+    message = refusal_of(split.utterance("140"))
     assert message == f"140: row 140 of {tmp_path / 'own.parquet'} has no text; give it one."
 
 
@@ -98,7 +95,7 @@ def test_row_without_audio_fails_alone(tmp_path, audio):
     pa.parquet.write_table(
         pa.table({"audio": audio, "text": ["A"] * 2, "id": ["a", "b"]}), tmp_path / "own.parquet"
     )
-    split = open_split(files.open_subset(tmp_path, "own"))
+    split = open_split(tmp_path / "own")
     assert split.ids == ["a", "b"] and split.utterance("a").audio_bytes == b"x"
     assert refusal_of(split.utterance("b")) == "b: has neither audio bytes nor an audio path; give it one."
 
@@ -111,13 +108,6 @@ def test_rows_without_names_are_called_by_table_and_row(tmp_path):
         (tmp_path / "own").mkdir(exist_ok=True)
         pa.parquet.write_table(table, tmp_path / "own" / f"test-{number}.parquet")
     assert files.open_subset(tmp_path, "own")["id"][:] == ["test-0-0", "test-0-1", "a", "test-1-1"]
-
-
-def test_recordings_that_differ_in_their_ending_only_keep_it(tmp_path):
-    recordings = ("a.wav", "a.flac", "b.wav")
-    lines = "".join(f"{name},A\n" for name in recordings)
-    write_folder(tmp_path / "own", f"file_name,text\n{lines}", recordings=recordings)
-    assert files.open_subset(tmp_path, "own")["id"][:] == ["a.wav", "a.flac", "b"]
 
 
 def test_changed_parquet_is_noticed(tmp_path, make_parquet, make_rows):
@@ -242,14 +232,6 @@ def test_two_tables_of_a_subset_are_refused_by_name(tmp_path, second):
         files.open_subset(tmp_path, "own")
 
 
-def write_folder(folder, content, *, name="metadata.csv", recordings=("a.wav", "b.wav")):
-    """An audio folder of empty recordings and a metadata file."""
-    for recording in recordings:
-        (folder / recording).parent.mkdir(parents=True, exist_ok=True)
-        (folder / recording).write_bytes(b"")
-    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
 @pytest.mark.parametrize(
     "names", [("0012", "12"), ("p225", "p226"), ("2021-03-04", "1e5"), ("9" * 23, "9" * 22 + "8")]
 )
@@ -274,11 +256,17 @@ def test_speakers_of_other_types_become_text(tmp_path, values, names):
     assert files.open_subset(tmp_path, "own")["speaker_id"][:] == names
 
 
-def test_ids_are_the_paths_without_endings(tmp_path):
-    recordings = ("s1/001.wav", "s2/001.wav", "s2/0.1.wav")
+@pytest.mark.parametrize(
+    ("recordings", "ids"),
+    [
+        (("s1/001.wav", "s2/001.wav", "s2/0.1.wav"), ["s1/001", "s2/001", "s2/0.1"]),
+        (("a.wav", "a.flac", "b.wav"), ["a.wav", "a.flac", "b"]),
+    ],
+)
+def test_ids_are_the_paths_without_endings_where_these_tell_nothing(tmp_path, recordings, ids):
     lines = "".join(f"{name},A\n" for name in recordings)
     write_folder(tmp_path / "own", f"file_name,text\n{lines}", recordings=recordings)
-    assert files.open_subset(tmp_path, "own")["id"][:] == ["s1/001", "s2/001", "s2/0.1"]
+    assert files.open_subset(tmp_path, "own")["id"][:] == ids
 
 
 @pytest.mark.parametrize(
@@ -385,7 +373,7 @@ def test_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
 )
 def test_row_that_does_not_fit_costs_itself_only(tmp_path, name, lines, reason):
     write_folder(tmp_path / "own", "\n".join(lines), name=name)
-    split = open_split(files.open_subset(tmp_path, "own"))
+    split = open_split(tmp_path / "own")
     assert split.texts[1] == "C" and split.utterance(split.ids[1]).problem is None
     assert split.ids == ["a" if name.endswith("sv") else "metadata-0", "b"]
     assert reason in refusal_of(split.utterance(split.ids[0]))

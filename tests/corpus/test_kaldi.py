@@ -3,9 +3,9 @@
 import pytest
 
 from librispeech_clf.audio.reading import read_waveform
-from librispeech_clf.corpus import files
 from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.corpus.schema import UNKNOWN, Split
+from librispeech_clf.corpus.schema import UNKNOWN
+from tests.helpers.own_corpora import open_split
 
 
 @pytest.fixture
@@ -19,11 +19,6 @@ def folder(tmp_path, make_tree):
     (folder / "text").write_text("utt-b IT'S  ANOTHER\nutt-a ONE TONE\n")
     (folder / "utt2spk").write_text("utt-a 0012\nutt-b 12\n")
     return folder
-
-
-def open_split(folder):
-    dataset = files.open_subset(folder.parent, folder.name)
-    return Split("test", dataset, {"own": len(dataset)}, {}, {}, {})
 
 
 def test_utterances_are_read(folder):

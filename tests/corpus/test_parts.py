@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from librispeech_clf.audio.reading import measure_length, read_content, read_waveform
-from librispeech_clf.corpus import columns, files
+from librispeech_clf.corpus import columns
 from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.corpus.schema import Split
+from tests.helpers.own_corpora import open_split
 
 RATE = 16000
 VOICES = [np.random.default_rng(seed).normal(0, 0.1, 6 * RATE).astype(np.float32) for seed in range(2)]
@@ -32,11 +32,6 @@ def folder(tmp_path):
     for ending in ("wav", "flac", "ogg"):
         soundfile.write(tmp_path / "own" / f"call.{ending}", np.stack(VOICES, axis=1), RATE)
     return tmp_path / "own"
-
-
-def open_split(folder):
-    dataset = files.open_subset(folder.parent, folder.name)
-    return Split("test", dataset, {"own": len(dataset)}, {}, {}, {})
 
 
 def read_all(folder):
@@ -106,8 +101,9 @@ def test_call_is_read_by_channel_and_part(folder, form):
         ("segment_start_time,segment_end_time", "1,2.5", 1, 2.5),
         ("Start_Time_Ms,Duration_Ms", "1000,1500", 1, 2.5),
         ("offset,duration", "1,1.5", 1, 2.5),
-        ("offset,duration", ",1.5", 0, 1.5),
+        ("offset,duration", ",1.5", 0, 1.5),  # NVIDIA-NeMo/Speech#1248
         ("begin", "4", 4, 6),
+        ("offset,duration,sampling_rate", "2.5,1.25,16000", 2.5, 3.75),  # NVIDIA-NeMo/Speech#10060
     ],
 )
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
@@ -171,7 +167,8 @@ def test_length_of_a_whole_recording_is_no_part(folder):
     [
         ("channel", "01", (0, 1)),
         ("channel", "12", (0, 1)),
-        ("channel", "AB", (0, 1)),
+        ("channel", "AB", (0, 1)),  # google/speaker-id#40: Fisher's sides
+        ("channel", "LR", (0, 1)),  # Azure-Samples/cognitive-services-speech-sdk#2158
         ("channel", ["left", "right"], (0, 1)),
         ("channel_selector", "11", (1, 1)),
         ("channel", ["phone", "radio"], None),

@@ -1,7 +1,5 @@
 """What people report to other projects, tried here: each case names its report."""
 
-import json
-import struct
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,13 +8,13 @@ import soundfile
 
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.corpus import columns, files
+from librispeech_clf.corpus import columns
 from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.corpus.schema import Split
 from librispeech_clf.local.evaluation.engine import Task, choose_references
 from librispeech_clf.text.normalization import TO_LETTERS, drop_annotations
 from librispeech_clf.text.vocabulary import pad_labels
 from tests.helpers.letters import VOCABULARY
+from tests.helpers.own_corpora import open_split
 from tests.helpers.vocabularies import make_logits
 
 RATE = 16000
@@ -32,31 +30,9 @@ def folder(tmp_path):
     return tmp_path / "own"
 
 
-def open_split(folder):
-    dataset = files.open_subset(folder.parent, folder.name)
-    return Split("test", dataset, {"own": len(dataset)}, {}, {}, {})
-
-
 def read_first(folder):
     split = open_split(folder)
     return read_waveform(split.utterance(split.ids[0]), sampling_rate=RATE)
-
-
-@pytest.mark.parametrize(
-    ("row", "start", "end"),
-    [
-        ({"offset": 5, "duration": 5}, 5, 10),  # NVIDIA-NeMo/Speech#1948
-        ({"offset": 2.5, "duration": 1.25, "sampling_rate": 16000}, 2.5, 3.75),  # NVIDIA-NeMo/Speech#10060
-        ({"offset": None, "duration": 4}, 0, 4),  # NVIDIA-NeMo/Speech#1248
-        ({"duration": 10.768}, 0, 10),  # huggingface/datasets#5046
-    ],
-)
-def test_parts(folder, row, start, end):
-    line = {"audio_filepath": "./audio_a.wav", "text": "HELLO", "channel": 0, **row}
-    (folder / "manifest.json").write_text(json.dumps(line))
-    np.testing.assert_allclose(
-        read_first(folder), SAMPLES[round(start * RATE) : round(end * RATE), 0], atol=1e-4
-    )
 
 
 @pytest.mark.parametrize(
@@ -76,63 +52,6 @@ def test_other_forms_are_refused_by_what_they_are(folder, content, reason):
     (folder / ("metadata.jsonl" if content[0] == "{" else "metadata.csv")).write_text(content)
     with pytest.raises((OSError, ValueError), match=reason):
         open_split(folder)
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "channel"),
-    [
-        ("channel", "R", 1),  # Azure-Samples/cognitive-services-speech-sdk#2158: left or right
-        ("channel", "left", 0),  # mravanelli/SincNet#48: only the left one
-        ("channel", "B", 1),  # google/speaker-id#40: Fisher's sides A and B
-        ("channel_selector", 1, 1),  # NVIDIA-NeMo/Speech#5196
-    ],
-)
-def test_channels(folder, column, value, channel):
-    (folder / "metadata.csv").write_text(f"file_name,text,{column}\naudio_a.wav,HELLO,{value}\n")
-    np.testing.assert_allclose(read_first(folder), SAMPLES[:, channel], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("data", "riff"),
-    [
-        (44, 0),  # llfbandit/record#96
-        (28, 0),  # cryptix/wav#10
-        (16, 0),  # cjcliffe/CubicSDR#616
-        (0, 6),  # muaz-khan/RecordRTC#401
-        ("unknown", "unknown"),  # google/oboe#2108: INT32_MAX in both
-        ("zero", 0),  # agfline/wavfix#12
-    ],
-)
-def test_sizes_in_wav_headers(folder, data, riff):
-    content = bytearray((folder / "audio_a.wav").read_bytes())
-    for place, change in ((4, riff), (content.index(b"data") + 4, data)):
-        (size,) = struct.unpack_from("<I", content, place)
-        size = {"unknown": 2**31 - 1, "zero": 0}.get(change, size + change if isinstance(change, int) else 0)
-        struct.pack_into("<I", content, place, size)
-    (folder / "audio_a.wav").write_bytes(content)
-    (folder / "metadata.csv").write_text("file_name,text,channel\naudio_a.wav,HELLO,0\n")
-    np.testing.assert_allclose(read_first(folder), SAMPLES[:, 0], atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",  # common-voice/common-voice#4368
-        "unknown",  # welfare-state-analytics/riksdagen-corpus#117
-        None,  # clarin-eric/ParlaMint#815
-    ],
-)
-def test_nobody(folder, value):
-    rows = [
-        {"id": name, "file_name": "audio_a.wav", "text": "A", "speaker": value, "gender": value}
-        for name in "ab"
-    ]
-    rows[1]["gender"] = "female"
-    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    split = open_split(folder)
-    fields = [read_fields(split.utterance(name).fields, split.field_types) for name in "ab"]
-    assert fields == [{"gender": None}, {"gender": "female"}]
-    assert {split.utterance(name).speaker_id for name in "ab"} == {""}
 
 
 @pytest.mark.parametrize(

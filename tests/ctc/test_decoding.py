@@ -168,28 +168,6 @@ def test_beam_search_equals_the_sum_over_all_paths(seed: int) -> None:
         assert found[labels] == pytest.approx(value, abs=1e-5)
 
 
-def test_beam_search_orders_and_limits_its_results() -> None:
-    results = beam_search(np.random.default_rng(5).normal(size=(20, 32)), beam_width=7)
-    scores = [result.log_probability for result in results]
-    assert len(results) == 7
-    assert scores == sorted(scores, reverse=True)
-
-
-def test_beam_search_finds_more_than_the_greedy_path() -> None:
-    # Blank wins each frame (0.36 over both), but the paths of "E" together weigh 0.64.
-    logits = np.full((2, 32), -np.inf)
-    logits[:, [BLANK, LETTER_IDS["E"]]] = np.log([0.6, 0.4])
-    assert greedy_text(logits, VOCABULARY) == ""
-    best = beam_search(logits, beam_width=4)[0]
-    assert best.text == "E"
-    assert math.exp(best.log_probability) == pytest.approx(0.64)
-
-
-def test_beam_width_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="beam_width must be at least 1; received 0"):
-        beam_search(path_logits("A"), beam_width=0)
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("where", [slice(0, 1), slice(-3, None), slice(None)])
 def test_nan_is_no_padding_and_no_certainty(dtype: type, where: slice) -> None:

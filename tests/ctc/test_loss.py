@@ -11,7 +11,6 @@ import pytest
 from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.ctc.loss import LARGEST_LOSS, ctc_loss
 from librispeech_clf.text.vocabulary import BLANK
-from tests.helpers.beam_search import beam_search
 
 
 def brute_force(logits: np.ndarray, labels: tuple[int, ...]) -> float:
@@ -73,14 +72,6 @@ def test_batch_equals_single_utterances(rng: np.random.Generator) -> None:
     logits, labels = rng.normal(size=(4, 30, 32)), rng.integers(4, 32, (4, 8))
     single = [ctc_loss(logits[[row]], labels[[row]])[0] for row in range(4)]
     np.testing.assert_array_equal(ctc_loss(logits, labels), single)
-
-
-def test_equals_the_beam_search_over_all_prefixes(rng: np.random.Generator) -> None:
-    logits = rng.normal(0, 2, (6, 4))
-    for hypothesis in beam_search(logits, beam_width=100_000):
-        if hypothesis.log_probability > -np.inf:
-            loss = ctc_loss(logits[None], np.array([hypothesis.labels]).reshape(1, -1))
-            assert loss == pytest.approx([-hypothesis.log_probability], rel=1e-5)
 
 
 def test_certain_transcript_has_no_loss() -> None:

@@ -37,18 +37,12 @@ def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:
     Speech Recognition using Bi-Directional Recurrent DNNs", 2014, algorithm 1, without the language model.
 
     Args:
-        logits: float (T, V) or (1, T, V).
-        beam_width: prefixes to keep after each frame, at least 1.
+        logits: float (T, V) or (1, T, V); frames that hold NaN are passed over.
+        beam_width: prefixes to keep after each frame.
 
     Returns:
-        At most `beam_width` hypotheses, most probable first; for zero frames the empty one, of
-        log-probability 0. Frames that hold NaN are passed over.
-
-    Raises:
-        ValueError: `beam_width` is below 1.
+        At most `beam_width` hypotheses, most probable first.
     """
-    if beam_width < 1:
-        raise ValueError(f"beam_width must be at least 1; received {beam_width}.")
     beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
     frames = log_probabilities(logits).astype(np.float64)
     for frame in frames[~np.isnan(frames).any(axis=1)]:

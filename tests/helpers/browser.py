@@ -60,10 +60,6 @@ class Browser:
         """Count elements."""
         return self.run("return document.querySelectorAll(arguments[0]).length", selector)
 
-    def is_visible(self, selector: str) -> bool:
-        """Tell whether an element is seen."""
-        return self.run("return document.querySelector(arguments[0]).checkVisibility()", selector)
-
     def box(self, selector: str) -> dict:
         """Give an element's place in the window, in CSS pixels."""
         return self.run(

@@ -33,12 +33,6 @@ def sing(text: str) -> np.ndarray:
     return (0.3 * np.concatenate(tones) + 0.003 * noise).astype(np.float32)
 
 
-def make_equal_texts(count: int) -> list[str]:
-    """Texts of one length: TensorFlow recompiles for every shape of a batch."""
-    generator = np.random.default_rng(count)
-    return [" ".join(generator.choice(["BEE", "SEA", "TEN", "ZOO", "OAK"], 2)) for _ in range(count)]
-
-
 def make_texts(count: int) -> list[str]:
     """Texts of many lengths."""
     generator = np.random.default_rng(count)
