@@ -7,6 +7,10 @@ The map is beta calibration, ln odds = a ln p - b ln(1 - p) + c with a and b not
 2017, proceedings.mlr.press/v54/kull17a): isotonic regression needs more words than a small validation split has. The
 expected calibration error is over ten bins of equal width (Naeini, Cooper & Hauskrecht 2015,
 doi:10.1609/aaai.v29i1.9602).
+
+Errors are predicted by average calibrated confidence (Guillory et al. 2021, arxiv.org/abs/2107.03315): of words that
+are right with chance c, the sum of 1 - c is expected to be wrong. How many word errors, deletions among them, come with
+each such word, and how many reference words with each word of a hypothesis, is known where the map was learned.
 """
 
 from __future__ import annotations
@@ -20,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from librispeech_clf.local.analysis.prediction import RateModel, fit_rates
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.text.alignment import align_words
@@ -43,7 +46,10 @@ class Calibration:
         certain: a, of ln p.
         uncertain: b, of -ln(1 - p).
         offset: c.
-        rates: how errors follow from it.
+        errors: word errors for each word that is expected to be wrong.
+        length: reference words for each word of a hypothesis.
+        spread: standard deviation between speakers of the log of measured over predicted rate.
+        highest: predicted rate of a speaker.
     """
 
     corpus: str
@@ -53,12 +59,18 @@ class Calibration:
     certain: float
     uncertain: float
     offset: float
-    rates: RateModel
+    errors: float = 1.0
+    length: float = 1.0
+    spread: float = 0.0
+    highest: float = 1.0
+
+    def __str__(self) -> str:
+        """Say what it was fitted on."""
+        return f"{self.split} of {self.corpus}"
 
     def apply(self, confidence: np.ndarray) -> np.ndarray:
         """Return the chance that words of these confidences are right; NaN stays."""
-        odds = _spread(confidence) @ (self.certain, self.uncertain) + self.offset
-        return 1 / (1 + np.exp(-odds))
+        return _chance(_spread(confidence), (self.certain, self.uncertain, self.offset))
 
     def replace(self, words: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
         """Return timed words with the chance to be right in place of the confidence."""
@@ -70,6 +82,11 @@ class Calibration:
     def average(self, record: Record) -> np.ndarray:
         """Return the mean chance of each row's words to be right, float64 (N,), NaN where it has none."""
         return np.array([self.apply(own).mean() if len(own) else np.nan for own in record.confidences()])
+
+    def predict_errors(self, record: Record) -> np.ndarray:
+        """Return the predicted word errors and reference words of each row, float64 (N, 2), NaN without words."""
+        counts = np.array([len(own) or np.nan for own in record.confidences()])
+        return np.stack([self.errors * (1 - self.average(record)) * counts, self.length * counts], axis=1)
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,7 @@ def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarr
 
 
 def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
-    """Learn the map from confidence to the share of words that are right.
+    """Learn the map from confidence to the share of words that are right, and how errors follow from it.
 
     Args:
         record: results of transcribed recordings.
@@ -143,7 +160,7 @@ def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
     Raises:
         ValueError: there are too few words.
     """
-    from sklearn.linear_model import LogisticRegression
+    from scipy.optimize import minimize
 
     rows, confidences, right = judge_words(record)
     confidence, is_right = np.concatenate([np.zeros(0), *confidences]), np.concatenate([np.zeros(0), *right])
@@ -152,24 +169,40 @@ def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
             f"--calibrate: at least {FEWEST_WORDS} recognized words with confidences are needed; received "
             f"{len(confidence)}. Evaluate more transcribed recordings."
         )
-    factors = np.zeros(2)
-    for kept in ([0, 1], [0], [1]):  # a factor below zero is left out
-        model = LogisticRegression(C=1e6).fit(_spread(confidence)[:, kept], is_right)
-        if model.coef_.min() >= 0:
-            factors[kept] = model.coef_[0]
-            break
-    speakers = len(np.unique(rows.blocks))
-    certain, uncertain, offset = (round(float(value), 4) for value in (*factors, model.intercept_[0]))
-    unfit = RateModel(1.0, 1.0, 0.0, 1.0, 1.0)
-    learned = Calibration(corpus, split, len(confidence), speakers, certain, uncertain, offset, unfit)
-    chances = [learned.apply(own) for own in confidences]
-    return dataclasses.replace(learned, rates=fit_rates(rows, chances))
+    terms = _spread(confidence)
+
+    def lose(factors: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the mean negative log-likelihood and its gradient."""
+        chance = _chance(terms, factors)
+        loss = -np.log(np.where(is_right > 0, chance, 1 - chance)).mean()
+        return float(loss), (chance - is_right) @ terms / len(terms)
+
+    bounds = [(0, None), (0, None), (None, None)]
+    factors = np.round(minimize(lose, (1.0, 1.0, 0.0), jac=True, bounds=bounds).x, 4).tolist()
+    learned = Calibration(corpus, split, len(confidence), len(np.unique(rows.blocks)), *factors)
+    counts = np.stack([rows.errors(), rows.units()], axis=1)
+    predicted = learned.predict_errors(rows)
+    scales = counts.sum(axis=0) / np.maximum(predicted.sum(axis=0), 1e-9)
+    sums = sum_by(np.concatenate([counts, scales * predicted], axis=1), rows.blocks)
+    errors, words, expected, length = sums[sums.min(axis=1) > 0].T
+    logs = np.log(errors / words / (expected / length))
+    # What is left of the variance without Poisson's.
+    between = float(np.var(logs, ddof=1) - np.mean(1 / expected)) if len(logs) > 1 else 0.0
+    figures = *scales.tolist(), max(between, 0.0) ** 0.5, float((expected / length).max(initial=0.0))
+    names = ("errors", "length", "spread", "highest")
+    return dataclasses.replace(
+        learned, **{name: round(figure, 4) for name, figure in zip(names, figures, strict=True)}
+    )
 
 
 def _spread(confidence: np.ndarray) -> np.ndarray:
-    """Return ln p and -ln(1 - p) of p, float64 (N,): (N, 2)."""
+    """Return ln p, -ln(1 - p) and 1 of p, float64 (N,): (N, 3)."""
     inside = np.clip(confidence, 1 - NEARLY_ONE, NEARLY_ONE)
-    return np.stack([np.log(inside), -np.log1p(-inside)], axis=-1)
+    return np.stack([np.log(inside), -np.log1p(-inside), np.ones_like(inside)], axis=-1)
+
+
+def _chance(terms: np.ndarray, factors: Sequence[float] | np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-terms @ np.asarray(factors)))
 
 
 def measure_reliability(record: Record, calibration: Calibration | None) -> Reliability | None:
@@ -196,19 +229,13 @@ def measure_reliability(record: Record, calibration: Calibration | None) -> Reli
             low, high = find_interval(sum_by(words, blocks[inside]), "share")
             mean, share = float(chances[inside].mean()), float(is_right[inside].mean())
             bins.append(Bin(mean, share, low, high, len(words)))
-    error, raw = (expected_calibration_error(values, is_right) for values in (chances, own))
-    return Reliability(describe(calibration), error, raw, len(own), tuple(bins))
+    error, raw = (_expected_calibration_error(values, is_right) for values in (chances, own))
+    return Reliability(str(calibration) if calibration else None, error, raw, len(own), tuple(bins))
 
 
-def describe(calibration: Calibration | None) -> str | None:
-    """Say what a calibration was fitted on."""
-    return None if calibration is None else f"{calibration.split} of {calibration.corpus}"
-
-
-def expected_calibration_error(chances: np.ndarray, is_right: np.ndarray) -> float:
+def _expected_calibration_error(chances: np.ndarray, is_right: np.ndarray) -> float:
     """Return the mean distance of a bin's confidence from its share of right words, weighted by words."""
-    bins = _find_bins(chances)
-    sums = np.bincount(bins, chances - is_right, BINS)
+    sums = np.bincount(_find_bins(chances), chances - is_right, BINS)
     return float(np.abs(sums).sum() / len(chances))
 
 
@@ -231,10 +258,8 @@ def read_calibrations(path: Path, model_sha256: str) -> dict[str, Calibration]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content[CHECKSUM] != model_sha256:
-            return {}
-        maps = content[MAPS].items()
-        return {name: Calibration(**{**own, "rates": RateModel(**own["rates"])}) for name, own in maps}
+        own = content[MAPS] if content[CHECKSUM] == model_sha256 else {}
+        return {name: Calibration(**fitted) for name, fitted in own.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: not a calibration ({error}); remove it, or make it again with `evaluate --calibrate`."
@@ -242,9 +267,9 @@ def read_calibrations(path: Path, model_sha256: str) -> dict[str, Calibration]:
 
 
 def choose_calibration(calibrations: dict[str, Calibration], corpus: str) -> Calibration | None:
-    """Return the calibration of a corpus, else that of most words; `describe` says which it is."""
-    others = sorted(calibrations.values(), key=lambda calibration: -calibration.words)
-    return calibrations.get(corpus, others[0] if others else None)
+    """Return the calibration of a corpus, else that of most words."""
+    most = max(calibrations.values(), key=lambda calibration: calibration.words, default=None)
+    return calibrations.get(corpus, most)
 
 
 def render_calibrations(calibrations: dict[str, Calibration], model_sha256: str) -> str:

@@ -82,7 +82,6 @@ def list_candidates(
     features: Features,
     blocks: np.ndarray,
     clusters: Mapping[str, np.ndarray],
-    *,
     fewest: int = FEWEST_UTTERANCES,
 ) -> tuple[list[Candidate], str | None]:
     """List everything that the search looks at.

@@ -11,6 +11,7 @@ of labeled ones among its 15 nearest in the hidden states is told.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,13 @@ from threadpoolctl import threadpool_limits
 from librispeech_clf.local.analysis.candidates import Candidate, list_candidates
 from librispeech_clf.local.analysis.latent_space import group_states, reduce_vectors
 from librispeech_clf.local.analysis.rates import compare_groups
-from librispeech_clf.local.analysis.record import Record, physical_unit
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.traits import Features, choose_plain, join_labels
 
 TRANSCRIBED = "transcribed"
 NEIGHBORS = 15
 ALPHA = 0.05
 FEWEST_UTTERANCES = 10
-FEWEST_SPEAKERS = 3
 PERMUTATIONS = 999
 MOST_LACKS = 10
 NAMED = "record_gender"
@@ -38,17 +38,11 @@ TRAITS_IN_NAME = 3
 
 @dataclass(frozen=True)
 class Lack:
-    """A region with few labeled recordings.
+    """A region with few labeled recordings: in plain words, exactly, and the unlabeled utterances that it holds.
 
     Attributes:
-        name: in plain words.
-        where: exactly.
-        unlabeled: how many unlabeled utterances it holds.
-        labeled: how many labeled ones.
-        speakers: of the unlabeled.
-        neighbors: mean share of labeled ones among the 15 nearest of its unlabeled; None without hidden states.
+        neighbors: mean share of labeled ones among the 15 nearest of its unlabeled; NaN without hidden states.
         p: corrected for everything that was looked at.
-        utterance_ids: its unlabeled utterances.
     """
 
     name: str
@@ -56,29 +50,16 @@ class Lack:
     unlabeled: int
     labeled: int
     speakers: int
-    neighbors: float | None
+    neighbors: float
     p: float
     utterance_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Drift:
-    """A column of numbers in the unlabeled recordings against the labeled ones.
-
-    Attributes:
-        column: of the results table.
-        label: in words.
-        unit: of the means.
-        labeled: mean.
-        unlabeled: mean.
-        difference: of the means, in standard deviations of all; unlabeled minus labeled.
-        low: lower bound of its 95 % interval by speaker.
-        high: upper bound.
-    """
+    """Means of a column, and the unlabeled minus the labeled in standard deviations, with its 95 % interval."""
 
     column: str
-    label: str
-    unit: str | None
     labeled: float
     unlabeled: float
     difference: float
@@ -93,18 +74,16 @@ class Coverage:
     Attributes:
         lacks: that with the fewest labeled ones for each unlabeled one first.
         drifts: of every column, the largest first.
-        neighbors: mean share of labeled ones among the 15 nearest of the unlabeled; None without hidden states.
+        neighbors: as of a lack, of all unlabeled.
         expected: share of labeled ones among all others.
         tested: number of regions.
-        note: why no region was looked at; None otherwise.
     """
 
     lacks: tuple[Lack, ...]
     drifts: tuple[Drift, ...]
-    neighbors: float | None
+    neighbors: float
     expected: float
     tested: int
-    note: str | None
 
 
 def find_lacks(record: Record, *, seed: int = 0) -> Coverage | None:
@@ -118,137 +97,104 @@ def find_lacks(record: Record, *, seed: int = 0) -> Coverage | None:
         What they lack; None unless there are labeled and unlabeled recordings.
     """
     kept = np.flatnonzero([error is None for error in record.texts("error")])
-    kept = kept[np.argsort(record.ids[kept].astype(str), kind="stable")]
-    record = record.select(kept)
+    record = record.select(kept[np.argsort(record.ids[kept].astype(str), kind="stable")])
     unlabeled = find_unlabeled(record)
-    if unlabeled is None:
+    if unlabeled.all() or not unlabeled.any():
         return None
-    shares = share_labeled_neighbors(record, unlabeled)
-    mean = float(np.nanmean(shares)) if np.isfinite(shares).any() else None
-    expected = float((~unlabeled).sum() / (len(unlabeled) - 1))
-    features = Features(record)
-    drifts = tuple(sorted(_list_drifts(features, unlabeled), key=lambda drift: -abs(drift.difference)))
-    counts = [len(np.unique(record.blocks[side])) for side in (unlabeled, ~unlabeled)]
-    if min(counts) < FEWEST_SPEAKERS:
-        few = f"fewer than {FEWEST_SPEAKERS} speakers on one side: no region is looked at"
-        return Coverage((), drifts, mean, expected, 0, few)
-    candidates = _list_regions(features, unlabeled)
-    p = _test(record, unlabeled, candidates, seed)
+    shares, features = share_labeled_neighbors(record, unlabeled), Features(record)
+    regions = _list_regions(features, unlabeled)
+    inside = np.array([region.scores for region in regions], bool).reshape(-1, len(record))
+    p = _test(record.blocks, unlabeled, inside, seed)
+    labeled, lacking = ((inside & side).sum(axis=1) for side in (~unlabeled, unlabeled))
     lacks: list[Lack] = []
     covered = np.zeros(len(record), bool)
-    found = np.flatnonzero(p < ALPHA)
-    held = np.array([candidates[number].scores[~unlabeled].sum() for number in found])
-    owned = np.array([candidates[number].scores[unlabeled].sum() for number in found])
-    for number in found[np.argsort((held + 0.5) / np.maximum(owned, 1), kind="stable")]:
-        inside = candidates[number].scores & unlabeled
-        if len(lacks) < MOST_LACKS and (inside & covered).sum() < COVERED * inside.sum():
-            lacks.append(_describe(features, candidates[number], unlabeled, shares, float(p[number])))
-            covered |= inside
-    return Coverage(tuple(lacks), drifts, mean, expected, len(candidates), None)
+    for number in np.argsort((labeled + 0.5) / np.maximum(lacking, 1), kind="stable"):
+        own = inside[number] & unlabeled
+        if p[number] < ALPHA and len(lacks) < MOST_LACKS and (own & covered).sum() < COVERED * own.sum():
+            lacks.append(_describe(features, regions[number], unlabeled, shares, float(p[number])))
+            covered |= own
+    drifts = sorted(_list_drifts(features, unlabeled), key=lambda drift: -abs(drift.difference))
+    expected = float((~unlabeled).sum() / (len(unlabeled) - 1))
+    return Coverage(tuple(lacks), tuple(drifts), float(shares[unlabeled].mean()), expected, len(regions))
 
 
-def find_unlabeled(record: Record) -> np.ndarray | None:
-    """Tell which recordings have no transcript, bool (N,); None unless some have one and some have none."""
+def find_unlabeled(record: Record) -> np.ndarray:
+    """Tell which recordings have no transcript, bool (N,)."""
     column = record.column(TRANSCRIBED)
-    if column is None or len(np.unique(column.codes)) < 2:
-        return None
-    return column.categories == "False"
+    return np.zeros(len(record), bool) if column is None else column.categories == "False"
 
 
 def share_labeled_neighbors(record: Record, unlabeled: np.ndarray) -> np.ndarray:
-    """Return the share of labeled ones among each unlabeled utterance's 15 nearest, float64 (N,), else NaN."""
+    """Return the share of labeled ones among each utterance's 15 nearest, float64 (N,), NaN where unknown."""
     from sklearn.neighbors import NearestNeighbors
 
     shares = np.full(len(record), np.nan)
     vectors, rows = record.vectors("latent")
-    asked = unlabeled[rows]
-    if len(rows) <= NEIGHBORS or not asked.any():
-        return shares
-    reduced = reduce_vectors(vectors)
-    with threadpool_limits(limits=1):
-        model = NearestNeighbors(n_neighbors=NEIGHBORS + 1).fit(reduced)
-        nearest = model.kneighbors(reduced[asked], return_distance=False)
-    others = nearest != np.flatnonzero(asked)[:, None]  # oneself is nearest, unless somebody is alike
-    others[others.all(axis=1), -1] = False
-    shares[rows[asked]] = np.sum(~unlabeled[rows][nearest] & others, axis=1) / NEIGHBORS
+    if len(rows) > NEIGHBORS:
+        with threadpool_limits(limits=1):
+            model = NearestNeighbors(n_neighbors=NEIGHBORS).fit(reduce_vectors(vectors))
+            nearest = model.kneighbors(return_distance=False)  # of each fitted one, without itself
+        shares[rows] = np.mean(~unlabeled[rows][nearest], axis=1)
     return shares
 
 
 def _list_regions(features: Features, unlabeled: np.ndarray) -> list[Candidate]:
     """List the regions: of columns that are known of labeled ones, too."""
-    record = features.record
-    clusters = group_states(record, fewest=FEWEST_UTTERANCES).list_clusters()
-    listed, _ = list_candidates(features, record.blocks, clusters, fewest=FEWEST_UTTERANCES)
-    columns = {column.name: column for column in features.categories}
-    regions = []
-    for candidate in listed:
-        name = candidate.conditions[0].column
-        unknown = name in columns and (columns[name].codes[~unlabeled] < 0).all()
-        if candidate.kind in ("category", "number", "cluster") and _is_shared(name) and not unknown:
-            regions.append(candidate)
-    return regions
+    clusters = group_states(features.record, fewest=FEWEST_UTTERANCES).list_clusters()
+    listed, _ = list_candidates(features, features.record.blocks, clusters, fewest=FEWEST_UTTERANCES)
+    unknown = {column.name for column in features.categories if (column.codes[~unlabeled] < 0).all()}
+    return [
+        candidate
+        for candidate in listed
+        if candidate.kind in ("category", "number", "cluster")
+        and _is_shared(candidate.conditions[0].column)
+        and candidate.conditions[0].column not in unknown
+    ]
 
 
 def _is_shared(column: str) -> bool:
     return column == NAMED or not column.startswith("record_")
 
 
-def _test(record: Record, unlabeled: np.ndarray, candidates: list[Candidate], seed: int) -> np.ndarray:
-    """Return the corrected p of each region, float64 (R,)."""
-    blocks, count = record.blocks, int(record.blocks.max()) + 1
-    sizes = np.bincount(blocks, minlength=count).astype(float)
-    inside = np.stack([np.bincount(blocks[own.scores], minlength=count) for own in candidates], axis=1)
-    has_label = np.bincount(blocks, ~unlabeled, minlength=count) > sizes / 2
+def _test(blocks: np.ndarray, unlabeled: np.ndarray, inside: np.ndarray, seed: int) -> np.ndarray:
+    """Return the corrected p of each region, float64 (R,), given who is inside, bool (R, N)."""
+    sizes = np.bincount(blocks).astype(float)
+    counts = np.array([np.bincount(blocks, own, len(sizes)) for own in inside]).reshape(-1, len(sizes)).T
+    has_label = np.bincount(blocks, ~unlabeled) > sizes / 2
     generator = np.random.default_rng(seed)
     deals = np.stack([has_label, *(generator.permutation(has_label) for _ in range(PERMUTATIONS))])
-    labeled = deals @ inside / (deals @ sizes)[:, None]
-    others = ~deals @ inside / (~deals @ sizes)[:, None]
-    differences = others - labeled
-    scores = differences / np.maximum(differences[1:].std(axis=0), 1e-12)
-    largest = scores[1:].max(axis=1)
-    p = (1 + (largest[:, None] >= scores[0]).sum(axis=0)) / (1 + PERMUTATIONS)
-    return p
+    shares, others = (dealt @ counts / (dealt @ sizes)[:, None] for dealt in (deals, ~deals))
+    scores = (others - shares) / np.maximum((others - shares)[1:].std(axis=0), 1e-12)
+    largest = scores[1:].max(axis=1, initial=-np.inf)
+    return (1 + (largest[:, None] >= scores[0]).sum(axis=0)) / (1 + PERMUTATIONS)
 
 
 def _describe(
-    features: Features, candidate: Candidate, unlabeled: np.ndarray, shares: np.ndarray, p: float
+    features: Features, region: Candidate, unlabeled: np.ndarray, shares: np.ndarray, p: float
 ) -> Lack:
-    record, inside = features.record, candidate.scores
-    own = inside & unlabeled
-    name = candidate.conditions[0].name
-    if candidate.kind == "cluster":
+    record, condition = features.record, region.conditions[0]
+    own, name = region.scores & unlabeled, condition.name
+    if region.kind == "cluster":
         labels = [trait.label for trait in features.describe(own) if _is_shared(trait.column)]
         name = join_labels(choose_plain(labels, TRAITS_IN_NAME)) or name
-    known = shares[own][np.isfinite(shares[own])]
     return Lack(
         name=name,
-        where=candidate.conditions[0].where,
+        where=condition.where,
         unlabeled=int(own.sum()),
-        labeled=int((inside & ~unlabeled).sum()),
+        labeled=int((region.scores & ~unlabeled).sum()),
         speakers=len(np.unique(record.blocks[own & record.is_known])),
-        neighbors=float(known.mean()) if len(known) else None,
+        neighbors=float(shares[own].mean()),
         p=p,
         utterance_ids=tuple(record.ids[own]),
     )
 
 
-def _list_drifts(features: Features, unlabeled: np.ndarray) -> list[Drift]:
-    drifts = []
+def _list_drifts(features: Features, unlabeled: np.ndarray) -> Iterator[Drift]:
     for name, numbers in features.numbers.items():
-        column = features.record.column(name)
         known = np.isfinite(numbers)
-        if (
-            column is None
-            or not _is_shared(name)
-            or not (known & unlabeled).any()
-            or not (known & ~unlabeled).any()
-        ):
-            continue
-        values, blocks = numbers[known], np.unique(features.record.blocks[known], return_inverse=True)[1]
-        found = compare_groups(values, np.ones(len(values)), unlabeled[known], blocks.reshape(-1))
-        deviation = float(values.std())
-        if found is not None and deviation > 0:
-            means = (float(values[side].mean()) for side in (~unlabeled[known], unlabeled[known]))
-            scaled = (value / deviation for value in (found.value, found.low, found.high))
-            drifts.append(Drift(name, column.label, physical_unit(name), *means, *scaled))
-    return drifts
+        values, side, rows = numbers[known], unlabeled[known], features.record.select(known)
+        found = compare_groups(values, np.ones(len(values)), side, rows.blocks)
+        if found is not None and _is_shared(name) and name in rows.names:
+            means = (float(values[own].mean()) for own in (~side, side))
+            scaled = (own / float(values.std()) for own in (found.value, found.low, found.high))
+            yield Drift(name, *means, *scaled)

@@ -2,51 +2,33 @@
 
 In: the record of results and the calibration. Out: the chosen recordings, the first first.
 
-Predicted errors a second times novelty, one after the other: novelty is 1 minus the highest similarity, in the hidden
-states, to a labeled or a chosen recording, as in maximal marginal relevance (Carbonell & Goldstein 1998,
-doi:10.1145/290941.291025), which spreads the choice over regions and voices. Scores only fall, so most need not be
-computed again (Minoux 1978, doi:10.1007/BFb0006528).
+Farthest-first traversal of weighted points (Gonzalez 1985, doi:10.1016/0304-3975(85)90224-5; Dyer & Frieze 1985,
+doi:10.1016/0167-6377(85)90002-1): one after the other, that recording is taken which has the largest product of its
+predicted errors a second with its distance, between directions of hidden states, from the nearest labeled or chosen
+one, its novelty. That spreads the choice over regions and voices, and nothing is to be tuned: units cancel.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from librispeech_clf.local.analysis.calibration import Calibration
-from librispeech_clf.local.analysis.lacks import NEIGHBORS, Coverage, find_unlabeled
-from librispeech_clf.local.analysis.latent_space import reduce_vectors
-from librispeech_clf.local.analysis.prediction import predict_errors
+from librispeech_clf.local.analysis.lacks import Coverage, find_unlabeled
 from librispeech_clf.local.analysis.record import Record
 
-DURATION = "signal_duration_s"
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-@dataclass(frozen=True)
-class Choice:
-    """A recording to transcribe.
-
-    Attributes:
-        utterance_id: which.
-        seconds: its length.
-        hypothesis: to correct.
-        predicted_error_rate: of its words.
-        why: what its transcript would cover.
-    """
-
-    utterance_id: str
-    seconds: float
-    hypothesis: str
-    predicted_error_rate: float
-    why: str
+DIAMETER = 2.0
+"""Of all directions: how far the first is from the nearest chosen one."""
 
 
 def rank_recordings(
     record: Record, calibration: Calibration, *, minutes: float, coverage: Coverage | None = None
-) -> tuple[Choice, ...]:
+) -> pd.DataFrame:
     """Choose unlabeled recordings of so many minutes; those without a word or a hidden state are left out.
 
     Args:
@@ -54,63 +36,43 @@ def rank_recordings(
         calibration: of the confidences.
         minutes: to spend.
         coverage: whose lacks are named as reasons.
+
+    Returns:
+        What is to be written of each: id, seconds, text (to be filled in), hypothesis, predicted_error_rate, why,
+        speaker_id.
     """
-    vectors, rows = record.vectors("latent")
-    errors, words = predict_errors(record, calibration)[rows].T
-    seconds = record.numbers(DURATION)[rows]
-    unlabeled = find_unlabeled(record)
-    unlabeled = np.ones(len(record), bool) if unlabeled is None else unlabeled
-    usable = unlabeled[rows] & np.isfinite(errors) & (seconds > 0)
-    if not usable.any():
-        return ()
-    reduced = reduce_vectors(vectors)
-    own = np.flatnonzero(usable)
-    places, similar, covered = _compare(reduced[own], reduced[~unlabeled[rows]])
-    weights, costs = errors[own], seconds[own]
-
-    def gain(number: int) -> float:
-        return float(weights[number] * (1 - covered[number]) / costs[number])
-
-    queue = [(-gain(number), number) for number in range(len(own))]
-    heapq.heapify(queue)
-    chosen, left = [], 60 * minutes
-    while queue:
-        number = heapq.heappop(queue)[1]
-        fresh = gain(number)
-        if queue and fresh < -queue[0][0]:
-            heapq.heappush(queue, (-fresh, number))
-        elif costs[number] <= left:
-            chosen.append(number)
-            left -= costs[number]
-            near = places[number]
-            covered[near] = np.maximum(covered[near], similar[number])
-    reasons = {
-        name: lack.name
-        for lack in reversed(coverage.lacks if coverage else ())
-        for name in lack.utterance_ids
-    }
-    picked = record.select(rows[own[chosen]])
-    hypotheses = picked.texts("hypothesis")
-    return tuple(
-        Choice(
-            name, float(costs[number]), text or "", float(weights[number] / words[own[number]]),
-            f"about {weights[number]:.1f} errors" + (f"; {reasons[name]}" if name in reasons else ""),
-        )
-        for name, text, number in zip(picked.ids, hypotheses, chosen, strict=True)
-    )  # fmt: skip
-
-
-def _compare(own: np.ndarray, labeled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each one's nearest, itself first, their similarities in [0, 1], and how far labeled ones cover it."""
+    import pandas as pd
     from sklearn.neighbors import NearestNeighbors
 
-    with threadpool_limits(limits=1):
-        model = NearestNeighbors(n_neighbors=min(NEIGHBORS + 1, len(own))).fit(own)
-        distances, places = model.kneighbors(own)
-        # At the usual distance of the nearest, a similarity of exp(-2) = 0.14.
-        scale = float(np.mean(distances[:, 1:2] ** 2)) / 2 if len(own) > 1 else 1.0
-        covered = np.zeros(len(own))
-        if len(labeled):
-            nearest, _ = NearestNeighbors(n_neighbors=1).fit(labeled).kneighbors(own)
-            covered = np.exp(-(nearest[:, 0] ** 2) / max(scale, 1e-12))
-    return places, np.exp(-(distances**2) / max(scale, 1e-12)), covered
+    vectors, rows = record.vectors("latent")
+    errors, words = calibration.predict_errors(record)[rows].T
+    seconds, unlabeled = record.numbers("signal_duration_s")[rows], find_unlabeled(record)[rows]
+    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    pool = np.flatnonzero(unlabeled & np.isfinite(errors) & (seconds > 0))
+    novelty = np.full(len(pool), DIAMETER)
+    if len(pool) and not unlabeled.all():
+        with threadpool_limits(limits=1):
+            labeled = NearestNeighbors(n_neighbors=1).fit(directions[~unlabeled])
+            novelty = labeled.kneighbors(directions[pool])[0][:, 0]
+    chosen, left = [], 60 * minutes
+    for _ in pool:
+        scores = np.where(seconds[pool] <= left, errors[pool] / seconds[pool] * novelty, 0)
+        best = pool[scores.argmax()]
+        if scores.max() <= 0:
+            break
+        chosen.append(best)
+        left -= seconds[best]
+        novelty = np.minimum(novelty, np.linalg.norm(directions[pool] - directions[best], axis=1))
+    picked, lacks = record.select(rows[chosen]), coverage.lacks if coverage else ()
+    reasons = {name: f"; {lack.name}" for lack in reversed(lacks) for name in lack.utterance_ids}
+    expected = zip(picked.ids, errors[chosen], strict=True)
+    columns = {
+        "id": picked.ids,
+        "seconds": seconds[chosen].round(2),
+        "text": "",
+        "hypothesis": picked.texts("hypothesis"),
+        "predicted_error_rate": (errors[chosen] / words[chosen]).round(3),
+        "why": [f"about {count:.1f} errors{reasons.get(name, '')}" for name, count in expected],
+        "speaker_id": picked.speakers,
+    }
+    return pd.DataFrame(columns)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
-import io
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.configuration import Configuration
-from librispeech_clf.corpus.schema import UNLABELED
 from librispeech_clf.local.analysis.lacks import TRANSCRIBED
 
 if TYPE_CHECKING:
@@ -38,19 +35,11 @@ def find_labeled(configuration: Configuration) -> dict[str, str]:
     return {}
 
 
-def find_transcribed(run: Run) -> set[str]:
-    """Return the ids of the utterances that have a transcript, and not the state unlabeled."""
-    split, states = run.engine.split, run.request.split_by_subset
-    subsets = (subset for subset, count in split.row_counts.items() for _ in range(count))
-    known = zip(split.ids, split.texts, subsets, strict=True)
-    return {name for name, text, subset in known if text is not None and states.get(subset) != UNLABELED}
-
-
 def mark_transcribed(run: Run, table: pyarrow.Table) -> pyarrow.Table:
     """Tell of each row whether its recording has a transcript, where some have none."""
     import pyarrow
 
-    known = find_transcribed(run)
+    known = {task.utterance_id for window in run.windows.values() for task in window if task.transcribed}
     told = [name in known for name in table["utterance_id"].to_pylist()]
     return table if all(told) else table.append_column(TRANSCRIBED, pyarrow.array(told))
 
@@ -66,12 +55,11 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
         raise ValueError(
             f"--transcribe: {table} was changed and may hold transcripts; move it, or choose another --out."
         )
-    tasks, transcribed = [task for window in run.windows.values() for task in window], find_transcribed(run)
-    lacking = Counter(task.subset for task in tasks if task.utterance_id not in transcribed)
-    asked = [
-        f"--fail-if {each.text}" for each in options.fail_if if each.figure not in ("failed", "findings")
-    ]
-    asked += [f"--{name}" for name in ("calibrate", "terms", "compare", "simulate") if getattr(options, name)]
+    tasks = [task for window in run.windows.values() for task in window]
+    lacking = Counter(task.subset for task in tasks if not task.transcribed)
+    measured = (each for each in options.fail_if if each.figure not in ("failed", "findings"))
+    asked = [f"--{name}" for name in ("calibrate", "terms", "compare") if getattr(options, name)]
+    asked += [f"--fail-if {each.text}" for each in measured]
     if asked and not any(task.labeled for task in tasks):
         raise ValueError(
             f"{asked[0]}: is measured by transcripts, and {', '.join(lacking)} has none; leave it out."
@@ -84,11 +72,11 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
 
 def _is_blank(table: Path) -> bool:
     """Tell whether no text of a transcribe.csv was filled in, and no program wrote it in another form."""
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            return not any(row["text"].strip() for row in csv.DictReader(file))
-    except (UnicodeDecodeError, KeyError, AttributeError, csv.Error):
-        return False
+    import pandas as pd
+
+    with contextlib.suppress(ValueError, KeyError):
+        return bool(pd.read_csv(table, dtype=str)["text"].isna().all())
+    return False
 
 
 def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | None, str]:
@@ -112,8 +100,7 @@ def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | 
     chosen = calibrations.choose_calibration(known, corpus)
     if chosen is None:
         return None, "uncalibrated; `evaluate --split validation --calibrate` calibrates it"
-    other = "" if chosen.corpus == corpus else ", another corpus"
-    return chosen, f"calibrated on {calibrations.describe(chosen)}{other}"
+    return chosen, f"calibrated on {chosen}{'' if chosen.corpus == corpus else ', another corpus'}"
 
 
 def name_corpus(configuration: Configuration) -> str:
@@ -139,22 +126,18 @@ def write_transcribe(
 
     if analysis.calibration is None:
         return "--transcribe: nothing is chosen, as the confidences are uncalibrated; see --calibrate."
-    recordings = record.select_recordings()
-    chosen = rank_recordings(recordings, analysis.calibration, minutes=minutes, coverage=analysis.coverage)
-    folder, table = out / TRANSCRIBE, io.StringIO(newline="")
-    (out / f"{TRANSCRIBE}.csv").unlink(missing_ok=True)  # first, as it names the recordings
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    writer = csv.writer(table)
-    writer.writerow(
-        ["id", "file_name", "seconds", "text", "hypothesis", "predicted_error_rate", "why", "speaker_id"]
+    chosen = rank_recordings(
+        record.select_recordings(), analysis.calibration, minutes=minutes, coverage=analysis.coverage
     )
-    speakers = dict(zip(recordings.ids, recordings.speakers, strict=True))
-    for number, own in enumerate(chosen, 1):
-        name = f"{TRANSCRIBE}/{number:05}.flac"
-        atomic_write(out / name, audio(own.utterance_id) or b"")
-        told = (f"{own.seconds:.2f}", "", own.hypothesis, f"{own.predicted_error_rate:.3f}", own.why)
-        writer.writerow([own.utterance_id, name, *told, speakers[own.utterance_id] or ""])
-    atomic_write(out / f"{TRANSCRIBE}.csv", table.getvalue().encode())
-    spent = sum(own.seconds for own in chosen) / 60
-    return f"Transcribe first: {len(chosen)} recordings, {spent:.1f} minutes, in {out / TRANSCRIBE}.csv."
+    names = [f"{TRANSCRIBE}/{number:05}.flac" for number in range(1, len(chosen) + 1)]
+    table = out / f"{TRANSCRIBE}.csv"
+    table.unlink(missing_ok=True)  # first, as it names the recordings
+    shutil.rmtree(out / TRANSCRIBE, ignore_errors=True)
+    (out / TRANSCRIBE).mkdir(parents=True)
+    for name, utterance_id in zip(names, chosen["id"], strict=True):
+        atomic_write(out / name, audio(utterance_id) or b"")
+    chosen.insert(1, "file_name", names)
+    atomic_write(table, chosen.to_csv(index=False).encode())
+    return (
+        f"Transcribe first: {len(chosen)} recordings, {chosen['seconds'].sum() / 60:.1f} minutes, in {table}."
+    )

@@ -66,7 +66,8 @@ class Task:
         simulation: registered name of the simulation, None for the recording as it is.
         severity: the simulation's numeric parameter, in its own unit.
         drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
-        labeled: whether there is a transcript to measure by; a window holds tasks of one kind.
+        transcribed: whether there is a transcript.
+        labeled: whether there is one to measure by; a window holds tasks of one kind.
     """
 
     utterance_id: str
@@ -76,6 +77,7 @@ class Task:
     simulation: str | None = None
     severity: float | None = None
     drawn: bool = False
+    transcribed: bool = True
     labeled: bool = True
 
     def start_row(self, error: str | None = None) -> Row:

@@ -63,18 +63,12 @@ def plan_recordings(
     count = len(subsets) if limit is None else min(limit, len(subsets))
     rows = [number * len(subsets) // count for number in range(count)]
     drawn = {rows[number * count // DRAWN] for number in range(DRAWN)} if rows else set()
-    texts = split.texts
-    tasks = [
-        Task(
-            split.ids[row],
-            split.ids[row],
-            split_by_subset.get(subsets[row], subsets[row]),
-            subsets[row],
-            drawn=row in drawn,
-            labeled=scored and texts[row] is not None and split_by_subset.get(subsets[row]) != UNLABELED,
-        )
-        for row in rows
-    ]
+    tasks, texts = [], split.texts
+    for row in rows:
+        state = split_by_subset.get(subsets[row], subsets[row])
+        known = texts[row] is not None and state != UNLABELED
+        own = split.ids[row], split.ids[row], state, subsets[row]
+        tasks.append(Task(*own, drawn=row in drawn, transcribed=known, labeled=known and scored))
     return [w for own in (True, False) for w in cut_windows([task for task in tasks if task.labeled == own])]
 
 

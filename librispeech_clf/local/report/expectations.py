@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from librispeech_clf.local.analysis.record import label_column, physical_unit
 
 if TYPE_CHECKING:
     from librispeech_clf.local.analysis.calibration import Calibration
@@ -17,14 +19,7 @@ SHOWN_DRIFTS = 8
 
 @dataclass(frozen=True)
 class PlainTable:
-    """A table of texts.
-
-    Attributes:
-        title: its heading.
-        note: what its figures are.
-        head: of the columns.
-        rows: their cells; the first says what the row is.
-    """
+    """A table of texts; the first cell of a row says what it is, the note what the figures are."""
 
     title: str
     note: str
@@ -34,70 +29,62 @@ class PlainTable:
 
 def list_tables(analysis: Analysis) -> tuple[PlainTable, ...]:
     """List what is told: predicted rates where a rate is not measured, what labeled recordings lack, what drifts."""
-    tables = []
-    if (
-        analysis.predicted
-        and analysis.calibration
-        and (analysis.coverage or analysis.robustness or not analysis.is_measured)
-    ):
+    tables, wanted = [], analysis.coverage or analysis.robustness or not analysis.is_measured
+    if analysis.predicted and analysis.calibration and wanted:
         tables.append(_tabulate_predicted(analysis.predicted, analysis.calibration))
     if analysis.coverage is not None:
-        tables += _tabulate_coverage(analysis.coverage)
+        tables += [_tabulate_lacks(analysis.coverage), _tabulate_drifts(analysis.coverage)]
     return tuple(tables)
 
 
 def _tabulate_predicted(predicted: Sequence[PredictedRate], calibration: Calibration) -> PlainTable:
-    where = f"{calibration.split} of {calibration.corpus}"
-    notes = [f"Expected of word confidences calibrated on {where}, not measured; intervals by speaker."]
-    if warned := [each for each in predicted if each.note]:
-        notes.append(f"(!) {warned[0].note}.")
-    measured = any(each.measured is not None for each in predicted)
-    rows = []
-    for each in predicted:
-        bounds = f"{_percent(each.rate)} ({_percent(each.low)} to {_percent(each.high)})"
-        known = "-" if each.measured is None else _percent(each.measured)
-        rows.append(
-            (
-                f"{each.name}{' (!)' if each.note else ''}",
-                str(each.utterances),
-                bounds,
-                *([known] if measured else []),
-            )
-        )
-    head = ("recordings", "N", "predicted WER % (95 %)", *(["measured WER %"] if measured else []))
-    return PlainTable("Predicted error rates", " ".join(notes), head, tuple(rows))
-
-
-def _tabulate_coverage(coverage: Coverage) -> Iterator[PlainTable]:
-    note = f"{coverage.tested} regions were looked at; chance of any false one 5 %."
-    if coverage.neighbors is not None:
+    note = f"Expected of word confidences calibrated on {calibration}, not measured; intervals by speaker."
+    if any(each.is_beyond for each in predicted):
         note += (
-            f" Of the 15 nearest to an unlabeled recording in the hidden states, {_percent(coverage.neighbors)} % are "
-            f"labeled, as are {_percent(coverage.expected)} % of all."
+            f" (!) perhaps less sure than with any speaker of {calibration.split} ({_percent(calibration.highest)} %): "
+            "the true rate may be far higher."
         )
-    if coverage.note or not coverage.lacks:
-        note = f"Nothing is named: {coverage.note or 'no region differs'}. {note}"
-    lacks = [
+    rows = (
         (
-            lack.name, str(lack.unlabeled), str(lack.labeled), str(lack.speakers),
-            "-" if lack.neighbors is None else _percent(lack.neighbors), f"{lack.p:.3f}",
+            f"{each.name}{' (!)' * each.is_beyond}", str(each.utterances),
+            f"{_percent(each.rate)} ({_percent(each.low)} to {_percent(each.high)})", _percent(each.measured),
+        )
+        for each in predicted
+    )  # fmt: skip
+    head = ("recordings", "N", "predicted WER % (95 %)", "measured WER %")
+    return PlainTable("Predicted error rates", note, head, tuple(rows))
+
+
+def _tabulate_lacks(coverage: Coverage) -> PlainTable:
+    note = (
+        f"{'' if coverage.lacks else 'Nothing is named. '}{coverage.tested} regions were looked at; chance of any "
+        f"false one 5 %. Of the 15 nearest to an unlabeled recording in the hidden states, "
+        f"{_percent(coverage.neighbors)} % are labeled, as are {_percent(coverage.expected)} % of all."
+    )
+    rows = (
+        (
+            lack.name, str(lack.unlabeled), str(lack.labeled), str(lack.speakers), _percent(lack.neighbors),
+            f"{lack.p:.3f}",
         )
         for lack in coverage.lacks
-    ]  # fmt: skip
+    )  # fmt: skip
     head = ("region", "unlabeled", "labeled", "speakers", "labeled neighbors %", "p")
-    yield PlainTable("What the labeled recordings lack", note, head, tuple(lacks))
-    sure = [drift for drift in coverage.drifts if drift.low > 0 or drift.high < 0][:SHOWN_DRIFTS]
-    rows = tuple(
+    return PlainTable("What the labeled recordings lack", note, head, tuple(rows))
+
+
+def _tabulate_drifts(coverage: Coverage) -> PlainTable:
+    note = f"In standard deviations, 95 % intervals by speaker; {len(coverage.drifts)} columns, all in findings.json."
+    sure = [drift for drift in coverage.drifts if drift.low > 0 or drift.high < 0]
+    rows = (
         (
-            f"{drift.label}{f', {drift.unit}' if drift.unit else ''}", f"{drift.labeled:.3g}", f"{drift.unlabeled:.3g}",
+            ", ".join(filter(None, (label_column(drift.column), physical_unit(drift.column)))),
+            f"{drift.labeled:.3g}", f"{drift.unlabeled:.3g}",
             f"{drift.difference:+.2f} ({drift.low:+.2f} to {drift.high:+.2f})",
         )
-        for drift in sure
+        for drift in sure[:SHOWN_DRIFTS]
     )  # fmt: skip
-    note = f"In standard deviations, 95 % intervals by speaker; {len(coverage.drifts)} columns, all in findings.json."
-    if rows:
-        yield PlainTable("Drift", note, ("column", "labeled", "unlabeled", "difference"), rows)
+    return PlainTable("Drift", note, ("column", "labeled", "unlabeled", "difference"), tuple(rows))
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _percent(share: float | None) -> str:
+    return "-" if share is None or share != share else f"{100 * share:.1f}"

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
-from librispeech_clf.local.analysis.prediction import COLUMN, predict_errors
+from librispeech_clf.local.analysis.prediction import COLUMN
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import (
     Analysis,
@@ -111,7 +111,7 @@ def write_outputs(
     means = rates = pyarrow.nulls(len(table), pyarrow.float32())
     if calibration is not None:
         means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
-        errors, words = predict_errors(Record(table), calibration).T
+        errors, words = calibration.predict_errors(Record(table)).T
         rates = pyarrow.array(errors / words, pyarrow.float32(), from_pandas=True)
     table = table.append_column("calibrated_confidence", means).append_column(COLUMN, rates)
     tables = {**tables, main: table}

@@ -7,13 +7,11 @@ import pytest
 
 from librispeech_clf.local.analysis import calibration as calibrations
 from librispeech_clf.local.analysis.calibration import Calibration, fit_calibration, measure_reliability
-from librispeech_clf.local.analysis.prediction import RateModel
 from librispeech_clf.local.analysis.record import Record
 from tests.helpers.spoken import make_spoken
 
 SURE = np.linspace(0.01, 0.99, 50)
-RATES = RateModel(1.1, 1.0, 0.1, 1.0, 0.5)
-MADE = Calibration("sample", "validation", 740, 18, 8.7, 0.17, 3.2, RATES)
+MADE = Calibration("sample", "validation", 740, 18, 8.7, 0.17, 3.2, 1.1, 1.0, 0.1, 0.5)
 
 
 def fit(table):
@@ -26,7 +24,7 @@ def test_the_share_of_right_words_is_learnt():
     np.testing.assert_allclose(learnt.apply(np.array([0.4, 0.6, 0.8])), [0.16, 0.36, 0.64], atol=0.04)
     found = measure_reliability(Record(make_spoken(1)), learnt)
     assert found.error < 0.03 < 0.15 < found.uncalibrated_error
-    assert found.calibrated == "validation of made"
+    assert found.calibrated == str(learnt) == "validation of made"
     assert sum(part.words for part in found.bins) == found.words == 4000
 
 
@@ -92,7 +90,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 
 
 def test_the_corpus_own_calibration_is_chosen_else_that_of_most_words():
-    other = Calibration("openslr", "dev-clean", 26000, 20, 4.0, 1.7, -1.0, RATES)
+    other = Calibration("openslr", "dev-clean", 26000, 20, 4.0, 1.7, -1.0)
     both = {"sample": MADE, "openslr": other}
     assert calibrations.choose_calibration(both, "sample") is MADE
     assert calibrations.choose_calibration(both, "files mine") is other

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from librispeech_clf.local.analysis.calibration import fit_calibration
-from librispeech_clf.local.analysis.prediction import predict_errors, predict_rates
+from librispeech_clf.local.analysis.prediction import predict_rates
 from librispeech_clf.local.analysis.record import Record
 from tests.helpers.spoken import make_spoken
 
@@ -28,7 +28,7 @@ def test_predicted_rate_is_near_the_measured_one_and_needs_no_transcript():
     learnt, table = learn(), count(make_spoken(1))
     (whole,) = predict_rates(Record(table), learnt)
     assert abs(whole.rate - whole.measured) < 0.03
-    assert whole.low < whole.measured < whole.high and whole.note is None
+    assert whole.low < whole.measured < whole.high and not whole.is_beyond
     hidden = table.assign(reference=None, **dict.fromkeys(COUNTS))
     (alone,) = predict_rates(Record(hidden), learnt)
     assert dataclasses.replace(alone, measured=whole.measured) == whole
@@ -38,12 +38,12 @@ def test_less_sure_than_any_speaker_is_told():
     learnt, table = learn(), count(make_spoken(2))
     table["words"] = [[{**word, "confidence": 0.05} for word in words] for words in table["words"]]
     (found,) = predict_rates(Record(table), learnt)
-    assert "less sure than with any speaker of validation" in found.note and found.rate > learnt.rates.highest
+    assert found.is_beyond and found.rate > learnt.highest
 
 
 def test_few_speakers_widen_the_interval():
     learnt, table = learn(), count(make_spoken(3))
-    several = dataclasses.replace(learnt, rates=dataclasses.replace(learnt.rates, spread=0.2))
+    several = dataclasses.replace(learnt, spread=0.2)
     one = table[table["record_speaker_id"] == table["record_speaker_id"].iloc[0]]
     widths = [
         np.log(found.high / found.low) for t in (one, table) for found in predict_rates(Record(t), several)
@@ -54,5 +54,5 @@ def test_few_speakers_widen_the_interval():
 def test_without_words_nothing_is_expected():
     table = count(make_spoken(4))
     table["words"] = None
-    assert np.isnan(predict_errors(Record(table), learn())).all()
+    assert np.isnan(learn().predict_errors(Record(table))).all()
     assert predict_rates(Record(table), learn()) == () == predict_rates(Record(table), None)

@@ -19,17 +19,28 @@ def make_table(seed=5):
     table.loc[same, "words"] = table.loc[same, "words"].map(
         lambda words: [{**word, "confidence": 0.05} for word in words]
     )
-    return table.assign(signal_duration_s=3.0)
+    return table.assign(signal_duration_s=3.0, transcribed=False)
 
 
 def test_budget_is_spent_on_errors_once_each():
     chosen = rank_recordings(Record(make_table()), learn(), minutes=1)
-    assert sum(choice.seconds for choice in chosen) == 60 and len({c.utterance_id for c in chosen}) == 20
-    assert chosen[0].utterance_id.startswith("0-") and chosen[0].predicted_error_rate > 0.9
+    assert chosen["seconds"].sum() == 60 and chosen["id"].nunique() == 20
+    assert chosen["id"][0].startswith("0-") and chosen["predicted_error_rate"][0] > 0.9
     # The most errors are the first speaker's, but one transcript of what sounds alike is enough.
-    assert sum(choice.utterance_id.startswith("0-") for choice in chosen) == 1
+    assert chosen["id"].str.startswith("0-").sum() == 1
+
+
+def test_what_sounds_like_labeled_recordings_is_not_chosen():
+    table = make_table()
+    table.loc[0, "transcribed"] = True
+    chosen = rank_recordings(Record(table), learn(), minutes=1)
+    assert len(chosen) == 20 and not chosen["id"].str.startswith("0-").any()
 
 
 @pytest.mark.parametrize("column", ["words", "latent"])
 def test_what_is_not_known_is_not_chosen(column):
-    assert rank_recordings(Record(make_table().assign(**{column: None})), learn(), minutes=1) == ()
+    assert rank_recordings(Record(make_table().assign(**{column: None})), learn(), minutes=1).empty
+
+
+def test_transcribed_recordings_are_not_chosen():
+    assert rank_recordings(Record(make_table().assign(transcribed=True)), learn(), minutes=1).empty
