@@ -127,8 +127,8 @@ def find_bounds(
 def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None = None) -> list[Grouping]:
     """Group rows by gender and by every column of one's own, then by the other columns that have bounds.
 
-    A column is grouped by where it has 2 to 30 categories or is of numbers, which are cut at their bounds, else into
-    quarters; a constant says nothing.
+    A column is grouped by where it has 2 to 30 categories and repeats one (texts of an utterance's own, such as
+    hypotheses, are no categories), or is of numbers, which are cut at their bounds, else into quarters.
     """
     bounds = bounds or {}
     groupings: list[Grouping] = []
@@ -142,7 +142,8 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
             held = np.unique(column.codes[column.codes >= 0])
             index = np.where(column.codes >= 0, np.searchsorted(held, column.codes), -1)
             bins = Bins(tuple(column.levels[code] for code in held), index, ())
-        if len(bins.labels) >= 2 and (numbers is not None or len(bins.labels) <= MOST_LEVELS):
+        most = min(MOST_LEVELS, np.sum(bins.index >= 0) - 1)
+        if len(bins.labels) >= 2 and (numbers is not None or len(bins.labels) <= most):
             taken = [grouping.name for grouping in groupings]
             names = (column.label, name.partition("_")[2], name)
             free = next(own for own in names if own not in taken)

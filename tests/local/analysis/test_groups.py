@@ -45,9 +45,17 @@ def test_own_categories_of_2_to_30_values_and_own_numbers_are_grouped_gender_fir
     assert groups["snr"] == ("0 to 9", "10 to 19", "20 to 29", "30 to 39")
 
 
+def test_texts_of_their_own_are_no_groups():
+    texts = ["ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", None]
+    assert named(
+        make_table(corpus_hypothesis=texts, corpus_accent=["a", "a", "a", "b", "b", None, None])
+    ) == {"accent": ("a", "b")}
+
+
 def test_gender_is_the_corpus_own_where_no_table_of_speakers_tells():
-    assert named(make_table(corpus_gender=["f", "m"], record_gender=[None, None])) == {"gender": ("f", "m")}
-    both = named(make_table(corpus_gender=["f", "m"], record_gender=["F", "M"]))
+    own = make_table(corpus_gender=["f", "m"] * 2, record_gender=[None] * 4)
+    assert named(own) == {"gender": ("f", "m")}
+    both = named(own.assign(record_gender=["F", "M"] * 2))
     assert both == {"gender": ("F", "M"), "corpus_gender": ("f", "m")}
 
 
@@ -74,7 +82,7 @@ def test_bounds_of_nothing_are_refused_with_what_there_is():
 
 
 def test_bin_without_recordings_and_group_without_words_have_figures_that_say_so():
-    table = make_table(corpus_snr=[1.0, 2.0], corpus_room=["lab", "car"])
+    table = make_table(corpus_snr=[1.0, 2.0, 2.0], corpus_room=["lab", "car", "car"])
     table.loc[0, ["word_hits", "word_substitutions", "word_deletions"]] = 0.0
     rates = summarize_rates(Record(table), {"corpus_snr": (1.5, 10.0)})["word"]["groups"]
     assert rates["snr"]["10 and over"]["rate"] is None and rates["snr"]["10 and over"]["utterances"] == 0
