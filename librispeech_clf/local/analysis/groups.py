@@ -142,7 +142,7 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
             held = np.unique(column.codes[column.codes >= 0])
             index = np.where(column.codes >= 0, np.searchsorted(held, column.codes), -1)
             bins = Bins(tuple(column.levels[code] for code in held), index, ())
-        most = min(MOST_LEVELS, np.sum(bins.index >= 0) - 1)
+        most = min(MOST_LEVELS, int(np.sum(bins.index >= 0)) - 1)
         if len(bins.labels) >= 2 and (numbers is not None or len(bins.labels) <= most):
             taken = [grouping.name for grouping in groupings]
             names = (column.label, name.partition("_")[2], name)
