@@ -5,11 +5,7 @@ the machine better than wall seconds; the two sides of a ratio alternate, and fi
 """
 
 import json
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.benchmark_scale import PROJECT_ROOT, measure_process
 from tests.helpers.letters import VOCABULARY, encode
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SAMPLING_RATE = 16_000
 MAX_SAMPLES = 562_480
 SECONDS = 12.0
 Row = tuple[str, str, float]
 """What is measured, what it is compared with, how many times as fast it is."""
-
-ENVIRONMENT = {**os.environ, "TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
@@ -180,21 +174,6 @@ def make_dense_loss(logits: np.ndarray, labels: np.ndarray) -> Callable[[], obje
     return lambda: tf.nn.ctc_loss(**arguments)
 
 
-def run_python(code: str) -> tuple[float, str]:
-    """Run code in a fresh interpreter: CPU seconds of the process, and what it prints."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT_ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, process.stdout
-
-
 CHECK_DATASET = f"""
 from code_loader import LeapLoader
 result = LeapLoader({str(PROJECT_ROOT)!r}, "leap_binder.py").check_dataset()
@@ -204,37 +183,25 @@ assert result.is_valid, result.general_error or [p.display for p in result.paylo
 
 def measure_start() -> list[Row]:
     """Compare importing the entry file, and code-loader's dataset check, with importing TensorFlow."""
-    tensorflow = min(run_python("import tensorflow")[0] for _ in range(2))
-    importing = min(run_python("import leap_binder")[0] for _ in range(2))
-    checking = run_python(CHECK_DATASET)[0]
-    return [
-        ("import of leap_binder", "import of TensorFlow", tensorflow / importing),
-        ("code-loader's dataset check", "import of TensorFlow", tensorflow / checking),
-    ]
+    codes = ("import tensorflow", "import leap_binder", CHECK_DATASET)
+    tensorflow, *ours = (min(measure_process("-c", code).cpu_s for _ in range(2)) for code in codes)
+    names = ("import of leap_binder", "code-loader's dataset check")
+    return [(name, "import of TensorFlow", tensorflow / own) for name, own in zip(names, ours, strict=True)]
 
 
-def measure_evaluation(*, model: Path | None = None, limit: int | None = None) -> list[Row]:
+def measure_evaluation(*, model: str | None = None) -> list[Row]:
     """Evaluate the configured test split in a fresh process, report and page included.
 
     LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT and LIBRISPEECH_SUBSETS choose another corpus than the bundled one.
 
     Args:
         model: the model file, config.yaml's by default.
-        limit: utterances.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--out", folder]
-        command += ["--model", str(model)] if model else []
-        command += ["--limit", str(limit)] if limit else []
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, cwd=PROJECT_ROOT, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = ["-m", "librispeech_clf.local.commands.evaluate", "--out", folder]
+        measured = measure_process(*command, *(["--model", model] if model else []))
         summary = json.loads((Path(folder) / "summary.json").read_text())
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return [
-        *rate_run(summary, cpu_s=cpu),
-        ("memory of the largest process so far", "1.5 GB", 1.5e9 / 1024 / after.ru_maxrss),
-    ]
+    return [*rate_run(summary, cpu_s=measured.cpu_s), ("its peak memory", "1.5 GB", 1.5 / measured.peak_gb)]
 
 
 def rate_run(summary: dict[str, Any], *, cpu_s: float) -> list[Row]:

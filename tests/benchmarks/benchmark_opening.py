@@ -1,13 +1,9 @@
-"""Opening a corpus of LibriSpeech's size: seconds and resident memory.
-
-`python tests/benchmarks/benchmark_opening.py FOLDER` prints the figures.
-"""
+"""Opening a corpus of LibriSpeech's size: seconds and resident memory."""
 
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -57,10 +53,3 @@ def measure(root: Path) -> dict[str, float]:
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "HF_HOME": str(root / "cache")}
     command = [sys.executable, "-c", OPEN, str(root)]
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
-        make_tree(Path(folder))
-        for turn in ("first", "second"):
-            print(turn, measure(Path(folder)))

@@ -64,11 +64,9 @@ def make_results(run: Path, path: Path, *, rows: int, per_speaker: int = PER_SPE
 ANALYZE = """
 import pickle, sys
 from pathlib import Path
-from librispeech_clf.local.analysis import error_kinds
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import analyze, collect_findings, summarize
 
-error_kinds.align_words = error_kinds.align_words.__wrapped__  # the texts repeat here, but not in a corpus
 folder = Path(sys.argv[1])
 done = analyze({"": Record(folder / "results.parquet")})
 summarize(done, {}), collect_findings(done, {})
@@ -104,10 +102,13 @@ class Sized(NamedTuple):
     index_mb: float
 
 
-def measure_script(script: str, folder: Path) -> Measured:
-    """Run a script with a folder in a process of its own."""
+def measure_process(*arguments: str | Path) -> Measured:
+    """Run Python with some arguments in a process of its own."""
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=PROJECT_ROOT)
+    environment = {**os.environ, "TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"it ended with {os.waitstatus_to_exitcode(status)}")
@@ -120,7 +121,7 @@ def measure(run: Path, folder: Path, rows: Sequence[int] = ROWS) -> list[Sized]:
     measured = []
     for count, per_speaker in [*((count, PER_SPEAKER) for count in rows), (max(rows), 1)]:
         make_results(run, folder / "results.parquet", rows=count, per_speaker=per_speaker)
-        parts = [measure_script(script, folder) for script in (ANALYZE, WRITE_PAGE)]
+        parts = [measure_process("-c", script, folder) for script in (ANALYZE, WRITE_PAGE)]
         measured.append(Sized(*parts, (folder / "index.html").stat().st_size / 1e6))
         told = [f"{part.cpu_s:.0f} CPU s, {part.wall_s:.0f} s, peak {part.peak_gb:.2f} GB" for part in parts]
         print(

@@ -6,7 +6,6 @@ Ratios travel between machines, seconds do not. "Times real time" is seconds of 
 
 import argparse
 import contextlib
-import importlib.util
 import io
 import os
 import sys
@@ -26,31 +25,28 @@ def measure_metadata() -> list[Row]:
     """One shared spectrum against librosa's features called one by one."""
     from tests.benchmarks import benchmark_metadata
 
-    rows = benchmark_metadata.measure_metadata(repetitions=7)
-    wanted = ("ten features", "all signal metadata")
-    return [(str(r["part"]), "librosa, ten calls", float(r["ratio"])) for r in rows if r["part"] in wanted]
+    ratios = benchmark_metadata.measure_metadata(repetitions=7)
+    return [(part, "librosa, ten calls", ratio) for part, ratio in ratios.items()]
 
 
 def measure_inference() -> list[Row]:
-    """Length-sorted batches against padding to 35 s; against torch where it is installed: CPU seconds and clock."""
+    """Length-sorted batches against padding to 35 s; against other libraries, where they are installed."""
     from librispeech_clf.local.model.architecture import BASE
     from librispeech_clf.local.model.graph import build_wav2vec2
     from librispeech_clf.local.model.inference import compile_model
     from tests.benchmarks import benchmark_inference
 
     model = build_wav2vec2(BASE)
-    predict_one = compile_model(model)
-    ratios = {
-        ("inference, test-clean's lengths", "padded to 35 s"): benchmark_inference.compare_with_padding(
-            model, predict_one, 64, 1
-        )
+    predict, count_frames = compile_model(model), model.configuration.count_frames
+    padding = benchmark_inference.compare_with_padding(predict, count_frames, 64)
+    ratios = {("inference, test-clean's lengths", "padded to 35 s"): padding}
+    with tempfile.TemporaryDirectory() as folder:
+        rivals = benchmark_inference.open_rivals(Path(folder))
+        compared = benchmark_inference.compare_with_rivals(predict, rivals, 3)
+    ratios |= {
+        (f"inference, {seconds} s, {count} in a batch", f"{rival}, one by one"): pair
+        for (seconds, count, rival), pair in compared.items()
     }
-    if importlib.util.find_spec("torch") and importlib.util.find_spec("transformers"):
-        against = "transformers on torch, one by one"
-        ratios |= {
-            (f"inference, {seconds} s, {count} in a batch", against): pair
-            for (seconds, count), pair in benchmark_inference.compare_with_torch(predict_one, 3).items()
-        }
     return [
         (measured, f"{against} ({unit})", ratio)
         for (measured, against), pair in ratios.items()
