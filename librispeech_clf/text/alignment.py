@@ -6,19 +6,25 @@ words differ in the fewest letters, so that what was misheard stands under what 
 jiwer's; how it divides into kinds may differ. Of characters, the alignment is jiwer's.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, cast
+from typing import Literal, NamedTuple
 
-import jiwer
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
 
 Operation = Literal["equal", "substitute", "insert", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("equal", "substitute", "insert", "delete")
+_NAMES = dict(zip("=sid", OPERATIONS, strict=True))
+"""By the letters of a string of operations, such as "==sd"."""
+_LETTERS = {"equal": "=", "replace": "s", "insert": "i", "delete": "d"}
+"""By rapidfuzz' names."""
+_HIT, _ERROR = 2.0**18, 2.0**36
+"""A hit is worth more than all letters of a text, an error more than all hits."""
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """One step of an alignment.
 
     Attributes:
@@ -32,7 +38,6 @@ class Edit:
     hypothesis: str | None
 
 
-@lru_cache(maxsize=4096)  # of a run of test-clean's size all, which several parts of the report ask for
 def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
     """Align two texts word by word.
 
@@ -43,12 +48,8 @@ def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
     Returns:
         The edit operations in order, as many as jiwer counts; none if both texts are empty.
     """
-    output = jiwer.process_words(reference, hypothesis)
-    shifted = output.insertions + output.deletions
-    # A hit more takes the place of two substitutions: with none, or one that is not shifted, nothing is to choose.
-    if output.substitutions == 0 or (output.substitutions == 1 and not shifted):
-        return _edits(output)
-    return _choose_pairs(tuple(output.references[0]), tuple(output.hypotheses[0]))
+    expected, received = split_words(reference), split_words(hypothesis)
+    return pair_tokens(expected, received, choose_operations(expected, received))
 
 
 def align_characters(reference: str, hypothesis: str) -> tuple[Edit, ...]:
@@ -61,90 +62,63 @@ def align_characters(reference: str, hypothesis: str) -> tuple[Edit, ...]:
     Returns:
         The edit operations in order; none if both texts are empty.
     """
-    return _edits(jiwer.process_characters(reference, hypothesis))
+    expected, received = reference.strip(), hypothesis.strip()
+    return pair_tokens(expected, received, find_operations(expected, received))
 
 
-def _edits(output: "jiwer.WordOutput | jiwer.CharacterOutput") -> tuple[Edit, ...]:
-    reference, hypothesis = output.references[0], output.hypotheses[0]
-    edits = []
-    for chunk in output.alignments[0]:
-        expected = reference[chunk.ref_start_idx : chunk.ref_end_idx]
-        received = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for index in range(max(len(expected), len(received))):
-            edits.append(
-                Edit(
-                    operation=cast(Operation, chunk.type),
-                    reference=expected[index] if expected else None,
-                    hypothesis=received[index] if received else None,
-                )
-            )
-    return tuple(edits)
+def split_words(text: str) -> list[str]:
+    """Split a text into its words, as jiwer does."""
+    return [word for word in re.sub(r"\s\s+", " ", text).strip().split(" ") if word]
 
 
-@lru_cache(maxsize=100_000)
-def count_letters(word: str, other: str) -> int:
-    """Return the letters that turn one word into another: their edit distance."""
-    return _measure_distances(word, other)[-1][-1]
+def pair_tokens(reference: Sequence[str], hypothesis: Sequence[str], operations: str) -> tuple[Edit, ...]:
+    """Lay a string of operations on the tokens of both sides."""
+    expected, received = iter(reference), iter(hypothesis)
+    return tuple(
+        Edit(_NAMES[each], None if each == "i" else next(expected), None if each == "d" else next(received))
+        for each in operations
+    )
 
 
-def _choose_pairs(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[Edit, ...]:
-    """Return the shortest alignment with most hits, of these the one whose substitutions differ in fewest letters.
+def choose_operations(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
+    """Return the shortest alignment with most hits, of these the one whose substitutions differ in fewest letters."""
+    found = find_operations(reference, hypothesis)
+    # A hit more takes the place of two substitutions: with none, or one that is not shifted, nothing is to choose.
+    if "s" not in found or len(found.replace("=", "")) == 1:
+        return found
+    letters = cdist(reference, hypothesis, scorer=Levenshtein.distance)
+    pairs = np.where(letters, _ERROR + letters, -_HIT).tolist()
+    best = [[_ERROR * column for column in range(len(hypothesis) + 1)]]
+    for row, to_words in enumerate(pairs, 1):
+        left = _ERROR * row
+        own = [left]
+        for diagonal, above, pair in zip(best[-1], best[-1][1:], to_words, strict=False):
+            left = (above if above < left else left) + _ERROR
+            if diagonal + pair < left:
+                left = diagonal + pair
+            own.append(left)
+        best.append(own)
+    return "".join(_walk_back(best, pairs))[::-1]
 
-    Among the steps of shortest alignments, found by their edit distance from both ends, the best way to each point
-    is kept.
-    """
-    best: dict[Point, tuple[int, int, Edit | None]] = {(0, 0): (0, 0, None)}  # misses, letters, last step
-    for start, end, edit in _list_shortest_steps(reference, hypothesis):
-        misses, letters, _ = best[start]
-        if edit.operation == "substitute":
-            letters += count_letters(cast(str, edit.reference), cast(str, edit.hypothesis))
-        reached = (misses - (edit.operation == "equal"), letters)
-        if end not in best or reached < best[end][:2]:
-            best[end] = (*reached, edit)
-    edits: list[Edit] = []
-    row, column = len(reference), len(hypothesis)
+
+def _walk_back(best: list[list[float]], pairs: list[list[float]]) -> Iterator[str]:
+    """Yield the operations of the best alignment from its end; of equal ones a pair, then a deletion."""
+    row, column = len(best) - 1, len(best[0]) - 1
     while row or column:
-        edit = cast(Edit, best[row, column][2])
-        edits.append(edit)
-        row -= edit.reference is not None
-        column -= edit.hypothesis is not None
-    return tuple(reversed(edits))
+        pair = pairs[row - 1][column - 1]
+        if row and column and best[row][column] == best[row - 1][column - 1] + pair:
+            yield "s" if pair > 0 else "="
+            row, column = row - 1, column - 1
+        elif row and best[row][column] == best[row - 1][column] + _ERROR:
+            yield "d"
+            row -= 1
+        else:
+            yield "i"
+            column -= 1
 
 
-Point = tuple[int, int]
-"""How many words of the reference and of the hypothesis have been aligned."""
-
-
-def _list_shortest_steps(
-    reference: Sequence[str], hypothesis: Sequence[str]
-) -> Iterator[tuple[Point, Point, Edit]]:
-    """Yield the steps that shortest alignments take, those to a point before those from it."""
-    before = _measure_distances(reference, hypothesis)
-    after = [row[::-1] for row in _measure_distances(reference[::-1], hypothesis[::-1])[::-1]]
-    shortest = before[-1][-1]
-    for row in range(len(reference) + 1):
-        for column in range(len(hypothesis) + 1):
-            if before[row][column] + after[row][column] != shortest:
-                continue
-            left = shortest - before[row][column]
-            if row < len(reference) and column < len(hypothesis):
-                pair = (reference[row], hypothesis[column])
-                operation: Operation = "equal" if pair[0] == pair[1] else "substitute"
-                if after[row + 1][column + 1] + (operation != "equal") == left:
-                    yield (row, column), (row + 1, column + 1), Edit(operation, *pair)
-            if row < len(reference) and after[row + 1][column] + 1 == left:
-                yield (row, column), (row + 1, column), Edit("delete", reference[row], None)
-            if column < len(hypothesis) and after[row][column + 1] + 1 == left:
-                yield (row, column), (row, column + 1), Edit("insert", None, hypothesis[column])
-
-
-def _measure_distances(reference: Sequence[str], hypothesis: Sequence[str]) -> list[list[int]]:
-    """Return the edit distance of every beginning of the reference to every beginning of the hypothesis."""
-    rows = [list(range(len(hypothesis) + 1))]
-    for count, expected in enumerate(reference, 1):
-        above, row = rows[-1], [count]
-        for column, received in enumerate(hypothesis):
-            cost = above[column] + (expected != received)
-            row.append(min(cost, above[column + 1] + 1, row[column] + 1))
-        rows.append(row)
-    return rows
+def find_operations(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
+    """Return a shortest alignment as jiwer makes it."""
+    found = Levenshtein.opcodes(reference, hypothesis)
+    sizes = (max(step.src_end - step.src_start, step.dest_end - step.dest_start) for step in found)
+    return "".join(_LETTERS[step.tag] * size for step, size in zip(found, sizes, strict=True))

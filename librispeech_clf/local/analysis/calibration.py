@@ -26,7 +26,6 @@ import numpy as np
 
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.text.alignment import align_words
 
 BINS = 10
 FEWEST_WORDS = 300
@@ -133,14 +132,10 @@ def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarr
     Returns:
         The rows with reference, hypothesis and a confidence of each word; float64 confidences and bool, by row.
     """
-    rows, texts = record.select_texts()
+    rows = record.aligned.rows
     confidences = rows.confidences()
-    right = [
-        np.array(
-            [edit.operation == "equal" for edit in align_words(*pair) if edit.hypothesis is not None], bool
-        )
-        for pair in texts
-    ]
+    spelled = (operations.replace("d", "").encode() for operations in record.aligned.operations)
+    right = [np.frombuffer(own, np.uint8) == ord("=") for own in spelled]
     fit = [
         len(own) == len(judged) and bool(np.isfinite(own).all())
         for own, judged in zip(confidences, right, strict=True)

@@ -1,23 +1,25 @@
-"""Word errors by kind, and the recall of terms that matter to the user: names, products, numbers.
+"""Word errors by kind, confusions, and the recall of terms that matter to the user: names, products, numbers.
 
 In: the record of results. Out: an `ErrorKind` for near misses, joined and split words, other substitutions, deletions
-and insertions, which together count every word error once; a `TermRecall` for all terms and for each.
+and insertions, which together count every word error once; counts of what was said and heard, of which a page that
+holds only some of the utterances shows those of all; a `TermRecall` for all terms and for each.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
-from librispeech_clf.local.analysis.confusions import Confusions
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.text.alignment import Edit, align_words, count_letters
+from librispeech_clf.text.alignment import Edit
 
 KINDS = {
     "near miss": "another word, of which one letter differs",
@@ -31,6 +33,11 @@ MOST_JOINED = 3
 FEWEST_LETTERS = 4
 """Of a joined or split word; of shorter ones, one letter makes too many alike."""
 EXAMPLES = 5
+MOST_CONFUSIONS = 10_000
+"""Of each count, the most frequent first; totals are of all."""
+Confusions = Counter[tuple[str | None, str | None]]
+"""How often a word or letter of a reference stands against one of a hypothesis, which may be the same; None where
+either has none."""
 
 
 @dataclass(frozen=True)
@@ -54,30 +61,26 @@ class ErrorKind:
     utterance_ids: tuple[str, ...]
 
 
-def find_error_kinds(
-    record: Record, words: Confusions | None = None, letters: Confusions | None = None
-) -> tuple[ErrorKind, ...]:
+def find_error_kinds(record: Record, words: Confusions | None = None) -> tuple[ErrorKind, ...]:
     """Count the kinds of word errors; rows without reference or hypothesis are left out.
 
     Args:
         record: the results.
-        words: to which the words of the alignments are added, as they are made here.
-        letters: likewise.
+        words: to which the words of the alignments are added.
 
     Returns:
         All kinds, those without errors, too; none without texts.
     """
-    rows, texts = record.select_texts()
-    if not texts:
+    aligned = record.aligned
+    rows = aligned.rows
+    if len(rows) == 0:
         return ()
     numbers = {name: number for number, name in enumerate(KINDS)}
-    counts = np.zeros((len(texts), len(KINDS)))
+    counts = np.zeros((len(rows), len(KINDS)))
     pairs: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in KINDS}
-    for row, pair in enumerate(texts):
-        edits = align_words(*pair)
-        if words is not None and letters is not None:
-            words.add_words(edits)
-            letters.add_letters(*pair)
+    for row, edits in enumerate(aligned.list_edits()):
+        if words is not None:
+            words.update((edit.reference, edit.hypothesis) for edit in edits)
         for kind, count, expected, received in classify_errors(edits):
             counts[row, numbers[kind]] += count
             pairs[kind][expected, received] += 1
@@ -92,6 +95,41 @@ def find_error_kinds(
         ids = tuple(rows.ids[counts[:, number] > 0])
         kinds.append(ErrorKind(name, meaning, errors, share, low, high, examples, ids))
     return tuple(kinds)
+
+
+def count_letters(texts: Iterable[tuple[str, str]]) -> Confusions:
+    """Align pairs of texts letter by letter, as `align_characters` does but without its records, and count."""
+    counts: Confusions = Counter()
+    for pair in texts:
+        reference, hypothesis = map(str.strip, pair)
+        counts.update(zip(reference, reference, strict=True))
+        for edit in Levenshtein.editops(reference, hypothesis):
+            expected = None if edit.tag == "insert" else reference[edit.src_pos]
+            counts[expected, None if edit.tag == "delete" else hypothesis[edit.dest_pos]] += 1
+            counts[expected, expected] -= 1  # it was counted as right
+    return counts
+
+
+def report_confusions(confusions: Confusions) -> dict[str, Any]:
+    """Return counts as pairs, the most frequent first: tokens `seen` in references, `wrong` ones, and what they became.
+
+    `seen` holds all that is listed as wrong; `totals` are of all.
+    """
+    seen: Counter[str] = Counter()
+    counts: dict[str, Counter] = {name: Counter() for name in ("wrong", "substituted", "deleted", "inserted")}
+    for (expected, received), count in confusions.items():
+        if expected is None and received is not None:
+            counts["inserted"][received] = count
+        elif expected is not None:
+            seen[expected] += count
+            if expected != received:
+                counts["wrong"][expected] += count
+                became = (expected, received) if received is not None else expected
+                counts["deleted" if received is None else "substituted"][became] = count
+    listed = {name: count.most_common(MOST_CONFUSIONS) for name, count in counts.items()}
+    named = dict(seen.most_common(MOST_CONFUSIONS)) | {word: seen[word] for word, _ in listed["wrong"]}
+    totals = {name: count.total() for name, count in counts.items()}
+    return {**listed, "seen": list(named.items()), "totals": totals}
 
 
 def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]]:
@@ -123,7 +161,9 @@ def _classify_run(run: list[Edit]) -> Iterator[tuple[str, int, str, str]]:
 
 
 def _are_joined(expected: str, received: str) -> bool:
-    return min(len(expected), len(received)) >= FEWEST_LETTERS and count_letters(expected, received) <= 1
+    return (
+        min(len(expected), len(received)) >= FEWEST_LETTERS and Levenshtein.distance(expected, received) <= 1
+    )
 
 
 def _classify(edit: Edit) -> str:
@@ -131,7 +171,7 @@ def _classify(edit: Edit) -> str:
         return "insertion"
     if edit.hypothesis is None:
         return "deletion"
-    return "near miss" if count_letters(edit.reference, edit.hypothesis) == 1 else "substitution"
+    return "near miss" if Levenshtein.distance(edit.reference, edit.hypothesis) == 1 else "substitution"
 
 
 @dataclass(frozen=True)
@@ -195,12 +235,11 @@ def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ..
     """
     if not terms:
         return ()
-    rows, texts = record.select_texts()
-    alignments = [align_words(*pair) for pair in texts]
-    found = [[count_term(edits, term.split()) for edits in alignments] for term in terms]
-    counts = np.array(found, np.float64).reshape(len(terms), len(texts), 3)
-    counted = [(None, counts.sum(axis=0)), *zip(terms, counts, strict=True)]
-    overall, *each = (_measure_recall(rows.blocks, term, own) for term, own in counted)
+    blocks, split = record.aligned.rows.blocks, [term.split() for term in terms]
+    found = [[count_term(edits, words) for words in split] for edits in record.aligned.list_edits()]
+    counts = np.array(found, np.float64).reshape(-1, len(terms), 3)
+    counted = [(None, counts.sum(axis=1)), *zip(terms, counts.swapaxes(0, 1), strict=True)]
+    overall, *each = (_measure_recall(blocks, term, own) for term, own in counted)
     each.sort(key=lambda item: (item.recall is None, item.recall or 0.0, -item.occurrences, item.term))
     return (overall, *each)
 

@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from librispeech_clf.text.alignment import Edit, choose_operations, pair_tokens, split_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +70,26 @@ class Column:
     def categories(self) -> np.ndarray:
         """Return the category of each row as text, object (N,), None where null or a number."""
         return np.array([*self.levels, None], object)[self.codes]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Rows with reference and hypothesis that did not fail.
+
+    Attributes:
+        rows: their record.
+        texts: reference and hypothesis of each.
+        operations: of their words, see `alignment.choose_operations`.
+    """
+
+    rows: Record
+    texts: list[tuple[str, str]]
+    operations: list[str]
+
+    def list_edits(self) -> Iterator[tuple[Edit, ...]]:
+        """Yield the alignment of each row's words."""
+        for (expected, received), operations in zip(self.texts, self.operations, strict=True):
+            yield pair_tokens(split_words(expected), split_words(received), operations)
 
 
 class Record:
@@ -179,15 +201,18 @@ class Record:
             return [None] * len(self)
         return [None if value is None else str(value) for value in self._take(name).to_pylist()]
 
-    def select_texts(self) -> tuple[Record, list[tuple[str, str]]]:
-        """Return the rows with reference and hypothesis that did not fail, and these texts."""
+    @cached_property
+    def aligned(self) -> Aligned:
+        """Return the rows with both texts that did not fail, their words aligned."""
         columns = (self.texts(name) for name in ("reference", "hypothesis", "error"))
         found = {
             row: (expected, received)
             for row, (expected, received, error) in enumerate(zip(*columns, strict=True))
             if error is None and expected is not None and received is not None
         }
-        return self.select(np.array(list(found), int)), list(found.values())
+        texts = list(found.values())
+        operations = [choose_operations(*map(split_words, pair)) for pair in texts]
+        return Aligned(self.select(np.array(list(found), int)), texts, operations)
 
     def vectors(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return a column's vectors.

@@ -11,7 +11,7 @@ utterance to another one of the same speaker. Utterances of a chapter are not in
 scores of speakers vary more than that, in the median of all candidates, every t is lowered.
 
 Nothing as large as utterances times candidates times tables is ever held: a candidate's t needs its sums per speaker
-and its product with each table, both made in batches.
+and its product with each table, some tables at a time.
 
 Of outlier speakers the logarithms of the rates are taken as normal; the mean of the worst m less the others' mean, over
 the others' standard deviation, is compared with the same of simulated speakers, whose rates spread as much and are as
@@ -139,6 +139,12 @@ class Basis:
         sides = sample.sum_speakers(left * words) / np.sqrt(sample.totals)[:, None]
         return (sample.partial_out_speaker(left) * words).astype(np.float32), sides
 
+    def sum_sides(self, tables: np.ndarray) -> np.ndarray:
+        """Return what `prepare` gives as the second, of errors, float64 (N, R)."""
+        explained = (self._weighted / self.sample.words[:, None]).T @ tables
+        root = np.sqrt(self.sample.totals)
+        return (self.sample.kept / root)[:, None] * self.sample.sum_speakers(tables) - self._sides @ explained
+
     def sum_scores(self, scores: np.ndarray) -> Sums:
         """Sum up candidates' scores, (N, C)."""
         sample, weighted = self.sample, scores * self.sample.words[:, None]
@@ -223,23 +229,24 @@ def max_t_p_values(
     """
     basis = Basis(sample)
     prepared, sides = basis.prepare((sample.errors / sample.words)[:, None])
-    found, inflation, sums = np.zeros(len(scores)), np.zeros(len(scores)), {}
+    found, inflation = np.zeros(len(scores)), np.zeros(len(scores))
+    squares, sides_of = np.zeros(len(scores)), np.zeros((len(sample.starts), len(scores)))
+    # Slopes of tables are products with candidates that are prepared once, in place of every table.
+    weights = np.empty((len(sample.words), len(scores)), np.float32)
     for places, columns in batch(scores):
-        sums[places.start] = basis.sum_scores(columns)
-        found[places] = basis.t_statistics(sums[places.start], columns.T @ prepared, sides)[:, 0]
-        inflation[places] = measure_inflation(sample, columns, sums[places.start])
+        sums = basis.sum_scores(columns)
+        found[places] = basis.t_statistics(sums, columns.T @ prepared, sides)[:, 0]
+        inflation[places] = measure_inflation(sample, columns, sums)
+        squares[places], sides_of[:, places] = sums.squares, sums.sides
+        weights[:, places] = basis.prepare(columns)[0] / sample.words[:, None]
     known = inflation[np.isfinite(inflation)]
     found /= np.sqrt(max(1.0, np.median(known))) if len(known) else 1.0
     largest = []
     for tables in permute(sample, permutations):
-        prepared, sides = basis.prepare(tables / sample.words[:, None])
-        highest = np.full((families.max(initial=0) + 1, tables.shape[1]), -np.inf)
-        for places, columns in batch(scores):
-            tested = basis.t_statistics(sums[places.start], columns.T @ prepared, sides)
-            for family in np.unique(families[places]):
-                own = tested[families[places] == family].max(axis=0)
-                highest[family] = np.maximum(highest[family], own)
-        largest.append(highest)
+        slopes = weights.T @ tables.astype(np.float32)
+        tested = basis.t_statistics(Sums(squares, sides_of), slopes, basis.sum_sides(tables))
+        of_families = (tested[families == family] for family in range(families.max() + 1))
+        largest.append([own.max(axis=0, initial=-np.inf) for own in of_families])
     reached = (np.concatenate(largest, axis=1)[families] >= found[:, None]).sum(axis=1)
     return found, (1 + reached) / (1 + permutations)
 

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,12 @@ import numpy as np
 
 from librispeech_clf.local.analysis.associations import AGAINST, find_associations
 from librispeech_clf.local.analysis.calibration import measure_reliability
-from librispeech_clf.local.analysis.confusions import Confusions
-from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
+from librispeech_clf.local.analysis.error_kinds import (
+    Confusions,
+    count_letters,
+    find_error_kinds,
+    measure_recall,
+)
 from librispeech_clf.local.analysis.groups import summarize_rates
 from librispeech_clf.local.analysis.lacks import find_lacks
 from librispeech_clf.local.analysis.latent_space import describe_clusters, group_states, make_latent_maps
@@ -142,8 +147,12 @@ def analyze(
     search = find_slices(scored, grouping.list_clusters())
     clusters = describe_clusters(scored, grouping, search)
     on_progress("kinds of errors")
-    confusions = {"words": Confusions(), "letters": Confusions()}
-    kinds, recall = find_error_kinds(recordings, **confusions), measure_recall(recordings, terms)
+    confusions: dict[str, Confusions] = {
+        "words": Counter(),
+        "letters": count_letters(recordings.aligned.texts),
+    }
+    kinds = find_error_kinds(recordings, confusions["words"])
+    recall = measure_recall(recordings, terms)
     suspect_references = find_suspect_references(recordings)
     reliability = measure_reliability(recordings, calibration)
     on_progress("associations")

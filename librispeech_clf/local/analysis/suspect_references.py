@@ -53,7 +53,7 @@ def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
         record: the results; without `ctc_loss` and `confidence`, or `signal_duration_s`, that sign is not
             looked for; none in fewer than 20 utterances.
     """
-    rows, texts = record.select_texts()
+    rows, texts = record.aligned.rows, record.aligned.texts
     if len(rows) < FEWEST_UTTERANCES:
         return ()
     letters = np.array([max(len(reference), 1) for reference, _ in texts], np.float64)

@@ -6,6 +6,7 @@ In: what the command line asks for. Out: rows of the results table.
 from __future__ import annotations
 
 import ctypes
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -22,7 +23,6 @@ from librispeech_clf.local.evaluation import engine as engines
 from librispeech_clf.local.evaluation.engine import Engine, Row, Task
 from librispeech_clf.local.evaluation.plan import Window, plan_recordings, plan_simulated, plan_sweep
 from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
-from librispeech_clf.local.model.precision import FLOAT32, check_bfloat16, use_precision
 from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from librispeech_clf.local.model.decoder import Decoder
 
 SIMULATION_SEED = 0
+FLOAT32 = "float32"
+PROCESSOR = Path("/proc/cpuinfo")
 MODEL_REMEDY = "give another by --model, or make one with `poetry run convert-model`."
 
 
@@ -95,20 +97,10 @@ def open_run(request: Request, out: Path) -> Run:
     configuration, split_by_subset = request.configuration, request.split_by_subset
     model_path = configuration.model.path
     model_sha256 = hash_file(model_path) if request.with_model else ""
-    source, field_types = configuration.corpus.source, engine.split.field_types
-    vocabulary = configuration.read_vocabulary()
-    systems = configuration.systems
-    settings: tuple[Any, ...] = (
-        configuration.audio,
-        configuration.text,
-        vocabulary,
-        source,
-        field_types,
-        systems,
-    )
-    if request.precision != FLOAT32:
-        settings += (request.precision,)
-    key = run_key(model_sha256, (*settings, request.decoder.key) if request.decoder else settings)
+    source, vocabulary = configuration.corpus.source, configuration.read_vocabulary()
+    settings: list[Any] = [configuration.audio, configuration.text, vocabulary, source]
+    settings += [engine.split.field_types, configuration.systems, request.precision]
+    key = run_key(model_sha256, [*settings, request.decoder and request.decoder.key])
     described = {
         "source": source,
         "split": ", ".join(dict.fromkeys(split_by_subset.values())),
@@ -182,6 +174,31 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
             ids_of=ids_of, count=request.simulated_utterances, among=among,
         )  # fmt: skip
     return engine, windows, refused
+
+
+def check_bfloat16(with_model: bool) -> None:
+    """Refuse bfloat16 where it would do nothing.
+
+    Raises:
+        ValueError: no model is evaluated, or the processor does not name bfloat16 among what it can.
+    """
+    if not with_model:
+        raise ValueError("--precision: is that of a model; give one by --model.")
+    # TensorFlow silently computes in float32 elsewhere.
+    known = PROCESSOR.read_text() if PROCESSOR.is_file() else ""
+    if not re.search(r"\b(avx512_bf16|amx_bf16)\b", known):
+        raise ValueError(
+            "--precision bfloat16: needs a processor with avx512_bf16 or amx_bf16, which this one does not name; "
+            "leave the option out."
+        )
+
+
+def use_precision(precision: str) -> None:
+    """Set the precision of what is compiled from now on; what TensorFlow's lists name as sensitive stays float32."""
+    import tensorflow as tf
+
+    switch = {"auto_mixed_precision_onednn_bfloat16": precision != FLOAT32}
+    tf.config.optimizer.set_experimental_options(switch)
 
 
 def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> tuple[pyarrow.Table, float]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 
 from librispeech_clf.atomic_write import explain_disk, write_table
@@ -117,10 +117,8 @@ class Store:
             seconds += float(part.schema.metadata[b"seconds"])
             parts.append(part.replace_schema_metadata(None))
         table = pyarrow.concat_tables(parts)
-        keys = [table.column(name).to_pylist() for name in ("simulation", "severity", "utterance_id")]
-        keyed = zip(*keys, range(len(table)), strict=True)
-        ordered = sorted(keyed, key=lambda row: (row[0] or "", row[1] or 0.0, row[2]))
-        return table.take([row[-1] for row in ordered]), seconds
+        keys = [(name, "ascending", "at_start") for name in ("simulation", "severity", "utterance_id")]
+        return table.take(pyarrow.compute.sort_indices(table, keys)), seconds
 
     def _read(self, name: str) -> pyarrow.Table | None:
         """The part, every page verified by its checksum; None when it does not exist or is not whole."""

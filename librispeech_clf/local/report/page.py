@@ -21,7 +21,6 @@ from librispeech_clf.local.report.recordings import Advance, AudioProvider, plac
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow
 
 SCRIPTS = [
     f"{name}.js"
@@ -38,16 +37,11 @@ def write_page(
     path: Path | str,
     results: pd.DataFrame,
     *,
-    analysis: Mapping[str, Any] | None = None,
     audio: AudioProvider | None = None,
-    systems: Mapping[str, pyarrow.Table] | None = None,
-    title: str = "Speech recognition report",
-    description: Mapping[str, str] | None = None,
-    notes: Mapping[str, str] | None = None,
-    scope: Mapping[str, Any] | None = None,
     audio_limit_bytes: float = AUDIO_LIMIT_BYTES,
     audio_folder: str = "audio",
     advance: Advance | None = None,
+    **told: Any,
 ) -> Path:
     """Write the report page, whole or not at all, and a folder of its recordings where they exceed the limit.
 
@@ -60,10 +54,7 @@ def write_page(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    payload = build_payload(
-        results, analysis=analysis, systems=systems, title=title, description=description, notes=notes,
-        scope=scope,
-    )  # fmt: skip
+    payload = build_payload(results, **told)
     payload["audio"], blocks = place_recordings(
         path.parent / audio_folder, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
     )

@@ -30,7 +30,7 @@ from librispeech_clf.local.analysis.record import (
     physical_unit,
 )
 from librispeech_clf.local.report.neighbors import find_doubles, find_nearest
-from librispeech_clf.text.alignment import Edit, align_characters, align_words
+from librispeech_clf.text.alignment import choose_operations, find_operations, split_words
 from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ MAX_LEVELS = 400
 SIGNIFICANT_DIGITS = 5
 TIME_UNITS_PER_SECOND = 100
 MISSING_TIME = -1
-OPERATIONS = {"equal": "=", "substitute": "s", "delete": "d", "insert": "i"}
 
 
 def build_payload(
@@ -192,7 +191,7 @@ def build_system(
     joined = table.take(rows)
     texts = joined["hypothesis"].to_pylist()
     pairs = zip(references, texts, strict=True)
-    operations = ["" if text is None else encode_operations(align_words(said, text)) for said, text in pairs]
+    operations = ["" if text is None else encode_words(said, text) for said, text in pairs]
     own = enumerate(zip(joined["reference"].to_pylist(), references, strict=True))
     nearest = {row: text for row, (text, said) in own if text is not None and text != said}
     # Where another reference was nearer, other words are counted.
@@ -217,7 +216,10 @@ def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
         return value
     replaced = {key: _replace_ids(item, rows) for key, item in value.items() if key != "utterance_ids"}
     if "utterance_ids" in value:
-        replaced["rows"] = [rows.get(utterance_id, -1) for utterance_id in value["utterance_ids"]]
+        held = [place for place, name in enumerate(value["utterance_ids"]) if name in rows]
+        replaced["rows"] = [rows[value["utterance_ids"][place]] for place in held]
+        if "points" in value:
+            replaced["points"] = [value["points"][place] for place in held]
     return replaced
 
 
@@ -304,14 +306,18 @@ to_jsonable = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
 def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
     """Align each pair of texts by words and by letters, with as many errors as the error counts have."""
     pairs = list(zip(references, hypotheses, strict=True))
-    words = [encode_operations(align_words(*texts)) for texts in pairs]
-    return words, [encode_operations(align_characters(*texts)) for texts in pairs]
+    letters = [find_operations(one.strip(), two.strip()) for one, two in pairs]
+    return [encode_words(*texts) for texts in pairs], [_encode(operations) for operations in letters]
 
 
-def encode_operations(edits: Iterable[Edit]) -> str:
-    """Write an alignment as counted hits, substitutions, deletions and insertions, such as "12=1s3=2d"."""
-    runs = itertools.groupby(edit.operation for edit in edits)
-    return "".join(f"{len(list(run))}{OPERATIONS[operation]}" for operation, run in runs)
+def encode_words(reference: str, hypothesis: str) -> str:
+    """Align two texts by words alone."""
+    return _encode(choose_operations(split_words(reference), split_words(hypothesis)))
+
+
+def _encode(operations: str) -> str:
+    """Count repeated hits, substitutions, deletions and insertions: "12=1s3=2d"."""
+    return "".join(f"{len(list(run))}{operation}" for operation, run in itertools.groupby(operations))
 
 
 def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] | None) -> list[int]:

@@ -6,8 +6,9 @@ with the same definitions (`data.js`, `statistics.js`): figures, and figures by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +18,8 @@ from librispeech_clf.local.analysis.record import SPEAKER, Record
 from librispeech_clf.local.report.payload import natural_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from librispeech_clf.local.analysis.systems import Systems
 
-Figure = tuple[str, np.ndarray, np.ndarray, str]
-"""Key, numerators and denominators, each float64 (N,) with NaN where unknown, and the scale of its interval."""
 KINDS = ("substitutions", "deletions", "insertions")
 MEANS = (
     "ctc_loss", "confidence", "word_information_lost", "word_information_preserved", "calibrated_confidence",
@@ -35,6 +32,15 @@ STANDARD = ("readability_dale_chall_score", "text_word_count", "signal_to_noise_
 """Endings of the columns that all figures are shown against; against the others it is the first figure."""
 SPREAD = 20
 """Bars of the histogram of word error rates."""
+
+
+class Figure(NamedTuple):
+    """Numerators and denominators, float64 (N,) with NaN where unknown, and the scale of the interval."""
+
+    key: str
+    numerators: np.ndarray
+    denominators: np.ndarray
+    scale: str = "rate"
 
 
 def summarize_whole(
@@ -50,46 +56,42 @@ def summarize_whole(
     Returns:
         `size`, `sums` of the error counts, `figures` by key, `splits` by column and number of bins, and `spread`.
     """
-    figures = list_figures(record)
-    codes, known = record.blocks, record.is_known
+    figures, blocks, known = list_figures(record), record.blocks, record.is_known
     groupings = list_groupings(record, bounds)
     own = {grouping.column for grouping in groupings} | {SPEAKER, "signal_duration_s"}
     splits: dict[str, Any] = {}
+
+    def split(
+        key: str, index: np.ndarray, count: int, chosen: Sequence[Figure] = figures, **told: Any
+    ) -> None:
+        order = np.argsort(index, kind="stable")
+        ends = np.searchsorted(index[order], np.arange(count + 1))
+        parts = [order[start:end] for start, end in itertools.pairwise(ends)]
+        estimates = {each.key: [_estimate(each, blocks, known, part) for part in parts] for each in chosen}
+        splits[key] = {**told, "figures": estimates}
+
     for grouping in groupings:
         if grouping.ranges:
-            index, count = grouping.index, len(grouping.labels)
-            splits[f"{grouping.column} groups"] = _split(figures, index, count, codes, known)
+            split(f"{grouping.column} groups", grouping.index, len(grouping.labels))
     for name in ["split", "subset", *record.metadata]:
         column = record.column(name)
         if column is None:
             continue
-        chosen = figures if name in own or name.endswith(STANDARD) else figures[:1]
+        chosen = figures if (name in own or name.endswith(STANDARD)) and name != SPEAKER else figures[:1]
         if column.numbers is None:
-            present = np.unique(column.codes[column.codes >= 0])
-            if len(present) > (MOST_SPEAKERS if name == SPEAKER else MOST_LEVELS):
-                continue
-            if name == SPEAKER:
-                chosen = figures[:1]
-            order = sorted(present.tolist(), key=lambda code: natural_order(column.levels[code]))
-            places = np.full(len(column.levels) + 1, -1)
-            places[order] = np.arange(len(order))
-            labels = [column.levels[code] for code in order]
-            splits[name] = {
-                "labels": labels,
-                **_split(chosen, places[column.codes], len(order), codes, known),
-            }
+            present = np.unique(column.codes[column.codes >= 0]).tolist()
+            if len(present) <= (MOST_SPEAKERS if name == SPEAKER else MOST_LEVELS):
+                order = sorted(present, key=lambda code: natural_order(column.levels[code]))
+                places = np.full(len(column.levels) + 1, -1)
+                places[order] = np.arange(len(order))
+                labels = [column.levels[code] for code in order]
+                split(name, places[column.codes], len(order), chosen, labels=labels)
             continue
         for count in BIN_COUNTS:
             edges = find_edges(column.numbers, count)
-            index = np.where(
-                np.isfinite(column.numbers),
-                np.clip(np.searchsorted(edges, column.numbers, "right") - 1, 0, len(edges) - 2),
-                -1,
-            )
-            splits[f"{name} {count}"] = {
-                "edges": edges.tolist(),
-                **_split(chosen, index, len(edges) - 1, codes, known),
-            }
+            places = np.clip(np.searchsorted(edges, column.numbers, "right") - 1, 0, len(edges) - 2)
+            index = np.where(np.isfinite(column.numbers), places, -1)
+            split(f"{name} {count}", index, len(edges) - 1, chosen, edges=edges.tolist())
     rates = record.numbers("word_error_rate")
     spread = np.histogram(np.minimum(rates[np.isfinite(rates)], 1), SPREAD, (0, 1))[0]
     kinds = [f"{unit}_{kind}" for unit in ("word", "character") for kind in ("hits", *KINDS)]
@@ -97,14 +99,12 @@ def summarize_whole(
     return {
         "size": {
             "count": len(record),
-            "speakers": len(np.unique(codes[known])),
+            "speakers": len(np.unique(blocks[known])),
             "words": sum(sums[f"word_{kind}"] for kind in ("hits", *KINDS[:2])),
             "seconds": float(np.nansum(record.numbers("signal_duration_s"))),
         },
         "sums": sums,
-        "figures": {
-            figure[0]: _estimate(figure[1], figure[2], figure[3], codes, known) for figure in figures
-        },
+        "figures": {figure.key: _estimate(figure, blocks, known) for figure in figures},
         "splits": splits,
         "spread": spread.tolist(),
         "systems": None if systems is None else describe_systems(systems),
@@ -114,26 +114,20 @@ def summarize_whole(
 def list_figures(record: Record) -> list[Figure]:
     """List the figures of the page, the word error rate first."""
     words, letters = record.counts(), record.counts("character")
-    scored = np.isfinite(words).all(axis=1)
     errors, spoken = words[:, 1:].sum(axis=1), words[:, :3].sum(axis=1)
-    figures: list[Figure] = [
-        ("word_error_rate", errors, spoken, "rate"),
-        ("character_error_rate", letters[:, 1:].sum(axis=1), letters[:, :3].sum(axis=1), "rate"),
-        (
-            "sentence_error_rate",
-            np.where(scored, errors > 0, np.nan),
-            np.where(scored, 1.0, np.nan),
-            "share",
-        ),
-        ("match_error_rate", errors, words.sum(axis=1), "share"),
+    scored = np.where(np.isfinite(words).all(axis=1), 1.0, np.nan)
+    figures = [
+        Figure("word_error_rate", errors, spoken),
+        Figure("character_error_rate", letters[:, 1:].sum(axis=1), letters[:, :3].sum(axis=1)),
+        Figure("sentence_error_rate", (errors > 0) * scored, scored, "share"),
+        Figure("match_error_rate", errors, words.sum(axis=1), "share"),
     ]
     for name in MEANS:
         values = record.numbers(name)
-        figures.append((name, values, np.where(np.isfinite(values), 1.0, np.nan), "rate"))
+        figures.append(Figure(name, values, np.where(np.isfinite(values), 1.0, np.nan)))
     for unit, counts in (("word", words), ("character", letters)):
         for place, kind in enumerate(KINDS, 1):
-            key = f"{unit}_{kind[:-1]}_rate"
-            figures.append((key, counts[:, place], counts[:, :3].sum(axis=1), "rate"))
+            figures.append(Figure(f"{unit}_{kind[:-1]}_rate", counts[:, place], counts[:, :3].sum(axis=1)))
     return figures
 
 
@@ -143,59 +137,39 @@ def find_edges(numbers: np.ndarray, count: int) -> np.ndarray:
     return edges if len(edges) > 1 else np.repeat(edges, 2)
 
 
-def _split(
-    figures: Sequence[Figure], index: np.ndarray, count: int, blocks: np.ndarray, known: np.ndarray
-) -> dict[str, Any]:
-    """Estimate figures in each of `count` groups of rows, int (N,), -1 for none."""
-    order = np.argsort(index, kind="stable")
-    ends = np.searchsorted(index[order], np.arange(count + 1))
-    parts = [order[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
-    return {
-        "figures": {
-            key: [
-                _estimate(numerators[part], denominators[part], scale, blocks[part], known[part])
-                for part in parts
-            ]
-            for key, numerators, denominators, scale in figures
-        }
-    }
-
-
 def _estimate(
-    numerators: np.ndarray, denominators: np.ndarray, scale: str, blocks: np.ndarray, known: np.ndarray
+    figure: Figure, blocks: np.ndarray, known: np.ndarray, part: np.ndarray | slice = slice(None)
 ) -> list[float | int | None]:
     """Return estimate, lower and upper bound, number of units and of utterances, and whether units are speakers."""
+    numerators, denominators = figure.numerators[part], figure.denominators[part]
     held = np.isfinite(numerators) & np.isfinite(denominators)
     if not held.any():
         return [None, None, None, 0, 0, 0]
     values = np.stack([numerators[held], denominators[held]], axis=1)
-    own = blocks[held]
+    own = blocks[part][held]
     if own.max() > len(own):  # sorting costs more than empty sums, but for a few rows of many speakers
         own = np.unique(own, return_inverse=True)[1].reshape(-1)
     sums = sum_by(values, own)[np.bincount(own) > 0]
     total = sums.sum(axis=0)
     estimate = float(total[0] / total[1]) if total[1] > 0 else float(total[0])
-    low, high = find_interval(sums, scale) if len(sums) > 1 else (None, None)
-    return [estimate, low, high, len(sums), int(held.sum()), int(known[held].any())]
+    low, high = find_interval(sums, figure.scale) if len(sums) > 1 else (None, None)
+    return [estimate, low, high, len(sums), int(held.sum()), int(known[part][held].any())]
 
 
 def describe_systems(systems: Systems) -> dict[str, Any]:
     """Return rates and pairs as the page's tables show them."""
-    rates = {}
+    rates, pairs = {}, {}
     for one in systems.rates:
-        word = (one.word.rate, one.word.low, one.word.high, one.word.speakers, one.word.utterances, 1)
-        kinds = [one.substitutions, one.deletions, one.insertions]
+        word = one.word
         rates[one.name] = {
-            "word": word,
+            "word": (word.rate, word.low, word.high, word.speakers, word.utterances, 1),
             "letters": one.character.rate,
-            "kinds": kinds,
-            "words": one.word.units,
+            "kinds": [one.substitutions, one.deletions, one.insertions],
+            "words": word.units,
         }
-    pairs = {}
     for pair in systems.pairs:
-        ends = (pair.difference, pair.low, pair.high)
+        ends, told = (pair.difference, pair.low, pair.high), (0, pair.utterances, 1, pair.p_value)
         back = (None if end is None else -end for end in (pair.difference, pair.high, pair.low))
-        told = (0, pair.utterances, 1, pair.p_value)
         pairs[f"{pair.second} minus {pair.first}"] = [*ends, *told]
         pairs[f"{pair.first} minus {pair.second}"] = [*back, *told]
     return {"rates": rates, "pairs": pairs, "oracle": systems.oracle}

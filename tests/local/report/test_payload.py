@@ -141,7 +141,7 @@ def test_analysis_holds_rows_instead_of_ids():
         "confusions": {"words": []},
     }
     built = payloads.build_analysis(["a", "b"], analysis)
-    assert built == {"clusters": {"clusters": [{"rows": [1, -1, 0]}]}}
+    assert built == {"clusters": {"clusters": [{"rows": [1, 0]}]}}
 
 
 def test_simulated_rows_are_apart(table):

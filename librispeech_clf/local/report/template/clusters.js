@@ -21,7 +21,7 @@ function showClusters(panel) {
 }
 
 function makeClusterCard(cluster) {
-  const rows = cluster.rows.filter((row) => row >= 0);
+  const { rows } = cluster;
   const verdict = cluster.is_weak ? "weak" : cluster.untested ? "not tested" : "not significant";
   const title = cluster.name || "nothing sets it apart";
   const showOnMap = () => {

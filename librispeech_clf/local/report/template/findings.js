@@ -22,7 +22,7 @@ function addFindings(board) {
 }
 
 function makeFinding(finding, index) {
-  const rows = finding.rows.filter((row) => row >= 0);
+  const { rows } = finding;
   const body = make("div", { class: "finding-body" });
   const show = () => {
     const isOpen = findingState.open.has(index);

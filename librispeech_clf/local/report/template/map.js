@@ -125,7 +125,7 @@ class MapView {
     const x = scale(Math.min(...horizontal), Math.max(...horizontal), 0, 1);
     const y = scale(Math.min(...vertical), Math.max(...vertical), 1, 0);
     this.map.rows.forEach((row, index) => {
-      if (row >= 0) this.places.set([x(horizontal[index]), y(vertical[index])], 2 * row);
+      this.places.set([x(horizontal[index]), y(vertical[index])], 2 * row);
     });
   }
 

@@ -6,32 +6,31 @@ import pytest
 
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.local.evaluation import run
-from librispeech_clf.local.model import precision
 
 
 @pytest.mark.parametrize("flags", ["fpu avx512_bf16 sse", "amx_bf16"])
 def test_a_processor_with_bfloat16_is_taken(tmp_path, monkeypatch, flags):
-    monkeypatch.setattr(precision, "PROCESSOR", tmp_path / "cpuinfo")
-    precision.PROCESSOR.write_text(f"flags: {flags}\n")
-    precision.check_bfloat16(with_model=True)
+    monkeypatch.setattr(run, "PROCESSOR", tmp_path / "cpuinfo")
+    run.PROCESSOR.write_text(f"flags: {flags}\n")
+    run.check_bfloat16(with_model=True)
     with pytest.raises(ValueError, match="--precision.*--model"):
-        precision.check_bfloat16(with_model=False)
+        run.check_bfloat16(with_model=False)
 
 
 @pytest.mark.parametrize("content", ["flags: fpu avx512f avx2\n", None])
 def test_any_other_processor_is_refused(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(precision, "PROCESSOR", tmp_path / "cpuinfo")
+    monkeypatch.setattr(run, "PROCESSOR", tmp_path / "cpuinfo")
     if content is not None:
-        precision.PROCESSOR.write_text(content)
+        run.PROCESSOR.write_text(content)
     with pytest.raises(ValueError, match="--precision bfloat16.*avx512_bf16"):
-        precision.check_bfloat16(with_model=True)
+        run.check_bfloat16(with_model=True)
 
 
 def test_the_switch_is_set_and_unset():
     import tensorflow as tf
 
     for name, is_set in (("bfloat16", True), ("float32", False)):
-        precision.use_precision(name)
+        run.use_precision(name)
         options = tf.config.optimizer.get_experimental_options()
         assert options["auto_mixed_precision_onednn_bfloat16"] is is_set
 
