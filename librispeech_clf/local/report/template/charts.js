@@ -49,8 +49,8 @@ function scale(low, high, from, to) {
 }
 
 function formatTick(value, figure) {
-  if (figure?.percent) return `${Number((value * 100).toPrecision(6))} %`;
-  return String(Number(value.toPrecision(6))).replace("-", "−");
+  const text = String(Number((figure?.percent ? value * 100 : value).toPrecision(6))).replace("-", "−");
+  return figure?.percent ? `${text} %` : text;
 }
 
 function makeChart(width, height, label) {
