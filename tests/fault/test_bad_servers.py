@@ -5,7 +5,6 @@ import threading
 
 import pytest
 
-from librispeech_clf.corpus import openslr_archives
 from librispeech_clf.local.commands import prepare_data
 from tests.helpers.bad_servers import SUBSET, WHOLE, Server, list_bad_servers, make_members, md5, pack
 
@@ -18,13 +17,13 @@ MOST_SENT = 16 << 20
 @pytest.fixture
 def prepare(tmp_path, monkeypatch):
     """Return a function that runs the command against a server, and gives its code and what it sent."""
-    monkeypatch.setattr(openslr_archives, "PAUSE_S", 0)
-    monkeypatch.setattr(openslr_archives, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(prepare_data, "PAUSE_S", 0)
+    monkeypatch.setattr(prepare_data, "TIMEOUT_S", 1.0)
 
     def run(bad):
         content = bad.content or (b"" if bad.name == "archive-empty" else INTACT)
-        record = openslr_archives.Archive(SUBSET, len(content), md5(content), 8, 0.1)
-        monkeypatch.setitem(openslr_archives.ARCHIVES, SUBSET, record)
+        record = prepare_data.Archive(SUBSET, len(content), md5(content), 8, 0.1)
+        monkeypatch.setitem(prepare_data.ARCHIVES, SUBSET, record)
         with Server(bad, content) as server:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
             code = prepare_data.main(["--subset", SUBSET, "--root", str(tmp_path), "--base-url", server.url])

@@ -203,7 +203,7 @@ def list_short_answers() -> list[BadServer]:
         BadServer("drips", [drip]),
         BadServer("endless", [endless], TOO_LONG, for_ever=True),
         BadServer("length-too-small", [small], for_ever=True, outcome=NO_ARCHIVE),
-        BadServer("length-too-large", [large], NOTHING_MORE + "|" + TOO_LONG, for_ever=True),
+        BadServer("length-too-large", [large], for_ever=True),
         BadServer("length-too-large-once", [large]),
         BadServer("length-garbage", [whole(Content_Length="many")]),
         BadServer("length-negative", [whole(Content_Length=-5)]),

@@ -124,7 +124,6 @@ def evaluate(request: dict[str, Any]) -> int:
 
 def prepare(request: dict[str, Any]) -> int:
     """Run `prepare-data` on a small archive, each of whose files takes a while."""
-    from librispeech_clf.corpus import openslr_archives
     from librispeech_clf.local.commands import prepare_data
 
     extract = tarfile.TarFile.extract
@@ -134,11 +133,11 @@ def prepare(request: dict[str, Any]) -> int:
         time.sleep(request["pause_s"])
 
     tarfile.TarFile.extract = extract_slowly  # type: ignore[method-assign]
-    openslr_archives.PAUSE_S = 0
-    record = openslr_archives.Archive(
+    prepare_data.PAUSE_S = 0
+    record = prepare_data.Archive(
         request["subset"], request["size"], request["md5"], request["utterances"], 0.1
     )
-    openslr_archives.ARCHIVES[request["subset"]] = record
+    prepare_data.ARCHIVES[request["subset"]] = record
     return prepare_data.main(request["arguments"])
 
 

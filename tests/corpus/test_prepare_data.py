@@ -15,20 +15,20 @@ from pathlib import Path
 import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.corpus import openslr, openslr_archives
-from librispeech_clf.corpus.openslr_archives import Archive, download_verified, unpack_archive
-from librispeech_clf.local.commands.prepare_data import main
+from librispeech_clf.corpus import openslr
+from librispeech_clf.local.commands import prepare_data
+from librispeech_clf.local.commands.prepare_data import Archive, download_verified, main, unpack_archive
 
 TRANSCRIPTS = {f"{speaker}-1-{number:04}": "SOME WORDS" for speaker in (12, 60) for number in range(12)}
 
 # Runs the command on a test archive; optionally slows the unpacking down.
 DRIVER = """
 import sys, tarfile, time
+from librispeech_clf.local.commands import prepare_data
 from librispeech_clf.local.commands.prepare_data import main
-from librispeech_clf.corpus import openslr_archives
 size, md5, pause_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-openslr_archives.ARCHIVES["test-clean"] = openslr_archives.Archive("test-clean", size, md5, 24, 0.1)
-openslr_archives.PAUSE_S = 0
+prepare_data.ARCHIVES["test-clean"] = prepare_data.Archive("test-clean", size, md5, 24, 0.1)
+prepare_data.PAUSE_S = 0
 extract = tarfile.TarFile.extract
 def slowly(*arguments, **options):
     extract(*arguments, **options)
@@ -41,7 +41,7 @@ sys.exit(main(sys.argv[4:]))
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     """Tries again at once."""
-    monkeypatch.setattr(openslr_archives, "PAUSE_S", 0)
+    monkeypatch.setattr(prepare_data, "PAUSE_S", 0)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def pack(tmp_path, make_tree, server, monkeypatch):
                 tar.addfile(member)
         server.content = buffer.getvalue()
         archive = Archive(subset, len(server.content), hashlib.md5(server.content).hexdigest(), 24, 0.1)
-        monkeypatch.setitem(openslr_archives.ARCHIVES, subset, archive)
+        monkeypatch.setitem(prepare_data.ARCHIVES, subset, archive)
         return archive
 
     return write
@@ -73,7 +73,7 @@ def root(tmp_path):
 
 def run(archive, root, server):
     """Prepares one subset."""
-    return openslr_archives.prepare_subset(archive, root, base_url=server.url, report=lambda *_: None)
+    return prepare_data.prepare_subset(archive, root, base_url=server.url, report=lambda *_: None)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -147,7 +147,7 @@ def test_cut_connections(tmp_path, root, server, pack, seed):
 def test_disk_too_small_is_told_before_the_download(root, server, pack, monkeypatch):
     archive = pack()
     free = shutil_usage(free=2 * archive.size - 1)
-    monkeypatch.setattr(openslr_archives.shutil, "disk_usage", lambda _: free)
+    monkeypatch.setattr(prepare_data.shutil, "disk_usage", lambda _: free)
     with pytest.raises(OSError, match="the disk is full; test-clean takes about 0.0 GB until it is unpacked"):
         run(archive, root, server)
     assert server.requests == []
@@ -267,7 +267,7 @@ def test_list(root, server, pack, make_tree, capsys):
     make_tree(root, "dev-clean", {"1-2-0000": "A"})
     (root / ".prepare-data").mkdir()
     with (root / ".prepare-data" / "dev-other.tar.gz").open("wb") as file:
-        file.truncate(openslr_archives.ARCHIVES["dev-other"].size // 4)
+        file.truncate(prepare_data.ARCHIVES["dev-other"].size // 4)
     assert main(["--list", "--root", str(root)]) == 0
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
     assert "there" in lines["test-clean"]
@@ -290,7 +290,7 @@ def test_stopped_by_hand(root, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(openslr_archives, "prepare_subset", stop)
+    monkeypatch.setattr(prepare_data, "prepare_subset", stop)
     assert main(["--subset", "test-clean", "--root", str(root)]) == 130
     assert "stopped; the next run continues" in capsys.readouterr().err
 
@@ -317,11 +317,11 @@ def test_hub_cache_is_filled(tmp_path, root, make_parquet, monkeypatch, capsys):
     [("train-clean-100", "train.clean.100"), ("dev-other", "validation.other"), ("own-name", "own-name")],
 )
 def test_names_on_the_hub(subset, name):
-    assert openslr_archives.hub_name(subset) == name
+    assert prepare_data.hub_name(subset) == name
 
 
 CONTENT = random.Random(0).randbytes(50_000)
-MD5 = hashlib.md5(CONTENT).hexdigest()
+ARCHIVE = Archive("test-clean", len(CONTENT), hashlib.md5(CONTENT).hexdigest(), 24, 0.1)
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ def path(tmp_path, server):
 def fetch(server, path, seen=None):
     """Downloads and verifies."""
     progress = (lambda *step: seen.append(step)) if seen is not None else lambda *_: None
-    download_verified(f"{server.url}/file", path, md5=MD5, on_progress=progress)
+    download_verified(f"{server.url}/file", path, ARCHIVE, on_progress=progress)
 
 
 def test_whole_file_and_progress(server, path):
@@ -381,7 +381,7 @@ def test_server_that_has_no_address(tmp_path):
         ConnectionError, match="no-such-server.invalid/file: .*; check the network connection"
     ):
         download_verified(
-            "http://no-such-server.invalid/file", tmp_path / "file", md5=MD5, on_progress=lambda *_: None
+            "http://no-such-server.invalid/file", tmp_path / "file", ARCHIVE, on_progress=lambda *_: None
         )
 
 
@@ -407,13 +407,9 @@ def test_server_that_sends_ranges_in_pieces(server, path, tells_total):
     assert server.requests[:3] == ["bytes=100-", "bytes=9100-", "bytes=18100-"]
 
 
-def fetch_sized(server, path, size):
-    download_verified(f"{server.url}/file", path, md5=MD5, size=size, on_progress=lambda *_: None)
-
-
-def test_cut_answer_without_a_length_is_continued_where_the_size_is_known(server, path):
+def test_cut_answer_without_a_length_is_continued(server, path):
     server.tells_length, server.cuts = False, [20_000, 0, 10_000]
-    fetch_sized(server, path, len(CONTENT))
+    fetch(server, path)
     assert path.read_bytes() == CONTENT
     assert server.requests == [None, "bytes=20000-", "bytes=20000-", "bytes=30000-"]
 
