@@ -17,7 +17,7 @@ os.environ.setdefault("TL_DISABLE_ANALYTICS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import leap_binder
-from librispeech_clf.local.push.checks import read_result
+from librispeech_clf.local.commands.check_push import read_result
 from librispeech_clf.text.vocabulary import BLANK
 from tests.helpers.letters import LETTERS, encode
 from tests.helpers.stand_in import save_stand_in

@@ -46,7 +46,7 @@ ARROWS = {
     "local.evaluation": "text atomic_write configuration context corpus audio ctc metrics local.model",
     "local.analysis": "text",
     "local.report": "text atomic_write corpus audio local.analysis",
-    "local.push": "text ctc local.model",
+    "local.push": "text atomic_write ctc local.model",
     "local.commands": "text atomic_write configuration corpus audio metadata local.cli local.model local.evaluation "
     "local.analysis local.report local.push",
     # How model, corpus and pictures were made.

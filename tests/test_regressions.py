@@ -3,7 +3,7 @@
 import numpy as np
 
 from librispeech_clf import metrics
-from librispeech_clf.local.push.checks import read_result
+from librispeech_clf.local.commands.check_push import read_result
 from librispeech_clf.text.vocabulary import BLANK, pad_labels
 from tests.helpers.letters import LETTERS, VOCABULARY, encode
 

@@ -12,7 +12,7 @@ import soundfile
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.analysis.summary import group_failures
-from librispeech_clf.local.push.checks import read_result
+from librispeech_clf.local.commands.check_push import read_result
 
 RATE = 16_000
 REHEARSE = "from librispeech_clf.local.push import rehearsal; rehearsal.main()"

@@ -8,30 +8,19 @@ and findings: what is missing, and which distributions are missing or superfluou
 from __future__ import annotations
 
 import ast
-import itertools
 import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 MANIFEST_KEYS = ("projectId", "secretId", "branch", "entryFile", "include", "exclude", "pythonVersion")
-MEANINGS = {
-    "**/": "(?:.*/)?",
-    "/**": "(?:/.*)?",
-    "**": ".*",
-    "*": "[^/]*",
-    "?": "[^/]",
-    "{": "(?:",
-    "}": ")",
-}
-SIGNS = re.compile(r"(?:(?<=/)|(?<!.))\*\*/|/\*\*$|^\*\*$|\\.|\[[^\]]+\]|.")
-SPECIAL_SIGNS = re.compile(r"[*?\[{\\]")
+WILDCARDS = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "*": "[^/]*", "?": "[^/]"}
 PACKAGE = "librispeech_clf"
 DATA_FILES = (
     f"{PACKAGE}/config.yaml",
@@ -45,23 +34,15 @@ DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 REQUIREMENTS = "requirements.txt"
 PLATFORM_PYTHON = "3.11"
 """leap.yaml's pythonVersion."""
-PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in (28, 27, 26, 24, 17)) + (
-    "manylinux2014_aarch64",
-)
+PLATFORMS = [
+    f"manylinux{version}_aarch64" for version in ("_2_28", "_2_27", "_2_26", "_2_24", "_2_17", "2014")
+]
 SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
 """What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One row of the table.
-
-    Attributes:
-        what: What was checked.
-        problem: None when it passed, else the reason.
-        note: A remark on what passed.
-        skipped: Whether it was not checked at all; the note says why.
-    """
+class Finding(NamedTuple):
+    """One row of the table: what was checked and why it failed; None: it passed, or was not run, as the note says."""
 
     what: str
     problem: str | None
@@ -69,29 +50,21 @@ class Finding:
     skipped: bool = False
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What a push reads from leap.yaml.
-
-    Attributes:
-        entry_file: The file that registers the integration.
-        include: Patterns of the files to push; none means all files.
-        exclude: Patterns of files to leave out.
-    """
+class Manifest(NamedTuple):
+    """What a push reads from leap.yaml: the entry file, patterns of files to push (none: all) and to leave out."""
 
     entry_file: str
     include: tuple[str, ...]
     exclude: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Collection:
-    """The files of a push.
+class Collection(NamedTuple):
+    """The files of a push, relative to the project's folder.
 
     Attributes:
-        files: Paths relative to the project's folder, sorted.
+        files: sorted.
         unmatched: `include` patterns that match no file.
-        missing: Modules that the entry file imports and data they read, not among the files.
+        missing: modules that the entry file imports and data they read, not among the files.
     """
 
     files: tuple[str, ...]
@@ -100,18 +73,7 @@ class Collection:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read leap.yaml.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Entry file and patterns.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: It holds a key that the command line would drop, or lacks one.
-    """
+    """Read leap.yaml; refuse keys that the command line would drop, and missing ones."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such manifest; name the folder that holds it by --root.")
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -122,18 +84,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def collect(root: Path, manifest: Manifest) -> Collection:
-    """Find the files of a push.
-
-    Args:
-        root: The project's folder.
-        manifest: What to include and exclude.
-
-    Returns:
-        The files, and what is wrong with them.
-
-    Raises:
-        ValueError: A pattern has no end, or a module is not valid Python.
-    """
+    """Find the files of a push."""
     matches = {pattern: find_files(root, pattern) for pattern in manifest.include or ("**",)}
     excluded = [compile_pattern(pattern) for pattern in manifest.exclude]
     matched = set().union(*matches.values())
@@ -147,10 +98,10 @@ def collect(root: Path, manifest: Manifest) -> Collection:
 def find_files(root: Path, pattern: str) -> set[str]:
     """Find the files that a pattern matches, relative to the project's folder."""
     rule = compile_pattern(pattern)
-    literal = itertools.takewhile(lambda part: not SPECIAL_SIGNS.search(part), PurePosixPath(pattern).parts)
-    base = root.joinpath(*literal)
-    if base.is_file():
-        return {base.relative_to(root).as_posix()}
+    literal = re.split(r"[*?]", pattern.removeprefix("./"))[0]
+    if (root / literal).is_file():
+        return {literal}
+    base = root / literal.rpartition("/")[0]
     walked = (Path(folder, name) for folder, _, names in os.walk(base) for name in names)
     return {file for file in (path.relative_to(root).as_posix() for path in walked) if rule.match(file)}
 
@@ -158,49 +109,27 @@ def find_files(root: Path, pattern: str) -> set[str]:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     r"""Translate a glob to a regular expression over whole paths.
 
-    The rules are those of the Go library doublestar, which the leap command line uses: `*` and `?` stay in
-    one folder, `**` as a whole part crosses any number of folders, `[a-z]` and `[^a-z]` are classes,
-    `{a,b}` are alternatives, a backslash takes the next sign literally. Source:
-    the README of bmatcuk/doublestar.
-
-    Args:
-        pattern: A glob relative to the project's folder, parts separated by `/`.
-
-    Returns:
-        An expression whose `match` accepts exactly the paths that the glob matches.
+    The rules are those of the Go library doublestar, which the leap command line uses (the README of
+    bmatcuk/doublestar): `*` and `?` stay in one folder, `**` as a whole part crosses any number of folders.
 
     Raises:
-        ValueError: A bracket or brace is never closed.
+        ValueError: The pattern has classes, alternatives or escaped signs, which doublestar knows, too.
     """
-    translated, depth = "", 0
-    for sign in SIGNS.findall(pattern.removeprefix("./")):
-        if sign in ("[", "\\"):
-            raise ValueError(f"leap.yaml: {pattern!r} has {sign!r} without its end.")
-        depth += (sign == "{") - (sign == "}")
-        translated += _translate(sign, inside_braces=depth > 0)
-    if depth:
-        raise ValueError(f"leap.yaml: {pattern!r} has unbalanced braces.")
-    return re.compile(translated + r"\Z", re.DOTALL)
-
-
-def _translate(sign: str, *, inside_braces: bool) -> str:
-    """Translate one sign of a glob, or one group of signs with a meaning."""
-    if sign in MEANINGS:
-        return MEANINGS[sign]
-    if sign == "," and inside_braces:
-        return "|"
-    if sign.startswith("["):
-        negation = "^" if sign[1] in "^!" else ""
-        return f"[{negation}{sign[1 + len(negation) :]}"
-    return re.escape(sign.removeprefix("\\") if len(sign) > 1 else sign)
+    if unknown := re.search(r"[\[{\\]", pattern):
+        raise ValueError(
+            f"leap.yaml: {pattern!r}: {unknown[0]!r} is not understood here; write one pattern each."
+        )
+    whole = "**/*" if pattern == "**" else pattern.removeprefix("./")
+    signs = re.split(r"((?:(?<=/)|^)\*\*/|/\*\*$|\*+|\?)", whole)
+    rules = (WILDCARDS.get(sign) or WILDCARDS.get(sign[:1]) or re.escape(sign) for sign in signs)
+    return re.compile("".join(rules) + r"\Z", re.DOTALL)
 
 
 # What the entry file imports: read from the syntax trees, nothing is imported. Imports within functions count, for the
 # platform runs them; those of `load_model` do not, for the engine opens the model file by itself.
 
 
-@dataclass(frozen=True)
-class Closure:
+class Closure(NamedTuple):
     """What an entry file imports, directly or not.
 
     Attributes:
@@ -213,14 +142,7 @@ class Closure:
 
 
 def compute_closure(root: Path, entry_file: str) -> Closure:
-    """Follow the imports of an entry file.
-
-    Args:
-        root: The project's folder.
-        entry_file: The file that registers the integration, relative to `root`.
-
-    Returns:
-        Its closure; empty where the file does not exist. A module of the package that does not exist is left out.
+    """Follow the imports of an entry file; modules of the package that do not exist are left out.
 
     Raises:
         ValueError: A file is not valid Python.
@@ -245,15 +167,7 @@ def compute_closure(root: Path, entry_file: str) -> Closure:
 def read_imports(path: Path, *, package: Sequence[str]) -> list[str]:
     """List the modules a file imports, with dots; `from a import b` gives `a` and `a.b`.
 
-    Args:
-        path: A Python file.
-        package: Parts of the package that holds it, which relative imports start from.
-
-    Returns:
-        Full names, in the order of the file.
-
-    Raises:
-        ValueError: The file is not valid Python.
+    `package` holds the parts of the package that the file is in, which relative imports start from.
     """
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
@@ -295,25 +209,20 @@ def find_modules(root: Path, module: str) -> list[str]:
     return [file for file in candidates if (root / file).is_file()]
 
 
-def list_data_files(root: Path) -> list[str]:
-    """List the data files that the closure reads, relative to the project's folder."""
+def list_data_files(root: Path) -> set[str]:
+    """Return the data files that the closure reads, relative to the project's folder."""
     files = {path.relative_to(root).as_posix() for name in DATA_FILES for path in root.glob(name)}
     configuration = root / DATA_FILES[0]
     if configuration.is_file():
-        stored = yaml.safe_load(configuration.read_text(encoding="utf-8"))
-        files.add(PurePosixPath(stored["model"]["vocabulary"]).as_posix())
-    return sorted(files)
+        files.add(yaml.safe_load(configuration.read_text(encoding="utf-8"))["model"]["vocabulary"])
+    return files
 
 
 # What the platform installs
 
 
 def read_requirements(path: Path) -> list[str]:
-    """Read the lines of a requirements file, comments left out.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-    """
+    """Read the lines of a requirements file, comments left out."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: does not exist; the platform installs what it lists.")
     lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
@@ -326,19 +235,7 @@ def name_of(requirement: str) -> str:
 
 
 def check_requirements(root: Path, entry_file: str) -> list[Finding]:
-    """Compare requirements.txt with what the entry file imports.
-
-    Args:
-        root: The project's folder.
-        entry_file: The file that registers the integration, relative to `root`.
-
-    Returns:
-        A finding for every distribution too few or too many, else one that passed.
-
-    Raises:
-        FileNotFoundError: requirements.txt does not exist.
-        ValueError: A module is not valid Python.
-    """
+    """Compare requirements.txt with what the entry file imports; a finding for each that is missing or superfluous."""
     imported = compute_closure(root, entry_file).distributions
     listed = {name_of(line) for line in read_requirements(root / REQUIREMENTS)}
     findings = [
@@ -354,15 +251,7 @@ def check_requirements(root: Path, entry_file: str) -> list[Finding]:
 
 
 def check_wheels(root: Path, python: Path) -> list[Finding]:
-    """Ask pip whether every line of requirements.txt has a wheel for Linux on aarch64; needs a package index.
-
-    Args:
-        root: The project's folder.
-        python: A Python with pip.
-
-    Returns:
-        A finding for every line without, else one that passed and tells what is built from source.
-    """
+    """Ask pip whether every line of requirements.txt has a wheel for Linux on aarch64; needs a package index."""
     lines = read_requirements(root / REQUIREMENTS)
     if find_no_wheels(python, lines):
         failed = {line: find_no_wheels(python, [line]) for line in lines}
@@ -374,15 +263,7 @@ def check_wheels(root: Path, python: Path) -> list[Finding]:
 
 
 def find_no_wheels(python: Path, requirements: Sequence[str]) -> str | None:
-    """Ask pip for wheels for Linux on aarch64 of all of these, their own requirements left aside.
-
-    Args:
-        python: A Python with pip.
-        requirements: Lines of a requirements file.
-
-    Returns:
-        None when all have one, else pip's last words.
-    """
+    """Return pip's last words where one of these has no wheel for Linux on aarch64; what they require is left aside."""
     platforms = [word for name in PLATFORMS for word in ("--platform", name)]
     command = [str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed"]
     command += ["--target", "unused", "--disable-pip-version-check", "--only-binary=:all:"]

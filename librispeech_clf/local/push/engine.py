@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 
+from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.local.model.load import compare_vocabulary, find_foreign, load_model
 from librispeech_clf.local.model.save import CONFIGURATION
@@ -31,7 +32,6 @@ from librispeech_clf.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import h5py
 
-LFS_POINTER = b"version https://git-lfs"
 CONVERT_AGAIN = "convert the checkpoint again: poetry run convert-model."
 _KERNEL = "kernel_initializer kernel_regularizer kernel_constraint"
 _BIAS = "use_bias bias_initializer bias_regularizer bias_constraint activity_regularizer activation"
@@ -99,9 +99,8 @@ def check_model_file(
         problems = list(find_problems(path, input_name, vocabulary))
     except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
         problems = [f"cannot be read to its end ({error}); the file is truncated or damaged: {CONVERT_AGAIN}"]
-    if problems:
-        return [Finding(str(path), problem) for problem in problems]
-    return [Finding(str(path), None, "layers, keys and operations known to Keras 2.12; weights finite")]
+    note = "layers, keys and operations known to Keras 2.12; weights finite"
+    return [Finding(str(path), problem) for problem in problems] or [Finding(str(path), None, note)]
 
 
 def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) -> Iterator[str]:
@@ -215,13 +214,7 @@ def find_weight_problems(file: h5py.File) -> Iterator[str]:
 
 
 def rehearse_engine(model: Path, wiring: Sequence[Mapping], *, python: Path | None) -> list[Finding]:
-    """Import a model file as the engine does and compare it with the project's own model.
-
-    Args:
-        model: The .h5 file.
-        wiring: The connections that the integration test declares, as rehearsal.py reports them.
-        python: A Python 3.8 to 3.10; None looks for one.
-    """
+    """Import a model file as the engine does, by a Python 3.8 to 3.10, and compare it with the project's own model."""
     try:
         interpreter = prepare_environment(python)
     except (ValueError, OSError) as error:
@@ -263,16 +256,10 @@ def ask_python(python: Path) -> tuple[str, bool] | None:
 
 
 def prepare_environment(python: Path | None) -> Path:
-    """Make the importer's environment, or reuse the one that is there.
-
-    Args:
-        python: A Python 3.8 to 3.10, used as it is where it has the importer; None looks for one.
-
-    Returns:
-        The environment's Python.
+    """Return the Python of the importer's environment: made now, the one that is there, or `python` where it has it.
 
     Raises:
-        ValueError: There is no such Python, or the importer could not be installed.
+        ValueError: There is no Python 3.8 to 3.10, or the importer could not be installed.
     """
     found = python or find_python()
     if found is None:
@@ -325,11 +312,7 @@ def make_batches() -> dict[str, np.ndarray]:
 def run_importer(
     python: Path, model: Path, wiring: Sequence[Mapping], batches: Mapping[str, np.ndarray], folder: Path
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """Run import_in_engine.py in the importer's environment.
-
-    Returns:
-        What it says of the model, and its answers by name; where it failed, `error` and no answers.
-    """
+    """Return what import_in_engine.py says of the model, and its answers by name; `error` and none where it failed."""
     (folder / "wiring.json").write_text(json.dumps(list(wiring)), encoding="utf-8")
     arrays: dict[str, Any] = dict(batches)
     np.savez(folder / "audio.npz", **arrays)
@@ -365,12 +348,7 @@ def check_wiring(result: Mapping, wiring: Sequence[Mapping]) -> list[Finding]:
 
 
 def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndarray]) -> list[Finding]:
-    """Compare the engine's logits with the project's, and check padding, silence and gradient.
-
-    Args:
-        answers: Logits (B, T, V) of the batches `make_batches` made, and `gradient` (B, N), by the engine.
-        local: Logits of the same batches by the project's model.
-    """
+    """Compare the engine's logits (B, T, V) with the project's, and check padding, silence and gradient (B, N)."""
     differ = "write the file by this version of the project, and open both sides with it."
     findings = []
     for name in ("mixed", "whole"):
@@ -379,7 +357,9 @@ def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndar
         what, note = f"engine: logits, {name}", f"differ by {difference:.1e} from the local model's"
         findings.append(Finding(what, None if difference <= TOLERANCE else f"{note}; {differ}", note))
     rows = zip(answers["mixed"], MIXED_SAMPLES, strict=True)
-    padding_is_blank = all(are_blank(logits[count_frames(samples) :]) for logits, samples in rows)
+    frames = np.concatenate([logits[count_frames(samples) :] for logits, samples in rows])
+    weights = np.exp(frames - frames.max(axis=-1, keepdims=True))
+    padding_is_blank = (weights / weights.sum(axis=-1, keepdims=True) == np.eye(1, frames.shape[-1])).all()
     gradient, cut = answers["gradient"], "an operation cuts it; heatmaps need it."
     checks = (
         ("padding", padding_is_blank, "exactly blank", "the graph must mask frames of padding."),
@@ -390,10 +370,3 @@ def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndar
     for what, holds, note, reason in checks:
         findings.append(Finding(f"engine: {what}", None if holds else f"is not {note}: {reason}", note))
     return findings
-
-
-def are_blank(frames: np.ndarray) -> bool:
-    """Tell whether the probability of blank is exactly 1 in every frame, in float32."""
-    weights = np.exp(frames - frames.max(axis=-1, keepdims=True, initial=-np.inf))
-    probabilities = weights / weights.sum(axis=-1, keepdims=True)
-    return bool((probabilities[:, 0] == 1).all() and (probabilities[:, 1:] == 0).all())

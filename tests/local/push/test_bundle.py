@@ -35,15 +35,8 @@ NEEDED = [*compute_closure(PROJECT_ROOT, "leap_binder.py").files, *list_data_fil
         ("**", "folder/deep/a.txt", True),
         ("a.?", "a.b", True),
         ("a.?", "a./", False),
-        ("a.[bc]", "a.c", True),
-        ("a.[^bc]", "a.c", False),
-        ("a.[!a-c]", "a.d", True),
-        ("*.{py,yaml}", "a.yaml", True),
-        ("*.{py,yaml}", "a.txt", False),
         ("a,b", "a,b", True),
         ("a.b", "axb", False),
-        (r"\*.py", "*.py", True),
-        (r"\*.py", "a.py", False),
         ("./a.py", "a.py", True),
         (".ci/*", ".ci/run", True),
     ],
@@ -52,9 +45,9 @@ def test_patterns(pattern, path, matches):
     assert bool(compile_pattern(pattern).match(path)) == matches
 
 
-@pytest.mark.parametrize(("pattern", "sign"), [("a[b", "has '\\['"), ("{a,b", "braces"), ("a\\", "has")])
-def test_pattern_that_never_ends_is_named(pattern, sign):
-    with pytest.raises(ValueError, match=f"leap.yaml: .*{sign}"):
+@pytest.mark.parametrize("pattern", ["a[bc]", "*.{py,yaml}", r"\*.py"])
+def test_signs_that_are_not_understood_are_refused(pattern):
+    with pytest.raises(ValueError, match="leap.yaml: .* is not understood here; write one pattern each"):
         compile_pattern(pattern)
 
 

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.local.commands import check_push
 from librispeech_clf.local.commands.check_push import main
-from librispeech_clf.local.push import checks
 from librispeech_clf.local.push.bundle import Collection
 
 
@@ -68,8 +68,8 @@ def test_bundle_sees_nothing_of_the_project(project, capsys):
 
 def test_large_bundle_is_warned_of(tmp_path):
     with (tmp_path / "large.h5").open("wb") as file:
-        file.truncate(checks.LARGE_BUNDLE_BYTES)
-    (finding,) = checks.check_files(tmp_path, Collection(("large.h5",), (), ()))
+        file.truncate(check_push.LARGE_BUNDLE_BYTES)
+    (finding,) = check_push.check_files(tmp_path, Collection(("large.h5",), (), ()))
     assert finding.problem is None
     assert finding.note.startswith("1 files, 209.7 MB; WARNING: above 200 MB")
 
@@ -83,7 +83,7 @@ def test_summary_names_what_failed():
         "functions": {"word_errors, test, batch of 4": "TypeError"},
         "foreign": [],
     }
-    failed = {finding.what: finding.problem for finding in checks.summarize(result) if finding.problem}
+    failed = {finding.what: finding.problem for finding in check_push.summarize(result) if finding.problem}
     assert failed == {
         "signal": "ValueError",
         "dataset check": "1 of 2 parts passed",
@@ -98,13 +98,13 @@ def test_first_sample_that_cannot_be_read_stands_for_the_shape_code_loader_lacks
         "error": "cant calculate shape",
         "samples": {"training": "a: not decoded", "test": None},
     }
-    assert checks.summarize(result) == [checks.Finding("sample of training", "a: not decoded")]
-    assert checks.summarize({**result, "samples": {}}) == [
-        checks.Finding("dataset check", "cant calculate shape")
+    assert check_push.summarize(result) == [check_push.Finding("sample of training", "a: not decoded")]
+    assert check_push.summarize({**result, "samples": {}}) == [
+        check_push.Finding("dataset check", "cant calculate shape")
     ]
 
 
 @pytest.mark.slow
 def test_requirements_are_installed_into_an_environment_of_their_own(tmp_path):
     (tmp_path / "requirements.txt").write_text("")
-    assert checks.install_requirements(tmp_path, tmp_path / "environment").is_file()
+    assert check_push.install_requirements(tmp_path, tmp_path / "environment").is_file()

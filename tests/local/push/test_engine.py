@@ -11,8 +11,9 @@ import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.ctc.frames import count_frames
+from librispeech_clf.local.commands import check_push
 from librispeech_clf.local.commands.check_push import main
-from librispeech_clf.local.push import checks, engine
+from librispeech_clf.local.push import engine
 from librispeech_clf.local.push.engine import (
     MIXED_SAMPLES,
     ask_python,
@@ -152,7 +153,7 @@ def test_model_is_refused_before_anything_runs(check, monkeypatch, capsys):
         raise AssertionError("ran")
 
     check(("Lambda", {"name": "l"}))
-    monkeypatch.setattr(checks, "run_bundle", run)
+    monkeypatch.setattr(check_push, "run_bundle", run)
     assert main(["--model", str(check.path), "--engine"]) == 1
     assert "model.h5: layer l: a Lambda holds code" in capsys.readouterr().err
 
@@ -330,4 +331,4 @@ def test_bundled_model_opens_in_the_engine(capsys):
     python = os.environ.get("ENGINE_PYTHON")
     assert main(["--engine", *(["--engine-python", python] if python else [])]) == 0
     assert "engine: gradient, size" in capsys.readouterr().out
-    assert (PROJECT_ROOT / checks.MODEL).is_file()
+    assert (PROJECT_ROOT / check_push.MODEL).is_file()
