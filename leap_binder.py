@@ -45,7 +45,7 @@ from librispeech_clf import metrics, visualizers
 from librispeech_clf.audio import reading as audio_reading
 from librispeech_clf.audio import simulations
 from librispeech_clf.context import context
-from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.corpus.schema import read_fields
 from librispeech_clf.ctc import loss as ctc
 from librispeech_clf.ctc.frames import infer_frame_duration
 from librispeech_clf.metadata import readability, record, signal, spectrum, text

@@ -18,11 +18,10 @@ import numpy as np
 
 from librispeech_clf.audio import reading
 from librispeech_clf.configuration import PROJECT_ROOT, Configuration, load_configuration
-from librispeech_clf.corpus.fields import merge_types
 from librispeech_clf.corpus.hypotheses import read_system
 from librispeech_clf.corpus.index import cache_folder
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.corpus.schema import Split, Utterance
+from librispeech_clf.corpus.schema import Split, Utterance, merge_types
 from librispeech_clf.metrics import count_words
 from librispeech_clf.text.vocabulary import Vocabulary
 

@@ -21,8 +21,7 @@ from typing import Any
 
 import soundfile
 
-from librispeech_clf.corpus.fields import is_nothing, write_fields
-from librispeech_clf.corpus.schema import UNKNOWN
+from librispeech_clf.corpus.schema import UNKNOWN, is_nothing, write_fields
 from librispeech_clf.corpus.text_tables import IGNORED, PLACE, PROBLEM, Row
 
 # Hugging Face's audiofolder and LibriSpeech card, Common Voice, FLEURS, VoxPopuli, NeMo manifests.

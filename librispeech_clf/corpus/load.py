@@ -1,4 +1,4 @@
-"""Opens the split of a state from the configured source: the one entrance to the corpus."""
+"""Open the split of a state from the configured source: the one entrance to the corpus."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from librispeech_clf.configuration import CorpusConfiguration
-from librispeech_clf.corpus import files, huggingface, openslr
+from librispeech_clf.corpus import files, openslr
 from librispeech_clf.corpus.columns import tell
+from librispeech_clf.corpus.index import first_writable_folder
 from librispeech_clf.corpus.schema import Split
+from librispeech_clf.hub_errors import explain_hub_error
 from librispeech_clf.text.normalization import DROP, REFUSE, drop_annotations
 
 if TYPE_CHECKING:
@@ -19,15 +21,9 @@ BUNDLED_FOLDER = Path(__file__).resolve().parent / "bundled"
 
 
 def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = REFUSE) -> Split:
-    """Open the split of a state; reads no audio.
+    """Open the subsets configured for a state, one after the other, with the tables about them; no audio is read.
 
-    Args:
-        corpus: Source, data root and subsets.
-        state: training, validation, test, additional or unlabeled.
-        annotations: "drop" takes what stands in brackets out of transcripts.
-
-    Returns:
-        The subsets configured for the state, one after the other, with the tables about them.
+    `annotations`, "drop" takes what stands in brackets out of transcripts.
 
     Raises:
         FileNotFoundError: A subset is not there.
@@ -43,14 +39,18 @@ def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = RE
     parts = {subset: _open_subset(corpus, subset) for subset in subsets}
     if empty := [subset for subset, part in parts.items() if not len(part)]:
         raise ValueError(f"{empty[0]}: the subset holds no utterances; give its table a row per recording.")
-    folder = _tables_folder(corpus)
+    # Where SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are looked for.
+    folder = BUNDLED_FOLDER if corpus.source == "sample" else corpus.root
+    if folder and (tree := openslr.tree_folder(folder)).is_dir():
+        folder = tree
+    speakers, chapters, books = openslr.read_tables(folder)
     split = Split(
         name=state,
         dataset=datasets.concatenate_datasets(list(parts.values())),
         row_counts={subset: len(part) for subset, part in parts.items()},
-        speakers=openslr.read_speakers(folder) if folder else {},
-        chapters=openslr.read_chapters(folder) if folder else {},
-        books=openslr.read_books(folder) if folder else {},
+        speakers=speakers,
+        chapters=chapters,
+        books=books,
         drops_annotations=annotations == DROP,
     )
     if annotations == DROP:
@@ -66,9 +66,11 @@ def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:
     if corpus.source == "sample":
         return files.open_subset(BUNDLED_FOLDER, subset)
     if corpus.source == "huggingface":
-        return huggingface.open_subset(
-            corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root, columns=corpus.columns
-        )
+        try:
+            paths = download_subset(corpus, subset, offline=True)
+        except FileNotFoundError:
+            paths = download_subset(corpus, subset)
+        return files.open_parquet(paths, columns=corpus.columns)
     if corpus.root is None:
         raise ValueError(
             f"corpus.root: the source {corpus.source} needs a folder; set LIBRISPEECH_ROOT or config.yaml."
@@ -78,11 +80,39 @@ def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:
     return files.open_subset(corpus.root, subset, audio_folders=corpus.audio_folders, columns=corpus.columns)
 
 
-def _tables_folder(corpus: CorpusConfiguration) -> Path | None:
-    """Where SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are looked for."""
-    if corpus.source == "sample":
-        return BUNDLED_FOLDER
-    if corpus.root is None:
-        return None
-    tree = openslr.tree_folder(corpus.root)
-    return tree if tree.is_dir() else corpus.root
+def download_subset(corpus: CorpusConfiguration, subset: str, *, offline: bool = False) -> list[Path]:
+    """Bring a subset's parquet files, of those in a dataset on the hub, into the cache, and list them.
+
+    The cache is the folder `huggingface` of the data root; the hub's own where there is no root, or none can be made
+    in it. `offline`, it is only looked into.
+
+    Raises:
+        FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    pattern = corpus.dataset_files.format(subset=subset)
+    cache = corpus.root / "huggingface" if corpus.root else None
+    if cache and not cache.is_dir() and (offline or first_writable_folder(cache) is None):
+        cache = None
+    try:
+        snapshot = huggingface_hub.snapshot_download(
+            corpus.dataset,
+            repo_type="dataset",
+            allow_patterns=[pattern],
+            cache_dir=cache,
+            local_files_only=offline,
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
+        raise FileNotFoundError(
+            explain_hub_error(error, name=corpus.dataset, kind="dataset")
+            or f"{corpus.dataset}: the subset {subset} is neither cached nor to be reached; with internet: "
+            f"poetry run prepare-data --source huggingface --subset {subset}"
+        ) from error
+    paths = sorted(Path(snapshot).glob(pattern))
+    if not paths:
+        raise FileNotFoundError(
+            f"{corpus.dataset}: no files {pattern}; set corpus.dataset_files in config.yaml to where they lie."
+        )
+    return paths

@@ -22,7 +22,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,7 +41,6 @@ RECORDINGS = (".flac", ".wav")
 """Endings, in lower case: the archives' own, and what people convert them to."""
 MOST_SHOWN = 80
 Record = TypeVar("Record", Speaker, Chapter, Book)
-GENDERS = ("F", "M")
 NAMED_ROWS = 5
 
 
@@ -53,11 +52,7 @@ def tree_folder(root: Path) -> Path:
 
 
 def open_subset(root: Path, subset: str) -> datasets.Dataset:
-    """Open one subset of a LibriSpeech tree, memory-mapped, audio as paths.
-
-    Args:
-        root: The folder that contains `LibriSpeech/`, or that folder itself.
-        subset: For example "test-clean".
+    """Open one subset, such as "test-clean", of a LibriSpeech tree or the folder it is in; audio is paths.
 
     Raises:
         FileNotFoundError: The subset is not on the disk, or no recording of it is.
@@ -72,11 +67,17 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
     if not chapters:
         raise FileNotFoundError(f"{folder}: holds no <speaker>/<chapter> folders; unpack the subset again.")
 
+    def state(chapter: Path) -> tuple[object, ...]:
+        """It changes whenever a file is added or removed, or the transcript file's content changes."""
+        transcript = chapter / f"{chapter.parent.name}-{chapter.name}.trans.txt"
+        own = file_state(transcript) if transcript.is_file() else None
+        return str(chapter), chapter.stat().st_mtime_ns, own
+
     def read_rows() -> Iterator[Row]:
         rows = (row for chapter in chapters for row in read_chapter(chapter))
         return refuse_when_none_is_there(rows, str(folder))
 
-    return open_index(folder, state=[_chapter_state(chapter) for chapter in chapters], rows=read_rows)
+    return open_index(folder, state=[state(chapter) for chapter in chapters], rows=read_rows)
 
 
 def list_chapters(folder: Path) -> list[Path]:
@@ -108,11 +109,8 @@ def read_chapter(folder: Path) -> list[Row]:
         problem = ""
         # What is no UTF-8 becomes a sign that the encoder of transcripts refuses by the utterance's name.
         text = path.read_bytes().decode("utf-8-sig", "replace")
-        lines = [
-            (f"{path}:{number}", line)
-            for number, line in enumerate(text.split("\n"), start=1)
-            if line.strip()
-        ]
+        numbered = enumerate(text.split("\n"), start=1)
+        lines = [(f"{path}:{number}", line) for number, line in numbered if line.strip()]
     rows = []
     for place, line in lines:
         name, transcript = (*line.split(maxsplit=1), "")[:2] if line else (place, "")
@@ -125,125 +123,60 @@ def read_chapter(folder: Path) -> list[Row]:
             reason = f"{place} {NO_TEXT}"
         speaker, chapter = name.split("-")[:2] if fits else (folder.parent.name, folder.name)
         file = os.path.join(folder, recordings.pop(name, f"{name}.flac"))
+        audio = {"bytes": None, "path": file if fits and not problem else None}
         rows.append(
             {
-                "id": name,
-                "audio": {"bytes": None, "path": file if fits and not problem else None},
-                "text": transcript.strip(),
-                "speaker_id": speaker,
-                "chapter_id": chapter,
+                "id": name, "audio": audio, "text": transcript.strip(), "speaker_id": speaker, "chapter_id": chapter,
                 "problem": reason or None,
             }
-        )
+        )  # fmt: skip
     if recordings and not problem:
         names = ", ".join(sorted(recordings.values()))
         warnings.warn(escape_unprintable(f"{folder}: no transcript for {names}; left out."), stacklevel=2)
     return rows
 
 
-def _chapter_state(folder: Path) -> tuple[object, ...]:
-    """Changes whenever a file is added or removed, or the transcript file's content changes."""
-    transcript = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
-    own = file_state(transcript) if transcript.is_file() else None
-    return str(folder), folder.stat().st_mtime_ns, own
-
-
-def read_speakers(folder: Path) -> dict[int, Speaker]:
-    """Read SPEAKERS.TXT; empty when there is none."""
-    return _read_table(folder / "SPEAKERS.TXT", 5, parse_speaker)
-
-
-def read_chapters(folder: Path) -> dict[int, Chapter]:
-    """Read CHAPTERS.TXT; empty when there is none."""
-    return _read_table(folder / "CHAPTERS.TXT", 8, parse_chapter)
-
-
-def read_books(folder: Path) -> dict[int, Book]:
-    """Read BOOKS.TXT; empty when there is none."""
-    return _read_table(folder / "BOOKS.TXT", 3, parse_book)
-
-
-def parse_speaker(fields: Sequence[str]) -> Speaker:
-    """Read the five fields id, gender, subset, minutes, name.
-
-    Raises:
-        ValueError: A field is missing or the id is not a number.
-    """
-    number, gender, subset, minutes, name = fields
-    gender = gender.upper()
-    return Speaker(
-        id=int(number),
-        gender=gender if gender in GENDERS else None,
-        subset=subset,
-        total_minutes=_optional_float(minutes),
-        name=name,
+def read_tables(folder: Path | None) -> tuple[dict[int, Speaker], dict[int, Chapter], dict[int, Book]]:
+    """Read LibriSpeech's tables, each by id; one that is not there is empty."""
+    if folder is None:
+        return {}, {}, {}
+    return (
+        _read_table(folder / "SPEAKERS.TXT", Speaker),
+        _read_table(folder / "CHAPTERS.TXT", Chapter),
+        _read_table(folder / "BOOKS.TXT", Book),
     )
 
 
-def parse_chapter(fields: Sequence[str]) -> Chapter:
-    """Read the eight fields id, reader, minutes, subset, project id, book id, title, project title.
-
-    Raises:
-        ValueError: A field is missing, or the id or reader is not a number.
-    """
-    number, speaker_id, minutes, subset, project_id, book_id, title, project_title = fields
-    return Chapter(
-        id=int(number),
-        speaker_id=int(speaker_id),
-        minutes=_optional_float(minutes),
-        subset=subset,
-        project_id=_optional_int(project_id),
-        book_id=_optional_int(book_id),
-        title=title,
-        project_title=project_title,
-    )
-
-
-def parse_book(fields: Sequence[str]) -> Book:
-    """Read the fields id, title and, when there, authors.
-
-    Raises:
-        ValueError: The title is missing or the id is not a number.
-    """
-    number, title, *rest = fields
-    return Book(id=int(number), title=title, authors=rest[0] if rest else None)
-
-
-def _read_table(path: Path, field_count: int, parse: Callable[[Sequence[str]], Record]) -> dict[int, Record]:
+def _read_table(path: Path, kind: type[Record]) -> dict[int, Record]:
     if not path.is_file():
         return {}
     records: dict[int, Record] = {}
     refused: list[str] = []
+    names = kind._fields
     # Decoded from bytes: a file opened as text would end rows at carriage returns, too.
     for number, line in enumerate(path.read_bytes().decode("utf-8-sig", "replace").split("\n"), start=1):
-        fields = [" ".join(text.split()) for text in line.split("|", field_count - 1)]
-        if not line.strip() or _is_comment_or_header(fields[0]):
+        fields = [" ".join(text.split()) for text in line.split("|", len(names) - 1)]
+        if not line.strip() or fields[0].startswith(";") or fields[0].upper() == "ID":
             continue
         try:
-            record = parse(fields)
-        except ValueError:
-            refused.append(f"line {number}: expected {field_count} fields, got {line.strip()[:MOST_SHOWN]!r}")
+            record = kind(
+                *(_CONVERTERS.get(key, str)(text) for key, text in zip(names, fields, strict=False))
+            )
+        except (ValueError, TypeError):  # TypeError: fields are missing
+            refused.append(f"line {number}: expected {len(names)} fields, got {line.strip()[:MOST_SHOWN]!r}")
             continue
         if record.id in records:
             refused.append(f"line {number}: {record.id} occurs a second time")
         records.setdefault(record.id, record)
     if refused:
-        warnings.warn(_refusal(path, refused), stacklevel=3)
+        named = "; ".join(refused[:NAMED_ROWS])
+        more = f"; and {len(refused) - NAMED_ROWS} more" if len(refused) > NAMED_ROWS else ""
+        rows = f"{len(refused)} row{'s' * (len(refused) > 1)} left out ({named}{more})"
+        warnings.warn(escape_unprintable(f"{path}: {rows}; correct the table."), stacklevel=3)
     return records
 
 
-def _refusal(path: Path, refused: Sequence[str]) -> str:
-    named = "; ".join(refused[:NAMED_ROWS])
-    more = f"; and {len(refused) - NAMED_ROWS} more" if len(refused) > NAMED_ROWS else ""
-    count = f"{len(refused)} row{'s' * (len(refused) > 1)}"
-    return escape_unprintable(f"{path}: {count} left out ({named}{more}); correct the table.")
-
-
-def _is_comment_or_header(first_field: str) -> bool:
-    return first_field.startswith(";") or first_field.upper() == "ID"
-
-
-def _optional_float(text: str) -> float | None:
+def _amount(text: str) -> float | None:
     """The number; None for what is no amount."""
     try:
         number = float(text)
@@ -252,8 +185,13 @@ def _optional_float(text: str) -> float | None:
     return number if 0 <= number < math.inf else None
 
 
-def _optional_int(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
+_CONVERTERS: dict[str, Callable[[str], object]] = {
+    "id": int,
+    "speaker_id": int,
+    "gender": {"F": "F", "M": "M", "f": "F", "m": "M"}.get,
+    "total_minutes": _amount,
+    "minutes": _amount,
+    "project_id": lambda text: int(text) if text.isdecimal() else None,
+    "book_id": lambda text: int(text) if text.isdecimal() else None,
+}
+"""From the text of a field; others are text."""

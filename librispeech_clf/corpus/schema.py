@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Mapping, Sequence
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from librispeech_clf.corpus import fields as further_fields
 from librispeech_clf.text.normalization import drop_annotations
 
 if TYPE_CHECKING:
@@ -30,6 +32,17 @@ UNLABELED = "unlabeled"
 
 MOST_DIGITS = 18
 
+FLOAT, BOOLEAN, STRING = "float", "boolean", "string"
+NOTHING = frozenset(
+    ("", "nan", "none", "null", "n/a", "#n/a", "<na>", "nat", "unknown", "unspecified", "undefined", "missing",
+     "not specified", "not available", "not provided", "?", "-")
+)  # fmt: skip
+"""What people, pandas and Common Voice write for a value that they do not know, in lower case."""
+Value = float | bool | str
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_TRUTH = {"true": True, "false": False}
+_IDENTIFIER = re.compile(r"(^|[\W_])(id|Id|ID)$|[a-z](Id|ID)$")
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -43,7 +56,7 @@ class Utterance:
         chapter_id: likewise, of the chapter table.
         audio_bytes: the encoded audio file, or None.
         audio_path: the audio file's path; with `audio_bytes` only its name.
-        fields: what further columns of a custom table say, as `corpus.fields` writes it; None: nothing.
+        fields: what further columns of a custom table say, as `write_fields` writes it; None: nothing.
         problem: why the utterance cannot be evaluated, with the remedy, when its row already shows it; else None.
         more_texts: further references; the one nearest to what is recognized counts.
         start_s: where in the recording the utterance starts, s; None: it is the whole recording.
@@ -65,8 +78,7 @@ class Utterance:
     channel: int | None = None
 
 
-@dataclass(frozen=True)
-class Speaker:
+class Speaker(NamedTuple):
     """One row of SPEAKERS.TXT: a reader, "F", "M" or None, and all of his or her speech in the corpus."""
 
     id: int
@@ -76,8 +88,7 @@ class Speaker:
     name: str
 
 
-@dataclass(frozen=True)
-class Chapter:
+class Chapter(NamedTuple):
     """One row of CHAPTERS.TXT: read by whom, how much speech, in which subset, keys and titles."""
 
     id: int
@@ -90,13 +101,12 @@ class Chapter:
     project_title: str
 
 
-@dataclass(frozen=True)
-class Book:
+class Book(NamedTuple):
     """One row of BOOKS.TXT; `authors` is what the row says after the title, or None."""
 
     id: int
     title: str
-    authors: str | None
+    authors: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +162,9 @@ class Split:
 
     @cached_property
     def field_types(self) -> dict[str, str]:
-        """The further columns of the utterances, each "float", "boolean" or "string"; see `corpus.fields`."""
+        """The further columns of the utterances, each "float", "boolean" or "string"; see `infer_types`."""
         column = self.column("fields")
-        return {} if column.null_count == len(column) else further_fields.infer_types(column.to_pylist())
+        return {} if column.null_count == len(column) else infer_types(column.to_pylist())
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -164,20 +174,12 @@ class Split:
         """A column of the dataset, in its order; of the others, such as audio, nothing is read."""
         return self.dataset.select_columns([name]).with_format("arrow")[:].column(name)
 
-    @cached_property
-    def _subset_ends(self) -> list[int]:
-        return list(itertools.accumulate(self.row_counts.values()))
-
     def __len__(self) -> int:
         """The number of utterances."""
         return len(self.dataset)
 
     def utterance(self, utterance_id: str) -> Utterance:
-        """The utterance with that id, its audio undecoded.
-
-        Raises:
-            ValueError: The split has no such utterance.
-        """
+        """The utterance with that id, its audio undecoded; raise where the split has none."""
         number = self._row(utterance_id)
         row = self.dataset[number]
         repeated = f"the id {row['id']} occurs more than once in the {self.name} split; make ids unique."
@@ -207,12 +209,9 @@ class Split:
         return self.books.get(chapter.book_id) if chapter and chapter.book_id is not None else None
 
     def subset_of(self, utterance: Utterance) -> str:
-        """The subset the utterance is in.
-
-        Raises:
-            ValueError: The split has no such utterance.
-        """
-        return self.subsets[bisect.bisect_right(self._subset_ends, self._row(utterance.id))]
+        """The subset the utterance is in."""
+        ends = list(itertools.accumulate(self.row_counts.values()))
+        return self.subsets[bisect.bisect_right(ends, self._row(utterance.id))]
 
     def _row(self, utterance_id: str) -> int:
         row = self._rows.get(utterance_id)
@@ -248,18 +247,72 @@ def dataset_features() -> datasets.Features:
     """The dataset's columns and their types, audio undecoded."""
     import datasets
 
-    return datasets.Features(
-        {
-            "id": datasets.Value("string"),
-            "audio": datasets.Audio(decode=False),
-            "text": datasets.Value("string"),
-            "more_texts": datasets.List(datasets.Value("string")),
-            "speaker_id": datasets.Value("string"),
-            "chapter_id": datasets.Value("string"),
-            "start_s": datasets.Value("float64"),
-            "end_s": datasets.Value("float64"),
-            "channel": datasets.Value("int32"),
-            "fields": datasets.Value("string"),
-            "problem": datasets.Value("string"),
-        }
+    kinds: dict[str, Any] = dict.fromkeys(COLUMNS, datasets.Value("string"))
+    kinds |= {"audio": datasets.Audio(decode=False), "more_texts": datasets.List(datasets.Value("string"))}
+    kinds |= {"start_s": datasets.Value("float64"), "end_s": datasets.Value("float64")}
+    return datasets.Features(kinds | {"channel": datasets.Value("int32")})
+
+
+# Further columns of a custom table: accent, device, noise. In the index they are one JSON object an utterance; they are
+# typed once, over every row of a split, because a platform asks for the same keys and types of every utterance.
+
+
+def is_nothing(value: Any) -> bool:
+    """Return whether a value says nothing."""
+    if isinstance(value, str):
+        return value.strip().lower() in NOTHING
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def write_fields(values: Mapping[str, Any]) -> str | None:
+    """Write what is known of an utterance as JSON; None where nothing is."""
+    known = {name: _plain(value) for name, value in values.items() if not is_nothing(value)}
+    return json.dumps(known, ensure_ascii=False) if known else None
+
+
+def infer_types(rows: Iterable[str | None]) -> dict[str, str]:
+    """Find the type of each further column, by its name, in the order of the names; rows as `write_fields` has them.
+
+    float     every value is a number, or written as one: 7, -0.5, 1e-3 (007 names, so it is text)
+    boolean   every value is true or false
+    string    anything else, and columns whose name ends in the word `id`
+    """
+    found = merge_types(
+        {name: _kind_of(value) for name, value in json.loads(row).items()} for row in rows if row
     )
+    return {name: STRING if _IDENTIFIER.search(name) else kind for name, kind in found.items()}
+
+
+def merge_types(types: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Merge the columns of several rows or splits: a type that they do not share gives way to text."""
+    merged: dict[str, str] = {}
+    for each in types:
+        for name, kind in each.items():
+            merged[name] = kind if merged.get(name, kind) == kind else STRING
+    return dict(sorted(merged.items()))
+
+
+def read_fields(row: str | None, types: Mapping[str, str]) -> dict[str, Value | None]:
+    """Read the values of an utterance, one a column of `types`; None where its table does not tell."""
+    values = json.loads(row) if row else {}
+    return {name: _convert(values[name], kind) if name in values else None for name, kind in types.items()}
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, bool | int | float | str):
+        return value
+    text = str(value)  # a decimal number, a date
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _kind_of(value: Value) -> str:
+    if isinstance(value, bool) or str(value).lower() in _TRUTH:
+        return BOOLEAN
+    is_number = isinstance(value, int | float) or _NUMBER.fullmatch(value)
+    return FLOAT if is_number and math.isfinite(float(value)) else STRING
+
+
+def _convert(value: Value, kind: str) -> Value:
+    if kind == BOOLEAN:
+        return _TRUTH[str(value).lower()]
+    return float(value) if kind == FLOAT else str(value)

@@ -9,8 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from librispeech_clf.corpus import files
-from librispeech_clf.corpus.fields import infer_types, merge_types, read_fields, write_fields
-from librispeech_clf.corpus.schema import Split
+from librispeech_clf.corpus.schema import Split, infer_types, merge_types, read_fields, write_fields
 
 KINDS = {"string": str, "float": float, "boolean": bool}
 

@@ -15,13 +15,15 @@ from librispeech_clf.configuration import PROJECT_ROOT
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OPEN = """
-import sys
+import dataclasses, sys
 from pathlib import Path
-from librispeech_clf.corpus import huggingface
+from librispeech_clf.configuration import load_configuration
+from librispeech_clf.corpus.load import load_split
+corpus = dataclasses.replace(
+    load_configuration(environment={}).corpus, source="huggingface", dataset="own/corpus",
+    dataset_files="all/{subset}/*.parquet", root=Path(sys.argv[1]), splits={"huggingface": {"test": ("test.clean",)}})
 try:
-    dataset = huggingface.open_subset(
-        "own/corpus", "test.clean", files="all/{subset}/*.parquet", root=Path(sys.argv[1]))
-    print(len(dataset))
+    print(len(load_split(corpus, "test")))
 except FileNotFoundError as error:
     print(error)
 """

@@ -3,8 +3,7 @@
 import pytest
 
 from librispeech_clf.audio.reading import read_waveform
-from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.corpus.schema import UNKNOWN
+from librispeech_clf.corpus.schema import UNKNOWN, read_fields
 from tests.helpers.own_corpora import open_split
 
 

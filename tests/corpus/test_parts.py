@@ -11,7 +11,7 @@ import soundfile
 
 from librispeech_clf.audio.reading import measure_length, read_content, read_waveform
 from librispeech_clf.corpus import columns
-from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.corpus.schema import read_fields
 from tests.helpers.own_corpora import open_split
 
 RATE = 16000

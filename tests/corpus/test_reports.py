@@ -9,7 +9,7 @@ import soundfile
 from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import columns
-from librispeech_clf.corpus.fields import read_fields
+from librispeech_clf.corpus.schema import read_fields
 from librispeech_clf.local.evaluation.engine import Task, choose_references
 from librispeech_clf.text.normalization import TO_LETTERS, drop_annotations
 from librispeech_clf.text.vocabulary import pad_labels

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import STATES, load_configuration
-from librispeech_clf.corpus.fields import read_fields
-from librispeech_clf.corpus.schema import UNLABELED, table_key
+from librispeech_clf.corpus.schema import UNLABELED, read_fields, table_key
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold, refuse_misfits
 from librispeech_clf.local.cli import (
     FAILED_UTTERANCES,

@@ -37,8 +37,9 @@ from rich import progress
 
 from librispeech_clf.atomic_write import DISK_FULL, explain_disk, make_lock
 from librispeech_clf.configuration import CorpusConfiguration, load_configuration
-from librispeech_clf.corpus import huggingface, openslr
+from librispeech_clf.corpus import openslr
 from librispeech_clf.corpus.files import open_parquet
+from librispeech_clf.corpus.load import download_subset
 from librispeech_clf.local.cli import make_parser, run
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
 
@@ -114,9 +115,7 @@ def prepare(options: argparse.Namespace) -> None:
     subsets = list(dict.fromkeys(options.subset or configured))
     if corpus.source == "huggingface":
         for subset in map(hub_name, subsets):
-            paths = huggingface.download_subset(
-                corpus.dataset, subset, files=corpus.dataset_files, root=corpus.root
-            )
+            paths = download_subset(corpus, subset)
             print_plain(f"{subset}: ready, {len(open_parquet(paths))} utterances of {corpus.dataset}")
         return None
     if unknown := [subset for subset in subsets if subset not in ARCHIVES]:
@@ -371,9 +370,7 @@ def _find_state(archive: Archive, corpus: CorpusConfiguration) -> str:
     if corpus.source == "huggingface":
         name = hub_name(archive.subset)
         with contextlib.suppress(FileNotFoundError):
-            huggingface.download_subset(
-                corpus.dataset, name, files=corpus.dataset_files, root=corpus.root, offline=True
-            )
+            download_subset(corpus, name, offline=True)
             return "cached"
         return "-"
     if corpus.root is None:

@@ -64,8 +64,7 @@ def test_samples_are_neither_silent_nor_clipped(rows):
 
 
 def test_tables_fit_the_utterances(rows):
-    speakers, chapters = openslr.read_speakers(FOLDER), openslr.read_chapters(FOLDER)
-    books = openslr.read_books(FOLDER)
+    speakers, chapters, books = openslr.read_tables(FOLDER)
     assert {(s.id, s.gender, s.name) for s in speakers.values()} == {
         (r.id, r.gender, r.name) for r in load_readers()
     }

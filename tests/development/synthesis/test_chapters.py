@@ -44,9 +44,7 @@ def test_tables_are_read_back(tones, tmp_path):
     (tmp_path / "SPEAKERS.TXT").write_text(chapters.speakers_table(recordings, readers))
     (tmp_path / "CHAPTERS.TXT").write_text(chapters.chapters_table(recordings))
     (tmp_path / "BOOKS.TXT").write_text(chapters.books_table(recordings))
-    speakers, read, books = (
-        f(tmp_path) for f in (openslr.read_speakers, openslr.read_chapters, openslr.read_books)
-    )
+    speakers, read, books = openslr.read_tables(tmp_path)
     assert {(s.id, s.gender, s.name) for s in speakers.values()} == {
         (r.id, r.gender, r.name) for r in readers
     }
