@@ -63,7 +63,7 @@ class CorpusConfiguration:
     columns: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
-        """Refuses sources, states and columns that do not exist."""
+        """Refuse sources, states and columns that do not exist."""
         _refuse_unknown("corpus.columns", self.columns or {}, COLUMN_KEYS)
         _refuse_unknown("corpus.source", [self.source], SOURCES)
         _refuse_unknown("corpus.splits", self.splits, SOURCES)
@@ -93,7 +93,7 @@ class AudioConfiguration:
     max_samples: int
 
     def __post_init__(self) -> None:
-        """Refuses another rate than the model's and numbers below one."""
+        """Refuse another rate than the model's and numbers below one."""
         if self.sampling_rate != SAMPLING_RATE_HZ:
             raise ValueError(
                 f"audio.sampling_rate: the model hears {SAMPLING_RATE_HZ} Hz, got {self.sampling_rate}; recordings at "
@@ -121,7 +121,7 @@ class TextConfiguration:
     units: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses numbers below one and normalizations that do not exist."""
+        """Refuse numbers below one and normalizations that do not exist."""
         _require_positive("text.max_letters", self.max_letters)
         _refuse_unknown("text.normalize", [self.normalize], NORMALIZATIONS)
         _refuse_unknown("text.annotations", [self.annotations], ANNOTATIONS)
@@ -158,7 +158,7 @@ class Configuration:
     groups: dict[str, tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
-        """Refuses names that no metadata key can have, files that lie elsewhere, and bounds that do not rise."""
+        """Refuse names that no metadata key can have, files that lie elsewhere, and bounds that do not rise."""
         for name, bounds in (self.groups or {}).items():
             rising = all(low < high < math.inf for low, high in itertools.pairwise((-math.inf, *bounds)))
             if not bounds or not rising:
@@ -173,12 +173,7 @@ class Configuration:
                 )
 
     def read_vocabulary(self) -> Vocabulary:
-        """Read the model's vocabulary.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: It does not describe a vocabulary.
-        """
+        """Read the model's vocabulary, from its file or the one beside the model."""
         path = self.model.vocabulary or name_vocabulary_file(self.model.path)
         return read_vocabulary(path, language=self.text.language, units=self.text.units)
 
@@ -190,24 +185,17 @@ class Configuration:
         dataset: str | None = None,
         subsets_by_state: Mapping[str, Sequence[str]] | None = None,
     ) -> Configuration:
-        """A copy that reads another corpus; what is None stays.
+        """Return a copy that reads another corpus; what is None stays.
 
-        Args:
-            source: One of `SOURCES`.
-            root: Folder of the data, relative to the working folder.
-            dataset: Name of a Hugging Face dataset.
-            subsets_by_state: The subsets of each state, for the chosen source.
-
-        Raises:
-            ValueError: The source or a state does not exist.
+        The root is relative to the working folder, and tells the source where none was chosen.
         """
         corpus = self.corpus
+        folder = Path(root).expanduser() if root is not None else corpus.root
+        if not source and root and corpus.source == "sample":
+            source = guess_source(Path(root).expanduser())
         changes: dict[str, Any] = {
-            "source": source
-            or (
-                guess_source(Path(root).expanduser()) if root and corpus.source == "sample" else corpus.source
-            ),
-            "root": Path(root).expanduser() if root is not None else corpus.root,
+            "source": source or corpus.source,
+            "root": folder,
             "dataset": dataset or corpus.dataset,
         }
         if subsets_by_state is not None:
@@ -224,61 +212,54 @@ def load_configuration(
     root: str | Path | None = None,
     model: str | Path | None = None,
 ) -> Configuration:
-    """Read the settings.
+    """Read the settings: those of a YAML file, overridden by the environment, overridden by arguments.
 
     Args:
         path: A YAML file in the form of the package's config.yaml, which is read when it is None; its relative
             paths start at the project root.
-        environment: LIBRISPEECH_SOURCE, LIBRISPEECH_ROOT, LIBRISPEECH_MODEL, LIBRISPEECH_NORMALIZE and
-            LIBRISPEECH_ANNOTATIONS override the file; LIBRISPEECH_SUBSETS, names separated by commas, become
-            the subsets of training, validation and test alike (code-loader asks for all three), so that one subset
-            can be evaluated where only that one is on the disk. LIBRISPEECH_COLUMNS, for example
-            "text=sentence,audio=clip", overrides corpus.columns; LIBRISPEECH_GROUPS, as in YAML, overrides groups.
-        source: Overrides file and environment, as `root` and `model` do, which start at the working folder.
-        root: Folder of the data.
+        environment: The variables that the package's README lists. LIBRISPEECH_SUBSETS become the subsets of
+            training, validation and test alike, as code-loader asks for all three, so that one subset can be
+            evaluated where only that one is on the disk.
+        source: One of `SOURCES`.
+        root: Folder of the data; like `model`, relative to the working folder.
         model: The Keras .h5 file.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The file is not a YAML mapping; a key is unknown, missing or of the wrong type.
     """
     path = Path(path) if path is not None else PACKAGE_FOLDER / "config.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such configuration file.")
-    configuration = build_record(Configuration, _read_yaml(path), place=path.name)
-    subsets = [name for name in environment.get(SUBSETS_VARIABLE, "").split(",") if name]
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8; save it as UTF-8.") from error
+    configuration = build_record(Configuration, _parse_yaml(content, str(path)), place=path.name)
+    get = environment.get
+    subsets = [name for name in get(SUBSETS_VARIABLE, "").split(",") if name]
     configuration = configuration.with_corpus(
-        source=source or environment.get(SOURCE_VARIABLE),
-        root=root or environment.get(ROOT_VARIABLE) or None,
+        source=source or get(SOURCE_VARIABLE),
+        root=root or get(ROOT_VARIABLE) or None,
         subsets_by_state={state: subsets for state in STATES[:3]} if subsets else None,
     )
-    if columns := environment.get(COLUMNS_VARIABLE):
+    corpus, text = configuration.corpus, configuration.text
+    groups, file = configuration.groups, configuration.model
+    if columns := get(COLUMNS_VARIABLE):
         pairs = [pair.partition("=") for pair in columns.split(",")]
-        named = {key.strip(): name.strip() for key, _, name in pairs}
-        corpus = dataclasses.replace(configuration.corpus, columns=named)
-        configuration = dataclasses.replace(configuration, corpus=corpus)
-    if groups := environment.get(GROUPS_VARIABLE):
-        kind = dict[str, tuple[float, ...]]
-        bounds = _convert(kind, _parse_yaml(groups, GROUPS_VARIABLE), GROUPS_VARIABLE)
-        configuration = dataclasses.replace(configuration, groups=bounds)
-    for key, variable in (("normalize", NORMALIZE_VARIABLE), ("annotations", ANNOTATIONS_VARIABLE)):
-        if value := environment.get(variable):
-            text = dataclasses.replace(configuration.text, **{key: value})
-            configuration = dataclasses.replace(configuration, text=text)
-    if model := model or environment.get(MODEL_VARIABLE):
+        corpus = dataclasses.replace(corpus, columns={key.strip(): name.strip() for key, _, name in pairs})
+    text = dataclasses.replace(
+        text,
+        normalize=get(NORMALIZE_VARIABLE) or text.normalize,
+        annotations=get(ANNOTATIONS_VARIABLE) or text.annotations,
+    )
+    if bounds := get(GROUPS_VARIABLE):
+        groups = _convert(dict[str, tuple[float, ...]], _parse_yaml(bounds, GROUPS_VARIABLE), GROUPS_VARIABLE)
+    if model := model or get(MODEL_VARIABLE):
         path = Path(model).expanduser().absolute()
         beside = name_vocabulary_file(path)
-        file = ModelFileConfiguration(path, beside if beside.is_file() else configuration.model.vocabulary)
-        configuration = dataclasses.replace(configuration, model=file)
-    return configuration
+        file = ModelFileConfiguration(path, beside if beside.is_file() else file.vocabulary)
+    return dataclasses.replace(configuration, corpus=corpus, text=text, groups=groups, model=file)
 
 
 def guess_source(root: Path) -> str:
-    """Return the source that a folder is one of, where only the folder is given.
-
-    Raises:
-        ValueError: it holds neither a LibriSpeech tree nor a table.
-    """
+    """Return the source that a folder is one of; refuse one that holds neither a LibriSpeech tree nor a table."""
     if root.name == "LibriSpeech" or (root / "LibriSpeech").is_dir():
         return "openslr"
     for pattern in ("*", "*/*"):
@@ -303,14 +284,6 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not UTF-8; save it as UTF-8.") from error
-    return _parse_yaml(text, str(path))
-
-
 def _parse_yaml(text: str, place: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
@@ -323,15 +296,9 @@ def _parse_yaml(text: str, place: str) -> Any:
 
 
 def build_record(record_type: type, values: Any, place: str) -> Any:
-    """Builds a dataclass from a mapping, by its field types.
+    """Build a dataclass from a mapping, by its field types; fields with a default may be missing.
 
-    Args:
-        record_type: The dataclass; fields with a default may be missing.
-        values: The mapping; dataclasses within are mappings, too.
-        place: Where the values come from, for the message.
-
-    Raises:
-        ValueError: A key is unknown, missing or of the wrong type.
+    `place`, where the values come from, is for the message.
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"{place}: expected a mapping, got {values!r}.")
@@ -343,17 +310,14 @@ def build_record(record_type: type, values: Any, place: str) -> Any:
     missing = [name for name in field_types if name not in values and name not in optional]
     if missing:
         raise ValueError(f"{place}: missing {', '.join(missing)}.")
+    given = {name: kind for name, kind in field_types.items() if name in values}
     return record_type(
-        **{
-            name: _convert(kind, values[name], f"{place}: {name}")
-            for name, kind in field_types.items()
-            if name in values
-        }
+        **{name: _convert(kind, values[name], f"{place}: {name}") for name, kind in given.items()}
     )
 
 
 def _convert(kind: Any, value: Any, place: str) -> Any:
-    """Converts a YAML value to a field type, or refuses it by its place."""
+    """Convert a YAML value to a field type, or refuse it by its place."""
     arguments = typing.get_args(kind)
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
@@ -361,10 +325,8 @@ def _convert(kind: Any, value: Any, place: str) -> Any:
     if origin is types.UnionType:
         return None if value is None else _convert(arguments[0], value, place)
     if origin is dict:
-        return {
-            key: _convert(arguments[1], item, f"{place}.{key}")
-            for key, item in _of_type(dict, value, place).items()
-        }
+        items = _of_type(dict, value, place).items()
+        return {key: _convert(arguments[1], item, f"{place}.{key}") for key, item in items}
     if origin is tuple:
         return tuple(_convert(arguments[0], item, f"{place} item") for item in _of_type(list, value, place))
     if kind is Path:

@@ -58,12 +58,7 @@ def tell(line: str) -> None:
 
 
 def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: str) -> dict[str, str]:
-    """Find the columns of the schema among a table's, by key of `NAMES`.
-
-    Args:
-        present: the table's columns.
-        columns: those that are set, by key.
-        place: where the table comes from, for messages.
+    """Find the columns of the schema among those that are present, by key of `NAMES`; `columns` are set, by key.
 
     Raises:
         ValueError: audio is missing, or a set column is.
@@ -104,9 +99,6 @@ def make_rows(
         folders: where relative audio paths start; the first that has the file.
         columns: names of the table's columns by those of the schema, where they are set; others are looked for.
         cut: whether the rows hold encoded audio, of which times and channels say where it was taken from.
-
-    Raises:
-        ValueError: a column is missing.
     """
     present = [
         name for name in dict.fromkeys(name for row in rows for name in row) if name not in (PLACE, PROBLEM)
@@ -147,7 +139,7 @@ def make_rows(
                 "start_s": start,
                 "end_s": end,
                 "channel": _CHANNELS.get(_as_text(row.get(channel)).lower()) if channel else None,
-                "fields": write_fields({name: row.get(name) for name in further if _is_scalar(row.get(name))}),
+                "fields": write_fields({name: row.get(name) for name in further}),
                 "ignored": any(IGNORED in str(text).lower() for text in texts),
                 "problem": problem or (fault and f"{where} {fault}"),
             }
@@ -205,11 +197,8 @@ def _read_part(row: Row, times: Mapping[str, str]) -> tuple[float | None, float 
     start = found.get("start", 0.0)
     end = found.get("end", start + found["duration"] if "duration" in found else None)
     if start < 0 or (end is not None and end <= start):
-        return (
-            None,
-            None,
-            f"names a part of a recording that starts at {start:g} s and ends at {end or 0:g} s.",
-        )
+        fault = f"names a part of a recording that starts at {start:g} s and ends at {end or 0:g} s."
+        return None, None, fault
     return start, end, None
 
 
@@ -259,11 +248,9 @@ def _count_channels_from_zero(rows: Sequence[Row], place: str) -> None:
     """Take channels for counted from 1 where none is 0 and one is as many as its recording has."""
     named = [row for row in rows if row["channel"] is not None and row["audio"]["path"]]
     last = max(named, key=lambda row: row["channel"], default=None)
-    if (
-        last
-        and min(row["channel"] for row in named) > 0
-        and _read_header(last, "channels") == last["channel"]
-    ):
+    if not last or min(row["channel"] for row in named) == 0:
+        return
+    if _read_header(last, "channels") == last["channel"]:
         tell(f"{place}: its channels are counted from 1.")
         for row in named:
             row["channel"] -= 1
@@ -334,7 +321,3 @@ def _read_label(value: Any) -> str:
 
 def _as_text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else str(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    return not isinstance(value, list | dict | bytes)

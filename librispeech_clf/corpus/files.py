@@ -49,13 +49,9 @@ REMEDY = "move it there, or name its folder under corpus.audio_folders in config
 def open_subset(
     root: Path, subset: str, *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
 ) -> datasets.Dataset:
-    """Open a custom subset, memory-mapped, audio undecoded.
+    """Open a custom subset, a folder or table under the data root, memory-mapped, audio undecoded.
 
-    Args:
-        root: the data root.
-        subset: a folder's or parquet file's name under it.
-        audio_folders: where recordings may lie besides the data root.
-        columns: as for `columns.make_rows`.
+    Recordings may lie in `audio_folders`, too; `columns` as for `columns.make_rows`.
 
     Raises:
         FileNotFoundError: no table is there, or no recording is.
@@ -79,10 +75,15 @@ def open_subset(
             f"{found[0]}: {found[1].relative_to(root)} is a table of the same subset {subset}; remove one of them."
         )
     if not found:
+        others = [path.stem for ending in (*TABLE_ENDINGS, ".parquet") for path in root.glob(f"*{ending}")]
+        others += [other.name for other in root.glob("*/") if _list_tables(other)]
+        known = (
+            f"; there are {', '.join(sorted(set(others))[:MOST_NAMED])}, see --split and LIBRISPEECH_SUBSETS"
+        )
         raise FileNotFoundError(
             f"{folder}: the subset {subset} is not there; expected {subset}.parquet, {subset}/*.parquet, "
             f"a table {subset}.csv ({', '.join(TABLE_ENDINGS[1:])}) or an audio folder {subset}/ with one of "
-            f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}{_name_others(root)}."
+            f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}{known if others else ''}."
         )
     table = found[0]
     if table.suffix == ".parquet":
@@ -110,14 +111,6 @@ def open_subset(
     return open_index(table, state=state, rows=read_rows)
 
 
-def _name_others(root: Path) -> str:
-    """Say which subsets a data root holds."""
-    names = [path.stem for ending in (*TABLE_ENDINGS, ".parquet") for path in root.glob(f"*{ending}")]
-    names += [folder.name for folder in root.glob("*/") if _list_tables(folder)]
-    known = ", ".join(sorted(set(names))[:MOST_NAMED])
-    return f"; there are {known}, see --split and LIBRISPEECH_SUBSETS" if known else ""
-
-
 def _list_tables(folder: Path) -> list[Path]:
     """The tables in a folder, each of which is a subset by itself; of STM or parquet files the first."""
     tables = [folder / name for name in (*METADATA_NAMES, kaldi.RECORDINGS)]
@@ -128,12 +121,10 @@ def _list_tables(folder: Path) -> list[Path]:
 def open_parquet(
     paths: Sequence[Path], *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
 ) -> datasets.Dataset:
-    """Open parquet files as one dataset of the corpus schema, memory-mapped, audio undecoded.
+    """Open parquet files, in this order, as one dataset of the corpus schema, memory-mapped, audio undecoded.
 
-    Args:
-        paths: the files, in order.
-        audio_folders: where recordings may lie that the files name; their own folder where none is given.
-        columns: as for `columns.make_rows`.
+    Recordings that they name may lie in `audio_folders`; without any, in their own folder. `columns` as for
+    `columns.make_rows`.
 
     Raises:
         ValueError: a column is missing or of the wrong type, or every recording lies elsewhere.

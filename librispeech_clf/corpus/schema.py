@@ -265,8 +265,9 @@ def is_nothing(value: Any) -> bool:
 
 
 def write_fields(values: Mapping[str, Any]) -> str | None:
-    """Write what is known of an utterance as JSON; None where nothing is."""
-    known = {name: _plain(value) for name, value in values.items() if not is_nothing(value)}
+    """Write what is known of an utterance, in single values, as JSON; None where nothing is."""
+    single = {name: value for name, value in values.items() if not isinstance(value, list | dict | bytes)}
+    known = {name: _plain(value) for name, value in single.items() if not is_nothing(value)}
     return json.dumps(known, ensure_ascii=False) if known else None
 
 
