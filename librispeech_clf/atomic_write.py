@@ -33,9 +33,6 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Write a file beside its place, flush it to the disk, and move it into its place.
 
     Neither a killed process nor a power cut leaves a part of it under its name.
-
-    Raises:
-        OSError: it cannot be written; the message says where, and what to do.
     """
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -85,11 +82,7 @@ def write_table(path: Path, table: pyarrow.Table) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """See, before long work, that a folder takes a file; nothing of the trial stays, not even a new folder.
-
-    Raises:
-        OSError: it does not; the message says why, and what to do.
-    """
+    """See, before long work, that a folder takes a file; nothing of the trial stays, not even a new folder."""
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     with explain_disk(folder):
         try:
@@ -107,9 +100,6 @@ def make_lock(path: Path) -> filelock.BaseFileLock:
     """Return a lock between processes, not held yet; where files cannot be locked, it is a file that is there or not.
 
     So some network folders are; the file of a process that was killed is then known by the process's id.
-
-    Raises:
-        OSError: the file cannot be made.
     """
     lock = filelock.FileLock(path)
     try:
@@ -129,15 +119,7 @@ def output_lock(folder: Path, work: str) -> Iterator[None]:
     """Make an output folder and keep other processes out of it.
 
     The operating system frees the lock when its process ends, killed or not; the lock file that stays behind
-    means nothing.
-
-    Args:
-        folder: what to lock.
-        work: what another process would be doing there, for the message.
-
-    Raises:
-        OSError: the folder cannot be made or written to.
-        ValueError: another process holds it.
+    means nothing. Another process that holds it is doing `work` there, as the message says.
     """
     with explain_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,13 +141,8 @@ def output_lock(folder: Path, work: str) -> Iterator[None]:
 def explain_disk(path: Path, *, size: int = 0, reads_too: bool = False) -> Iterator[None]:
     """Turn the errors of a full disk and of a closed folder into sentences that name place, need and remedy.
 
-    Args:
-        path: what is written.
-        size: its bytes; 0 where they are unknown.
-        reads_too: other files are read meanwhile, so a missing or closed one passes as it is.
-
-    Raises:
-        OSError: with the same number.
+    `size`, bytes, are written to `path`, 0 where that is unknown; other files are read meanwhile where `reads_too`, so
+    a missing or closed one passes as it is. The error keeps its number.
     """
     try:
         yield

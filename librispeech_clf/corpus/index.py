@@ -31,15 +31,13 @@ def open_index(
 ) -> datasets.Dataset:
     """Open the index of a file or folder; make it when there is none for its present state, or a damaged one.
 
-    A lock lets one of several processes make it; it is moved into place whole.
+    A lock lets one of several processes make it; it is moved into place whole. Rows are memory-mapped; where no folder
+    can be written to, they are in memory.
 
     Args:
         origin: the file or folder that is indexed, absolute.
         state: anything whose `repr` changes when its content does.
         rows: gives rows of the corpus schema; called only when the index must be made.
-
-    Returns:
-        The rows, memory-mapped; in memory when no folder can be written to.
     """
     import datasets
 
@@ -118,7 +116,9 @@ def cache_folder() -> Path | None:
     import datasets.config
 
     own = Path(datasets.config.HF_DATASETS_CACHE) / "librispeech_clf"
-    temporary = Path(tempfile.gettempdir()) / f"librispeech_clf-{_user_name()}"
+    # Windows has no numbers of users.
+    user = os.getuid() if hasattr(os, "getuid") else _digest(str(Path.home()))
+    temporary = Path(tempfile.gettempdir()) / f"librispeech_clf-{user}"
     known = [temporary] if own.parts[0] == "~" else [own, temporary]
     return first_writable_folder(*known, trusted=is_own_folder)
 
@@ -146,10 +146,3 @@ def is_own_folder(folder: Path) -> bool:
     if not hasattr(os, "getuid"):
         return True
     return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _user_name() -> str:
-    """A name of the user's own for files: the number, or on Windows a digest of the home folder."""
-    if hasattr(os, "getuid"):
-        return str(os.getuid())
-    return hashlib.sha256(str(Path.home()).encode()).hexdigest()[:16]

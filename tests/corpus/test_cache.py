@@ -37,10 +37,9 @@ def test_folder_that_others_may_write_is_not_trusted(temporary, mode, trusted):
 
 
 def test_folder_of_somebody_else_is_not_trusted(temporary, monkeypatch):
-    temporary.mkdir(mode=0o700)
-    own = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: own + 1)
-    monkeypatch.setattr(index, "_user_name", lambda: str(own))
+    other = os.getuid() + 1
+    temporary.with_name(f"librispeech_clf-{other}").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: other)
     assert index.cache_folder() is None
 
 

@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,9 @@ class LanguageModel:
 
 
 def read_language_model(path: Path) -> LanguageModel:
-    """Read a language model's words.
+    """Read a language model's words, from an ARPA file or a KenLM binary.
 
-    Args:
-        path: an ARPA file or a KenLM binary, or the folder `language_model` of a Hugging Face checkpoint, whose
-            unigrams.txt and attrs.json are used.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is something else, or holds no words.
+    Of the folder `language_model` of a Hugging Face checkpoint, its unigrams.txt and attrs.json are used.
     """
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix in _MODELS)
@@ -89,12 +84,7 @@ def read_language_model(path: Path) -> LanguageModel:
 
 
 def read_lexicon(path: Path) -> list[str]:
-    """Read a file of words, one a line; what follows a tab is another program's spelling.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not UTF-8 text.
-    """
+    """Read a file of words, one a line; what follows a tab is another program's spelling."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
@@ -119,21 +109,12 @@ def _read_words(path: Path) -> list[str]:
         raise ValueError(
             f"{path}: neither an ARPA file nor a KenLM binary of this format; unpack or convert it."
         )
-    return list(_read_arpa_words(path))
-
-
-def _read_arpa_words(path: Path) -> Iterable[str]:
-    """Yield the words of an ARPA file, whose unigrams are lines "logarithm, tab, word, tab, backoff"."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if line.startswith("\\1-grams:"):
-                break
-        for line in file:
-            if line.startswith("\\"):
-                return
-            fields = line.split()
-            if len(fields) > 1 and fields[1] not in _NO_WORDS:
-                yield fields[1]
+    # Unigrams are lines "logarithm, tab, word, tab, backoff", up to the next section.
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        section = dropwhile(lambda line: not line.startswith("\\1-grams:"), lines)
+        unigrams = takewhile(lambda line: not line.startswith("\\"), islice(section, 1, None))
+        rows = [line.split() for line in unigrams]
+    return [row[1] for row in rows if len(row) > 1 and row[1] not in _NO_WORDS]
 
 
 def spell_words(words: Iterable[str], vocabulary: Vocabulary) -> dict[str, list[int]]:
@@ -177,14 +158,11 @@ class Decoder:
             beam: hypotheses to keep after each frame.
             lm_weight: of the language model's natural logarithm; None for what it states itself, or the default.
             word_score: added for each word; likewise.
-
-        Raises:
-            ImportError: flashlight-text is not installed.
-            ValueError: the vocabulary has no words, the lexicon has letters that it lacks, none of the language
-                model's words can be written, or KenLM cannot open it.
         """
         try:
             from flashlight.lib.text import decoder as flashlight
+            from flashlight.lib.text.decoder.kenlm import KenLM
+            from flashlight.lib.text.dictionary import Dictionary
         except ImportError as error:
             raise ImportError(
                 "beam search needs flashlight-text; install it: poetry install --extras lm"
@@ -214,7 +192,14 @@ class Decoder:
         word_score = WORD_SCORE if word_score is None and language_model is None else word_score
         self.source = f"{lexicon}, beam {beam}"
         if language_model is not None:
-            model = _open_kenlm(language_model.path, list(words))
+            with suppress_stderr():  # KenLM draws a progress bar
+                try:
+                    model = KenLM(str(language_model.path), Dictionary(list(words)))
+                except (RuntimeError, ValueError) as error:
+                    reason = str(error).splitlines()[-1].strip()
+                    raise ValueError(
+                        f"{language_model.path}: KenLM cannot open it ({reason}); build it again."
+                    ) from error
             lm_weight = language_model.lm_weight if lm_weight is None else lm_weight
             word_score = language_model.word_score if word_score is None else word_score
             options["lm_weight"] = lm_weight * math.log(10)  # KenLM's logarithms are to base 10
@@ -286,15 +271,3 @@ class Decoder:
             return " ".join(self._texts[word] for word in best.words if word >= 0)
         path = np.array(best.tokens[1:-1])
         return self._vocabulary.spell(path[np.flatnonzero(np.diff(path, prepend=-1))].tolist())
-
-
-def _open_kenlm(path: Path, words: list[str]) -> Any:
-    from flashlight.lib.text.decoder.kenlm import KenLM
-    from flashlight.lib.text.dictionary import Dictionary
-
-    with suppress_stderr():  # KenLM draws a progress bar
-        try:
-            return KenLM(str(path), Dictionary(words))
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise ValueError(f"{path}: KenLM cannot open it ({reason}); build it again.") from error
