@@ -5,7 +5,7 @@ A subset `training` under the data root is one of:
     training.parquet or training/*.parquet     columns audio {bytes, path}, text, id, speaker_id, chapter_id
     training/metadata.csv (.tsv, .jsonl, .parquet)   columns file_name, text, ... beside the audio it names
     training/manifest.json (.jsonl)                  a NeMo manifest: a line {"audio_filepath", "text", ...} each
-    training/wav.scp, text, utt2spk, training/*.stm  a Kaldi folder or STM files; see `corpus.kaldi`
+    training/wav.scp, text, utt2spk, training/*.stm  a Kaldi folder or STM files; see `corpus.text_tables`
     training.csv (.tsv, .jsonl, .json, .stm)         the same tables beside the folder; Common Voice's clips/ is found
 
 or, where there is no such folder, a table in the data root itself. The second is the folder form of the datasets
@@ -26,10 +26,18 @@ import pyarrow
 import pyarrow.parquet
 
 from librispeech_clf.atomic_write import LFS_POINTER
-from librispeech_clf.corpus import kaldi
 from librispeech_clf.corpus.columns import find_columns, is_file, locate, make_rows, tell
 from librispeech_clf.corpus.index import file_state, open_index
-from librispeech_clf.corpus.text_tables import IGNORED, PLACE, Row, read_text_table
+from librispeech_clf.corpus.text_tables import (
+    IGNORED,
+    PLACE,
+    RECORDINGS,
+    Row,
+    list_kaldi,
+    read_kaldi,
+    read_stm,
+    read_text_table,
+)
 
 if TYPE_CHECKING:
     import datasets
@@ -83,15 +91,15 @@ def open_subset(
         raise FileNotFoundError(
             f"{folder}: the subset {subset} is not there; expected {subset}.parquet, {subset}/*.parquet, "
             f"a table {subset}.csv ({', '.join(TABLE_ENDINGS[1:])}) or an audio folder {subset}/ with one of "
-            f"{', '.join(METADATA_NAMES)}, {kaldi.RECORDINGS}{known if others else ''}."
+            f"{', '.join(METADATA_NAMES)}, {RECORDINGS}{known if others else ''}."
         )
     table = found[0]
     if table.suffix == ".parquet":
         is_shard = table.parent == folder and table.name not in METADATA_NAMES
         paths = sorted(folder.glob("*.parquet")) if is_shard else [table]
         return open_parquet(paths, audio_folders=allowed, columns=columns)
-    is_kaldi = table.name == kaldi.RECORDINGS
-    sources = kaldi.list_files(table.parent) if is_kaldi else [table]
+    is_kaldi = table.name == RECORDINGS
+    sources = list_kaldi(table.parent) if is_kaldi else [table]
     if table.suffix == ".stm" and table.stem != subset:  # a talk each, as TED-LIUM has them
         sources = sorted(table.parent.glob("*.stm"))
 
@@ -100,9 +108,9 @@ def open_subset(
         bases = [clips] if table.name not in METADATA_NAMES and clips.is_dir() else []
         bases += [table.parent, *allowed] if is_kaldi or table.suffix == ".stm" else [table.parent, folder]
         if is_kaldi:
-            raw = kaldi.read_folder(table.parent)
+            raw = read_kaldi(table.parent)
         else:
-            read = kaldi.read_stm if table.suffix == ".stm" else read_text_table
+            read = read_stm if table.suffix == ".stm" else read_text_table
             raw = [row for source in sources for row in read(source)]
         rows = make_rows(raw, place=str(table), folders=bases, columns={} if is_kaldi else columns)
         return refuse_when_none_is_there(_keep_allowed(rows, allowed, str(table)), str(table))
@@ -113,7 +121,7 @@ def open_subset(
 
 def _list_tables(folder: Path) -> list[Path]:
     """The tables in a folder, each of which is a subset by itself; of STM or parquet files the first."""
-    tables = [folder / name for name in (*METADATA_NAMES, kaldi.RECORDINGS)]
+    tables = [folder / name for name in (*METADATA_NAMES, RECORDINGS)]
     tables += [path for form in ("*.stm", "*.parquet") for path in sorted(folder.glob(form))[:1]]
     return list(dict.fromkeys(table for table in tables if table.is_file()))
 

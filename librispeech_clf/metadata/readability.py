@@ -5,14 +5,14 @@ LibriSpeech's transcripts have no punctuation, so every utterance is one sentenc
 of words: on the reference example's utterances the Flesch-Kincaid grade correlates 0.93 with it.
 `difficult_word_share` and `mean_syllables_per_word` do not depend on length.
 
-textstat takes its syllables from a dictionary that it downloads; here it gets them from `syllables` instead,
+textstat takes its syllables from a dictionary that it downloads; here it gets them from `count_syllables` instead,
 so that it works offline and gives the same numbers everywhere.
 """
 
+import re
 from functools import lru_cache
 from types import ModuleType
 
-from librispeech_clf.metadata.syllables import count_syllables
 from librispeech_clf.text.vocabulary import WORDS, Vocabulary
 
 READABILITY_METADATA_TYPES: dict[str, str] = {
@@ -35,6 +35,41 @@ _OTHER_LANGUAGES = {
     "it": "gulpease_index",
 } | dict.fromkeys(("fr", "hu", "nl", "pl", "ru"), "")
 """Languages that textstat grades by Flesch's formula, with the language's own one where there is one."""
+_SILENT_E_BEFORE = "ly|ful|fully|less|lessness|ness|ment|ments|some"
+_COMPOUND_WITH_SILENT_E = "where|thing|body|one|day|time|ball|hole|boat|self"
+
+# pattern -> replacement, applied in this order to the lower-case word
+_REWRITES = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"n't$", "n t"),  # not a letter group: counted in _SPLITS where it is heard
+        (r"'", ""),
+        (r"^every(?=.)", "evry"),
+        (r"^some(?=.)", "som"),
+        (r"rriage", "rrige"),
+        (r"^people", "peple"),
+        (r"^busine", "bizne"),
+        (r"^evening", "evning"),
+        (r"qu", "q"),
+        (r"^y(?=[aeiou])", ""),  # year: a consonant
+        (r"(?<=[aeiou])y(?=[aeiou])", " "),  # be-yond
+        (r"ll?ed$", "ld"),  # called
+        (r"(?<=[^aeioudtylr])ed(?=(ly)?$)", "d"),  # walked, not wanted
+        (r"(?<=[aeiour]r)ed$", "d"),  # stirred, not hundred
+        (r"(?<=[^aeiouycsxzgh])(?<![^aeiouy]l)es$", "s"),  # makes, not boxes or apples
+        (r"(?<=[aeiou]th)es$", "s"),  # clothes
+        (rf"(?<=[^aeiouy])e(?=({_SILENT_E_BEFORE})$)", ""),  # careful
+        (r"(?<=[aeiouy])([^aeiouy]+)e$(?<![^aeiouylr]le)", r"\1"),  # alone, not apple
+        (rf"(?<=[aeiou][^aeiouylr])e(?=({_COMPOUND_WITH_SILENT_E})s?$)", ""),  # baseball
+        (r"(?<=ll)ion|(?<=[ts]h)ion", "on"),  # million, cushion
+    )
+)
+_VOWELS = re.compile(r"[aeiouy]+")
+# each match adds a syllable: two vowels heard apart, or a consonant that is one
+_SPLITS = re.compile(
+    r"[aeou]ing|(?<=[^aeiou])ying|iou(?!s)|(?<![tscgx])i[oa]|[^aeiou]ier$|iet|ua(?![rl])|eo(?!u)|uou"
+    r"|creat|rea[lt]i|ual|iu|uel|^idea|[^aeiouy]sm$|thm$|[ds]n t$|[^aeiou]oem"
+)
 
 
 def readability_types(vocabulary: Vocabulary) -> dict[str, str]:
@@ -129,3 +164,17 @@ class _Pronunciations:
 
     def __getitem__(self, word: str) -> list[list[str]]:
         return [["1"] * count_syllables(word)]
+
+
+def count_syllables(word: str) -> int:
+    """Count the syllables of an English word, letters in any case and apostrophes, by rule; at least 1.
+
+    A syllable is a group of vowel letters; the rules below first remove the silent ones and split the groups that
+    hold two. Against the CMU Pronouncing Dictionary (not part of this project) the count is right for 97 % of the
+    Dale-Chall list of easy words and for 92 % of all 124,926 words; hyphenation, which textstat uses for unknown
+    words, reaches 90 % and 61 %.
+    """
+    word = word.lower()
+    for pattern, replacement in _REWRITES:
+        word = pattern.sub(replacement, word)
+    return max(1, len(_VOWELS.findall(word))) + len(_SPLITS.findall(word))

@@ -1,6 +1,6 @@
 import pytest
 
-from librispeech_clf.metadata.syllables import count_syllables
+from librispeech_clf.metadata.readability import count_syllables
 
 # as in any dictionary
 KNOWN = {
