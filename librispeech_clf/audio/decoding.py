@@ -10,8 +10,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +42,7 @@ SHORTER_S = 0.3
 """How much shorter than declared a file may be: encoders count their delay and padding."""
 
 
-@dataclass(frozen=True)
-class AudioFile:
+class AudioFile(NamedTuple):
     """What an audio file holds.
 
     Attributes:
@@ -64,10 +62,6 @@ class AudioFile:
 
 def decode(content: bytes, name: str) -> tuple[Waveform, int]:
     """Decode an audio file to its real end: the one place that decides what a recording is.
-
-    Args:
-        content: the whole file, in any format libsndfile reads.
-        name: the utterance's, for messages.
 
     Returns:
         Samples float32 (N, channels), N > 0, finite; and their rate in Hz.
@@ -92,14 +86,8 @@ def read_file(
 ) -> AudioFile:
     """Decode an audio file to its real end, whatever length its header claims, and judge nothing.
 
-    Args:
-        content: the whole file, in any format libsndfile reads.
-        name: the utterance's, for messages.
-        take_cut: whether a file that is cut off is read as far as it goes.
-        most_values: samples over all channels.
-
-    Raises:
-        ValueError: the audio cannot be decoded, or holds more samples; or is cut off, without `take_cut`.
+    One that is cut off is refused or, by `take_cut`, read as far as it goes; one of more than `most_values` samples,
+    over all channels, is refused.
     """
     blocks, count = [], 0
     with open_audio(content, name, take_cut=take_cut) as file:
@@ -118,12 +106,9 @@ def read_file(
 
 
 def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: float | None = None) -> bytes:
-    """Encode as 16-bit FLAC; what peaks above full scale is turned down as a whole.
+    """Encode float32 (N,) or (N, channels) as 16-bit FLAC; what peaks above full scale is turned down as a whole.
 
-    Args:
-        waveform: float32 (N,) or (N, channels).
-        sampling_rate: Hz.
-        compression_level: 0 (fast) to 1 (small); libsndfile's default without.
+    The compression level is 0 (fast) to 1 (small); libsndfile's default without.
     """
     peak = float(np.max(np.abs(waveform), initial=0.0))
     buffer = io.BytesIO()
@@ -225,15 +210,7 @@ def find_format(content: bytes) -> str | None:
 
 
 def convert_to_wav(content: bytes, name: str) -> bytes:
-    """Decode a file by PyAV and return its samples as WAV of 32-bit floats.
-
-    Args:
-        content: the file.
-        name: of its format.
-
-    Raises:
-        ValueError: PyAV is not installed or cannot decode it, or it is cut off; without the utterance's name.
-    """
+    """Decode a file of the format `name` by PyAV and return its samples as WAV of 32-bit floats."""
     try:
         import av
     except ImportError as error:

@@ -175,12 +175,14 @@ def simulate(
         MisfitError: babble is asked of a split of one utterance, or none fits the model's input.
         ValueError: the kind of noise is unknown, or N is below 1.
     """
-    label = f"{name}-skipped" if skipped else LABELS[name].format(**arguments)
-    kind = None if skipped else arguments.get("kind", NOISE_KINDS[0])
-    if kind is not None and kind not in NOISE_KINDS:
-        raise ValueError(f"{name}: kind must be one of {', '.join(NOISE_KINDS)}; received {kind!r}.")
-    if kind == "babble" and len(split) < 2:
-        raise MisfitError(f"{name}: babble needs other utterances; the split has only one, use more.")
+    label = f"{name}-skipped"
+    if skipped is None:
+        label = LABELS[name].format(**arguments)
+        kind = arguments.get("kind", NOISE_KINDS[0])
+        if kind not in NOISE_KINDS:
+            raise ValueError(f"{name}: kind must be one of {', '.join(NOISE_KINDS)}; received {kind!r}.")
+        if kind == "babble" and len(split) < 2:
+            raise MisfitError(f"{name}: babble needs other utterances; the split has only one, use more.")
     if N < 1:
         raise ValueError(f"{label}: N must be at least 1; received {N}.")
 
