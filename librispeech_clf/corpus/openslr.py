@@ -24,7 +24,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from librispeech_clf.corpus.columns import NO_TEXT
 from librispeech_clf.corpus.files import refuse_when_none_is_there
@@ -152,16 +152,16 @@ def _read_table(path: Path, kind: type[Record]) -> dict[int, Record]:
         return {}
     records: dict[int, Record] = {}
     refused: list[str] = []
-    names = kind._fields
+    names = [*kind.__annotations__]
     # Decoded from bytes: a file opened as text would end rows at carriage returns, too.
     for number, line in enumerate(path.read_bytes().decode("utf-8-sig", "replace").split("\n"), start=1):
         fields = [" ".join(text.split()) for text in line.split("|", len(names) - 1)]
         if not line.strip() or fields[0].startswith(";") or fields[0].upper() == "ID":
             continue
         try:
-            record = kind(
-                *(_CONVERTERS.get(key, str)(text) for key, text in zip(names, fields, strict=False))
-            )
+            pairs = zip(names, fields, strict=False)
+            values: list[Any] = [_CONVERTERS.get(key, str)(text) for key, text in pairs]
+            record = kind(*values)
         except (ValueError, TypeError):  # TypeError: fields are missing
             refused.append(f"line {number}: expected {len(names)} fields, got {line.strip()[:MOST_SHOWN]!r}")
             continue
