@@ -152,7 +152,8 @@ def confidence(letters: np.ndarray) -> np.ndarray:
     return metrics.confidence(letters, VOCABULARY)
 
 
-CHANGES = {f"{name}_minus_model": UP for name in context().configuration.systems or {}}
+SYSTEMS = context().configuration.systems or {}
+CHANGES = {f"{name}_minus_model": UP for name in SYSTEMS}
 """Of the other recognizers that config.yaml names, against the model: a metric, as metadata sees no logits."""
 if CHANGES:
 
@@ -205,7 +206,7 @@ def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
     return read_fields(preprocess_response.data.utterance(utterance_id).fields, context().field_types)
 
 
-@tensorleap_metadata("systems", metadata_type=typed(context().system_types))
+@tensorleap_metadata("systems", metadata_type=typed({f"{name}_word_error_rate": "float" for name in SYSTEMS}))
 def systems_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
     """Return the word error rate of the other recognizers that config.yaml names."""
     return context().measure_systems(preprocess_response.data.utterance(utterance_id))

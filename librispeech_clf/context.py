@@ -62,11 +62,6 @@ class Context:
         """The types of the corpus' further columns over all splits."""
         return merge_types(split.field_types for split in self.splits())
 
-    @property
-    def system_types(self) -> dict[str, str]:
-        """The types of what `measure_systems` returns."""
-        return {f"{name}_word_error_rate": "float" for name in self.configuration.systems or {}}
-
     @cached_property
     def systems(self) -> dict[str, Mapping[str, str]]:
         """What other recognizers wrote, by system and utterance id; where a file lacks an utterance, nothing."""
@@ -95,8 +90,7 @@ class Context:
         measured = [self.measure_systems(split.utterance(name)) if name in known else {} for name in ids]
         found: dict[str, list[float | None]] = {}
         for name in self.configuration.systems or {}:
-            said = [each.get(f"{name}_word_error_rate") for each in measured]
-            pairs = zip(said, rates, strict=True)
+            pairs = zip((each.get(f"{name}_word_error_rate") for each in measured), rates, strict=True)
             found[f"{name}_minus_model"] = [None if of is None else of - float(own) for of, own in pairs]
         return found
 

@@ -6,7 +6,7 @@ equally short ones (`text/alignment.py`): how they divide into kinds may differ 
 B batch, T frames, V vocabulary, L label ids.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import jiwer
@@ -94,6 +94,13 @@ def count_words(reference: str, hypothesis: str) -> ErrorCounts:
     """
     output = jiwer.process_words(reference, hypothesis)
     return ErrorCounts(output.hits, output.substitutions, output.insertions, output.deletions)
+
+
+def find_nearest(references: Sequence[str], hypothesis: str) -> str:
+    """Return the reference with the lowest word error rate, the first of several; without any, nothing."""
+    if len(references) < 2:
+        return "".join(references)
+    return min(references, key=lambda reference: count_words(reference, hypothesis).error_rate)
 
 
 def count_characters(reference: str, hypothesis: str) -> ErrorCounts:

@@ -228,7 +228,7 @@ def _parse(path: Path, columns: Mapping[str, str]) -> tuple[str, list[Entry]]:
 def _parse_json(text: str, path: Path, columns: Mapping[str, str]) -> tuple[str, list[Any]]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "JSON lines", parse_json_lines(text, path)
     keys = {str(key).lower() for key in value} if isinstance(value, dict) else set()
     if keys & {*ID_COLUMNS, columns.get("id", "").lower()}:
@@ -280,15 +280,13 @@ def _parse_lines(lines: Sequence[str], path: Path) -> tuple[str, list[Row]]:
 
 def _join_words(rows: Sequence[Row]) -> list[Row]:
     """Join the words of each file, in the order of their times."""
-    files: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        row["end"] = float(row["start"]) + float(row["duration"])
-        files[row["id"]].append(row)
-    for words in files.values():
-        words.sort(key=lambda word: float(word["start"]))
+    import pandas as pd
+
+    table = pd.DataFrame(rows).astype({"start": float, "duration": float}).sort_values("start", kind="stable")
+    table["end"] = table["start"] + table["duration"]
     return [
-        {"id": key, "text": " ".join(word["word"] for word in words), "words": words}
-        for key, words in files.items()
+        {"id": key, "text": " ".join(words["word"]), "words": words.to_dict("records")}
+        for key, words in table.groupby("id", sort=False)
     ]
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 STRICT, TO_LETTERS = "strict", "letters"
 NORMALIZATIONS = (STRICT, TO_LETTERS)
+WHISPER = "whisper"
+SCORING = (*NORMALIZATIONS, WHISPER, "whisper-basic")
+"""How reference and hypotheses are normalized before they are compared."""
 APOSTROPHES = (
     "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02ca\u02cb\u055a\u05f3\u07f4\u07f5\u1fbd\u1fbf\u1fef\u1ffd\u1ffe"
     "\u2018\u2019\u201b\u2032\u2035\ua78b\ua78c\uff07\uff40"

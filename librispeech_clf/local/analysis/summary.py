@@ -160,7 +160,7 @@ def analyze(
     associations = find_associations(scored, against=[*dict.fromkeys([*own, *AGAINST])])
     robustness = measure_robustness(record)
     on_progress("systems")
-    systems = compare_systems(records) if len(records) > 1 else None
+    systems = compare_systems(records, bounds) if len(records) > 1 else None
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, associations, robustness,
         systems, calibration, reliability, confusions, predict_rates(record, calibration), find_lacks(recordings),

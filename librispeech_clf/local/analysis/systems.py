@@ -16,50 +16,36 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from librispeech_clf.local.analysis.groups import bin_by_quantiles
+from librispeech_clf.local.analysis.groups import list_groupings
 from librispeech_clf.local.analysis.rates import ErrorRate, compare_paired, correct_holm, rate_errors, sum_by
 from librispeech_clf.local.analysis.record import UNITS, Record
 
-MOST_LEVELS = 12
-"""Of a column whose categories are compared."""
-LENGTH, LENGTHS = "signal_duration_s", 5
+GROUPED = ("split", "subset", "signal_duration_s")
+"""Columns besides the corpus' own by which systems are compared."""
 
 
 @dataclass(frozen=True)
 class SystemRate:
-    """A system's errors.
+    """A system's error rates with intervals over the utterances that it recognized.
 
     Attributes:
-        name: of the system.
-        word: its word error rate with interval, over the utterances that it recognized.
-        character: likewise.
-        substitutions: words.
-        deletions: words.
-        insertions: words.
+        kinds: substitutions, deletions and insertions of words.
     """
 
     name: str
     word: ErrorRate
     character: ErrorRate
-    substitutions: int
-    deletions: int
-    insertions: int
+    kinds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two systems over the same utterances.
+    """Two systems, by name, over the utterances that both recognized.
 
     Attributes:
-        first: name of the first system.
-        second: name of the second one.
-        difference: second rate minus first rate; None without shared words.
-        low: lower bound of its 95 % interval; None where there is none.
-        high: upper bound.
+        difference: second rate minus first rate, with its 95 % interval; None without shared words.
         p_value: two-sided, that both have the same rate.
         corrected: the same for the whole family.
-        probability: that the second has the lower rate (Bisani & Ney 2004, doi:10.1109/ICASSP.2004.1326009).
-        utterances: that both recognized.
         better: utterances with fewer errors by the second.
         worse: utterances with more.
         column: whose group it is; "" for all utterances.
@@ -73,7 +59,6 @@ class Pair:
     high: float | None
     p_value: float | None
     corrected: float | None
-    probability: float | None
     utterances: int
     better: int
     worse: int
@@ -102,35 +87,40 @@ class Systems:
     all_wrong: float | None
 
 
-def compare_systems(records: Mapping[str, Record]) -> Systems:
-    """Compare systems, by name; the first is the main one, which holds the metadata."""
+def compare_systems(
+    records: Mapping[str, Record], bounds: Mapping[str, Sequence[float]] | None = None
+) -> Systems:
+    """Compare systems, by name; the first is the main one, which holds the metadata.
+
+    Args:
+        records: of each system.
+        bounds: of columns of numbers, see `groups.list_groupings`.
+    """
     names, recordings = list(records), [record.select_recordings() for record in records.values()]
     main = recordings[0].select_scored()
-    (errors, words), letters = (align_errors(main, recordings, unit) for unit in UNITS)
-    others = range(1, len(names))
+    counted = {unit: align_errors(main, recordings, unit) for unit in UNITS}
 
-    def pair(left: int, right: int, at: np.ndarray | slice = slice(None)) -> Pair:
-        both = [left, right]
-        chosen = errors[both][:, at], words[both][:, at], main.blocks[at]
-        return compare_pair((names[left], names[right]), *chosen)
+    def compare(left: int, right: int, unit: str = "word", at: np.ndarray | slice = slice(None)) -> Pair:
+        errors, units = (values[[left, right]][:, at] for values in counted[unit])
+        return compare_pair((names[left], names[right]), errors, units, main.blocks[at])
 
+    groupings = list_groupings(main, {**dict.fromkeys(GROUPED, ()), **(bounds or {})})
     groups: list[Pair] = []
-    for place in others:
+    for place in range(1, len(names)):
         of_pair = [
-            replace(pair(0, place, at), column=name, group=level) for name, level, at in list_groups(main)
+            replace(compare(0, place, at=np.flatnonzero(each.index == code)), column=each.column, group=label)
+            for each in groupings
+            for code, label in enumerate(each.labels)
         ]
         groups += sorted(correct(of_pair), key=lambda pair: -abs(pair.difference or 0.0))
-    by_letters = [
-        compare_pair((names[0], names[place]), letters[0][[0, place]], letters[1][[0, place]], main.blocks)
-        for place in others
-    ]
+    errors, words = counted["word"]
     shared = np.flatnonzero(np.isfinite(errors).all(axis=0))
     best = errors[:, shared].argmin(axis=0), shared
     wrong, total = errors[best], words[best].sum()
     return Systems(
         rates=tuple(map(_rate, names, recordings)),
-        pairs=correct([pair(*places) for places in itertools.combinations(range(len(names)), 2)]),
-        characters=correct(by_letters),
+        pairs=correct([compare(*places) for places in itertools.combinations(range(len(names)), 2)]),
+        characters=correct([compare(0, place, "character") for place in range(1, len(names))]),
         groups=tuple(groups),
         oracle=float(wrong.sum() / total) if total else None,
         all_wrong=float((wrong > 0).mean()) if total else None,
@@ -141,12 +131,12 @@ def align_errors(
     main: Record, records: Sequence[Record], unit: str = "word"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each record's errors and units by the main one's ids, each float64 (S, N), NaN where it has none."""
-    rows = {name: row for row, name in enumerate(main.ids)}
-    errors, units = np.full((2, len(records), len(rows)), np.nan)
-    for place, record in enumerate(records):
-        at = [(rows[name], row) for row, name in enumerate(record.ids) if name in rows]
-        to, of = np.array(at, int).reshape(-1, 2).T
-        errors[place, to], units[place, to] = record.errors(unit)[of], record.units(unit)[of]
+    import pandas as pd
+
+    errors, units = (
+        np.stack([pd.Series(values(record), record.ids, float).reindex(main.ids) for record in records])
+        for values in (lambda record: record.errors(unit), lambda record: record.units(unit))
+    )
     return errors, units
 
 
@@ -163,13 +153,12 @@ def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, 
     values = np.concatenate([errors, np.broadcast_to(words, errors.shape)]).T[both]
     sums = sum_by(values, np.unique(blocks[both], return_inverse=True)[1].reshape(-1))
     tested = compare_paired(sums[:, :2], sums[:, 2:])
+    low, high, p_value = (tested.low, tested.high, tested.p_value) if tested else (None, None, None)
     old, new, *totals = values.sum(axis=0)
-    low, high, p_value, probability = None, None, None, None
-    if tested is not None:
-        low, high, p_value, probability = tested.low, tested.high, tested.p_value, tested.probability
     difference = float(new / totals[1] - old / totals[0]) if all(totals) else None
-    better, worse = (int((sign * (values[:, 1] - values[:, 0]) > 0).sum()) for sign in (-1, 1))
-    return Pair(*names, difference, low, high, p_value, p_value, probability, len(values), better, worse)
+    gained = values[:, 0] - values[:, 1]
+    better, worse = int((gained > 0).sum()), int((gained < 0).sum())
+    return Pair(*names, difference, low, high, p_value, p_value, len(values), better, worse)
 
 
 def correct(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
@@ -178,27 +167,6 @@ def correct(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     return tuple(replace(pair, corrected=p_value) for pair, p_value in zip(pairs, corrected, strict=True))
 
 
-def list_groups(record: Record) -> list[tuple[str, str, np.ndarray]]:
-    """Return the groups that systems are compared by: column, name, and int (M,) rows.
-
-    They are the categories of each column with 2 to 12 of them, and durations in five groups of one size.
-    """
-    groups = []
-    for name in ["subset", "split", *record.metadata]:
-        column = record.column(name)
-        if column is None or name.startswith("text_"):  # its categories are letters
-            continue
-        codes, levels = column.codes, column.levels
-        if name == LENGTH and column.numbers is not None:
-            bins = bin_by_quantiles(column.numbers, count=LENGTHS)
-            codes, levels = bins.index, bins.labels
-        present = np.unique(codes[codes >= 0])
-        if 2 <= len(present) <= MOST_LEVELS:
-            groups += [(name, levels[code], np.flatnonzero(codes == code)) for code in present]
-    return groups
-
-
 def _rate(name: str, recordings: Record) -> SystemRate:
-    counts = recordings.select_scored().counts().sum(axis=0)
-    rates = rate_errors(recordings), rate_errors(recordings, "character")
-    return SystemRate(name, *rates, *(int(count) for count in counts[1:]))
+    kinds = recordings.select_scored().counts().sum(axis=0)[1:].astype(int).tolist()
+    return SystemRate(name, rate_errors(recordings), rate_errors(recordings, "character"), tuple(kinds))

@@ -34,6 +34,7 @@ from librispeech_clf.local.commands.transcripts import (
     refuse_unlabeled,
     write_transcribe,
 )
+from librispeech_clf.text.normalization import NORMALIZATIONS, SCORING, TO_LETTERS, describe_normalization
 
 if TYPE_CHECKING:
     import pyarrow
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from librispeech_clf.local.model.decoder import Decoder
     from librispeech_clf.text.vocabulary import Vocabulary
 
-SCORING = ("strict", "letters", "whisper", "whisper-basic")
 SIMULATED_UTTERANCES = 24
 EPILOG = """\
 simulations:
@@ -273,7 +273,6 @@ def evaluate(options: argparse.Namespace) -> int:
         write_outputs,
     )
     from librispeech_clf.local.report.terminal import without_markup
-    from librispeech_clf.text.normalization import TO_LETTERS, describe_normalization
     from librispeech_clf.text.plain_text import print_plain
 
     if len(options.hypotheses) == 1 and not (options.source or options.root or options.split):
@@ -290,8 +289,9 @@ def evaluate(options: argparse.Namespace) -> int:
     states = (*STATES[:3], UNLABELED)
     configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(states, [*split_by_subset]))
     # Labels have no digits: a model is asked for letters, and its texts are normalized afterwards.
-    labels = {"whisper": TO_LETTERS, "whisper-basic": TO_LETTERS}.get(options.normalize, options.normalize)
-    text = dataclasses.replace(configuration.text, normalize=labels or configuration.text.normalize)
+    normalization = options.normalize or configuration.text.normalize
+    labels = normalization if normalization in NORMALIZATIONS else TO_LETTERS
+    text = dataclasses.replace(configuration.text, normalize=labels)
     configuration = dataclasses.replace(configuration, text=text)
     with_model = options.model is not None or not options.hypotheses
     if options.calibrate and (not with_model or "test" in split_by_subset.values()):
@@ -317,8 +317,7 @@ def evaluate(options: argparse.Namespace) -> int:
         unlabeled = refuse_unlabeled(opened, options)
         systems = open_systems(
             options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
-            model=configuration.model.path.stem if with_model else None,
-            normalization=options.normalize or configuration.text.normalize,
+            model=configuration.model.path.stem if with_model else None, normalization=normalization,
             columns=options.hypotheses_columns, missing=options.missing,
         )  # fmt: skip
         decoded: dict[str, str] = {}

@@ -39,7 +39,7 @@ from librispeech_clf.local.model.inference import (
     predict_batch,
 )
 from librispeech_clf.local.model.load import load_model
-from librispeech_clf.metrics import count_words
+from librispeech_clf.metrics import find_nearest
 from librispeech_clf.text.vocabulary import Vocabulary, pad_labels
 
 if TYPE_CHECKING:
@@ -394,6 +394,6 @@ def choose_references(
             labels = vocabulary.encode(each, utterance_id=name, normalization=text.normalize)
             found.append(pad_labels(labels, max_letters=text.max_letters, utterance_id=name))
         if len(found) > 1:
-            hypothesis = greedy_text(own_logits, vocabulary)
-            rates = [count_words(vocabulary.decode(labels), hypothesis).error_rate for labels in found]
-            sample.gt[LABELS] = found[int(np.argmin(rates))]
+            spelled = [vocabulary.decode(labels) for labels in found]
+            nearest = find_nearest(spelled, greedy_text(own_logits, vocabulary))
+            sample.gt[LABELS] = found[spelled.index(nearest)]

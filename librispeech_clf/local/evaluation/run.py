@@ -263,20 +263,23 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
 
 def evaluate_window(engine: Engine, window: Window, request: Request) -> Iterator[list[Row]]:
     """Yield the rows of a window, a batch at a time."""
-    return engine.evaluate(window) if request.with_model else describe_recordings(engine, window)
+    return engine.evaluate(window) if request.with_model else iter([describe_recordings(engine, window)])
 
 
-def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> Iterator[list[Row]]:
-    """Yield the row of each recording without a model: no inputs and labels, whose limits texts do not have."""
-    for task in tasks:
-        state = engine.state_of(task)
-        try:
-            with threadpool_limits(limits=1):
+def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> list[Row]:
+    """Return the row of each recording without a model: no inputs and labels, whose limits texts do not have."""
+    rows = []
+    with threadpool_limits(limits=1):  # once: to find the libraries takes as long as half a recording
+        for task in tasks:
+            state = engine.state_of(task)
+            try:
                 metadata, missing = engine.loader.get_metadata(state, task.sample_id)
                 preprocessed = engine.loader._preprocess_result()[state]
                 spaces = engine.loader._get_custom_latent_spaces(task.sample_id, preprocessed) or {}
-        except Exception as error:  # whatever the entry file raises belongs to this utterance
-            yield [engine.fail(task, error)]
-            continue
-        known = {key: None if missing[key] else value for key, value in metadata.items()}
-        yield [task.start_row() | known | {name: vector.tolist() for name, vector in spaces.items()}]
+            except Exception as error:  # whatever the entry file raises belongs to this utterance
+                rows.append(engine.fail(task, error))
+                continue
+            known = {key: None if missing[key] else value for key, value in metadata.items()}
+            vectors = {name: vector.tolist() for name, vector in spaces.items()}
+            rows.append(task.start_row() | known | vectors)
+    return rows

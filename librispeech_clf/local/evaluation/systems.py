@@ -32,16 +32,13 @@ import pyarrow
 import pyarrow.parquet
 
 from librispeech_clf.corpus.hypotheses import System, Word, read_system
-from librispeech_clf.metrics import count_words, measure_characters, measure_words
-from librispeech_clf.text.normalization import NORMALIZATIONS
+from librispeech_clf.metrics import find_nearest, measure_characters, measure_words
+from librispeech_clf.text.normalization import NORMALIZATIONS, WHISPER
 from librispeech_clf.text.vocabulary import WORDS, Vocabulary
 
 if TYPE_CHECKING:
     from librispeech_clf.corpus.schema import Split
 
-WHISPER, WHISPER_BASIC = "whisper", "whisper-basic"
-SCORING = (*NORMALIZATIONS, WHISPER, WHISPER_BASIC)
-"""How reference and hypotheses are normalized before they are compared."""
 OF_RECORDING = ("utterance_id", "record_speaker_id")
 MOST_SOURCES = 5
 """Of systems which the page's head names; of more it says how many there are."""
@@ -55,7 +52,7 @@ class Systems:
         systems: in order; without texts where they are in the evaluation's rows.
         references: normalized, of the utterances evaluated, by their ids; of several, the nearest to a system's text
             counts for it; none of one without a transcript.
-        normalization: of every hypothesis, one of `SCORING`.
+        normalization: of every hypothesis, one of `normalization.SCORING`.
         vocabulary: the model's, which says what is counted, and spells what `normalization` leaves to it.
     """
 
@@ -147,16 +144,9 @@ def open_systems(
 ) -> Systems:
     """Open what the command line names, before anything is recognized.
 
-    Args:
-        asked: files of hypotheses, as `name_system` reads them.
-        split: the corpus.
-        evaluated: ids of the utterances to evaluate.
-        vocabulary: the model's.
-        model: the model's name; None where none is evaluated.
-        compare: folder of an older run.
-        normalization: one of `SCORING`.
-        columns: see `corpus.hypotheses.read_system`, as for `missing`.
-        missing: what an utterance without a hypothesis is.
+    `asked` are files of hypotheses as `name_system` reads them, of the split's utterances `evaluated`; `columns` and
+    `missing` are those of `read_system`. `model` is the model's name, None where none is evaluated, and `compare` the
+    folder of an older run.
 
     Raises:
         OSError: a file does not exist or cannot be read.
@@ -201,13 +191,6 @@ def is_corpus(path: Path) -> bool:
         first = json.loads(file.readline())
         return isinstance(first, dict) and {"audio_filepath", "text", "pred_text"} <= first.keys()
     return False
-
-
-def find_nearest(references: Sequence[str], hypothesis: str) -> str:
-    """Return the reference with the lowest word error rate, the first of several; without any, nothing."""
-    if len(references) < 2:
-        return "".join(references)
-    return min(references, key=lambda reference: count_words(reference, hypothesis).error_rate)
 
 
 def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken: Collection[str]) -> System:

@@ -47,14 +47,12 @@ class Speed:
     Attributes:
         audio_s: seconds of audio of all rows, simulated ones among them; failed rows have none.
         stages: seconds by stage, in their order: "evaluation", "analysis", "page".
-        systems: seconds of audio a second, of the further systems of which it is known.
-        main: name of the system that was evaluated; None where no model was.
+        systems: seconds of audio a second, of the systems of which it is known.
     """
 
     audio_s: float
     stages: dict[str, float] = field(default_factory=dict)
     systems: Mapping[str, float] = field(default_factory=dict)
-    main: str | None = None
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -70,8 +68,7 @@ class Speed:
             stage: {"seconds": round(seconds, 2), "times_real_time": round(times[stage], 1)}
             for stage, seconds in self.stages.items()
         }
-        own = {self.main: rates["evaluation"]["times_real_time"]} if self.main else {}
-        known = {"systems": {**own, **self.systems}} if own or self.systems else {}
+        known = {"systems": dict(self.systems)} if self.systems else {}
         return {"audio_s": round(self.audio_s, 2), **rates, **known}
 
     def __str__(self) -> str:
@@ -116,16 +113,15 @@ def write_outputs(
     table = table.append_column("calibrated_confidence", means).append_column(COLUMN, rates)
     tables = {**tables, main: table}
     write_table(out / "results.parquet", table)
-    if others:
-        (out / "systems").mkdir(exist_ok=True)
-        for path in (out / "systems").glob("*.parquet"):
-            if path.stem not in tables:
-                path.unlink()  # of a run with other systems
+    for old in (out / "systems").glob("*.parquet"):
+        old.unlink()
     for name, of_system in others:
+        (out / "systems").mkdir(exist_ok=True)
         write_table(out / "systems" / f"{name}.parquet", of_system)
     audio_s = float(table.column(DURATION).to_pandas().sum()) if DURATION in table.column_names else 0.0
-    model = main if others and "model" in described else None
-    speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds, model)
+    if others and "model" in described:
+        speeds = {main: round(audio_s / max(evaluation_s, LEAST_SECONDS), 1), **speeds}
+    speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds)
     with console.status("Analyzing") as status, speed.measure("analysis"):
         analysis = analyze(
             {name: Record(of_system) for name, of_system in tables.items()}, refused=refused, terms=terms,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow
+import pyarrow.compute
 
 from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis import summary
@@ -186,20 +187,23 @@ def build_system(
     name: str, table: pyarrow.Table, ids: Sequence[str], references: Sequence[str]
 ) -> dict[str, Any]:
     """Build a further system's hypotheses and error counts in the row order of the main one."""
-    at = {utterance_id: place for place, utterance_id in enumerate(table["utterance_id"].to_pylist())}
-    rows = pyarrow.array([at.get(utterance_id) for utterance_id in ids], pyarrow.int64())
-    joined = table.take(rows)
+    joined = table.take(pyarrow.compute.index_in(pyarrow.array(ids), table["utterance_id"]))
     texts = joined["hypothesis"].to_pylist()
     pairs = zip(references, texts, strict=True)
     operations = ["" if text is None else encode_words(said, text) for said, text in pairs]
-    own = enumerate(zip(joined["reference"].to_pylist(), references, strict=True))
-    nearest = {row: text for row, (text, said) in own if text is not None and text != said}
+    own = joined["reference"].to_pylist()
+    nearest = {row: own[row] for row, said in enumerate(references) if own[row] not in (None, said)}
     # Where another reference was nearer, other words are counted.
     counted = [*SYSTEM_COUNTS, "word_hits", "character_hits"] if nearest else SYSTEM_COUNTS
     counts = {key: [round_number(value) for value in joined[key].to_pylist()] for key in counted}
-    hypotheses = [text or "" for text in texts]
-    told = {"name": name, "hypotheses": hypotheses, "word_operations": operations, "counts": counts}
-    return told | ({"nearest": nearest} if nearest else {})
+    said = [text or "" for text in texts]
+    return {
+        "name": name,
+        "hypotheses": said,
+        "word_operations": operations,
+        "counts": counts,
+        "nearest": nearest,
+    }
 
 
 def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:

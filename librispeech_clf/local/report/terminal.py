@@ -242,9 +242,8 @@ def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
 
 def show_systems(systems: Systems) -> Table:
     """Tabulate the systems, each with its difference from the main one."""
-    main, *others = systems.rates
-    # The main one's pairs come first.
-    pairs = dict(zip((system.name for system in others), systems.pairs, strict=False))
+    main = systems.rates[0]
+    pairs = {pair.second: pair for pair in systems.pairs if pair.first == main.name}
     caption = (
         f"Change from {shorten(main.name)} in points. The best of each utterance: WER {percent(systems.oracle)} %; "
         f"utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."

@@ -164,7 +164,7 @@ def describe_systems(systems: Systems) -> dict[str, Any]:
         rates[one.name] = {
             "word": (word.rate, word.low, word.high, word.speakers, word.utterances, 1),
             "letters": one.character.rate,
-            "kinds": [one.substitutions, one.deletions, one.insertions],
+            "kinds": one.kinds,
             "words": word.units,
         }
     for pair in systems.pairs:

@@ -31,8 +31,8 @@ def test_known_figures():
     found = compare_systems(
         {"one": make_record([2, 1, 0, 1], **speakers), "two": others[0], "three": others[1]}
     )
-    assert [(rate.name, rate.word.rate, rate.substitutions, rate.word.utterances) for rate in found.rates] == [
-        ("one", 4 / 40, 4, 4), ("two", 6 / 40, 6, 4), ("three", 4 / 30, 4, 3),
+    assert [(rate.name, rate.word.rate, rate.kinds, rate.word.utterances) for rate in found.rates] == [
+        ("one", 4 / 40, (4, 0, 0), 4), ("two", 6 / 40, (6, 0, 0), 4), ("three", 4 / 30, (4, 0, 0), 3),
     ]  # fmt: skip
     assert found.rates[0].character.rate == 1.0
     pairs = {(pair.first, pair.second): pair for pair in found.pairs}
@@ -43,7 +43,7 @@ def test_known_figures():
     assert found.all_wrong == 0
     groups = {(group.second, group.group): group.difference for group in found.groups}
     assert groups["two", "F"] == pytest.approx(-2 / 20) and groups["two", "M"] == pytest.approx(4 / 20)
-    assert found.groups[0].group in ("M", "b")  # the largest change first
+    assert found.groups[0].group == "M"  # the largest change first
 
 
 def test_systems_that_were_scored_over_other_references_differ_by_their_rates():
@@ -57,7 +57,7 @@ def test_systems_that_were_scored_over_other_references_differ_by_their_rates():
 
 
 def test_holm_is_stepped_down_and_leaves_out_what_has_no_test():
-    pairs = [Pair("a", "b", 0.1, 0, 1, p, p, 0.5, 9, 1, 2) for p in (0.04, 0.01, None, 0.03)]
+    pairs = [Pair("a", "b", 0.1, 0, 1, p, p, 9, 1, 2) for p in (0.04, 0.01, None, 0.03)]
     assert [pair.corrected for pair in correct(pairs)] == pytest.approx([0.06, 0.03, None, 0.06])
 
 
@@ -67,9 +67,6 @@ def test_a_pairs_counts_and_its_paired_t_of_the_speakers():
     found = compare_pair(("a", "b"), np.stack([np.full(500, 5.0), 5 + changes]), words, blocks)
     expected = ttest_1samp([changes[speaker::10].sum() for speaker in range(10)], 0)
     assert found.p_value == pytest.approx(expected.pvalue)
-    assert found.probability == pytest.approx(
-        expected.pvalue / 2 if changes.sum() > 0 else 1 - expected.pvalue / 2
-    )
     assert [found.low, found.high] == pytest.approx(
         np.array(expected.confidence_interval()) / 1_000, rel=1e-5
     )
@@ -78,7 +75,7 @@ def test_a_pairs_counts_and_its_paired_t_of_the_speakers():
 
 def test_a_system_against_itself_and_without_words_or_speakers():
     same = compare_pair(("a", "b"), np.ones((2, 9)), np.full(9, 5.0), np.arange(9))
-    assert (same.difference, same.p_value, same.probability) == (0.0, 1.0, 0.5)
+    assert (same.difference, same.p_value) == (0.0, 1.0)
     alone = compare_pair(("a", "b"), np.array([[1.0], [0.0]]), np.array([5.0]), np.array([0]))
     assert (alone.difference, alone.low, alone.p_value) == (-0.2, None, None)
     silent = compare_pair(("a", "b"), np.ones((2, 3)), np.zeros(3), np.arange(3))

@@ -13,9 +13,8 @@ function showSystems(panel) {
       tell("address");
       panel.querySelector("#pair")?.scrollIntoView({ block: "nearest" });
     };
-    panel.append(makeRates(), makeMatrix(choose));
-    const board = make("div", { class: "board pair" }, makePairCard(first, second, choose));
-    panel.append(board);
+    const board = make("div", { class: "board pair" }, makePairCard(first, second));
+    panel.append(makeRates(), makeMatrix(choose), board);
     addWhere(board, first, second);
     panel.append(makeWordComparison(first, second, render), ...makeChanges(first, second));
   };
@@ -24,16 +23,15 @@ function showSystems(panel) {
 }
 
 function makeRates() {
-  const speeds = payload.analysis.speed?.systems ?? {};
-  const isTimed = Object.keys(speeds).length > 0;
+  const speeds = payload.analysis.speed?.systems;
   const rows = systems.map((system) => {
-    const figure = makeRate(system.name, "WER", system.errors, system.words);
-    const letters = makeRate(system.name, "CER", system.letters, system.characters);
     const known = isWhole() ? whole.systems.rates[system.name] : null;
-    const words =
-      known?.words ?? sum(state.rows.map((row) => (system.errors(row) === null ? 0 : system.words(row))));
-    const kinds =
-      known?.kinds ?? system.kinds.map((of) => sum(Array.from(state.rows, (row) => of(row) ?? 0)));
+    const figure = makeRate("", "", system.errors, system.words);
+    const letters = makeRate("", "", system.letters, system.characters);
+    const total = (of) =>
+      sum(Float64Array.from(state.rows, (row) => (system.errors(row) === null ? 0 : of(row))));
+    const words = known?.words ?? total(system.words);
+    const kinds = known?.kinds ?? system.kinds.map(total);
     const result = known ? readResult(known.word) : estimateRatio(state.rows, figure);
     return [
       system.name,
@@ -42,7 +40,7 @@ function makeRates() {
       formatShare(known ? known.letters : estimateRatio(state.rows, letters).estimate),
       ...kinds.map((count) => `${count} (${formatShare(words ? count / words : null)})`),
       String(result.count),
-      ...(isTimed ? [speeds[system.name] ? `${speeds[system.name]} ×` : "–"] : []),
+      ...(speeds ? [speeds[system.name] ? `${speeds[system.name]} ×` : "–"] : []),
     ];
   });
   const headings = [
@@ -50,19 +48,14 @@ function makeRates() {
     "WER",
     "95 % interval",
     "CER",
-    "substitutions",
-    "deletions",
-    "insertions",
+    ...COUNTED,
     "utterances",
-    ...(isTimed ? ["speed"] : []),
+    ...(speeds ? ["speed"] : []),
   ];
   const timed =
     " Speed: seconds of audio a second, of the whole evaluation, known of runs of this tool alone.";
-  const card = makeWidePanel(
-    mark("Systems"),
-    describeBest() + (isTimed ? timed : ""),
-    makeTable(headings, rows, { numeric: [1, 2, 3, 4, 5, 6, 7, 8] }),
-  );
+  const table = makeTable(headings, rows, { numeric: [1, 2, 3, 4, 5, 6, 7, 8] });
+  const card = makeWidePanel(mark("Systems"), describeBest() + (speeds ? timed : ""), table);
   card.id = "systems-table";
   return card;
 }
@@ -71,95 +64,88 @@ function makeRates() {
 function describeBest() {
   const told = "The best system of each utterance would have a word error rate of";
   if (isWhole()) return `${told} ${formatShare(whole.systems.oracle)}.`;
-  const shared = [...state.rows].filter((row) => systems.every((system) => system.errors(row) !== null));
-  const words = sum(shared.map((row) => referenceWords(row)));
-  const best = sum(shared.map((row) => Math.min(...systems.map((system) => system.errors(row)))));
-  let wrong = 0;
-  let all = 0;
-  for (const row of shared)
-    for (const { reference, cells } of systems.some((system) => system.errors(row))
-      ? alignSystems(row)
-      : []) {
-      if (!reference) continue;
-      const right = cells.filter((cell) => cell?.operation === "=").length;
-      wrong += right < cells.length;
-      all += right === 0;
-    }
-  const oracle = formatShare(words ? best / words : null);
-  const share = formatShare(wrong ? all / wrong : null);
+  const errorsOf = (row) => systems.map((system) => system.errors(row));
+  const shared = [...state.rows].filter((row) => !errorsOf(row).includes(null));
+  const words = sum(shared.map(referenceWords));
+  const best = sum(shared.map((row) => Math.min(...errorsOf(row))));
+  const missed = shared
+    .filter((row) => errorsOf(row).some((errors) => errors))
+    .flatMap(alignSystems)
+    .filter(({ reference }) => reference)
+    .map(({ cells }) => cells.filter((cell) => cell.operation !== "=").length)
+    .filter((count) => count);
+  const all = missed.filter((count) => count === systems.length).length;
+  const share = formatShare(missed.length ? all / missed.length : null);
   return (
-    `${told} ${oracle}; ` +
-    `of ${wrong} reference words that a system gets wrong, all get ${all} wrong (${share}).`
+    `${told} ${formatShare(words ? best / words : null)}; ` +
+    `of ${missed.length} reference words that a system gets wrong, all get ${all} wrong (${share}).`
   );
 }
 
 function makeMatrix(choose) {
-  const pairs = systems.flatMap((first, left) =>
+  const pairs = systems.flatMap((second, right) =>
     systems
-      .slice(left + 1)
-      .map((second, index) => ({ left, right: left + 1 + index, ...comparePair(state.rows, first, second) })),
+      .slice(0, right)
+      .map((first, left) => ({ left, right, ...comparePair(state.rows, first, second) })),
   );
   const corrected = correctAll(pairs.map(({ p }) => p));
-  const cells = new Map();
-  pairs.forEach(({ left, right, result }, index) => {
-    cells.set(`${left} ${right}`, { result, p: corrected[index], sign: 1 });
-    cells.set(`${right} ${left}`, { result, p: corrected[index], sign: -1 });
-  });
   const makeCell = (row, column) => {
-    const cell = cells.get(`${row} ${column}`);
-    if (!cell || cell.result.estimate === null) return "–";
-    const { result, p, sign } = cell;
-    const value = -sign * result.estimate;
-    const ends = sign > 0 ? [-(result.high ?? 0), -(result.low ?? 0)] : [result.low, result.high];
-    const told = result.low === null ? "no interval" : `${formatPoints(ends[0])} to ${formatPoints(ends[1])}`;
-    const kind = p === null || p >= 0.05 ? "" : value < 0 ? "better" : "worse";
-    const pair = `${systems[row].name} minus ${systems[column].name}`;
-    const title = `${pair}: ${formatPoints(value)} points, ${told}, p ${formatProbability(p)}`;
-    const isNarrow = systems.length > 8;
-    const lines = isNarrow ? [] : [told, `p ${formatProbability(p)}`];
+    const [left, right] = [Math.min(row, column), Math.max(row, column)];
+    const place = pairs.findIndex((pair) => pair.left === left && pair.right === right);
+    const { estimate, low, high } = pairs[place]?.result ?? { estimate: null };
+    if (estimate === null) return "–";
+    const sign = row === right ? 1 : -1;
+    const value = formatPoints(sign * estimate);
+    const ends = sign > 0 ? [low, high] : [-high, -low];
+    const told = low === null ? "no interval" : ends.map(formatPoints).join(" to ");
+    const p = corrected[place];
+    const kind = p === null || p >= 0.05 ? "" : sign * estimate < 0 ? "better" : "worse";
+    const chance = `p ${formatProbability(p)}`;
+    const title = `${systems[row].name} minus ${systems[column].name}: ${value} points, ${told}, ${chance}`;
+    const lines = systems.length > 8 ? [] : [told, chance];
     return makeButton(
-      [make("strong", {}, formatPoints(value)), lines.map((line) => make("span", {}, line))],
+      [make("strong", {}, value), lines.map((line) => make("span", {}, line))],
       () => choose(column, row),
       { class: `cell ${kind}`, title },
     );
   };
-  const rows = systems.map((system, row) => [
-    system.name,
-    ...systems.map((_, column) => makeCell(row, column)),
-  ]);
+  const rows = systems.map(({ name }, row) => [name, ...systems.map((_, column) => makeCell(row, column))]);
   const note =
     "Word error rate of the row minus that of the column, in points, with its paired 95 % interval by " +
     "speaker and its p, corrected by Holm over all pairs; colored if below 0.05. Choose a cell to " +
     "see where the two differ.";
-  const card = makeWidePanel(
-    mark("Differences"),
-    note,
-    makeTable(["", ...systems.map(({ name }) => name)], rows),
-  );
+  const table = makeTable(["", ...systems.map(({ name }) => name)], rows);
+  const card = makeWidePanel(mark("Differences"), note, table);
   card.classList.add("matrix");
   return card;
 }
 
-function makePairCard(first, second, choose) {
-  const options = systems.map(({ name }, index) => [index, name]);
+function makePairCard(first, second) {
   const { figure, result, p } = comparePair(state.rows, first, second);
-  const alone = (right, wrong) => (row) => right.errors(row) === 0 && wrong.errors(row) > 0;
-  const count = (test) => [...state.rows].filter(test).length;
-  const filter = (text, test, ranges) => makeButton(`${text}: ${count(test)}`, () => filterRates(ranges));
-  const keys = [besideState.first, besideState.second].map(
-    (index) => systemKeys[index - 1] ?? "word_error_rate",
-  );
   const [right, wrong] = [{ high: 0 }, { low: 1e-9 }];
-  const everyone = (row) => systems.every((system) => system.errors(row));
+  const sort = () => {
+    tableState.sort = { key: "systems apart", descending: true };
+    showTab("utterances");
+  };
+  // A button that filters by ranges of columns, with the number of utterances in them.
+  const filter = (text, ...ranges) => {
+    const tests = ranges.map(([key, range]) => makeTest(key, range));
+    const count = state.rows.filter((row) => tests.every((test) => test(row))).length;
+    const apply = () => {
+      for (const [key, range] of ranges) {
+        state.filters.set(key, range);
+        addCard(columns.get(key));
+        rebuildCard(columns.get(key));
+      }
+      applyFilters();
+    };
+    return makeButton(`${text}: ${count}`, apply);
+  };
+  const alone = (one, other) =>
+    filter(`${one.name} right, ${other.name} wrong`, [one.key, right], [other.key, wrong]);
   const card = makePanel(
     `${second.name} against ${first.name}`,
     "Below zero: fewer errors. The buttons filter the utterances.",
-    make(
-      "div",
-      { class: "toolbar" },
-      makeSelect("System", options, besideState.second, (index) => choose(besideState.first, index)),
-      makeSelect("against", options, besideState.first, (index) => choose(index, besideState.second)),
-    ),
     makeFacts([
       ["difference in points", formatPoints(result.estimate)],
       ["95 % interval", formatInterval(figure, result)],
@@ -168,34 +154,14 @@ function makePairCard(first, second, choose) {
     make(
       "div",
       { class: "buttons" },
-      filter(`${first.name} right, ${second.name} wrong`, alone(first, second), [
-        [keys[0], right],
-        [keys[1], wrong],
-      ]),
-      filter(`${second.name} right, ${first.name} wrong`, alone(second, first), [
-        [keys[1], right],
-        [keys[0], wrong],
-      ]),
-      filter("all wrong: a reference to doubt", everyone, [["systems right", right]]),
-      makeButton("They disagree most", () => showSorted("systems apart")),
+      alone(first, second),
+      alone(second, first),
+      filter("all wrong: a reference to doubt", ["systems right", right]),
+      makeButton("They disagree most", sort),
     ),
   );
   card.id = "pair";
   return card;
-}
-
-function filterRates(ranges) {
-  for (const [key, range] of ranges) {
-    state.filters.set(key, range);
-    addCard(columns.get(key));
-    rebuildCard(columns.get(key));
-  }
-  applyFilters();
-}
-
-function showSorted(key) {
-  tableState.sort = { key, descending: true };
-  showTab("utterances");
 }
 
 // Groups of few categories, and of length, by how much the two systems differ in them; each filters.
@@ -230,20 +196,14 @@ function addWhere(board, first, second) {
 
 function makeChanges(first, second) {
   const change = (row) => subtract(second.errors(row), first.errors(row)) ?? 0;
-  const changed = [...state.rows].map((row) => [row, change(row)]).filter(([, by]) => by);
+  const facts = [first, second].map(({ name, errors }) => [
+    `errors of ${name}`,
+    (row) => String(errors(row)),
+  ]);
   const list = (title, sign) => {
-    const rows = changed
-      .filter(([, change]) => sign * change > 0)
-      .sort((one, other) => sign * (other[1] - one[1]));
-    const facts = [first, second].map((system) => [
-      `errors of ${system.name}`,
-      (row) => String(system.errors(row)),
-    ]);
-    const shown = makeUtteranceList(
-      rows.map(([row]) => row),
-      facts,
-      { body: (row) => makeSaid(row), limit: LISTED_CHANGES },
-    );
+    const rows = [...state.rows].filter((row) => sign * change(row) > 0);
+    rows.sort((one, other) => sign * (change(other) - change(one)));
+    const shown = makeUtteranceList(rows, facts, { body: (row) => makeSaid(row), limit: LISTED_CHANGES });
     return makeWidePanel(`${title}: ${rows.length}`, null, shown);
   };
   return [list(`${second.name} is better`, -1), list(`${second.name} is worse`, 1)];

@@ -3,31 +3,35 @@
 // all others do.
 
 const COUNTED = ["substitutions", "deletions", "insertions"];
-const systems = [{ name: payload.system, heard: payload }, ...payload.systems.map(readSystem)].map(addSums);
+const mainSystem = {
+  name: payload.system,
+  hypotheses: payload.hypotheses,
+  word_operations: payload.word_operations,
+};
+const systems = [mainSystem, ...payload.systems].map(addFigures);
 
-function readSystem(heard) {
-  return { name: heard.name, heard, counts: heard.counts };
-}
-
-function addSums(system) {
-  const of = (unit) =>
-    COUNTED.map((kind) => system.counts?.[`${unit}_${kind}`] ?? columns.get(`${unit}_${kind}`)?.values ?? []);
-  const add = (parts) => (row) => {
-    const counts = parts.map((part) => part[row] ?? null);
-    return counts.includes(null) || referenceWords(row) === null ? null : sum(counts);
+// What is counted of an utterance: each kind of word errors, errors, reference words, ... null where there is nothing.
+function addFigures(system, index) {
+  const add = (unit, kinds) => {
+    const keys = kinds.map((kind) => `${unit}_${kind}`);
+    const parts = keys.map((key) => (system.counts ? system.counts[key] : columns.get(key)?.values) ?? []);
+    return (row) => {
+      const counts = parts.map((part) => part[row] ?? null);
+      return counts.includes(null) || referenceWords(row) === null ? null : sum(counts);
+    };
   };
-  const words = of("word");
-  const kinds = words.map((part) => add([part]));
-  return { ...system, kinds, errors: add(words), letters: add(of("character")), ...readUnits(system.counts) };
-}
-
-// Reference words and characters of a system: of several references, the nearest to its text counts.
-function readUnits(counts) {
-  const count = (unit, usual) => (row) =>
-    counts?.[`${unit}_hits`]
-      ? counts[`${unit}_hits`][row] + counts[`${unit}_substitutions`][row] + counts[`${unit}_deletions`][row]
-      : usual(row);
-  return { words: count("word", referenceWords), characters: count("character", referenceCharacters) };
+  // Of several references, the nearest to a system's text counts.
+  const count = (unit, usual) =>
+    system.counts?.[`${unit}_hits`] ? add(unit, ["hits", "substitutions", "deletions"]) : usual;
+  return {
+    ...system,
+    key: index ? `systems ${system.name} word_error_rate` : "word_error_rate",
+    kinds: COUNTED.map((kind) => add("word", [kind])),
+    errors: add("word", COUNTED),
+    letters: add("character", COUNTED),
+    words: count("word", referenceWords),
+    characters: count("character", referenceCharacters),
+  };
 }
 
 // Word errors per reference word of a system, as jiwer has it where there is none.
@@ -36,31 +40,21 @@ function rateOf(system, row) {
   return errors === null ? null : errors / Math.max(system.words(row), 1);
 }
 
-function addSystemColumn(key, label, of) {
-  const values = Array.from(allRows, of);
-  addColumn({ key, label, kind: "number", group: "systems", unit: "", values });
-}
-
-const systemKeys = systems.slice(1).map(({ name }) => `systems ${name} word_error_rate`);
-
 if (systems.length > 1) {
-  systems.slice(1).forEach((system, index) => {
-    addSystemColumn(systemKeys[index], `word error rate of ${system.name}`, (row) => rateOf(system, row));
-  });
-  for (const system of systems.slice(1)) {
-    const change = (row) => subtract(rateOf(system, row), rateOf(systems[0], row));
-    addSystemColumn(`systems ${system.name} change`, `${system.name} minus ${systems[0].name}`, change);
-  }
+  const [main, ...others] = systems;
+  const add = (key, label, of) =>
+    addColumn({ key, label, kind: "number", group: "systems", unit: "", values: Array.from(allRows, of) });
+  for (const system of others)
+    add(system.key, `word error rate of ${system.name}`, (row) => rateOf(system, row));
+  for (const system of others)
+    add(`systems ${system.name} change`, `${system.name} minus ${main.name}`, (row) =>
+      subtract(rateOf(system, row), rateOf(main, row)),
+    );
   const known = (row) => systems.map((system) => rateOf(system, row)).filter((rate) => rate !== null);
-  addSystemColumn(
-    "systems right",
-    "systems without an error",
-    (row) => known(row).filter((rate) => !rate).length,
+  add("systems right", "systems without an error", (row) => known(row).filter((rate) => !rate).length);
+  add("systems apart", "disagreement of the systems", (row) =>
+    known(row).length ? Math.max(...known(row)) - Math.min(...known(row)) : null,
   );
-  addSystemColumn("systems apart", "disagreement of the systems", (row) => {
-    const rates = known(row);
-    return rates.length ? Math.max(...rates) - Math.min(...rates) : null;
-  });
 }
 
 function subtract(left, right) {
@@ -69,25 +63,16 @@ function subtract(left, right) {
 
 // The second system's rate minus the first's, over the utterances that both recognized.
 function pairFigure(first, second) {
-  const key = `${second.name} minus ${first.name}`;
   // Rates over other words are put on those of the first system of the run.
-  const scaled = [first, second].map((system) => {
-    const rows = system.counts?.word_hits ? [...state.rows].filter((row) => system.errors(row) !== null) : [];
-    const own = sum(rows.map(system.words));
+  const [before, after] = [first, second].map(({ errors, words }) => {
+    const rows = words === referenceWords ? [] : [...state.rows].filter((row) => errors(row) !== null);
+    const own = sum(rows.map(words));
     const scale = own ? sum(rows.map(referenceWords)) / own : 1;
-    return (row) => (system.errors(row) === null ? null : scale * system.errors(row));
+    return (row) => (errors(row) === null ? null : scale * errors(row));
   });
-  const numerator = (row) => subtract(scaled[1](row), scaled[0](row));
-  return {
-    key,
-    label: key,
-    short: key,
-    numerator,
-    denominator: referenceWords,
-    percent: true,
-    points: true,
-    scale: "linear",
-  };
+  const label = `${second.name} minus ${first.name}`;
+  const difference = (row) => subtract(after(row), before(row));
+  return { ...makeRate(label, label, difference, referenceWords, "linear"), label, points: true };
 }
 
 // A paired difference with its two-sided p, of the t that its interval was made with.
@@ -100,22 +85,9 @@ function comparePair(rows, first, second) {
 function findP({ estimate, low, high, units }) {
   if (low === null) return null;
   const error = (high - low) / 2 / findStudentQuantile(units - 1);
-  return error > 0 ? findTail(estimate / error, units - 1) : Number(estimate === 0);
-}
-
-// Two-sided probability of Student's t, whole degrees of freedom: Abramowitz & Stegun, 26.7.3 and 26.7.4.
-function findTail(t, freedom) {
-  const angle = Math.atan(Math.abs(t) / Math.sqrt(freedom));
-  const square = Math.cos(angle) ** 2;
-  const isOdd = freedom % 2 === 1;
-  let term = isOdd ? Math.cos(angle) : 1;
-  let total = freedom === 1 ? 0 : term;
-  for (let step = isOdd ? 3 : 2; step < freedom; step += 2) {
-    term *= ((step - 1) / step) * square;
-    total += term;
-  }
-  const inside = Math.sin(angle) * total;
-  return Math.max(0, 1 - (isOdd ? (2 / Math.PI) * (angle + inside) : inside));
+  if (!(error > 0)) return Number(estimate === 0);
+  const most = 300 * Math.sqrt(units - 1); // beyond it the tail's series is long, and nothing is left of it
+  return 2 * findStudentTail(Math.min(Math.abs(estimate) / error, most), units - 1);
 }
 
 // Holm's correction of a family of p-values; null where there is none.
@@ -135,25 +107,31 @@ function correctAll(values) {
 // operation} or null.
 function alignSystems(row) {
   const words = splitWords(payload.references[row]);
-  const lines = systems.map(({ heard, errors }) => {
-    const line = { words: words.map(() => null), gaps: Array.from({ length: words.length + 1 }, () => []) };
+  const places = [...words, ""].map((reference) => ({
+    reference,
+    cells: systems.map(() => null),
+    inserted: [],
+  }));
+  systems.forEach((system, index) => {
     let at = 0;
-    for (const { operation, reference, hypothesis } of errors(row) === null ? [] : alignWords(row, heard)) {
-      if (reference === null) line.gaps[at].push({ text: hypothesis, operation });
-      else line.words[at++] = { text: hypothesis ?? NOTHING, operation };
+    let depth = 0;
+    for (const { operation, reference, hypothesis } of system.errors(row) === null
+      ? []
+      : alignWords(row, system)) {
+      const cell = { text: hypothesis ?? NOTHING, operation };
+      if (reference === null) {
+        const { inserted } = places[at];
+        inserted[depth] ??= { reference: "", cells: systems.map(() => null) };
+        inserted[depth++].cells[index] = cell;
+      } else {
+        places[at++].cells[index] = cell;
+        depth = 0;
+      }
     }
-    return line;
   });
-  return Array.from({ length: words.length + 1 }, (_, at) => {
-    const depth = Math.max(...lines.map(({ gaps }) => gaps[at].length));
-    const inserted = Array.from({ length: depth }, (_, place) => ({
-      reference: "",
-      cells: lines.map(({ gaps }) => gaps[at][place] ?? null),
-    }));
-    const word =
-      at < words.length ? [{ reference: words[at], cells: lines.map((line) => line.words[at]) }] : [];
-    return [...inserted, ...word];
-  }).flat();
+  return places.flatMap(({ inserted, ...place }, at) =>
+    at < words.length ? [...inserted, place] : inserted,
+  );
 }
 
 const SAID_LETTER = 9.2;
@@ -163,63 +141,53 @@ const SAID_LETTER = 9.2;
 function makeGrid(row, room, isMerged = true) {
   const groups = new Map();
   systems.forEach((system, index) => {
-    const said = system.errors(row) === null ? null : system.heard.hypotheses[row];
+    const said = system.errors(row) === null ? null : system.hypotheses[row];
     addTo(groups, isMerged ? said : index, index);
   });
-  const rows = [...groups.values()].map((members) => ({
-    name: members.map((index) => systems[index].name).join(", "),
-    rate: formatShare(rateOf(systems[members[0]], row)),
-    index: members[0],
-  }));
-  const name = room < 500 ? 80 : 130;
+  const width = room < 500 ? 80 : 130;
   const lines = [];
   let left = 0;
   for (const column of alignSystems(row)) {
-    const width =
+    const letters =
       Math.max(column.reference.length, ...column.cells.map((cell) => cell?.text.length ?? 0)) + 1;
-    if (!lines.length || left < width) {
+    if (!lines.length || left < letters) {
       lines.push([]);
-      left = Math.max(20, Math.floor((room - name) / SAID_LETTER));
+      left = Math.max(20, Math.floor((room - width) / SAID_LETTER));
     }
     lines[lines.length - 1].push(column);
-    left -= width;
+    left -= letters;
   }
-  const makeHead = (text, rate) =>
-    make("th", { scope: "row", title: text, style: `width:${name - 6}px` }, make("span", {}, text), rate);
-  const makeCell = (cell, reference) => {
-    if (!cell) return make("td");
-    const kind = OPERATION_NAMES[cell.operation];
-    return make(
-      "td",
-      {},
-      make("span", { class: `said op-${kind}`, title: `${kind}: ${reference} → ${cell.text}` }, cell.text),
-    );
+  const makeRow = (attributes, title, rate, cells) => {
+    const head = { scope: "row", title, style: `width:${width - 6}px` };
+    const told = cells.map((cell) => make("td", {}, cell));
+    return make("tr", attributes, make("th", head, make("span", {}, title), rate), told);
   };
-  const isRight = (line) => line.every(({ cells }) => cells.every((cell) => cell?.operation === "="));
-  const makeLine = (line) => [
-    make(
-      "tr",
+  const makeCell = (cell, reference) => {
+    const kind = OPERATION_NAMES[cell?.operation];
+    const title = `${kind}: ${reference || NOTHING} → ${cell?.text}`;
+    return cell && make("span", { class: `said op-${kind}`, title }, cell.text);
+  };
+  const makeSystem = (line, members) => {
+    const name = members.map((index) => systems[index].name).join(", ");
+    const rate = room < 500 ? null : make("b", {}, formatShare(rateOf(systems[members[0]], row)));
+    const cells = line.map(({ reference, cells }) => makeCell(cells[members[0]], reference));
+    return makeRow({}, name, rate, cells);
+  };
+  const makeLine = (line) => {
+    const isRight = line.every(({ cells }) => cells.every((cell) => cell?.operation === "="));
+    const reference = makeRow(
       { class: "said-reference" },
-      makeHead("reference"),
-      line.map(({ reference }) => make("td", {}, reference)),
-    ),
-    (isRight(line) ? [] : rows).map(({ name, rate, index }) =>
-      make(
-        "tr",
-        {},
-        makeHead(name, room < 500 ? null : make("b", {}, rate)),
-        line.map(({ reference, cells }) => makeCell(cells[index], reference || NOTHING)),
-      ),
-    ),
-  ];
-  return make(
-    "div",
-    { class: "said-grid" },
-    lines.map((line) => make("table", {}, make("tbody", {}, makeLine(line)))),
-    systems
-      .filter(({ heard }) => heard.nearest?.[row])
-      .map(({ name, heard }) => makeNote(`${name} is scored over: ${heard.nearest[row]}`)),
-  );
+      "reference",
+      null,
+      line.map((column) => column.reference),
+    );
+    const said = isRight ? [] : [...groups.values()].map((members) => makeSystem(line, members));
+    return make("table", {}, make("tbody", {}, reference, said));
+  };
+  const notes = systems
+    .filter(({ nearest }) => nearest?.[row])
+    .map(({ name, nearest }) => makeNote(`${name} is scored over: ${nearest[row]}`));
+  return make("div", { class: "said-grid" }, lines.map(makeLine), notes);
 }
 
 // The text of a list's row: reference over hypothesis, or over all systems where one of them errs.

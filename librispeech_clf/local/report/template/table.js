@@ -12,7 +12,7 @@ const tableState = { sort: { key: "word_error_rate", descending: true }, keys: c
 function chooseColumns() {
   const wanted = [
     columns.get("word_error_rate"),
-    ...systemKeys.slice(0, 4).map((key) => columns.get(key)),
+    ...systems.slice(1, 5).map(({ key }) => columns.get(key)),
     columns.get("character_error_rate"),
     columns.get("ctc_loss"),
     columns.get("confidence"),
@@ -24,8 +24,8 @@ function chooseColumns() {
 }
 
 function labelOf(key) {
-  const system = systems[systemKeys.indexOf(key) + 1];
-  return systemKeys.includes(key) ? system.name : (SHORT_LABELS[key] ?? describe(columns.get(key)));
+  const system = systems.slice(1).find((other) => other.key === key);
+  return system?.name ?? SHORT_LABELS[key] ?? describe(columns.get(key));
 }
 
 // Rows in the table's order; missing values last, equal ones in the order of the results.

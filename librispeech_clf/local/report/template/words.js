@@ -120,9 +120,7 @@ function compareWords(...pair) {
   const words = new Map();
   for (const row of state.rows) {
     if (pair.some((system) => system.errors(row) === null)) continue;
-    const said = pair.map(({ heard }) =>
-      alignWords(row, heard).filter(({ reference }) => reference !== null),
-    );
+    const said = pair.map((system) => alignWords(row, system).filter(({ reference }) => reference !== null));
     said[0].forEach(({ reference: word }, place) => {
       const found = words.get(word) ?? { word, spoken: 0, right: [0, 0], rows: [new Set(), new Set()] };
       const right = said.map((pairs) => Number(pairs[place].operation === "="));
