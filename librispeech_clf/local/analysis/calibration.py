@@ -90,15 +90,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Bin:
-    """Words whose confidence is in one tenth.
-
-    Attributes:
-        confidence: their mean one.
-        right: share of them that are right.
-        low: lower bound of its 95 % interval by speaker; None without one.
-        high: upper bound.
-        words: how many.
-    """
+    """Words whose confidence is in one tenth: the mean one, the share that is right, its 95 % interval by speaker."""
 
     confidence: float
     right: float
@@ -224,14 +216,10 @@ def measure_reliability(record: Record, calibration: Calibration | None) -> Reli
             low, high = find_interval(sum_by(words, blocks[inside]), "share")
             mean, share = float(chances[inside].mean()), float(is_right[inside].mean())
             bins.append(Bin(mean, share, low, high, len(words)))
-    error, raw = (_expected_calibration_error(values, is_right) for values in (chances, own))
+    # Of each bin the distance of its confidence from its share of right words, weighted by words.
+    sums = (np.bincount(_find_bins(values), values - is_right, BINS) for values in (chances, own))
+    error, raw = (float(np.abs(of_bins).sum() / len(own)) for of_bins in sums)
     return Reliability(str(calibration) if calibration else None, error, raw, len(own), tuple(bins))
-
-
-def _expected_calibration_error(chances: np.ndarray, is_right: np.ndarray) -> float:
-    """Return the mean distance of a bin's confidence from its share of right words, weighted by words."""
-    sums = np.bincount(_find_bins(chances), chances - is_right, BINS)
-    return float(np.abs(sums).sum() / len(chances))
 
 
 def _find_bins(chances: np.ndarray) -> np.ndarray:

@@ -27,13 +27,7 @@ from librispeech_clf.local.cli import (
     make_parser,
     run,
 )
-from librispeech_clf.local.commands.transcripts import (
-    calibrate,
-    find_labeled,
-    mark_transcribed,
-    refuse_unlabeled,
-    write_transcribe,
-)
+from librispeech_clf.local.commands import transcripts
 from librispeech_clf.text.normalization import NORMALIZATIONS, SCORING, TO_LETTERS, describe_normalization
 
 if TYPE_CHECKING:
@@ -284,7 +278,7 @@ def evaluate(options: argparse.Namespace) -> int:
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
     scored = set(split_by_subset.values()) != {UNLABELED}
     if not scored:  # the labeled test split lies beside, on the map
-        split_by_subset |= find_labeled(configuration)
+        split_by_subset |= transcripts.find_labeled(configuration)
     # code-loader asks for three states; only what is evaluated has to be on the disk.
     states = (*STATES[:3], UNLABELED)
     configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(states, [*split_by_subset]))
@@ -314,7 +308,7 @@ def evaluate(options: argparse.Namespace) -> int:
         )  # fmt: skip
         opened = open_run(request, options.out)
         evaluated = {task.utterance_id for window in opened.windows.values() for task in window}
-        unlabeled = refuse_unlabeled(opened, options)
+        unlabeled = transcripts.refuse_unlabeled(opened, options)
         systems = open_systems(
             options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
             model=configuration.model.path.stem if with_model else None, normalization=normalization,
@@ -346,7 +340,7 @@ def evaluate(options: argparse.Namespace) -> int:
         opened.store.remove_outdated()
         table, evaluation_s = evaluate_windows(opened, console, ray=options.ray)
         refuse_failure(table)
-        table = mark_transcribed(opened, table)
+        table = transcripts.mark_transcribed(opened, table)
         if decoder is not None:
             texts = zip(table["utterance_id"].to_pylist(), table["decoded"].to_pylist(), strict=True)
             decoded |= {name: text for name, text in texts if text is not None}
@@ -355,7 +349,7 @@ def evaluate(options: argparse.Namespace) -> int:
         tables = systems.make_tables(table)
         calibration = None
         if with_model:
-            calibration, described["confidence"] = calibrate(
+            calibration, described["confidence"] = transcripts.calibrate(
                 opened, next(iter(tables.values())), options.calibrate
             )
         analysis = write_outputs(
@@ -366,7 +360,7 @@ def evaluate(options: argparse.Namespace) -> int:
         )  # fmt: skip
         if options.transcribe:
             rows = Record(next(iter(tables.values())))
-            told = write_transcribe(options.out, rows, options.transcribe, analysis, audio)
+            told = transcripts.write_transcribe(options.out, rows, options.transcribe, analysis, audio)
             console.print(without_markup(told), soft_wrap=True)
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:

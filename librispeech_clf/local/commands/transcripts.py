@@ -113,15 +113,7 @@ def name_corpus(configuration: Configuration) -> str:
 def write_transcribe(
     out: Path, record: Record, minutes: int, analysis: Analysis, audio: Callable[[str], bytes | None]
 ) -> str:
-    """Write transcribe.csv, whole, after the recordings it names; return what was chosen, in words.
-
-    Args:
-        out: folder to write to.
-        record: the results.
-        minutes: budget.
-        analysis: of the run, whose calibration predicts errors.
-        audio: from an utterance id to its recording.
-    """
+    """Write transcribe.csv, whole, after the recordings it names, read by their ids; say what was chosen."""
     from librispeech_clf.local.analysis.ranking import rank_recordings
 
     if analysis.calibration is None:
