@@ -107,7 +107,6 @@ class Reliability:
         calibrated: by what, in words; None where the model is not calibrated.
         error: expected calibration error of the confidences, calibrated where they can be, in [0, 1].
         uncalibrated_error: that of the model's own.
-        words: of the hypotheses.
         bins: by rising confidence, those that hold words.
     """
 
@@ -175,11 +174,9 @@ def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
     logs = np.log(errors / words / (expected / length))
     # What is left of the variance without Poisson's.
     between = float(np.var(logs, ddof=1) - np.mean(1 / expected)) if len(logs) > 1 else 0.0
-    figures = *scales.tolist(), max(between, 0.0) ** 0.5, float((expected / length).max(initial=0.0))
-    names = ("errors", "length", "spread", "highest")
-    return dataclasses.replace(
-        learned, **{name: round(figure, 4) for name, figure in zip(names, figures, strict=True)}
-    )
+    highest = float((expected / length).max(initial=0.0))
+    figures = {"errors": float(scales[0]), "length": float(scales[1]), "spread": max(between, 0.0) ** 0.5}
+    return dataclasses.replace(learned, **figures, highest=highest)
 
 
 def _spread(confidence: np.ndarray) -> np.ndarray:

@@ -114,7 +114,7 @@ def write_transcribe(
     out: Path, record: Record, minutes: int, analysis: Analysis, audio: Callable[[str], bytes | None]
 ) -> str:
     """Write transcribe.csv, whole, after the recordings it names, read by their ids; say what was chosen."""
-    from librispeech_clf.local.analysis.ranking import rank_recordings
+    from librispeech_clf.local.analysis.prediction import rank_recordings
 
     if analysis.calibration is None:
         return "--transcribe: nothing is chosen, as the confidences are uncalibrated; see --calibrate."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.local.analysis.ranking import rank_recordings
+from librispeech_clf.local.analysis.prediction import rank_recordings
 from librispeech_clf.local.analysis.record import Record
 from tests.helpers.spoken import make_spoken
 from tests.local.analysis.test_prediction import count, learn
