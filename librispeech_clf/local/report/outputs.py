@@ -107,9 +107,9 @@ def write_outputs(
     # The same columns with a calibration and without.
     means = rates = pyarrow.nulls(len(table), pyarrow.float32())
     if calibration is not None:
+        means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
         errors, words = calibration.predict_errors(Record(table)).T
-        averages = calibration.average(Record(table)), errors / words
-        means, rates = (pyarrow.array(own, pyarrow.float32(), from_pandas=True) for own in averages)
+        rates = pyarrow.array(errors / words, pyarrow.float32(), from_pandas=True)
     table = table.append_column("calibrated_confidence", means).append_column(COLUMN, rates)
     tables = {**tables, main: table}
     write_table(out / "results.parquet", table)
