@@ -138,13 +138,8 @@ def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarr
 def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
     """Learn the map from confidence to the share of words that are right, and how errors follow from it.
 
-    Args:
-        record: results of transcribed recordings.
-        corpus: their name.
-        split: their subsets.
-
     Raises:
-        ValueError: there are too few words.
+        ValueError: the record has too few transcribed words.
     """
     from scipy.optimize import minimize
 
@@ -190,15 +185,7 @@ def _chance(terms: np.ndarray, factors: Sequence[float] | np.ndarray) -> np.ndar
 
 
 def measure_reliability(record: Record, calibration: Calibration | None) -> Reliability | None:
-    """Measure how far the confidences of a run are from the share of words that are right.
-
-    Args:
-        record: the results.
-        calibration: of the model; None: its confidences are taken as they are.
-
-    Returns:
-        The reliability; None without confidences of transcribed recordings.
-    """
+    """Measure how far confidences, calibrated if they can be, are from the share of right words; None without any."""
     rows, confidences, right = judge_words(record)
     if not sum(map(len, right)):
         return None

@@ -59,12 +59,7 @@ class PredictedRate:
 
 
 def predict_rates(record: Record, calibration: Calibration | None) -> tuple[PredictedRate, ...]:
-    """Predict the rates of subsets, of simulated conditions, and of groups of the recordings without transcripts.
-
-    Args:
-        record: the results, simulated rows among them.
-        calibration: of the confidences; without one nothing is predicted.
-    """
+    """Predict the rates of subsets, of simulated conditions, and of groups of the recordings without transcripts."""
     if calibration is None:
         return ()
     predicted = calibration.predict_errors(record)
@@ -91,14 +86,7 @@ def _list_sets(record: Record) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def predict_rate(name: str, record: Record, predicted: np.ndarray, calibration: Calibration) -> PredictedRate:
-    """Predict the rate of a set.
-
-    Args:
-        name: of the set.
-        record: its rows, at least one with a word recognized.
-        predicted: their errors and words, float64 (N, 2), see `Calibration.predict_errors`.
-        calibration: of the confidences.
-    """
+    """Predict the rate of a set of rows, a word recognized in one, from `Calibration.predict_errors` of them."""
     from scipy.stats import t as student
 
     known = np.isfinite(predicted[:, 0])
@@ -123,8 +111,8 @@ def rank_recordings(
     Args:
         record: the recordings, labeled ones among them where there are some.
         calibration: of the confidences.
-        minutes: to spend.
-        coverage: whose lacks are named as reasons.
+        minutes: the budget.
+        coverage: whose lacks are reasons.
 
     Returns:
         What is to be written of each: id, seconds, text (to be filled in), hypothesis, predicted_error_rate, why,
