@@ -80,25 +80,12 @@ def measure_functions() -> list[Row]:
     padded = pad_logits(logits, frames=1757)
     stored = padded[None].astype(np.float16)
 
-    def read():
-        return audio.read_waveform(utterance, sampling_rate=SAMPLING_RATE)
-
     def encode_audio():
         audio.read_waveform.cache_clear()
-        return audio.pad(audio.normalize(read()), max_samples=MAX_SAMPLES, utterance_id="benchmark")
-
-    def decode_seven_times():
-        for _ in range(7):
-            audio.read_waveform.cache_clear()
-            read()
-
-    def decode_once():
-        audio.read_waveform.cache_clear()
-        for _ in range(7):
-            read()
+        waveform = audio.read_waveform(utterance, sampling_rate=SAMPLING_RATE)
+        return audio.pad(audio.normalize(waveform), max_samples=MAX_SAMPLES, utterance_id="benchmark")
 
     model_input = encode_audio()
-    hypothesis = visualizers.show_hypothesis(padded, VOCABULARY).data
     shown = [
         lambda: visualizers.draw_waveform(model_input, sampling_rate=SAMPLING_RATE),
         lambda: visualizers.draw_mel_spectrogram(model_input, sampling_rate=SAMPLING_RATE),
@@ -122,41 +109,15 @@ def measure_functions() -> list[Row]:
         lambda: metrics.character_errors(stored, padded_labels, VOCABULARY),
         lambda: metrics.confidence(stored, VOCABULARY),
     )
-    reference, spoken = text, " ".join(hypothesis)
+    loss = times_as_fast(
+        lambda: ctc_loss.ctc_loss(stored, padded_labels), make_dense_loss(padded, labels), repetitions=1
+    )
     return [
         ("audio encoder", "real time", times_real_time(encode_audio)),
-        (
-            "one decode for seven readers",
-            "a decode for each",
-            times_as_fast(decode_once, decode_seven_times),
-        ),
-        (
-            "CTC loss",
-            "tf.nn.ctc_loss with dense labels",
-            times_as_fast(
-                lambda: ctc_loss.ctc_loss(stored, padded_labels),
-                make_dense_loss(padded, labels),
-                repetitions=1,
-            ),
-        ),
-        (
-            "word measures, one alignment",
-            "an alignment for each",
-            times_as_fast(
-                lambda: metrics.count_words(reference, spoken), lambda: measure_apart(reference, spoken)
-            ),
-        ),
+        ("CTC loss", "tf.nn.ctc_loss with dense labels", loss),
         ("all metrics", "real time", times_real_time(lambda: [call() for call in measured])),
         ("all visualizers", "real time", times_real_time(lambda: [call() for call in shown])),
     ]
-
-
-def measure_apart(reference: str, hypothesis: str) -> None:
-    """Compute the four word measures one by one, as jiwer's users do."""
-    import jiwer
-
-    for measure in (jiwer.wer, jiwer.mer, jiwer.wil, jiwer.wip):
-        measure(reference, hypothesis)
 
 
 def make_dense_loss(logits: np.ndarray, labels: np.ndarray) -> Callable[[], object]:

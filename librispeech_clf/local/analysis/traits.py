@@ -167,7 +167,9 @@ class Features:
             # Half a rank for the normal approximation of whole ones.
             score = max(abs(excess) - 0.5, 0.0) / np.sqrt(max(spread, 1e-12))
             label = label_tail(name, "high" if effect > 0 else "low")
-            medians = float(np.median(within)), float(np.median(without))
+            medians = 0.0, 0.0  # of what is negligible nobody reads them
+            if abs(effect) >= NEGLIGIBLE_EFFECT:
+                medians = float(np.median(within)), float(np.median(without))
             yield Trait(name, label, None, effect, *medians, physical_unit(name), float(2 * norm.sf(score)))
 
     def _test_categories(self, inside: np.ndarray) -> Iterator[Trait]:

@@ -7,8 +7,7 @@ finished already, so a run that goes on after a kill gives the same results as o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from librispeech_clf.corpus.schema import UNLABELED
 from librispeech_clf.local.evaluation.engine import Task
@@ -59,7 +58,7 @@ def plan_recordings(
         scored: whether transcripts are read, but for those of the state unlabeled.
         limit: evaluate so many, spread evenly over the corpus (its first ones would be a single speaker's).
     """
-    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
+    subsets = list_subsets(split)
     count = len(subsets) if limit is None else min(limit, len(subsets))
     rows = [number * len(subsets) // count for number in range(count)]
     drawn = {rows[number * count // DRAWN] for number in range(DRAWN)} if rows else set()
@@ -72,20 +71,18 @@ def plan_recordings(
     return [w for own in (True, False) for w in cut_windows([task for task in tasks if task.labeled == own])]
 
 
+def list_subsets(split: Split) -> list[str]:
+    """Return the subset of each row."""
+    return [subset for subset, count in split.row_counts.items() for _ in range(count)]
+
+
 def cut_windows(tasks: Sequence[Task]) -> list[Window]:
     """Cut tasks into windows of `WINDOW`."""
     return [tuple(tasks[start : start + WINDOW]) for start in range(0, len(tasks), WINDOW)]
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """A simulation at rising severities.
-
-    Attributes:
-        name: as it stands in the results: the registered name, with the category chosen behind a colon.
-        simulation: registered name.
-        steps: severity and the simulation's arguments.
-    """
+class Sweep(NamedTuple):
+    """A simulation at rising severities, each with its arguments; its name in the results, and its registered one."""
 
     name: str
     simulation: str
@@ -147,8 +144,7 @@ def plan_simulated(
         count: utterances per severity, at most those of the split.
         among: ids of the recordings that are evaluated, no others are simulated; None for the whole split.
     """
-    subsets = [subset for subset, count in split.row_counts.items() for _ in range(count)]
-    subset_of = dict(zip(split.ids, subsets, strict=True))
+    subset_of = dict(zip(split.ids, list_subsets(split), strict=True))
     recordings = frozenset(split.ids if among is None else among)
     count, most = min(count, len(recordings)), len(split)
     windows: list[Window] = []
