@@ -21,8 +21,7 @@ import yaml
 
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.text.normalization import ANNOTATIONS, NORMALIZATIONS, REFUSE, STRICT
-from librispeech_clf.text.vocabulary import UNITS, Vocabulary
-from librispeech_clf.text.vocabulary_file import name_vocabulary_file, read_vocabulary
+from librispeech_clf.text.vocabulary import UNITS, Vocabulary, name_vocabulary_file, read_vocabulary
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent

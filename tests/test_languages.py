@@ -14,7 +14,7 @@ import soundfile
 import yaml
 
 from librispeech_clf.configuration import PROJECT_ROOT
-from librispeech_clf.text.vocabulary_file import name_vocabulary_file
+from librispeech_clf.text.vocabulary import name_vocabulary_file
 from tests.helpers.stand_in import save_stand_in
 from tests.helpers.vocabularies import VOCABULARIES
 

@@ -97,20 +97,18 @@ def describe_normalization(texts: Iterable[str], vocabulary: "Vocabulary", norma
         normalization: the configured one.
     """
     counts: Counter[str] = Counter()
-    transcripts = changed = 0
-    for text in texts:
-        of_text = _count_changes(text, vocabulary, normalization)
+    changes = [_count_changes(text, vocabulary, normalization) for text in texts]
+    for of_text in changes:
         counts += of_text
-        transcripts += 1
-        changed += bool(of_text)
-    if not changed:
+    if not counts:
         return None
+    changed = f"{sum(map(bool, changes))} of {len(changes)} transcripts changed"
     summary = "; ".join(f"{what}: {counts[what]}" for what in CHANGES if counts[what])
-    return f"text.normalize {normalization}: {changed} of {transcripts} transcripts changed; {summary}."
+    return f"text.normalize {normalization}: {changed}; {summary}."
 
 
 def _count_changes(text: str, vocabulary: "Vocabulary", normalization: str) -> Counter[str]:
-    counts = Counter(dict.fromkeys(CHANGES, 0))
+    counts: Counter[str] = Counter()
     strict = vocabulary.normalize(text)
     if normalization == TO_LETTERS and strict != vocabulary.normalize(text, TO_LETTERS):
         foreign = [sign for sign in strict if sign not in vocabulary.signs and not sign.isspace()]
@@ -124,10 +122,6 @@ def _count_changes(text: str, vocabulary: "Vocabulary", normalization: str) -> C
             counts[CHANGES[2] if vocabulary.apostrophe else CHANGES[4]] += 1
         elif unicodedata.category(sign) != "Cf":
             spelled = unicodedata.normalize("NFC", vocabulary.spell_sign(sign))
-            counts[CHANGES[3]] += spelled not in (
-                sign,
-                sign.upper(),
-                sign.lower(),
-                vocabulary.fold_sign(sign),
-            )
+            cased = (sign, sign.upper(), sign.lower(), vocabulary.fold_sign(sign))
+            counts[CHANGES[3]] += spelled not in cased
     return +counts

@@ -1,17 +1,19 @@
 """The vocabulary of a model: transcripts in, label ids out, and back; and how a transcript is spelled in its tokens.
 
-A vocabulary is a small JSON file beside the model file (and an attribute in it): the token of each row of the logits,
-which of them are special and which separates words, the language, and what the error rate counts. Nothing here knows a
-letter by itself: `models/wav2vec.vocabulary.json` has those of facebook/wav2vec2-base-960h.
+A vocabulary is a small JSON file beside the model file (and an attribute in it): `tokens` by row of the logits,
+`special_tokens`, `word_delimiter`, `language` and `units`. Nothing here knows a letter by itself:
+`models/wav2vec.vocabulary.json` has those of facebook/wav2vec2-base-960h.
 """
 
+import functools
+import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,7 @@ _TWO_LETTERS = {
     "jpn": "ja", "nld": "nl", "pol": "pl", "por": "pt", "rus": "ru", "spa": "es", "tha": "th", "tur": "tr", "zho": "zh",
 }  # fmt: skip
 _SMALLEST_VIRTUAL = 0xF0000  # private characters, one a token, so that jiwer counts tokens
+_MAKE_AGAIN = "make it again with its model: poetry run convert-model"
 
 
 @dataclass(frozen=True)
@@ -187,12 +190,9 @@ class Vocabulary:
                 f"{utterance_id}: a transcript may hold the letters {self.summary} and spaces; received {unknown}. "
                 f"Spell numbers out{name_remedy(unknown, normalization)}."
             )
-        ids: list[int] = []
-        for word in words:
-            if ids and self.units == WORDS:
-                ids.append(self.word_delimiter)  # type: ignore[arg-type]
-            ids += word  # type: ignore[arg-type]
-        return np.array(ids, np.int32)
+        between = [self.word_delimiter] if self.units == WORDS else []
+        ids = [piece for word in words for piece in (*between, *word)]
+        return np.array(ids[len(between) :], np.int32)
 
     def find_unknown(self, text: str, normalization: str = STRICT) -> list[str]:
         """Return the distinct signs of a transcript that the vocabulary does not hold, sorted."""
@@ -238,16 +238,10 @@ class Vocabulary:
             text = text.replace("I", "\u0131").replace("\u0130", "i")
         return text.lower()
 
-    def spell_sign(self, sign: str) -> str:
-        """Return what a sign becomes, one sign or several."""
-        known = self._spelled.get(sign)
-        if known is None:
-            known = self._spelled[sign] = self._find_spelling(sign)
-        return known
-
     @cached_property
-    def _spelled(self) -> dict[str, str]:
-        return {}
+    def spell_sign(self) -> Callable[[str], str]:
+        """What a sign becomes, one sign or several."""
+        return functools.cache(self._find_spelling)
 
     def _find_spelling(self, sign: str) -> str:
         if sign in self.signs or sign.isspace():
@@ -263,9 +257,7 @@ class Vocabulary:
         if len(apart) > 1 and self.signs.issuperset(apart):
             return apart
         plain = unicodedata.normalize("NFKD", sign)
-        if (
-            plain[0] == " " and len(plain) > 1
-        ):  # an accent that stands alone would become a space and split the word
+        if plain[0] == " " and len(plain) > 1:  # a lone accent would become a space and split the word
             return sign
         base = "".join(x for x in plain if not is_accent(x))
         for candidate in (cased, unicodedata.normalize("NFC", plain), base):
@@ -280,31 +272,21 @@ class Vocabulary:
             return sign
         upper = "\u0130" if sign == "i" and self.language in _DOTTED_LANGUAGES else sign.upper()
         small, capitals = self._cases
-        if capitals and (not small or self.signs.issuperset(upper)):
-            return upper
-        lower = sign.lower()
-        folded = sign.casefold()
-        return (
-            lower
-            if not small or self.signs.issuperset(lower)
-            else folded
-            if self.signs.issuperset(folded)
-            else sign
-        )
-
-    def clean(self, labels: Iterable[int]) -> list[int]:
-        """Return rows as a text has them: special ones left out, delimiters single and between words only."""
-        kept = [label for label in labels if label not in self.special]
-        delimiter = self.word_delimiter
-        if delimiter is None or self.units != WORDS:
-            return [label for label in kept if label != delimiter]
-        after = [label for last, label in pairwise([delimiter, *kept]) if not label == last == delimiter]
-        return after[:-1] if after and after[-1] == delimiter else after
+        forms = (upper, sign.lower(), sign.casefold())
+        other = sign if small else upper if capitals else sign.lower()
+        return next((form for form in forms if self.signs.issuperset(form)), other)
 
     def spell(self, labels: Iterable[int]) -> str:
         """Spell rows of tokens as text: units with spaces between."""
-        tokens = [" " if label == self.word_delimiter else self.tokens[label] for label in self.clean(labels)]
-        return ("" if self.units == WORDS else " ").join(tokens)
+        return self._join(labels, self.tokens, " ")
+
+    def _join(self, labels: Iterable[int], names: Sequence[str], separator: str) -> str:
+        """Join names of rows, special ones left out; words are separated by a space, other units by the separator."""
+        kept = [row for row in labels if row not in self.special]
+        if self.units != WORDS:
+            return separator.join(names[row] for row in kept if row != self.word_delimiter)
+        text = "".join(" " if row == self.word_delimiter else names[row] for row in kept)
+        return " ".join(filter(None, text.split(" ")))
 
     def decode(self, labels: np.ndarray) -> str:
         """Spell label ids as text: nothing is collapsed, so double letters stay.
@@ -317,32 +299,75 @@ class Vocabulary:
     def spell_characters(self, labels: Iterable[int]) -> str:
         """Return a text with one character for each token, for counting: a token of several letters is one unit."""
         if self._longest == 1:
-            text = self.spell(labels)
-            return text if self.units == WORDS else text.replace(" ", "")
-        return "".join(
-            " " if label == self.word_delimiter else chr(_SMALLEST_VIRTUAL + label)
-            for label in self.clean(labels)
-        )
+            return self._join(labels, self.tokens, "")
+        return self._join(labels, [chr(_SMALLEST_VIRTUAL + row) for row in range(len(self.tokens))], "")
 
     def name_character(self, sign: str) -> str:
         """Return the token that a character of `spell_characters` stands for."""
-        return (
-            self.tokens[ord(sign) - _SMALLEST_VIRTUAL]
-            if len(sign) == 1 and sign >= chr(_SMALLEST_VIRTUAL)
-            else sign
-        )
+        return self.tokens[ord(sign) - _SMALLEST_VIRTUAL] if sign >= chr(_SMALLEST_VIRTUAL) else sign
 
     def to_fields(self) -> dict[str, Any]:
         """Return what the JSON file holds."""
-        delimiter = None if self.word_delimiter is None else self.tokens[self.word_delimiter]
-        special = [self.tokens[row] for row in sorted(self.special)]
         return {
             "tokens": list(self.tokens),
-            "special_tokens": special,
-            "word_delimiter": delimiter,
+            "special_tokens": [self.tokens[row] for row in sorted(self.special)],
+            "word_delimiter": None if self.word_delimiter is None else self.tokens[self.word_delimiter],
             "language": self.language,
             "units": self.units,
         }
+
+
+def make_vocabulary(fields: Any, *, place: str, **others: str | None) -> Vocabulary:
+    """Make a vocabulary of what its JSON holds.
+
+    Args:
+        fields: as `Vocabulary.to_fields` returns them.
+        place: where they stand, for the message.
+        others: fields to have instead, where they are not None.
+
+    Raises:
+        ValueError: they do not describe a vocabulary.
+    """
+    names = ("tokens", "special_tokens", "word_delimiter", "language", "units")
+    known = isinstance(fields, Mapping) and set(fields) <= set(names)
+    if not known or not isinstance(fields.get("tokens"), list):
+        raise ValueError(f"{place}: must hold {', '.join(names)}. Received: {fields!r:.200}; {_MAKE_AGAIN}")
+    fields = {**fields, **{name: value for name, value in others.items() if value}}
+    tokens, delimiter = fields["tokens"], fields.get("word_delimiter")
+    try:
+        return Vocabulary(
+            tuple(tokens),
+            frozenset(map(tokens.index, fields.get("special_tokens") or [])),
+            None if delimiter is None else tokens.index(delimiter),
+            fields.get("language"),
+            fields.get("units") or "",
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{place}: not a vocabulary ({error}); {_MAKE_AGAIN}") from error
+
+
+def read_vocabulary(path: Path, **others: str | None) -> Vocabulary:
+    """Read a vocabulary file; `others` as for `make_vocabulary`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it does not describe a vocabulary.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path}: no such vocabulary; convert-model writes it beside the model: name it as model.vocabulary in "
+            "config.yaml."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); {_MAKE_AGAIN}") from error
+    return make_vocabulary(fields, place=str(path), **others)
+
+
+def name_vocabulary_file(model: Path) -> Path:
+    """Return where the vocabulary of a model file lies: beside it."""
+    return model.with_suffix(".vocabulary.json")
 
 
 def to_ids(labels: np.ndarray) -> list[int]:

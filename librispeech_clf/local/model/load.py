@@ -11,8 +11,7 @@ import numpy as np
 from librispeech_clf.atomic_write import LFS_POINTER
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY
-from librispeech_clf.text.vocabulary import Vocabulary
-from librispeech_clf.text.vocabulary_file import make_vocabulary, name_vocabulary_file, read_vocabulary
+from librispeech_clf.text.vocabulary import Vocabulary, make_vocabulary, name_vocabulary_file, read_vocabulary
 
 if TYPE_CHECKING:
     import h5py

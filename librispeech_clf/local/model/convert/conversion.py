@@ -30,8 +30,7 @@ from librispeech_clf.local.model.convert.weights import (
 )
 from librispeech_clf.local.model.save import check_suffix, save_model
 from librispeech_clf.text.plain_text import escape_unprintable, print_plain
-from librispeech_clf.text.vocabulary import Vocabulary
-from librispeech_clf.text.vocabulary_file import name_vocabulary_file
+from librispeech_clf.text.vocabulary import Vocabulary, name_vocabulary_file
 
 if TYPE_CHECKING:
     import keras

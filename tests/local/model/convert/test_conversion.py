@@ -19,7 +19,7 @@ from librispeech_clf.local.model.graph import build_wav2vec2
 from librispeech_clf.local.model.load import load_model, read_model_file
 from librispeech_clf.local.model.save import CONFIGURATION, VOCABULARY, save_model
 from librispeech_clf.local.push.engine import check_model_file
-from librispeech_clf.text.vocabulary_file import read_vocabulary
+from librispeech_clf.text.vocabulary import read_vocabulary
 from tests.helpers.letters import LETTERS
 from tests.helpers.letters import VOCABULARY as ENGLISH_VOCABULARY
 from tests.helpers.vocabularies import VOCABULARIES

@@ -14,7 +14,7 @@ import pytest
 from librispeech_clf.local.commands.convert_model import main
 from librispeech_clf.local.model.convert.conversion import convert_configuration
 from librispeech_clf.local.model.load import load_model
-from librispeech_clf.text.vocabulary_file import read_vocabulary
+from librispeech_clf.text.vocabulary import read_vocabulary
 from tests.helpers.letters import LETTERS
 from tests.helpers.torch_format import make_tensor, write_torch
 
