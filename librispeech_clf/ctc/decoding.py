@@ -3,9 +3,11 @@
 Logits are (T, V) of any float type; one leading axis of 1 is dropped. The model forces the frames of the
 padding to the blank (blank +1e4, all others -1e4); `valid_frames` finds them and everything here leaves them
 out. A frame that holds NaN is no padding: it says nothing, so it counts as a valid frame without a letter, and
-whatever depends on its probabilities is NaN. T frames, V vocabulary.
+whatever depends on its probabilities is NaN. Where the blank wins in every frame, and without frames, there are no
+letters, words and text. T frames, V vocabulary.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,18 +36,7 @@ class Timing:
 
 
 def drop_batch_axis(array: np.ndarray, *, dimensions: int) -> np.ndarray:
-    """Drop a leading axis of length 1 from an array that should have `dimensions` axes.
-
-    Args:
-        array: (...) or (1, ...).
-        dimensions: the number of axes to have afterwards.
-
-    Returns:
-        The array with `dimensions` axes.
-
-    Raises:
-        ValueError: the array has another shape.
-    """
+    """Drop a leading axis of length 1 from an array that should have `dimensions` axes; ValueError if it has others."""
     array = np.asarray(array)
     if array.ndim == dimensions + 1 and array.shape[0] == 1:
         array = array[0]
@@ -58,30 +49,17 @@ def drop_batch_axis(array: np.ndarray, *, dimensions: int) -> np.ndarray:
 
 
 def valid_frames(logits: np.ndarray) -> int:
-    """Count the frames up to the last one that the model did not force to the blank.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-
-    Returns:
-        Number of frames in [0, T]; 0 if all frames are forced or there are none. Frames with NaN are not
-        forced.
-    """
+    """Count the frames up to the last one that the model did not force to the blank: in [0, T]."""
     logits = drop_batch_axis(logits, dimensions=2)
     letters = np.delete(logits, BLANK, axis=1)
     forced = (logits[:, BLANK] >= _FORCED_THRESHOLD) & (letters <= -_FORCED_THRESHOLD).all(axis=1)
-    free = ~forced
-    return int(np.flatnonzero(free)[-1]) + 1 if free.any() else 0
+    return int(np.max(np.flatnonzero(~forced), initial=-1)) + 1
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Take the natural logarithm of the softmax over the valid frames.
+    """Take the natural logarithm of the softmax over the valid frames: float32 (valid frames, V).
 
-    Args:
-        logits: float (T, V) or (1, T, V).
-
-    Returns:
-        float32 (valid frames, V), values <= 0; NaN throughout a frame that holds NaN or plus infinity.
+    It is NaN throughout a frame that holds NaN or plus infinity.
     """
     logits = drop_batch_axis(logits, dimensions=2)
     valid = logits[: valid_frames(logits)].astype(np.float32)
@@ -91,37 +69,21 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def greedy_labels(logits: np.ndarray) -> list[int]:
-    """Return the rows of the most probable path, repeats collapsed; blanks and special ones are among them.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-    """
+    """Return the rows of the most probable path, repeats collapsed; blanks and special ones are among them."""
     return [label for label, _, _ in _runs(_greedy_path(logits))]
 
 
 def greedy_text(logits: np.ndarray, vocabulary: Vocabulary) -> str:
-    """Return the text of the most probable path; empty for zero frames and where the blank wins in every frame.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-        vocabulary: what the rows mean.
-    """
+    """Return the text of the most probable path."""
     return vocabulary.spell(greedy_labels(logits))
 
 
 def greedy_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> float:
-    """Log-probability of the greedy path per emitted letter.
+    """Return the log-probability of the greedy path per emitted letter: at most 0, which is certain.
 
     The natural logarithm of the path's probability over the valid frames (blanks included), divided by the
     number of letters it emits, those between words included. Where it emits none, the whole sum is returned (a
     divisor of 1); without a valid frame that is 0, the logarithm of the empty product.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-        vocabulary: which rows are special.
-
-    Returns:
-        A number <= 0; 0 is certain; NaN where a valid frame holds NaN.
     """
     frames = log_probabilities(logits)
     path = _greedy_path(logits)
@@ -132,16 +94,7 @@ def greedy_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> float:
 def greedy_letters(
     logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
 ) -> tuple[Timing, ...]:
-    """Letters of the greedy path with times and confidences, those between words included.
-
-    Args:
-        logits: float (T, V) or (1, T, V).
-        vocabulary: what the rows mean.
-        frame_duration_s: time from frame to frame, s (wav2vec 2.0: 320 samples at 16 kHz, 0.02 s).
-
-    Returns:
-        The letters in order; none for zero frames and where the blank wins in every frame.
-    """
+    """Return the letters of the greedy path with times and confidences, those between words included."""
     frames = log_probabilities(logits)
     return tuple(
         Timing(
@@ -159,28 +112,15 @@ def greedy_letters(
 def greedy_words(
     logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
 ) -> tuple[Timing, ...]:
-    """Words of the greedy path with times and confidences; their texts joined by spaces are `greedy_text`.
+    """Return the words of the greedy path with times and confidences; each unit, where the units are not words.
 
-    Args:
-        logits: float (T, V) or (1, T, V).
-        vocabulary: what the rows mean; where its units are not words, each of them stands for a word.
-        frame_duration_s: time from frame to frame, s.
-
-    Returns:
-        The words in order; none for zero frames and where the blank wins in every frame.
+    Their texts joined by spaces are `greedy_text`.
     """
     every = greedy_letters(logits, vocabulary, frame_duration_s=frame_duration_s)
     if vocabulary.units != WORDS:
         return every
-    words: list[Timing] = []
-    letters: list[Timing] = []
-    for letter in (*every, None):
-        if letter is not None and letter.text != " ":
-            letters.append(letter)
-        elif letters:
-            words.append(_join_letters(letters))
-            letters = []
-    return tuple(words)
+    by_word = itertools.groupby(every, key=lambda letter: letter.text != " ")
+    return tuple(_join_letters(list(letters)) for is_word, letters in by_word if is_word)
 
 
 def _greedy_path(logits: np.ndarray) -> np.ndarray:

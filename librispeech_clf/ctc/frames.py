@@ -31,11 +31,7 @@ def count_frames(
 
 
 def measure_frame_duration(strides: Sequence[int]) -> float:
-    """Return the seconds from one frame of a convolution stack to the next, at 16,000 Hz.
-
-    Args:
-        strides: stride of each convolution; the base model's give `FRAME_DURATION_S`.
-    """
+    """Return the seconds from one frame of a convolution stack to the next, at 16,000 Hz."""
     return math.prod(strides) / SAMPLING_RATE_HZ
 
 

@@ -71,6 +71,17 @@ _SPLITS = re.compile(
     r"|creat|rea[lt]i|ual|iu|uel|^idea|[^aeiouy]sm$|thm$|[ds]n t$|[^aeiou]oem"
 )
 
+_CALLS: dict[
+    str, tuple[str, dict[str, object]]
+] = {  # function of textstat and its options, where it is not the key
+    "sentences": ("sentence_count", {}),
+    "dale_chall_score": ("dale_chall_readability_score", {}),
+    "linsear_write": ("linsear_write_formula", {}),
+    "text_standard": ("text_standard", {"float_output": True}),
+    # It has four variants; the first is the one of most terms.
+    "wiener_sachtextformel": ("wiener_sachtextformel", {"variant": 1}),
+}
+
 
 def readability_types(vocabulary: Vocabulary) -> dict[str, str]:
     """Return the keys for a language; none where textstat does not know it, or the units are not words."""
@@ -112,30 +123,15 @@ def readability_metadata(
         return {key: 0 if kind == "int" else None for key, kind in types.items()}
     textstat = _textstat()
     textstat.set_lang("en" if vocabulary is None else vocabulary.language)
-    if types is not READABILITY_METADATA_TYPES:
-        values = {"syllables": textstat.syllable_count(text)}
-        values["mean_syllables_per_word"] = values["syllables"] / len(text.split())
-        grades = list(types)[2:]
-        # The Viennese formula has four variants; the first is the one of most terms.
-        options = {"wiener_sachtextformel": {"variant": 1}}
-        return values | {
-            name: float(getattr(textstat, name)(text, **options.get(name, {}))) for name in grades
-        }
-    words = text.count(" ") + 1
-    syllables, difficult = textstat.syllable_count(text), textstat.difficult_words(text, unique=False)
-    return {
-        "syllables": syllables,
-        "sentences": textstat.sentence_count(text),
-        "dale_chall_score": float(textstat.dale_chall_readability_score(text)),
-        "difficult_words": difficult,
-        "difficult_word_share": difficult / words,
-        "mean_syllables_per_word": syllables / words,
-        "flesch_reading_ease": float(textstat.flesch_reading_ease(text)),
-        "flesch_kincaid_grade": float(textstat.flesch_kincaid_grade(text)),
-        "gunning_fog": float(textstat.gunning_fog(text)),
-        "linsear_write": float(textstat.linsear_write_formula(text)),
-        "text_standard": float(textstat.text_standard(text, float_output=True)),
-    }
+    words, syllables = text.count(" ") + 1, textstat.syllable_count(text)
+    values = {"syllables": syllables, "mean_syllables_per_word": syllables / words}
+    if "difficult_words" in types:
+        difficult = textstat.difficult_words(text, unique=False)
+        values |= {"difficult_words": difficult, "difficult_word_share": difficult / words}
+    for key in types.keys() - values.keys():
+        name, options = _CALLS.get(key, (key, {}))
+        values[key] = getattr(textstat, name)(text, **options)
+    return {key: values[key] if kind == "int" else float(values[key]) for key, kind in types.items()}
 
 
 @lru_cache(maxsize=1)

@@ -34,11 +34,6 @@ def draw_letter_posteriors(
     `MOST_ROWS` that are most probable somewhere are drawn. The font is one that every machine has, so a picture is the
     same everywhere; letters that it lacks (Chinese, Thai, Hindi ...) are named by their code point.
 
-    Args:
-        logits: float (T, V).
-        vocabulary: what the rows mean.
-        frame_duration_s: time from frame to frame, s.
-
     Returns:
         uint8 (600, 600 to 2000, 3), black 0, cream 1. Without a valid frame, one of certain blank is drawn.
     """
@@ -47,35 +42,16 @@ def draw_letter_posteriors(
     probabilities = posteriors[:, rows].T
     duration_s = probabilities.shape[1] * frame_duration_s
     width = int(np.clip(duration_s * PIXELS_PER_SECOND, *WIDTHS))
-    colors = magma()[np.minimum(probabilities * 256, 255).astype(np.uint8)]
-    canvas = np.full((HEIGHT, width, 3), 255, np.uint8)
-    canvas[TOP : HEIGHT - BOTTOM, LEFT : width - RIGHT] = magnify(
-        colors, height=HEIGHT - TOP - BOTTOM, width=width - LEFT - RIGHT
-    )
+    colors = Image.fromarray(magma()[np.minimum(probabilities * 256, 255).astype(np.uint8)])
+    image = Image.new("RGB", (width, HEIGHT), "white")
+    inside = width - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    image.paste(colors.resize(inside, Image.Resampling.NEAREST), (LEFT, TOP))
     names = ["blank" if row == BLANK else label_token(vocabulary.tokens[row]) for row in rows]
-    return LeapImage(_draw_axes(canvas, names, duration_s=duration_s), compress=False)
+    return LeapImage(_draw_axes(image, names, duration_s=duration_s), compress=False)
 
 
-def magnify(values: np.ndarray, *, height: int, width: int) -> np.ndarray:
-    """Stretch a table to a picture whose pixels have the value nearest to them.
-
-    Args:
-        values: (rows, columns, ...) of any type.
-        height: rows of the picture.
-        width: columns of the picture.
-
-    Returns:
-        (height, width, ...) of the same type.
-    """
-    rows, columns = values.shape[:2]
-    down = (np.arange(height) + 0.5) * rows / height
-    across = (np.arange(width) + 0.5) * columns / width
-    return values[:, across.astype(int)][down.astype(int)]
-
-
-def _draw_axes(canvas: np.ndarray, names: list[str], *, duration_s: float) -> np.ndarray:
-    """Return the canvas with a frame, the rows' names at the left and seconds below."""
-    image = Image.fromarray(canvas)
+def _draw_axes(image: Image.Image, names: list[str], *, duration_s: float) -> np.ndarray:
+    """Return the image with a frame, the rows' names at the left and seconds below."""
     draw, font = ImageDraw.Draw(image), _font()
     right, bottom = image.width - RIGHT, HEIGHT - BOTTOM
     draw.rectangle((LEFT, TOP, right, bottom), outline="black")
@@ -132,13 +108,6 @@ def letter_rows(vocabulary: Vocabulary, posteriors: np.ndarray) -> list[int]:
 
 
 def letter_posteriors(logits: np.ndarray) -> np.ndarray:
-    """Compute the probabilities over the valid frames.
-
-    Args:
-        logits: float (T, V).
-
-    Returns:
-        float32 (valid frames, V), rows sum to 1; without a valid frame, one of certain blank.
-    """
+    """Return the probabilities over the valid frames, float32 (T, V); without a valid frame, one of certain blank."""
     probabilities = np.exp(log_probabilities(logits))
     return probabilities if len(probabilities) else np.eye(1, np.shape(logits)[-1], BLANK, np.float32)

@@ -1,4 +1,7 @@
-"""Hypothesis and reference as texts: words, their confidence, alignments, counts of edit operations."""
+"""Hypothesis and reference as texts: words, their confidence, alignments, counts of edit operations.
+
+In: logits, float (T, V); labels, (L,) of any number type, zero-padded; and the vocabulary that says what they mean.
+"""
 
 from collections.abc import Sequence
 
@@ -16,31 +19,17 @@ COUNTS = {"correct": "hits", "substituted": "substitutions", "inserted": "insert
 
 
 def show_hypothesis(logits: np.ndarray, vocabulary: Vocabulary) -> LeapText:
-    """Show the words of the greedy path, one token each; one empty token if nothing was recognized.
-
-    Args:
-        logits: float (T, V).
-        vocabulary: what the rows mean.
-    """
+    """Show the words of the greedy path, one token each; one empty token if nothing was recognized."""
     return LeapText(greedy_text(logits, vocabulary).split() or [""])
 
 
 def show_reference(labels: np.ndarray, vocabulary: Vocabulary) -> LeapText:
-    """Show the words of the transcript, one token each; one empty token if it is empty.
-
-    Args:
-        labels: (L,) of any number type, label ids, zero-padded.
-        vocabulary: what the rows mean.
-    """
+    """Show the words of the transcript, one token each; one empty token if it is empty."""
     return LeapText(vocabulary.decode(labels).split() or [""])
 
 
 def show_word_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> LeapText:
     """Show the recognized words, colored by confidence.
-
-    Args:
-        logits: float (T, V).
-        vocabulary: what the rows mean.
 
     Returns:
         One token per word with the geometric mean of its letters' probabilities, [0, 1]; one empty token of
@@ -55,11 +44,6 @@ def show_word_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> LeapText
 def show_word_alignment(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> LeapTextMask:
     """Show which words were recognized, replaced, added and left out.
 
-    Args:
-        logits: float (T, V).
-        labels: (L,) of any number type, label ids, zero-padded.
-        vocabulary: what the rows mean.
-
     Returns:
         One token per aligned word: a substitution as REFERENCE→HYPOTHESIS, a deletion as the reference's word.
     """
@@ -68,11 +52,6 @@ def show_word_alignment(logits: np.ndarray, labels: np.ndarray, vocabulary: Voca
 
 def show_character_alignment(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> LeapTextMask:
     """Show which characters were recognized, replaced, added and left out.
-
-    Args:
-        logits: float (T, V).
-        labels: (L,) of any number type, label ids, zero-padded.
-        vocabulary: what the rows mean.
 
     Returns:
         One token per aligned character, a space as ␣, otherwise as in `show_word_alignment`.
@@ -99,11 +78,6 @@ def _token(edit: Edit, vocabulary: Vocabulary) -> str:
 
 def show_edit_operations(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> LeapHorizontalBar:
     """Show how many words and characters, or units of another kind, are correct, substituted, inserted and deleted.
-
-    Args:
-        logits: float (T, V).
-        labels: (L,) of any number type, label ids, zero-padded.
-        vocabulary: what the rows mean.
 
     Returns:
         Eight bars, the counts of words, then of characters; or the four of the units.

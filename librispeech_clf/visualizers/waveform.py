@@ -1,4 +1,7 @@
-"""The audio as pictures and sound: waveform, mel spectrogram, player; and heatmaps over the first two."""
+"""The audio as pictures and sound: waveform, mel spectrogram, player; and heatmaps over the first two.
+
+In: the model's input, float (max_samples,), normalized and zero-padded; a heatmap over it, of any shape.
+"""
 
 import functools
 import math
@@ -28,10 +31,6 @@ def draw_waveform(audio: np.ndarray, *, sampling_rate: int) -> LeapGraph:
     Longer audio is cut into `MAX_POINTS / 2` stretches of which minimum and maximum are drawn, so no peak is
     lost.
 
-    Args:
-        audio: float (max_samples,), normalized and zero-padded.
-        sampling_rate: Hz.
-
     Returns:
         float32 (points, 1), amplitude in standard deviations over seconds.
     """
@@ -51,10 +50,6 @@ def draw_waveform(audio: np.ndarray, *, sampling_rate: int) -> LeapGraph:
 
 def map_waveform_heatmap(heatmap: np.ndarray, *, audio: np.ndarray) -> np.ndarray:
     """Map a heatmap over the model input onto the points of `draw_waveform`.
-
-    Args:
-        heatmap: float, one value per sample of the padded input, of any shape.
-        audio: float (max_samples,), the model input under it.
 
     Returns:
         float32 (points, 1); where a point stands for many samples, their mean.
@@ -77,10 +72,6 @@ def draw_mel_spectrogram(audio: np.ndarray, *, sampling_rate: int) -> LeapImage:
     audio above 20 s, so that there are at most 2,000); colors from black (-80 dB) to cream (0 dB). No
     margins: the image's width is the time.
 
-    Args:
-        audio: float (max_samples,), normalized and zero-padded.
-        sampling_rate: Hz.
-
     Returns:
         uint8 (320, columns, 3).
     """
@@ -90,15 +81,7 @@ def draw_mel_spectrogram(audio: np.ndarray, *, sampling_rate: int) -> LeapImage:
 
 
 def mel_spectrogram_db(samples: np.ndarray, *, sampling_rate: int) -> np.ndarray:
-    """Compute the mel spectrogram in dB below its maximum.
-
-    Args:
-        samples: float32 (N,), N >= 1.
-        sampling_rate: Hz.
-
-    Returns:
-        float32 (80, columns), low frequencies first, in [-80, 0] dB.
-    """
+    """Return the mel spectrogram in dB below its maximum: float32 (80, columns), low frequencies first, -80 to 0."""
     import librosa.filters
     import scipy.signal
 
@@ -119,11 +102,6 @@ def mel_spectrogram_db(samples: np.ndarray, *, sampling_rate: int) -> np.ndarray
 
 def map_mel_spectrogram_heatmap(heatmap: np.ndarray, *, audio: np.ndarray, sampling_rate: int) -> np.ndarray:
     """Map a heatmap over the model input onto the columns of `draw_mel_spectrogram`.
-
-    Args:
-        heatmap: float, one value per sample of the padded input, of any shape.
-        audio: float (max_samples,), the model input under it.
-        sampling_rate: Hz.
 
     Returns:
         float32 (320, columns, 1): the mean over each column's samples, the same in all rows.
@@ -148,10 +126,6 @@ def play_audio(audio: np.ndarray, *, sampling_rate: int) -> LeapAudio:
 
     The model's input has unit variance, which would clip; it is scaled to a peak of 0.95.
 
-    Args:
-        audio: float (max_samples,), normalized and zero-padded.
-        sampling_rate: Hz.
-
     Returns:
         Mono float32 (N,) in [-0.95, 0.95] with its mel spectrogram.
     """
@@ -165,14 +139,7 @@ def play_audio(audio: np.ndarray, *, sampling_rate: int) -> LeapAudio:
 
 
 def cut_padding(audio: np.ndarray) -> np.ndarray:
-    """Cut the padding off a model input.
-
-    Args:
-        audio: float (max_samples,) or (1, max_samples), zero-padded.
-
-    Returns:
-        float32 (N,), N >= 1; a single zero for silence.
-    """
+    """Cut the padding off a model input: float32 (N,); a single zero for silence."""
     padded = drop_batch_axis(audio, dimensions=1)
     samples = count_samples(padded)
     return padded[:samples].astype(np.float32) if samples else np.zeros(1, np.float32)
@@ -181,9 +148,7 @@ def cut_padding(audio: np.ndarray) -> np.ndarray:
 def cut_heatmap(heatmap: np.ndarray, audio: np.ndarray) -> np.ndarray:
     """Cut a heatmap over the padded input to the audio.
 
-    Args:
-        heatmap: float, any shape of M values in time order; if M is not max_samples, it is stretched to it.
-        audio: float (max_samples,) or (1, max_samples), the model input under the heatmap.
+    A heatmap of another length is stretched to the input's first.
 
     Returns:
         float32 (N,), one value per sample of `cut_padding`.
@@ -195,15 +160,7 @@ def cut_heatmap(heatmap: np.ndarray, audio: np.ndarray) -> np.ndarray:
 
 
 def _mean_between(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Average values over consecutive stretches.
-
-    Args:
-        values: float (N,).
-        edges: int (stretches + 1,), strictly increasing from 0 to N.
-
-    Returns:
-        float32 (stretches,).
-    """
+    """Average values over the stretches between edges, which increase strictly from 0: float32 (edges - 1,)."""
     return (np.add.reduceat(values, edges[:-1], dtype=np.float64) / np.diff(edges)).astype(np.float32)
 
 

@@ -14,7 +14,7 @@ def save_stand_in(folder: Path, vocabulary=VOCABULARY) -> Path:
 
     from librispeech_clf.local.model.graph import build_wav2vec2
     from librispeech_clf.local.model.save import save_model
-    from librispeech_clf.text.vocabulary_file import name_vocabulary_file
+    from librispeech_clf.text.vocabulary import name_vocabulary_file
 
     keras.utils.set_random_seed(22)
     path = folder / "random.h5"

@@ -13,7 +13,6 @@ from librispeech_clf.visualizers.posteriors import (
     label_token,
     letter_posteriors,
     letter_rows,
-    magnify,
     time_labels,
 )
 from tests.helpers.letters import LETTERS, VOCABULARY
@@ -100,12 +99,6 @@ def test_plot_is_what_matplotlib_draws() -> None:
     expected = np.asarray(canvas.buffer_rgba())[..., :3]
     inside = slice(TOP + 1, -BOTTOM - 1), slice(LEFT + 1, -RIGHT - 1)  # within the frame
     np.testing.assert_array_equal(image[inside], expected[inside])
-
-
-def test_magnified_table_shows_the_nearest_value() -> None:
-    np.testing.assert_array_equal(
-        magnify(np.array([[1, 2], [3, 4]]), height=3, width=4), [[1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,19 @@
 """The same model with fewer passes over memory: for local inference on a CPU.
 
-Other layers (`layers.py`) for the one graph of `graph.py`. What is replaced, and why:
+Other layers (`layers.py`) for the one graph of `graph.py`. What is replaced, and how much longer a processor takes
+without it (two cores with AVX-512, batches of 6 and 28 s: base model, compact model):
 
-- exact GELU: TensorFlow computes `x / 2 * (1 + erf(x / sqrt(2)))` as five operations, each of which reads and writes
-  the whole array. XLA makes one loop of it, for large arrays.
-- dense layers: on matrices instead of batches of them, and the GELU next to the product, oneDNN computes product, bias
-  and GELU in one operation.
-- rows that lie a multiple of 4 KB apart, in kernels of dense layers and between the windows of convolutions: copies of
-  the kernels have columns of zeros, which spread the rows over the cache.
-- layer norm: written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm (`FindMklLayerNorm`
-  in its graph optimizer).
-- attention: its products on matrices, too; long scores head by head, so that they stay in the cache.
-- first convolution and group norm: the norm's mean and variance follow from the audio's own second moments, as the
-  convolution is linear; so the norm becomes part of the kernel.
+- first convolution and group norm (7 %, 0): the norm's mean and variance follow from the audio's own second moments, as
+  the convolution is linear; so the norm becomes part of the kernel.
+- rows that lie a multiple of 4 KB apart between windows of convolutions (5 %, 0): copies of the kernels have columns
+  of zeros, which spread the rows over the cache.
+- layer norm (1 %, 5 %): written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm
+  (`FindMklLayerNorm` in its graph optimizer).
+- dense layers (3 %; 3 %, and 5 % in batches of 2 s): on the matrix of all frames, and the GELU next to the product,
+  oneDNN computes product, bias and GELU in one operation.
+
+Without all of them it takes 11 to 14 % longer (base), 7 to 12 % (compact).
 """
-
-import functools
-import math
-from collections.abc import Callable
 
 import keras
 
@@ -25,16 +21,9 @@ from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.local.model.graph import connect, pool
 from librispeech_clf.local.model.layers import Keras3Layers
 
-SMALLEST_FUSED = 2**21
-"""Elements from which an array's GELU is fused: XLA takes 20 ms to compile for a new shape, which smaller ones hardly
-earn back."""
-MOST_SCORES = 2**22
-"""Attention scores from which heads are taken one by one: 17 MB."""
-
 SLOW_STEP, SPARE_COLUMNS = 1024, 16
 """Numbers from one row to the next at whose multiples all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in
-oneDNN): products of under 400 rows take up to 1.7 times as long, the base model's convolutions 1.4 times (with AVX-512
-1.2 and 1.1 times). And the columns of zeros that spread the rows."""
+oneDNN), and the columns of zeros that spread the rows."""
 
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
@@ -66,15 +55,9 @@ class InferenceLayers(Keras3Layers):
         """Return the model's layer of this name."""
         return self.model.get_layer(name)
 
-    def gelu(self, x, name: str):
-        """Exact GELU, in one loop for large arrays."""
-        return keras.layers.Activation(fused_gelu, name=name)(x)
-
     def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
-        """A dense layer on the matrix of all frames, with spare columns where rows would lie 4 KB apart."""
-        dense = self.model.get_layer(name)
-        kind = MatrixDense if units % SLOW_STEP else SpacedDense
-        return kind(dense, dense.activation, name=name)(x)
+        """A dense layer on the matrix of all frames."""
+        return MatrixDense(self.model.get_layer(name), name=name)(x)
 
     def layer_norm(self, x, epsilon: float, name: str):
         """Layer norm in the form that TensorFlow's graph optimizer knows."""
@@ -95,12 +78,6 @@ class InferenceLayers(Keras3Layers):
         spare = self.spare[convolution.name][1]
         epsilon = configuration.layer_norm_eps
         return NormalizedConvolution(convolution, norm, epsilon, spare, name=norm.name)([windows, mask])
-
-    def attend(self, query, key, value, name: str, bias=None):
-        """Attention, heads one by one where there are more than `MOST_SCORES` scores."""
-        if bias is not None:
-            return super().attend(query, key, value, name, bias)
-        return HeadwiseAttention(name=f"{name}_scores")([query, key, value])
 
 
 def _plan_spare_channels(model: keras.Model) -> dict[str, tuple[int, int]]:
@@ -186,27 +163,6 @@ class SpacedConvolution(keras.layers.Layer):
         return result if self.bias is None else result + self.bias
 
 
-class HeadwiseAttention(keras.layers.Layer):
-    """[query, key (B, H, T, D + 1), value (B, H, T, D)] -> (B, H, T, D)."""
-
-    def call(self, inputs):
-        import tensorflow as tf
-
-        query, key, value = inputs
-
-        def one_by_one():
-            heads = zip(*(tf.split(part, query.shape[1], axis=1) for part in inputs), strict=True)
-            return tf.concat([_attend(*head) for head in heads], axis=1)
-
-        scores = tf.size(query) // query.shape[3] * tf.shape(key)[2]
-        return tf.cond(scores > MOST_SCORES, one_by_one, lambda: _attend(query, key, value))
-
-
-def _attend(query, key, value):
-    scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 1, 3, 2)))
-    return keras.ops.matmul(keras.ops.softmax(scores, axis=-1), value)
-
-
 class MatrixLayerNormalization(keras.layers.Layer):
     """Layer norm over the last axis in the form that TensorFlow's graph optimizer knows."""
 
@@ -233,58 +189,14 @@ class MatrixLayerNormalization(keras.layers.Layer):
 class MatrixDense(keras.layers.Layer):
     """A dense layer on the matrix of all frames, its activation next to the product."""
 
-    def __init__(self, dense: keras.layers.Dense, activation: Callable, **kwargs):
-        """Take the layer whose weights are used, and the activation to use instead of its own."""
+    def __init__(self, dense: keras.layers.Dense, **kwargs):
+        """Take the layer whose weights are used."""
         super().__init__(**kwargs)
-        self.dense, self.activation = dense, activation
+        self.dense = dense
 
     def call(self, features):
-        return _apply_dense(self.dense, features, self.activation)
-
-
-class SpacedDense(MatrixDense):
-    """`MatrixDense` with a copy of its weights and `SPARE_COLUMNS` of zeros."""
-
-    def __init__(self, dense: keras.layers.Dense, activation: Callable, **kwargs):
-        """Take the layer whose weights are copied, and the activation to use instead of its own."""
         import tensorflow as tf
 
-        super().__init__(dense, activation, **kwargs)
-        self.kernel = tf.pad(dense.kernel, [[0, 0], [0, SPARE_COLUMNS]])
-        self.bias = tf.pad(dense.bias, [[0, SPARE_COLUMNS]])
-
-    def call(self, features):
-        return _apply_dense(self, features, self.activation)[:, :, : self.dense.units]
-
-
-def _apply_dense(dense, features, activation: Callable):
-    """Apply the weights of a `Dense` as one product."""
-    import tensorflow as tf
-
-    rows, kernel, bias = tf.reshape(features, [-1, features.shape[-1]]), dense.kernel, dense.bias
-    rows = activation(tf.nn.bias_add(tf.matmul(rows, tf.cast(kernel, rows.dtype)), tf.cast(bias, rows.dtype)))
-    return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))
-
-
-def fused_gelu(features):
-    """Return exact GELU: of large arrays one loop in float32, which XLA compiles once for every shape."""
-    import tensorflow as tf
-
-    def loop():
-        # The graph optimizer does not see the shape of what XLA returns; without it, it leaves layer norms as they are.
-        return tf.ensure_shape(_compile_gelu()(features), features.shape)
-
-    return tf.cond(
-        tf.size(features) >= SMALLEST_FUSED, loop, lambda: keras.ops.gelu(features, approximate=False)
-    )
-
-
-@functools.lru_cache(maxsize=1)
-def _compile_gelu() -> Callable:
-    import tensorflow as tf
-
-    @tf.function(jit_compile=True, autograph=False)
-    def gelu(x):
-        return x * (0.5 * (1.0 + tf.math.erf(x * math.sqrt(0.5))))
-
-    return gelu
+        rows, dense = tf.reshape(features, [-1, features.shape[-1]]), self.dense
+        rows = dense.activation(tf.nn.bias_add(tf.matmul(rows, dense.kernel), dense.bias))
+        return tf.reshape(rows, tf.concat([tf.shape(features)[:2], dense.bias.shape], axis=0))

@@ -8,6 +8,7 @@ valid frames and 0 at padded ones.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,24 +24,11 @@ class Keras3Layers:
 
     keras_layers: Any = keras.layers
     keras: Any = keras
-    matmul = staticmethod(keras.ops.matmul)
-    maximum = staticmethod(keras.ops.maximum)
-    square = staticmethod(keras.ops.square)
-    rsqrt = staticmethod(keras.ops.rsqrt)
-    sin = staticmethod(keras.ops.sin)
-    cos = staticmethod(keras.ops.cos)
-    where = staticmethod(keras.ops.where)
-    less = staticmethod(keras.ops.less)
-    not_equal = staticmethod(keras.ops.not_equal)
-    cast = staticmethod(keras.ops.cast)
-    ones_like = staticmethod(keras.ops.ones_like)
-    transpose = staticmethod(keras.ops.transpose)
-    floor_divide = staticmethod(keras.ops.floor_divide)
-    abs = staticmethod(keras.ops.abs)
-    log = staticmethod(keras.ops.log)
-    minimum = staticmethod(keras.ops.minimum)
-    floor = staticmethod(keras.ops.floor)
-    sigmoid = staticmethod(keras.ops.sigmoid)
+    operations: Sequence[Any] = (keras.ops,)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a plain operation, such as `matmul`, of the first of `operations` that has it."""
+        return next(getattr(place, name) for place in self.operations if hasattr(place, name))
 
     def sum(self, x, axis: int):
         """Sum over an axis, which stays with length 1."""
@@ -48,7 +36,7 @@ class Keras3Layers:
 
     def cumulate(self, x):
         """Return running sums over the second axis."""
-        return keras.ops.cumsum(x, axis=1)
+        return self.cumsum(x, axis=1)
 
     def largest(self, x):
         """Return the largest element of each row: (B, N) -> (B, 1)."""
@@ -241,27 +229,13 @@ def load_keras_2_layers() -> Keras3Layers:
         """Layers of tf-keras, and operations of TensorFlow."""
 
         keras_layers, keras = tf_keras.layers, tf_keras
-        matmul, maximum, square = staticmethod(tf.matmul), staticmethod(tf.maximum), staticmethod(tf.square)
-        rsqrt, where, less = staticmethod(tf.math.rsqrt), staticmethod(tf.where), staticmethod(tf.less)
-        sin, cos = staticmethod(tf.sin), staticmethod(tf.cos)
-        not_equal, cast, ones_like = (
-            staticmethod(tf.not_equal),
-            staticmethod(tf.cast),
-            staticmethod(tf.ones_like),
-        )
-        transpose = staticmethod(tf.transpose)
-        abs, log, floor = staticmethod(tf.abs), staticmethod(tf.math.log), staticmethod(tf.floor)
-        minimum, sigmoid = staticmethod(tf.minimum), staticmethod(tf.sigmoid)
+        operations = tf, tf.math
 
-        @staticmethod
-        def floor_divide(x, y):
+        def floor_divide(self, x, y):
             return tf.floor(x / y)
 
         def sum(self, x, axis: int):
             return tf.reduce_sum(x, axis=axis, keepdims=True)
-
-        def cumulate(self, x):
-            return tf.cumsum(x, axis=1)
 
         def largest(self, x):
             return tf.reduce_max(x, axis=1, keepdims=True)

@@ -21,7 +21,7 @@ import soundfile
 
 from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import MODEL_VARIABLE, PACKAGE_FOLDER, PROJECT_ROOT, load_configuration
-from librispeech_clf.text.vocabulary_file import name_vocabulary_file
+from librispeech_clf.text.vocabulary import name_vocabulary_file
 from tests.helpers.forked import Run
 
 REAL_CORPUS = PROJECT_ROOT.parent / "shared" / "librispeech"

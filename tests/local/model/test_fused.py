@@ -18,45 +18,21 @@ def names_of_changed(model, original) -> set[str]:
     return {layer.name for layer in model.layers if layer not in original.layers}
 
 
-@pytest.mark.parametrize(
-    "many, slow_step", [(0, 1), (2**31 - 1, 2**31 - 1)], ids=["large arrays", "small arrays"]
-)
-def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, many, slow_step):
+@pytest.mark.parametrize("slow_step", [1, 2**31 - 1], ids=["spare columns", "none"])
+def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, slow_step):
     import tensorflow as tf
 
-    from librispeech_clf.local.model import fused
-
-    monkeypatch.setattr(fused, "SMALLEST_FUSED", many)
-    monkeypatch.setattr(fused, "MOST_SCORES", many)
     monkeypatch.setattr(fused, "SLOW_STEP", slow_step)
     model = fused.fuse_for_inference(golden_model)
     changed = names_of_changed(model, golden_model)
-    expected = {"layer_0_attention_query", "layer_0_intermediate", "layer_0_attention_norm"}
-    expected |= set() if golden_model.configuration.num_buckets else {"layer_0_attention_scores"}
-    several = golden_model.configuration.num_conv_pos_layers > 1
-    assert expected | {"positional_0_gelu" if several else "positional_gelu"} <= changed
-    spaced = fused.SpacedDense, fused.SpacedConvolution
-    found = {name for name in changed if isinstance(model.get_layer(name), spaced)}
-    assert ("layer_0_intermediate" in found) == (slow_step == 1)
+    assert "layer_0_attention_norm" in changed
+    spaced = {name for name in changed if isinstance(model.get_layer(name), fused.SpacedConvolution)}
     group_norm = golden_model.configuration.feat_extract_norm == "group"
-    assert ("feature_encoder_1_convolution" in found) == (slow_step == 1 and group_norm)
+    assert ("feature_encoder_1_convolution" in spaced) == (slow_step == 1 and group_norm)
 
     audio = tf.constant(make_audio())
     compiled, _ = tf.function(model)(audio)
     np.testing.assert_allclose(compiled, golden_model(audio), atol=1e-5)
-
-
-def test_columns_added_to_a_kernel_do_not_show():
-    import keras
-
-    dense = keras.layers.Dense(fused.SLOW_STEP, activation="gelu", bias_initializer="random_normal")
-    features = np.random.default_rng(0).standard_normal((2, 9, 8), dtype=np.float32)
-    expected = dense(features).numpy()
-    spaced = fused.SpacedDense(dense, dense.activation)
-    result = spaced(features).numpy()
-    assert spaced.kernel.shape == (8, fused.SLOW_STEP + fused.SPARE_COLUMNS)
-    assert result.shape == expected.shape
-    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 def test_norm_inside_the_first_convolution_keeps_quiet_channels_exact():
