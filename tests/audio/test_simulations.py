@@ -79,7 +79,6 @@ def test_declarations_are_what_code_loader_accepts(monkeypatch):
         name: sim_config.sample_sim_params(sim_config.parse_sim_config(raw))
         for name, raw in simulations.SIMULATION_PARAMETERS.items()
     }
-
     assert parsed["additive_noise"] == {"kind": "white", "ratio_db": 15.0}
     assert set(parsed) == set(ARGUMENTS)
 
@@ -87,7 +86,6 @@ def test_declarations_are_what_code_loader_accepts(monkeypatch):
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_simulated_utterances_keep_text_and_speaker(split, name):
     simulated = simulate(name, split)
-
     assert len(simulated) == len(simulated.ids) == len(set(simulated.ids)) == 3
     for utterance_id in simulated.ids:
         utterance = simulated.utterance(utterance_id)
@@ -103,7 +101,6 @@ def test_simulated_utterances_keep_text_and_speaker(split, name):
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_equal_seeds_give_equal_audio_and_others_do_not(split, name):
     first, again, other = (simulate(name, split, count=8, seed=seed) for seed in (3, 3, 4))
-
     assert first.ids == again.ids
     assert [first.utterance(i).audio_bytes for i in first.ids] == [
         again.utterance(i).audio_bytes for i in reversed(again.ids)
@@ -118,7 +115,6 @@ def test_equal_seeds_give_equal_audio_and_others_do_not(split, name):
 @pytest.mark.parametrize("ratio_db", [0.0, 10.0, 25.0])
 def test_achieved_signal_to_noise_ratio(split, kind, ratio_db):
     simulated = simulate("additive_noise", split, kind=kind, ratio_db=ratio_db)
-
     for utterance_id in simulated.ids:
         utterance = simulated.utterance(utterance_id)
         speech = original_waveform(split, utterance).astype(np.float64)
@@ -149,7 +145,6 @@ def test_babble_of_a_single_speaker_uses_the_other_utterances():
     split = make_split([make_utterance(number, speaker_id=1) for number in range(3)])
     utterance = split.utterance(split.ids[0])
     babble = simulations.make_babble(split, utterance, 100, np.random.default_rng(0), sampling_rate=RATE)
-
     assert babble.dtype == np.float32
     assert babble.shape == (100,)
     assert np.any(babble)
@@ -157,7 +152,6 @@ def test_babble_of_a_single_speaker_uses_the_other_utterances():
 
 def test_babble_of_one_utterance_is_refused():
     split = make_split([make_utterance(0, 1)])
-
     with pytest.raises(ValueError, match="the split has only one"):
         simulate("additive_noise", split, kind="babble")
 
@@ -215,7 +209,6 @@ def test_no_utterances_are_refused(split):
 def test_more_utterances_than_the_split_has_come_again_with_other_noise(split):
     simulated = simulate("additive_noise", split, count=18)
     of_first = [i for i in simulated.ids if i.startswith(simulated.ids[0].split("+")[0])]
-
     assert len(set(simulated.ids)) == 18
     assert len({i.split("+")[0] for i in simulated.ids[:8]}) == 8
     assert [i.endswith(("-s3", "-s3-2", "-s3-3")) for i in of_first] == [True] * 3
@@ -224,7 +217,6 @@ def test_more_utterances_than_the_split_has_come_again_with_other_noise(split):
 
 def test_code_loaders_check_by_position(split):
     simulated = simulate("clipping", split)
-
     assert simulated.utterance(0) == simulated.utterance(simulated.ids[0])
     with pytest.raises(ValueError, match="has no such utterance"):
         simulated.utterance(3)
@@ -236,7 +228,6 @@ def test_audio_is_made_when_read(split, monkeypatch):
     calls = []
     monkeypatch.setattr(simulations.acoustics, "clip", lambda waveform, share: calls.append(1) or waveform)
     simulated = simulate("clipping", split, count=500)
-
     assert len(simulated.ids) == 500
     assert calls == []
     for _ in range(3):
@@ -246,7 +237,6 @@ def test_audio_is_made_when_read(split, monkeypatch):
 
 def test_tempo_changes_length_and_keeps_pitch(split):
     simulated = simulate("tempo", split, rate=0.8)
-
     for utterance_id, waveform in zip(simulated.ids, waveforms(simulated), strict=True):
         original = original_waveform(split, simulated.utterance(utterance_id))
         assert waveform.size == round(original.size / 0.8)
@@ -257,7 +247,6 @@ def test_tempo_changes_length_and_keeps_pitch(split):
 def test_tempo_chooses_utterances_that_fit_the_input():
     split = make_split([make_utterance(number, 1, seconds=1 + number % 2) for number in range(6)])
     slow = simulate("tempo", split, rate=0.8, count=5, max_samples=RATE * 2)
-
     assert {int(i.split("+")[0][-4:]) % 2 for i in slow.ids} == {0}
     assert max(waveform.size for waveform in waveforms(slow)) <= 2 * RATE
     with pytest.raises(ValueError, match="no utterance of the test split fits"):
@@ -272,7 +261,6 @@ def test_telephone_removes_what_the_line_does_not_carry():
     for utterance_id, waveform in zip(simulated.ids, waveforms(simulated), strict=True):
         original = original_waveform(split, simulated.utterance(utterance_id))
         kept[utterance_id[4:8]] = np.sum(waveform**2) / np.sum(original**2)
-
     assert kept["0000"] < 0.02
     assert kept["0001"] == pytest.approx(1, abs=0.05)
     assert kept["0002"] < 0.02
@@ -282,7 +270,6 @@ def test_telephone_at_its_full_band_is_the_line_alone(split):
     simulated = simulate("telephone", split, highest_hz=3400.0, count=1)
     original = original_waveform(split, simulated.utterance(0))
     line = simulations.acoustics.telephone_band_pass(original, sampling_rate=RATE)
-
     np.testing.assert_allclose(waveforms(simulated)[0], line, atol=1 / 32768)
 
 
@@ -296,7 +283,6 @@ def test_packet_loss_silences_the_share():
     split = make_split([make_utterance(0, 1, seconds=20.0)])
     [waveform] = waveforms(simulate("packet_loss", split, share=0.3, count=1))
     packets = waveform.reshape(-1, RATE // 50)
-
     assert np.all(packets == 0, axis=1).mean() == pytest.approx(0.3, abs=0.05)
 
 
@@ -310,14 +296,12 @@ def test_reverberation_fills_the_time_after_a_sound():
         np.sum(waveforms(simulate("reverberation", split, decay_time_s=decay, count=1))[0][6000:] ** 2)
         for decay in (0.2, 0.6, 1.4)
     ]
-
     assert 0 < tails[0] < tails[1] < tails[2]
 
 
 def test_loud_audio_is_turned_down_not_clipped():
     waveform = np.array([0.5, -2.0, 1.0], np.float32)
     decoded, rate = soundfile.read(io.BytesIO(encode_flac(waveform, sampling_rate=RATE)))
-
     assert rate == RATE
     np.testing.assert_allclose(decoded, waveform / 2, atol=1 / 32768)
 
@@ -327,6 +311,5 @@ def test_shortest_audio_survives(name):
     buffer = encode_flac(np.full(1, 0.1, np.float32), sampling_rate=RATE)
     utterances = [Utterance(f"{i}-7-0000", "A", i, 7, buffer, "a.flac") for i in (1, 2)]
     [waveform] = waveforms(simulate(name, make_split(utterances), count=1))
-
     assert waveform.size >= 1
     assert np.all(np.isfinite(waveform))

@@ -118,13 +118,9 @@ class Server(ThreadingHTTPServer):
     Attributes:
         content: What every path holds.
         cuts: For each of the next answers, after how many bytes the connection is cut; None: never.
-        statuses: For each of the next answers, a status to refuse with; None: none.
-        knows_ranges: Whether range requests are honored.
-        shift: By how many bytes the answer to a range request starts too late.
         tells_length: Whether Content-Length is sent.
         tells_total: Whether Content-Range ends in the total, not in `*`.
         most_bytes: The most that one answer to a range request holds.
-        location: Where every request is redirected to; None: nowhere.
         pause_s: Seconds between pieces of 1,000 bytes.
         requests: The Range header of each request so far.
     """
@@ -136,12 +132,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = b""
         self.cuts: list[int | None] = []
-        self.statuses: list[int | None] = []
-        self.knows_ranges, self.tells_length = True, True
-        self.shift = 0
-        self.tells_total = True
+        self.tells_length = self.tells_total = True
         self.most_bytes: int | None = None
-        self.location: str | None = None
         self.pause_s = 0.0
         self.requests: list[str | None] = []
 
@@ -164,26 +156,16 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         wanted = self.headers.get("Range")
         server.requests.append(wanted)
-        if server.location is not None:
-            self.send_response(302)
-            self.send_header("Location", server.location)
-            self.end_headers()
-            return
-        status = server.statuses.pop(0) if server.statuses else None
-        if status is not None:
-            self.send_error(status)
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.knows_ranges else 0
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         if start and start >= len(server.content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(server.content) if server.tells_total else '*'}")
             self.end_headers()
             return
-        self._send_from(start, partial=bool(wanted and server.knows_ranges))
+        self._send_from(start, partial=bool(wanted))
 
     def _send_from(self, start: int, *, partial: bool) -> None:
         server = self.server
-        start += server.shift if partial else 0
         body = server.content[start:]
         self.send_response(206 if partial else 200)
         if partial:

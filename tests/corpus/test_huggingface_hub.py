@@ -150,7 +150,6 @@ def test_only_the_subset_is_fetched_and_then_works_offline(tmp_path, endpoint):
     assert open_subset(tmp_path, endpoint) == "4"
     assert Hub.served == ["all/test.clean/0000.parquet"]
     assert open_subset(tmp_path, **offline) == "4"
-
     cached = next((tmp_path / "data" / "huggingface").rglob("test.clean"))
     (cached / "0000.parquet").unlink()
     assert open_subset(tmp_path, **offline).startswith(

@@ -135,15 +135,6 @@ def test_root_may_be_the_tree_itself(tmp_path, root, server, pack):
     assert_whole(root, tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_cut_connections(tmp_path, root, server, pack, seed):
-    archive = pack()
-    generator = random.Random(seed)
-    server.cuts = [generator.randrange(archive.size // 4) for _ in range(4)]
-    run(archive, root, server)
-    assert_whole(root, tmp_path)
-
-
 def test_disk_too_small_is_told_before_the_download(root, server, pack, monkeypatch):
     archive = pack()
     free = shutil_usage(free=2 * archive.size - 1)
@@ -344,31 +335,6 @@ def test_whole_file_and_progress(server, path):
     assert seen[-1] == (50_000, 50_000)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_connection_cut_at_any_byte(server, path, seed):
-    generator = random.Random(seed)
-    server.cuts = [generator.randrange(1, 9000) for _ in range(generator.randrange(1, 12))]
-    cuts = list(server.cuts)
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    expected = [None, *(f"bytes={sum(cuts[:number])}-" for number in range(1, len(cuts) + 1))]
-    assert server.requests == [wanted for wanted in expected if wanted is None or int(wanted[6:-1]) < 50_000]
-
-
-def test_server_that_ignores_ranges(server, path):
-    server.knows_ranges = False
-    server.cuts = [20_000, 10_000, 30_000]
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    assert server.requests == [None, "bytes=20000-", "bytes=10000-", "bytes=30000-"]
-
-
-def test_file_that_is_complete_already(server, path):
-    path.write_bytes(CONTENT)
-    fetch(server, path)
-    assert server.requests == ["bytes=50000-"]
-
-
 def test_beginning_of_another_file(server, path):
     path.write_bytes(bytes(10_000))
     fetch(server, path)
@@ -383,19 +349,6 @@ def test_server_that_has_no_address(tmp_path):
         download_verified(
             "http://no-such-server.invalid/file", tmp_path / "file", ARCHIVE, on_progress=lambda *_: None
         )
-
-
-@pytest.mark.parametrize("tells_length", [True, False])
-@pytest.mark.parametrize("cuts", [[20_000, 10_000], [1, 1, 1], [49_999, 0], [30_000]])
-def test_server_that_does_not_tell_the_total_of_a_range(server, path, cuts, tells_length):
-    path.write_bytes(CONTENT[:100])
-    server.tells_total, server.tells_length, server.cuts = False, tells_length, list(cuts)
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    starts = [100 + sum(cuts[:number]) for number in range(len(cuts) + 1)]
-    expected = [f"bytes={start}-" for start in starts if start < 50_000]
-    assert server.requests[: len(expected)] == expected
-    assert set(server.requests[len(expected) :]) <= {"bytes=50000-"}
 
 
 @pytest.mark.parametrize("tells_total", [True, False])

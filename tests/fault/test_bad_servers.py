@@ -8,7 +8,6 @@ import pytest
 from librispeech_clf.local.commands import prepare_data
 from tests.helpers.bad_servers import SUBSET, WHOLE, Server, list_bad_servers, make_members, md5, pack
 
-pytestmark = pytest.mark.fault
 MEMBERS = make_members()
 INTACT = pack(MEMBERS)
 MOST_SENT = 16 << 20
@@ -18,7 +17,7 @@ MOST_SENT = 16 << 20
 def prepare(tmp_path, monkeypatch):
     """Return a function that runs the command against a server, and gives its code and what it sent."""
     monkeypatch.setattr(prepare_data, "PAUSE_S", 0)
-    monkeypatch.setattr(prepare_data, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(prepare_data, "TIMEOUT_S", 0.3)
 
     def run(bad):
         content = bad.content or (b"" if bad.name == "archive-empty" else INTACT)

@@ -158,7 +158,7 @@ def hang(asked: Asked) -> Iterator[bytes]:
     """Nothing more after half of it, with the connection open."""
     answered = answer_well(asked)
     yield answered[: len(answered) // 2]
-    time.sleep(1.5)
+    time.sleep(0.5)
 
 
 def compress(asked: Asked) -> bytes:

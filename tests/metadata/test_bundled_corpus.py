@@ -33,14 +33,12 @@ def measure(split, utterance_id):
 def test_signal_to_noise_ratio_of_utterances_with_known_noise(split, conditions, noise, tolerance_db):
     noisy = [name for name in split.ids if conditions[name][0] == noise]
     estimates = [measure(split, name)["signal_to_noise_ratio_db"] for name in noisy]
-
     assert len(noisy) > 3
     np.testing.assert_allclose(estimates, [conditions[name][1] for name in noisy], atol=tolerance_db)
 
 
 def test_clean_utterances_have_a_high_signal_to_noise_ratio(split, conditions):
     clean = [name for name in split.ids if conditions[name][0] == "none"][:20]
-
     assert np.median([measure(split, name)["signal_to_noise_ratio_db"] for name in clean]) > 40
 
 
@@ -49,7 +47,6 @@ def test_women_speak_higher_than_men(split):
     for name in split.ids[::4]:
         gender = split.speaker(split.utterance(name)).gender
         pitches[gender].append(measure(split, name)["fundamental_frequency_median_hz"])
-
     assert max(pitches["M"]) < 150 < min(pitches["F"])
 
 

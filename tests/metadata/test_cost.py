@@ -10,6 +10,5 @@ def test_signal_metadata_costs_at_most_a_third_of_librosa():
         ratios = benchmark_metadata.measure_metadata(repetitions=9)
         if min(ratios["ten features"], ratios["all signal metadata"]) >= 3:
             break
-
     assert ratios["ten features"] >= 3
     assert ratios["all signal metadata"] >= 3

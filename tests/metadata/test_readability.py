@@ -26,7 +26,6 @@ def no_network(monkeypatch):
 
 def test_formulas_follow_their_definitions():
     values = readability_metadata(EASY)
-
     assert (values["syllables"], values["sentences"], values["difficult_words"]) == (10, 1, 0)
     assert values["mean_syllables_per_word"] == 1.0
     assert values["flesch_reading_ease"] == pytest.approx(206.835 - 1.015 * 10 - 84.6)
@@ -42,7 +41,6 @@ def test_easy_words_are_recognized_in_upper_case():
 
 def test_hard_words_are_counted_each_time():
     values = readability_metadata(f"THE {HARD} {HARD}")
-
     assert values["difficult_words"] == 8
     assert values["difficult_word_share"] == pytest.approx(8 / 9)
 
@@ -52,7 +50,6 @@ def test_grades_follow_length_but_shares_do_not():
         readability_metadata(f"{EASY} {HARD}"),
         readability_metadata(" ".join([f"{EASY} {HARD}"] * 3)),
     )
-
     assert thrice["sentences"] == once["sentences"] == 1
     assert thrice["flesch_kincaid_grade"] > once["flesch_kincaid_grade"] + 5
     assert thrice["difficult_word_share"] == pytest.approx(once["difficult_word_share"])
@@ -61,7 +58,6 @@ def test_grades_follow_length_but_shares_do_not():
 
 def test_empty_transcript_has_counts_of_zero_and_no_scores():
     values = readability_metadata(" ")
-
     assert {key: value for key, value in values.items() if value is not None} == {
         "syllables": 0,
         "sentences": 0,
@@ -72,7 +68,6 @@ def test_empty_transcript_has_counts_of_zero_and_no_scores():
 @pytest.mark.parametrize("transcript", ["", "A", "'", "'TIS DON'T", "42", EASY, HARD])
 def test_keys_and_types_are_those_declared(transcript):
     values = readability_metadata(transcript)
-
     assert list(values) == list(READABILITY_METADATA_TYPES)
     for key, value in values.items():
         assert value is None or type(value) is KINDS[READABILITY_METADATA_TYPES[key]], key

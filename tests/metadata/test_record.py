@@ -29,13 +29,11 @@ def test_full_record():
 
 def test_missing_rows_give_none():
     known = {key: value for key, value in record().items() if value is not None}
-
     assert known == {"speaker_id": "60", "chapter_id": "121082", "subset": "train-clean-100"}
 
 
 def test_unknown_ids_give_none():
     values = record(Utterance("a", "HELLO", UNKNOWN, UNKNOWN, None, None))
-
     assert values["speaker_id"] is None
     assert values["chapter_id"] is None
 
@@ -47,7 +45,6 @@ def test_project_title_stands_for_a_missing_book():
 @pytest.mark.parametrize("speaker", [None, SPEAKER, Speaker(60, None, "", None, "")])
 def test_keys_and_types_are_those_declared(speaker):
     values = record(speaker=speaker, chapter=CHAPTER)
-
     assert list(values) == list(RECORD_METADATA_TYPES)
     assert all(
         value is None or type(value) is KINDS[RECORD_METADATA_TYPES[key]] for key, value in values.items()

@@ -44,7 +44,6 @@ EDGE_CASES = {
 @pytest.mark.parametrize("name", EDGE_CASES)
 def test_every_key_has_its_type_or_none_and_no_value_is_nan(name):
     values = measure(EDGE_CASES[name])
-
     assert list(values) == list(SIGNAL_METADATA_TYPES)
     for key, value in values.items():
         assert value is None or (type(value) is KINDS[SIGNAL_METADATA_TYPES[key]] and math.isfinite(value)), (
@@ -54,13 +53,11 @@ def test_every_key_has_its_type_or_none_and_no_value_is_nan(name):
 
 def test_ordinary_speech_has_every_value(make_speech_like):
     values = measure(make_speech_like())
-
     assert [key for key, value in values.items() if value is None] == []
 
 
 def test_empty_waveform_has_a_duration_and_nothing_else():
     values = measure(np.zeros(0))
-
     assert values.pop("duration_s") == 0.0
     assert set(values.values()) == {None}
     assert len(values) == len(SIGNAL_METADATA_TYPES) - 1
@@ -75,13 +72,11 @@ def test_read_only_waveform_is_left_alone(make_tone):
     before = waveform.copy()
     waveform.setflags(write=False)
     measure(waveform)
-
     np.testing.assert_array_equal(waveform, before)
 
 
 def test_spectrum_of_a_sine_is_at_its_frequency(make_tone):
     values = measure(make_tone(1000, seconds=4.0))
-
     assert values["spectral_centroid_min_hz"] == pytest.approx(1000, abs=1)
     assert values["spectral_centroid_mean_hz"] == pytest.approx(1000, rel=0.02)
     assert values["spectral_rolloff_mean_hz"] == pytest.approx(1000, rel=0.02)
@@ -90,7 +85,6 @@ def test_spectrum_of_a_sine_is_at_its_frequency(make_tone):
 
 def test_white_noise_is_flatter_wider_and_higher_than_a_sine(rng, make_tone):
     noise, sine = measure(0.1 * rng.standard_normal(RATE)), measure(make_tone(1000))
-
     assert noise["spectral_flatness_mean"] > 0.5 > 0.01 > sine["spectral_flatness_min"]
     assert noise["spectral_centroid_mean_hz"] == pytest.approx(4000, rel=0.02)
     # a uniform distribution over 8,000 Hz has a standard deviation of 8,000 / sqrt(12)
@@ -100,7 +94,6 @@ def test_white_noise_is_flatter_wider_and_higher_than_a_sine(rng, make_tone):
 
 def test_root_mean_square_and_level_of_a_sine(make_tone):
     values = measure(make_tone(1000, amplitude=0.5))
-
     assert values["rms_max"] == pytest.approx(0.5 / math.sqrt(2), rel=1e-3)
     assert values["level_dbfs"] == pytest.approx(20 * math.log10(0.5 / math.sqrt(2)), abs=1e-3)
     assert values["peak_dbfs"] == pytest.approx(20 * math.log10(0.5), abs=1e-3)
@@ -108,7 +101,6 @@ def test_root_mean_square_and_level_of_a_sine(make_tone):
 
 def test_level_of_silence_is_unknown():
     values = measure(np.zeros(RATE))
-
     assert values["level_dbfs"] is None
     assert values["peak_dbfs"] is None
     assert values["signal_to_noise_ratio_db"] is None
@@ -120,7 +112,6 @@ def test_polynomial_of_a_straight_spectrum():
     frequencies = np.fft.rfftfreq(2048, 1 / RATE)
     magnitude = (3.0 - 2e-4 * frequencies[None, :]).astype(np.float32)
     _, _, slope, intercept = spectral_moments(Spectrum(magnitude, magnitude**2, frequencies, RATE))
-
     assert slope == pytest.approx(-2e-4, abs=1e-9)
     assert intercept == pytest.approx(3.0, abs=1e-5)
 
@@ -130,7 +121,6 @@ def test_clipping_share_of_a_clipped_tone_at_any_level(make_tone, share):
     tone = make_tone(97.3, amplitude=1.0)
     limit = np.quantile(np.abs(tone), 1 - share)
     clipped = 0.3 * np.clip(tone, -limit, limit)
-
     assert measure(clipped)["clipping_share"] == pytest.approx(share, abs=0.005)
     assert measure(tone)["clipping_share"] == 0.0
 
@@ -145,7 +135,6 @@ def test_signal_to_noise_ratio_is_near_the_truth_and_rises_with_it(make_speech_l
     noise = rng.standard_normal(speech.size) if noise_kind == "white" else make_pink(speech.size, rng)
     ratios = np.array([0, 5, 10, 15, 20, 30, 40])
     estimates = [measure(at_ratio(speech, noise, ratio))["signal_to_noise_ratio_db"] for ratio in ratios]
-
     assert np.all(np.diff(estimates) > 2)
     np.testing.assert_allclose(estimates, ratios, atol=3)
 
@@ -157,14 +146,12 @@ def test_signal_to_noise_ratio_of_noise_alone_is_below_zero(rng):
 def test_signal_to_noise_ratio_does_not_depend_on_level(make_speech_like, rng):
     mixture = at_ratio(make_speech_like(), rng.standard_normal(8 * RATE), 15)
     loud, quiet = measure(mixture), measure(0.1 * mixture)
-
     assert loud["signal_to_noise_ratio_db"] == pytest.approx(quiet["signal_to_noise_ratio_db"], abs=0.01)
 
 
 def test_pauses_of_tone_bursts(make_tone):
     tone, gap = make_tone(300), np.zeros(RATE)
     values = measure(np.concatenate([gap[:8000], tone, gap, tone, gap[:1600], tone, gap[:4000]]))
-
     assert values["duration_s"] == pytest.approx(4.85)
     assert values["leading_silence_s"] == pytest.approx(0.5, abs=0.02)
     assert values["trailing_silence_s"] == pytest.approx(0.25, abs=0.02)
@@ -175,7 +162,6 @@ def test_pauses_of_tone_bursts(make_tone):
 
 def test_steady_tone_has_no_silence(make_tone):
     values = measure(make_tone(300))
-
     assert values["silence_share"] == 0.0
     assert values["pause_count"] == 0
 
@@ -185,7 +171,6 @@ def test_steady_tone_has_no_silence(make_tone):
 def test_fundamental_frequency_of_a_harmonic_tone(make_speech_like, rng, pitch_hz, ratio_db):
     voice = make_speech_like(seconds=3.0, pitch_hz=pitch_hz)
     values = measure(at_ratio(voice, rng.standard_normal(voice.size), ratio_db))
-
     assert values["fundamental_frequency_median_hz"] == pytest.approx(pitch_hz, rel=0.01)
     assert values["fundamental_frequency_spread_semitones"] < 0.5
     assert values["voiced_share"] > 0.4
@@ -194,7 +179,6 @@ def test_fundamental_frequency_of_a_harmonic_tone(make_speech_like, rng, pitch_h
 def test_fundamental_frequency_that_is_missing_from_the_spectrum():
     time = np.arange(RATE) / RATE
     voice = 0.1 * sum(np.sin(2 * np.pi * 130 * order * time) for order in range(2, 8))
-
     assert measure(voice)["fundamental_frequency_median_hz"] == pytest.approx(130, rel=0.01)
 
 
@@ -206,13 +190,11 @@ def test_fundamental_frequency_agrees_with_yin(make_speech_like):
     librosa = pytest.importorskip("librosa")
     voice = make_speech_like(seconds=2.0, pitch_hz=187.0)
     by_yin = np.median(librosa.yin(voice[: RATE // 2], fmin=60, fmax=500, sr=RATE))
-
     assert measure(voice)["fundamental_frequency_median_hz"] == pytest.approx(by_yin, rel=0.01)
 
 
 def test_speaking_rate_counts_apostrophes_within_words(make_tone):
     values = measure(make_tone(100, seconds=2.0), transcript="DON'T  STOP")
-
     assert values["words_per_second"] == 1.0
     assert values["letters_per_second"] == 4.5
 
@@ -252,7 +234,6 @@ def test_spectral_statistics_equal_librosa_to_four_decimals(make_speech_like, ma
         "10 ms": speech[1600:1760],
     }[case].astype(np.float32)
     values = measure(waveform)
-
     for key, expected in librosa_features(waveform).items():
         for statistic in ("min", "max", "mean", "std"):
             truth = getattr(expected.astype(np.float64), statistic)()

@@ -8,7 +8,6 @@ KINDS = {"float": float, "int": int, "string": str}
 
 def test_words_with_apostrophes_are_one_word():
     values = text_metadata("I DON'T KNOW WHAT O'CLOCK THE KING'S MEN COME", VOCABULARY)
-
     assert values["word_count"] == 9
     assert values["apostrophe_count"] == 3
     assert values["word_length_min"] == 1
@@ -18,7 +17,6 @@ def test_words_with_apostrophes_are_one_word():
 
 def test_letters_are_counted_with_ties_in_alphabetical_order():
     values = text_metadata("BANANA CAB", VOCABULARY)
-
     assert values["letter_count"] == 9
     assert values["distinct_letter_count"] == 4
     assert (values["most_frequent_letter"], values["most_frequent_letter_count"]) == ("A", 4)
@@ -41,7 +39,6 @@ def test_letters_out_of_the_vocabulary(transcript, count):
 @pytest.mark.parametrize("transcript", ["", "  ", "'"])
 def test_transcript_without_letters(transcript):
     values = text_metadata(transcript, VOCABULARY)
-
     assert values["letter_count"] == 0
     assert values["most_frequent_letter"] is None
     assert values["least_frequent_letter"] is None
@@ -50,7 +47,6 @@ def test_transcript_without_letters(transcript):
 
 def test_empty_transcript_has_no_word_lengths():
     values = text_metadata("", VOCABULARY)
-
     assert values["word_count"] == 0
     assert values["word_length_min"] is values["word_length_mean"] is values["word_length_max"] is None
 
@@ -58,7 +54,6 @@ def test_empty_transcript_has_no_word_lengths():
 @pytest.mark.parametrize("transcript", ["", "A", "HELLO DON'T", "É 1"])
 def test_keys_and_types_are_those_declared(transcript):
     values = text_metadata(transcript, VOCABULARY)
-
     assert list(values) == list(TEXT_METADATA_TYPES)
     assert all(
         value is None or type(value) is KINDS[TEXT_METADATA_TYPES[key]] for key, value in values.items()

@@ -54,9 +54,7 @@ def test_figures_replace_those_between_the_marks(tmp_path, folder):
     card = folder / model_card.CARD
     card.write_text(card.read_text() + "\nWhat comes after them stays.\n")
     before = card.read_text()
-
     model_card.write_card(folder, TABLES)
-
     after = card.read_text()
     assert after.startswith(before.partition(model_card.FIGURES_MARK)[0])
     assert after.endswith("<!-- end of the figures -->\n\nWhat comes after them stays.\n")
