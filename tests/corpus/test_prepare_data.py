@@ -116,8 +116,10 @@ def test_archive_left_by_a_run_killed_at_its_very_end_is_removed(root, server, p
     run(archive, root, server)
     leftover = root / ".prepare-data" / "test-clean.tar.gz"
     leftover.write_bytes(server.content)
+    unpacked = root / ".prepare-data" / "test-clean" / "LibriSpeech"
+    unpacked.mkdir(parents=True)
     assert not run(archive, root, server)
-    assert not leftover.exists()
+    assert not leftover.exists() and not unpacked.parent.exists()
 
 
 def test_second_subset_joins_the_first(tmp_path, root, server, pack):

@@ -147,6 +147,7 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
     file, unpacked = work / f"{archive.subset}.tar.gz", work / archive.subset
     if (tree / archive.subset).is_dir():
         file.unlink(missing_ok=True)  # of a run killed at its very end
+        shutil.rmtree(unpacked, ignore_errors=True)
         return False
     work.mkdir(parents=True, exist_ok=True)
     lock = make_lock(work / f"{archive.subset}.lock")
