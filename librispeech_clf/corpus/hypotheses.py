@@ -280,13 +280,13 @@ def _parse_lines(lines: Sequence[str], path: Path) -> tuple[str, list[Row]]:
 
 def _join_words(rows: Sequence[Row]) -> list[Row]:
     """Join the words of each file, in the order of their times."""
-    import pandas as pd
-
-    table = pd.DataFrame(rows).astype({"start": float, "duration": float}).sort_values("start", kind="stable")
-    table["end"] = table["start"] + table["duration"]
+    files: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: float(row["start"])):
+        end = float(row["start"]) + float(row["duration"])
+        files[row["id"]].append({**row, "end": end})
     return [
-        {"id": key, "text": " ".join(words["word"]), "words": words.to_dict("records")}
-        for key, words in table.groupby("id", sort=False)
+        {"id": key, "text": " ".join(word["word"] for word in words), "words": words}
+        for key, words in files.items()
     ]
 
 

@@ -10,7 +10,7 @@ const mainSystem = {
 };
 const systems = [mainSystem, ...payload.systems].map(addFigures);
 
-// What is counted of an utterance: each kind of word errors, errors, reference words, ... null where there is nothing.
+// Counts of an utterance: kinds of word errors, errors, reference words, ...; null where there is none.
 function addFigures(system, index) {
   const add = (unit, kinds) => {
     const keys = kinds.map((kind) => `${unit}_${kind}`);
