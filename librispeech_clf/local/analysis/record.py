@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -303,8 +304,13 @@ def _open(
     import pyarrow.parquet
 
     if isinstance(table, Path):
-        file = pyarrow.parquet.ParquetFile(table, memory_map=True)
-        return file.schema_arrow.names, file.metadata.num_rows, lambda name: file.read([name]).column(0)
+        file, reading = pyarrow.parquet.ParquetFile(table, memory_map=True), Lock()
+
+        def read_column(name: str) -> pyarrow.ChunkedArray:
+            with reading:  # the maps are made in two threads; a ParquetFile is not safe for that
+                return file.read([name]).column(0)
+
+        return file.schema_arrow.names, file.metadata.num_rows, read_column
     if isinstance(table, pyarrow.Table):
         return table.column_names, table.num_rows, table.column
 

@@ -1,5 +1,9 @@
 """The record of results: nulls, identifiers, numbers, names, selections."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow
@@ -85,6 +89,30 @@ def test_a_file_is_read_as_the_table_is(tmp_path):
     assert read_table(tmp_path)["utterance_id"].tolist() == ["b", "a", "c"]
     with pytest.raises(FileNotFoundError, match="finished evaluation"):
         read_table(tmp_path / "other")
+
+
+def test_threads_read_the_columns_of_a_file_one_after_the_other(tmp_path, monkeypatch):
+    """Two at once crash the process, sometimes: seen once with 300,000 rows."""
+    reading, most = [], []
+
+    class SlowFile:
+        def __init__(self, path, **options):
+            self.schema_arrow = SimpleNamespace(names=["a", "b", "c", "d"])
+            self.metadata = SimpleNamespace(num_rows=2)
+
+        def read(self, names):
+            reading.append(names)
+            time.sleep(0.02)
+            most.append(len(reading))
+            reading.remove(names)
+            return pyarrow.table({name: [1.0, 2.0] for name in names})
+
+    monkeypatch.setattr(pyarrow.parquet, "ParquetFile", SlowFile)
+    record = Record(tmp_path / "results.parquet")
+    with ThreadPoolExecutor(4) as pool:
+        columns = list(pool.map(record.column, record.names))
+    assert [column.numbers.tolist() for column in columns] == [[1.0, 2.0]] * 4
+    assert most == [1, 1, 1, 1]
 
 
 def test_an_empty_table_is_an_empty_record():
