@@ -52,6 +52,13 @@ def zoom(browser, key: str, times: int = 1) -> list[float]:
     return browser.run(SPAN)
 
 
+def test_a_words_box_covers_the_spectrogram_by_its_label_alone(opened):
+    heights = "const box = [...document.querySelectorAll('.word-box')].find((box) => box.checkVisibility());"
+    heights += "return [box, box.firstChild].map((part) => part.getBoundingClientRect().height)"
+    box, label = opened.run(heights)
+    assert box > 100 and label < 20
+
+
 def test_the_axis_zooms_by_keys_wheel_drag_and_double_click(opened):
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
