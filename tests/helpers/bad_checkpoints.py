@@ -339,10 +339,13 @@ def list_bad_models() -> list[Damage]:
 
         return change
 
-    def swap_dataset(array: np.ndarray) -> Callable[[h5py.File], Any]:
+    def swap_dataset(
+        value: Any, dtype: str | None = None, *, shape: tuple[int, ...] | None = None
+    ) -> Callable[[h5py.File], Any]:
         def change(file: h5py.File) -> None:
             group = file["model_weights/lm_head"]
             name = group.attrs["weight_names"][0]
+            array = np.full(shape or group[name].shape, value, dtype)
             del group[name]
             group[name] = array
 
@@ -381,10 +384,10 @@ def list_bad_models() -> list[Damage]:
             f"{misfit}|{unreadable}"),
         Damage("h5-nan", spoil_file(fill(np.nan)), "NaN or infinity: lm_head"),
         Damage("h5-inf", spoil_file(fill(-np.inf)), "NaN or infinity: lm_head"),
-        Damage("h5-shape", spoil_file(swap_dataset(np.zeros((3, 3), "f4"))), misfit),
-        Damage("h5-texts", spoil_file(swap_dataset(np.full((32, 32), b"x"))), f"{misfit}|{unreadable}"),
-        Damage("h5-complex", spoil_file(swap_dataset(np.full((32, 32), 1j, "c8"))), f"{misfit}|{unreadable}"),
-        Damage("h5-huge", spoil_file(swap_dataset(np.full((32, 32), 1e300))), "NaN or infinity"),
+        Damage("h5-shape", spoil_file(swap_dataset(0, "f4", shape=(3, 3))), misfit),
+        Damage("h5-texts", spoil_file(swap_dataset(b"x")), f"{misfit}|{unreadable}"),
+        Damage("h5-complex", spoil_file(swap_dataset(1j, "c8")), f"{misfit}|{unreadable}"),
+        Damage("h5-huge", spoil_file(swap_dataset(1e300)), "NaN or infinity"),
         Damage("h5-names-missing", spoil_file(set_names(["nothing/there", "nor/here"])), unreadable),
         Damage("h5-names-numbers", spoil_file(set_names([1, 2])), unreadable),
         Damage("h5-names-swapped", spoil_file(
