@@ -80,7 +80,7 @@ def parse_delimited(text: str, path: Path, separator: str) -> list[Row]:
     """Parse a table with a header.
 
     Raises:
-        ValueError: its header does not fit, or where its rows end cannot be told.
+        ValueError: its header does not fit, or where its rows end is ambiguous.
     """
     # The line by which Excel is told the separator.
     if excel := re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE):

@@ -1,4 +1,4 @@
-"""What calibrated confidences let expect where nobody has transcribed: error rates, and what to transcribe first.
+"""Predict error rates of recordings without transcripts from calibrated confidences, and rank what to transcribe.
 
 In: the record of results and the calibration of the model. Out: predicted rates, never mixed with measured ones, and
 the recordings whose errors teach most, for a budget of minutes.

@@ -82,7 +82,7 @@ class Analysis:
         calibration: of the model's confidences; None where it has none.
         reliability: of the confidences; None without any.
         confusions: of "words" and "letters".
-        predicted: rates that the confidences let expect; none without a calibration.
+        predicted: rates predicted from the confidences; none without a calibration.
         coverage: what the labeled recordings lack; None unless some are labeled and some are not.
     """
 
