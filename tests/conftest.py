@@ -15,6 +15,16 @@ os.environ["TL_DISABLE_ANALYTICS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+def pytest_configure(config):
+    """Give each process a numba cache of its own.
+
+    Two that fill one mix the halves of what a gufunc compiles to, and whoever reads them crashes: librosa's zero
+    crossings did on a new machine (numba#10128).
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "single")
+    os.environ["NUMBA_CACHE_DIR"] = str(config.cache.mkdir(f"numba-{worker}"))
+
+
 def is_local(address) -> bool:
     """Whether a socket address is a file or on the loopback interface."""
     if not isinstance(address, tuple):

@@ -24,5 +24,5 @@ def test_whole_suite_runs_in_several_processes_and_a_choice_in_one(arguments, pr
 
     monkeypatch.setattr(subprocess, "run", call)
     assert main(arguments) == 5
-    assert called[0].count("-n") == processes
+    assert called[0].count("-n") == called[0].count("--max-worker-restart") == processes
     assert called[0][3 : 3 + len(arguments)] == arguments
