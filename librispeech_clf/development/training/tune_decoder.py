@@ -2,18 +2,31 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from librispeech_clf.audio.reading import normalize
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.ctc.decoding import greedy_text
-from librispeech_clf.development.training.material import bundled_vocabulary, list_speech, spread
-from librispeech_clf.development.training.model_card import find_logits
+from librispeech_clf.development.training.material import (
+    Recording,
+    bundled_vocabulary,
+    list_speech,
+    read_or_warn,
+    spread,
+)
 from librispeech_clf.development.training.train import DEVELOPMENT_SUBSET, open_speech
 from librispeech_clf.local.cli import count, make_parser, run
+from librispeech_clf.local.model import inference
 from librispeech_clf.local.model.decoder import BEAM, Decoder, read_language_model
 from librispeech_clf.metrics import ErrorCounts, count_words
 from librispeech_clf.text.plain_text import print_plain
+
+if TYPE_CHECKING:
+    import keras
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,14 +48,13 @@ def tune(options: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from librispeech_clf.local.model.inference import compile_model
     from librispeech_clf.local.model.load import load_model
 
     model, language_model = load_model(load_configuration().model.path), read_language_model(options.lm)
     recordings = spread(
         list_speech(open_speech(options.speech, [options.subset])).recordings, options.utterances
     )
-    found = list(find_logits(compile_model(model), recordings, count_frames=model.configuration.count_frames))
+    found = list(find_logits(model, recordings))
 
     def rate(decode) -> str:
         errors = ErrorCounts()
@@ -62,6 +74,21 @@ def tune(options: argparse.Namespace) -> None:
         ]
         table.add_row(str(score), *(rate(decoder.decode) for decoder in decoders))
     Console().print(table)
+
+
+def find_logits(
+    model: "keras.Model", recordings: Sequence[Recording]
+) -> Iterator[tuple[Recording, np.ndarray]]:
+    """Yield recordings with their logits (T, V), longest first; one that cannot be read is left out with a warning."""
+    predict, count_frames = inference.compile_model(model), model.configuration.count_frames
+    lengths = [recording.samples for recording in recordings]
+    for batch in inference.plan_batches(lengths, batch_samples=inference.BATCH_SAMPLES):
+        read = [(recordings[index], read_or_warn(recordings[index])) for index in batch]
+        pairs = [(recording, normalize(waveform)) for recording, waveform in read if waveform is not None]
+        if pairs:
+            kept, waveforms = zip(*pairs, strict=True)
+            logits, _ = inference.predict_batch(predict, waveforms, count_frames=count_frames)
+            yield from zip(kept, logits, strict=True)
 
 
 if __name__ == "__main__":

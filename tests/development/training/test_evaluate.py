@@ -1,98 +1,138 @@
-"""`evaluate`: which data sets it recognizes, and which it takes from reports of `evaluate`."""
+"""`training.evaluate`: reports that it takes, tables of figures, their place in the card, and the learning curve."""
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
-from librispeech_clf.configuration import PROJECT_ROOT, load_configuration
+from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.corpus.load import BUNDLED_FOLDER
-from librispeech_clf.development.training import evaluate as evaluate_model
-from librispeech_clf.development.training import model_card
-from librispeech_clf.development.training.evaluate import evaluate_sets, read_reports
+from librispeech_clf.development.training import evaluate
+from librispeech_clf.development.training.evaluate import REAL_TEST, SYNTHETIC_TEST, Table
+
+TABLES = [
+    Table("data sets", [("test", "2", "1", "0.500", "0.250")]),
+    Table("By voice", [("x", "1", "1", "1", "1")]),
+]
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "model.h5"
-    path.write_bytes(b"a model")
-    return path
+def make_results(*rows: tuple[str, str | None, int, int], **columns) -> pd.DataFrame:
+    """Utterances of a speaker and gender with so many right and wrong words; characters are ten times as many."""
+    results = pd.DataFrame(rows, columns=["record_speaker_id", "record_gender", "hits", "substitutions"])
+    counts = results[["hits", "substitutions"]].assign(deletions=0, insertions=0)
+    parts = [counts.add_prefix("word_"), (10 * counts).add_prefix("character_")]
+    table = pd.concat([results[["record_speaker_id", "record_gender"]], *parts], axis=1)
+    return table.assign(utterance_id=[f"u{row}" for row in range(len(rows))], error=None, **columns)
 
 
 def write_report(folder, content: bytes = b"a model", **run):
     folder.mkdir()
-    results = pd.DataFrame(
-        {"utterance_id": ["a", "b", "a noisy"], "subset": "test-clean", "simulation": [None, None, "noise"]}
-    )
-    results.to_parquet(folder / "results.parquet")
+    rows = make_results(("7", "F", 3, 1), ("8", "M", 3, 1), ("7", "F", 0, 4), subset="test-clean")
+    rows.assign(simulation=[None, None, "noise"]).to_parquet(folder / "results.parquet")
     described = {"model": "model.h5", "model SHA-256": hashlib.sha256(content).hexdigest()[:12], **run}
     (folder / "summary.json").write_text(json.dumps({"run": {"source": "openslr", **described}}))
     return folder
 
 
-def test_reports_are_read_without_simulated_utterances(tmp_path, model):
-    found = read_reports([write_report(tmp_path / "report")], model)
-    assert list(found) == ["LibriSpeech test-clean"]
-    assert list(found["LibriSpeech test-clean"]["utterance_id"]) == ["a", "b"]
+@pytest.fixture(autouse=True)
+def model(tmp_path, monkeypatch):
+    path = tmp_path / "model.h5"
+    path.write_bytes(b"a model")
+    monkeypatch.setenv("LIBRISPEECH_MODEL", str(path))
+
+
+def test_the_command_prints_a_report_without_simulated_utterances(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    reports = [write_report(tmp_path / "real"), write_report(tmp_path / "bundled", source="sample")]
+    assert evaluate.main(list(map(str, reports))) == 0
+    printed = capsys.readouterr().out
+    assert "7 female" in printed and "synthetic, test-clean" in printed
+    assert "0.250" in printed and "0.500" not in printed
 
 
 @pytest.mark.parametrize(
     ("content", "run", "message"),
-    [(b"another", {}, "of another model"), (b"a model", {"limit": "4"}, "first 4 utterances only")],
+    [
+        (b"another", {}, "of another model (model.h5)"),
+        (b"a model", {"limit": "4"}, "first 4 utterances only"),
+        (None, {}, "results.parquet: not found"),
+    ],
 )
-def test_reports_of_something_else_are_refused(tmp_path, model, content, run, message):
-    with pytest.raises(ValueError, match=message):
-        read_reports([write_report(tmp_path / "report", content, **run)], model)
-
-
-def test_a_folder_without_a_report_is_refused(tmp_path, model):
-    with pytest.raises(FileNotFoundError, match="results.parquet"):
-        read_reports([tmp_path], model)
-
-
-def test_known_sets_are_not_recognized_again(tmp_path, monkeypatch):
-    (tmp_path / "LibriSpeech" / "test-clean").mkdir(parents=True)
-    recognized = []
-    monkeypatch.setattr("librispeech_clf.local.model.load.load_model", lambda path: "the model")
-    monkeypatch.setattr(
-        "librispeech_clf.corpus.load.load_split", lambda corpus, state: (corpus.source, state)
-    )
-    monkeypatch.setattr(model_card, "recognize_split", lambda model, split: recognized.append(split) or split)
-    known = {"LibriSpeech test-other": "t", "synthetic, validation": "v"}
-    results = evaluate_sets(load_configuration(environment={}), known=known, speech=tmp_path, subsets=None)
-    assert list(results) == [
-        "synthetic, training",
-        "synthetic, validation",
-        "synthetic, test",
-        "LibriSpeech test-clean",
-        "LibriSpeech test-other",
-    ]
-    assert recognized == [("sample", "training"), ("sample", "test"), ("openslr", "test")]
-    assert results["synthetic, validation"] == "v"
+def test_reports_of_something_else_are_refused(tmp_path, capsys, content, run, message):
+    report = tmp_path if content is None else write_report(tmp_path / "report", content, **run)
+    assert evaluate.main([str(report)]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_card_holds_the_figures_of_the_bundled_model():
-    card = (PROJECT_ROOT / "models" / model_card.CARD).read_text()
-    results = evaluate_sets(load_configuration(environment={}), known={}, speech=None, subsets=None)
-    tables = model_card.make_tables(results, voices=model_card.read_voices(BUNDLED_FOLDER))
+def test_card_holds_the_figures_of_the_bundled_model(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIBRISPEECH_")}
+    reports = [tmp_path / split for split in ("training", "validation", "test")]
+    for report in reports:
+        options = ["--split", report.name, "--out", str(report)]
+        command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", *options]
+        subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, check=True)
+    results = evaluate.read_reports(reports, PROJECT_ROOT / "models" / "wav2vec.h5")
+    tables = evaluate.make_tables(results, voices=evaluate.read_voices(BUNDLED_FOLDER))
     assert [len(table.rows) for table in tables] == [3, 12]
-    for table in tables:
-        for row in table.rows:
-            assert "| " + " | ".join(row) + " |" in card
+    card = (PROJECT_ROOT / "models" / evaluate.CARD).read_text()
+    for row in (row for table in tables for row in table.rows):
+        assert f"| {' | '.join(row)} |" in card
 
 
-def test_the_command_prints_what_it_found(monkeypatch, capsys):
-    rows = pd.DataFrame({"utterance_id": ["a"], "record_speaker_id": ["7"], "record_gender": ["F"]})
-    for unit in ("word", "character"):
-        rows[[f"{unit}_hits", f"{unit}_substitutions", f"{unit}_deletions", f"{unit}_insertions"]] = [
-            3,
-            1,
-            0,
-            0,
-        ]
-    monkeypatch.setattr(evaluate_model, "evaluate_sets", lambda *a, **k: {"LibriSpeech test-clean": rows})
-    assert evaluate_model.main([]) == 0
-    printed = capsys.readouterr().out
-    assert "7 female" in printed and "0.250" in printed
+def test_real_speech_is_shown_by_gender_and_speaker():
+    real = make_results(("7", "F", 3, 1), ("7", "F", 5, 3), ("8", "M", 9, 1), ("9", None, 1, 1))
+    tables = evaluate.make_tables({"LibriSpeech dev-clean": real, REAL_TEST: real}, voices={})
+    sets = [("LibriSpeech dev-clean", "4", "3"), ("LibriSpeech test-clean", "4", "3")]
+    assert [row[:3] for row in tables[0].rows] == sets
+    assert tables[0].rows[0][3].startswith("0.250 (")
+    genders = [("female", "2", "1", "0.333", "0.333"), ("male", "1", "1", "0.100", "0.100")]
+    assert tables[1] == Table("LibriSpeech test-clean, by gender", genders)
+    assert [row[0] for row in tables[2].rows] == ["8 male", "7 female", "9"]
+    assert tables[2].rows[2][3] == "0.500"
+
+
+def test_the_synthetic_test_split_is_shown_by_voice():
+    results = {SYNTHETIC_TEST: make_results(("51", "F", 1, 1), ("52", "M", 2, 0))}
+    tables = evaluate.make_tables(results, voices={"51": "51 a voice"})
+    assert [row[0] for row in tables[1].rows] == ["52", "51 a voice"]
+
+
+def test_failed_utterances_are_no_errors():
+    failed = pd.DataFrame([{"utterance_id": "bad", "error": "no sound"}])
+    results = pd.concat([make_results(("7", "F", 3, 1)), failed])
+    assert evaluate.list_figures(results, "x") == ("x", "1", "1", "0.250", "0.250")
+
+
+def test_figures_replace_those_between_the_marks(tmp_path):
+    card = tmp_path / "models" / evaluate.CARD
+    card.parent.mkdir()
+    before = (PROJECT_ROOT / "models" / evaluate.CARD).read_text() + "\nWhat comes after them stays.\n"
+    card.write_text(before)
+    log = [
+        {"phase": "front", "audio_s": 60, "development": {"front_error": 0.5}},
+        {"phase": "ctc", "audio_s": 3600, "loss": 1.0},
+        {"phase": "ctc", "audio_s": 7200, "development": {"wer": 0.5, "cer": 0.2}},
+    ]
+    (card.parent / evaluate.TRAINING_RECORD).write_text(json.dumps({"log": log}))
+    evaluate.write_card(card.parent, TABLES)
+    after = card.read_text()
+    assert after.startswith(before.partition(evaluate.FIGURES_MARK)[0])
+    assert after.endswith("<!-- end of the figures -->\n\nWhat comes after them stays.\n")
+    assert "| test | 2 | 1 | 0.500 | 0.250 |" in after and "By voice:\n\n| " in after
+    assert "synthetic, test" in before and "synthetic, test" not in after
+    assert (tmp_path / evaluate.LEARNING_CURVE).stat().st_size > 0
+    evaluate.write_card(card.parent, TABLES)
+    assert card.read_text() == after
+
+
+@pytest.mark.parametrize("kept", ["A card.\n", evaluate.FIGURES_MARK, evaluate.END_MARK])
+def test_a_card_without_the_marks_is_refused(tmp_path, kept):
+    (tmp_path / evaluate.CARD).write_text(kept)
+    with pytest.raises(ValueError, match="must hold the lines"):
+        evaluate.write_card(tmp_path, TABLES)
+    assert (tmp_path / evaluate.CARD).read_text() == kept
