@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from librispeech_clf.local.analysis.record import Record
+
 SPEAKERS, UTTERANCES = 40, 65
 GOOD_MODEL, BUNDLED_MODEL = (0.06, 0.3), (0.43, 0.14)
 """Error rate and deviation of the logarithms of speakers' rates; the second are the bundled model's on test-clean."""
@@ -47,15 +49,17 @@ def simulate_corpus(seed, *, speakers=SPEAKERS, utterances=UTTERANCES, model=GOO
     return with_errors(pd.DataFrame(table), generator.binomial(words, drawn))
 
 
-def with_errors(table, errors):
-    """Give the utterances so many substitutions, and hits for the rest of their words."""
-    words = table["text_word_count"].to_numpy()
+def count_columns(errors, words):
+    """Return the columns of the counts, float64, of so many errors of words and of characters, substitutions first."""
     counts = {"hits": np.maximum(words - errors, 0), "substitutions": np.minimum(errors, words)}
-    counts |= {"deletions": 0, "insertions": np.maximum(errors - words, 0)}
-    columns = {f"{unit}_{name}": value for unit in ("word", "character") for name, value in counts.items()}
-    return table.assign(
-        **{name: np.asarray(value, np.float64) for name, value in columns.items()}, error=None
-    )
+    counts |= {"deletions": 0.0 * errors, "insertions": np.maximum(errors - words, 0)}
+    pairs = ((unit, *count) for unit in ("word", "character") for count in counts.items())
+    return {f"{unit}_{name}": np.asarray(value, np.float64) for unit, name, value in pairs}
+
+
+def with_errors(table, errors):
+    """Give the utterances so many errors, at their number of words."""
+    return table.assign(**count_columns(errors, table["text_word_count"].to_numpy()), error=None)
 
 
 def plant(table, inside, seed=0, *, times=2):
@@ -83,3 +87,23 @@ def choose_weakness(table, kind, seed):
     names = ("signal_level_dbfs", "signal_signal_to_noise_ratio_db")
     low = sum(table[name].rank(pct=True).to_numpy() for name in names)
     return low <= np.quantile(low, 0.1)
+
+
+def plant_noise(seed, *, noisy=True, **options):
+    """Return a corpus whose hidden states, of 32 dimensions, tell gender; women of high voices are noisy.
+
+    A noisy utterance has a fifth of its words wrong besides, and lies elsewhere in the hidden states.
+    """
+    table, generator = simulate_corpus(seed, utterances=10, **options), np.random.default_rng([seed, 2])
+    pitches = table.groupby("record_speaker_id")["signal_fundamental_frequency_median_hz"].transform("median")
+    women = (table["record_gender"] == "F").to_numpy()
+    noise = noisy * (women & (pitches > pitches[women].median()).to_numpy())
+    voices = np.repeat(generator.normal(size=(len(table) // 10, 32)), 10, axis=0)
+    latent = voices + generator.normal(0, 1.2, voices.shape)
+    latent[:, 0] += 6 * women
+    latent[:, 2:6] += noise[:, None] * [5, -2, -2, -2]
+    table["latent"] = list(latent.astype(np.float32))
+    table["signal_signal_to_noise_ratio_db"] -= 22 * noise
+    table["signal_spectral_centroid_mean_hz"] += 900 * noise
+    errors = Record(table).errors() + generator.binomial(table["text_word_count"], 0.2 * noise)
+    return with_errors(table, errors)

@@ -1,11 +1,12 @@
 """Rates, differences and correlations: values by hand, against jiwer and scipy; coverage and level in simulations."""
 
-import json
+import functools
 
 import jiwer
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import spearmanr, ttest_1samp
 from scipy.stats import t as student
@@ -22,15 +23,10 @@ from librispeech_clf.local.analysis.rates import (
     rate_groups,
 )
 from librispeech_clf.local.analysis.record import Record
+from tests.helpers.planted import count_columns, simulate_corpus
 
-TEXTS = [
-    ("THE CAT SAT ON THE MAT", "THE CAP SAT ON MAT"),
-    ("A DOG", "A DOG BARKED"),
-    ("OH NO", ""),
-    ("YES", "YES"),
-    ("SEVEN LONG WORDS ARE SPOKEN IN SEQUENCE", "SEVEN WORDS IS SPOKEN IN A SEQUENCE"),
-]
 EQUAL = np.array([[10.0, 100], [20, 100], [15, 100], [12, 100], [18, 100]])
+ERRORS, WORDS = np.array([2.0, 1, 2, 0, 3]), np.array([6, 2, 2, 1, 7])
 
 
 def compare_changes(changes, units):
@@ -38,30 +34,10 @@ def compare_changes(changes, units):
     return compare_paired(np.stack([0 * changes, changes], axis=1), np.stack([units, units], axis=1))
 
 
-def table_of(texts, speakers=None):
-    rows = []
-    for number, (reference, hypothesis) in enumerate(texts):
-        row = {"utterance_id": f"u{number}", "reference": reference, "hypothesis": hypothesis}
-        for unit, process in (("word", jiwer.process_words), ("character", jiwer.process_characters)):
-            counted = process(reference, hypothesis)
-            for name in ("hits", "substitutions", "deletions", "insertions"):
-                row[f"{unit}_{name}"] = float(getattr(counted, name))
-        rows.append(row | ({} if speakers is None else {"record_speaker_id": speakers[number]}))
-    return pd.DataFrame(rows)
-
-
-def rate(texts, speakers=None, unit="word"):
-    return rate_errors(Record(table_of(texts, speakers)), unit)
-
-
-@pytest.mark.parametrize(("unit", "expected"), [("word", jiwer.wer), ("character", jiwer.cer)])
-def test_rate_agrees_with_jiwer_to_the_last_digit(unit, expected):
-    references, hypotheses = zip(*TEXTS, strict=True)
-    assert rate(TEXTS, unit=unit).rate == expected(list(references), list(hypotheses))
-
-
-def test_rate_is_a_ratio_of_sums_not_a_mean_of_rates():
-    assert rate([("A", "B"), ("A B C D E F G H I", "A B C D E F G H I")]).rate == pytest.approx(1 / 10)
+def make_record(errors, words, speakers=None):
+    ids = [f"u{number}" for number in range(len(errors))]
+    table = {"utterance_id": ids, "record_speaker_id": speakers, **count_columns(errors, words)}
+    return Record(pd.DataFrame(table))
 
 
 def test_speakers_are_left_out_one_at_a_time():
@@ -75,58 +51,41 @@ def test_speakers_are_left_out_one_at_a_time():
 
 
 @pytest.mark.parametrize(
-    ("texts", "speakers", "resampled", "note"),
+    ("count", "speakers", "resampled", "note"),
     [
-        (TEXTS, ["1", "2", "3", "4", None], "speakers", "few speakers (4): a coarse interval"),
-        (TEXTS, ["1", "2", "3", "4", "5"], "speakers", None),
-        (TEXTS, ["1"] * 5, "nothing", "a single speaker: no interval"),
-        (TEXTS, None, "utterances", "utterances resampled: no speaker is known"),
-        (TEXTS[:1], None, "nothing", "fewer than two utterances: no interval"),
+        (5, ["1", "2", "3", "4", None], "speakers", "few speakers (4): a coarse interval"),
+        (5, ["1", "2", "3", "4", "5"], "speakers", None),
+        (5, ["1"] * 5, "nothing", "a single speaker: no interval"),
+        (5, None, "utterances", "utterances resampled: no speaker is known"),
+        (1, None, "nothing", "fewer than two utterances: no interval"),
     ],
 )
-def test_what_is_left_out_is_told(texts, speakers, resampled, note):
-    found = rate(texts, speakers)
+def test_what_is_left_out_is_told(count, speakers, resampled, note):
+    found = rate_errors(make_record(ERRORS[:count], WORDS[:count], speakers))
     assert (found.resampled, found.note) == (resampled, note)
     assert found.low is None if resampled == "nothing" else found.low < found.rate < found.high
 
 
-def test_interval_does_not_depend_on_the_order_of_rows(simulate):
-    table = simulate(1, speakers=8)
-    assert rate_errors(Record(table)) == rate_errors(Record(table.sample(frac=1, random_state=3)))
-
-
 def test_no_reference_words_count_insertions_as_jiwer_does():
-    found = rate([("", "A B"), ("", "")])
+    found = rate_errors(make_record(np.array([2.0, 0]), 0))
     assert (found.rate, found.low, found.units) == (jiwer.wer(["", ""], ["A B", ""]), None, 0)
 
 
-def test_failed_rows_are_left_out_and_counted():
-    table = table_of(TEXTS)
-    table.loc[0, [name for name in table if name.startswith("word_")]] = None
-    assert rate_errors(Record(table)).utterances == 4
-    assert summarize_rates(Record(table))["failed"] == 1
+def test_summary_leaves_out_failed_rows_and_measures_length_in_words_where_none_is_known():
+    summary = summarize_rates(make_record(np.where(WORDS == 6, np.nan, ERRORS), WORDS))
+    assert (summary["failed"], summary["word"]["all"]["utterances"]) == (1, 4)
+    assert (summary["length"], summary["word"]["length"]["1"]["utterances"]) == ("reference words", 1)
+    assert set(summary["word"]) == {"all", "groups", "split", "subset", "length", "speaker"}
 
 
-def test_rates_by_group_add_up(simulate):
-    record = Record(simulate(0, speakers=10))
+def test_rates_by_group_add_up_in_any_order_of_rows():
+    table = simulate_corpus(1, speakers=10, utterances=10)
+    record = Record(table)
     column = record.column("record_gender")
     rates = rate_groups(record, column.codes, 2)
     assert sum(own.errors for own in rates) == rate_errors(record).errors
     assert rates[0] == rate_errors(record.select(column.codes == 0))
-
-
-def test_length_falls_back_to_reference_words():
-    summary = summarize_rates(Record(table_of(TEXTS)))
-    assert (summary["length"], summary["word"]["length"]["1"]["utterances"]) == ("reference words", 1)
-
-
-def test_summary_is_json_and_the_same_twice(simulate):
-    record = Record(simulate(2, speakers=6, utterances=4))
-    first, second = (json.dumps(summarize_rates(record), allow_nan=False) for _ in range(2))
-    assert first == second
-    assert set(json.loads(first)["word"]) == {"all", "groups", "split", "subset", "length", "speaker"}
-    empty = summarize_rates(Record(pd.DataFrame()))
-    assert (empty["word"]["groups"], empty["word"]["all"]["rate"]) == ({}, None)
+    assert rate_errors(record) == rate_errors(Record(table.sample(frac=1, random_state=3)))
 
 
 def test_one_speaker_has_no_interval_and_no_test():
@@ -170,27 +129,23 @@ def test_means_below_zero_mirror_those_above_and_mixed_ones_are_differences():
 def test_paired_test_of_equal_speakers_is_the_paired_t_test():
     changes = np.array([-3.0, 1, -5, -2, 0, -4])
     found, expected = compare_changes(changes, np.full(6, 100.0)), ttest_1samp(changes, 0)
-    assert found.p_value == pytest.approx(expected.pvalue)
-    assert (found.low, found.high) == pytest.approx(np.array(expected.confidence_interval()) / 100)
-    assert found.probability == pytest.approx(1 - found.p_value / 2)
-    assert find_interval(np.stack([changes, np.full(6, 100.0)], axis=1), "linear") == pytest.approx(
-        (found.low, found.high)
-    )
+    ends = np.array(expected.confidence_interval()) / 100
+    assert (found.p_value, found.probability) == pytest.approx((expected.pvalue, 1 - expected.pvalue / 2))
+    assert (found.low, found.high) == pytest.approx(ends)
+    assert find_interval(np.stack([changes, np.full(6, 100.0)], axis=1), "linear") == pytest.approx(ends)
 
 
-def test_same_change_everywhere_leaves_no_doubt():
-    found = compare_changes(np.full(5, -10.0), np.full(5, 100.0))
-    assert (found.low, found.high, found.p_value, found.probability) == (-0.1, -0.1, 0.0, 1.0)
-    same = compare_changes(np.zeros(5), np.full(5, 100.0))
-    assert (same.p_value, same.probability) == (1.0, 0.5)
+@pytest.mark.parametrize("change, p_value, probability", [(-10.0, 0.0, 1.0), (0.0, 1.0, 0.5)])
+def test_same_change_everywhere_leaves_no_doubt(change, p_value, probability):
+    found = compare_changes(np.full(5, change), np.full(5, 100.0))
+    expected = (change / 100, change / 100, p_value, probability)
+    assert (found.low, found.high, found.p_value, found.probability) == expected
 
 
 def test_utterances_of_a_speaker_do_not_multiply_the_evidence():
-    inside, errors = np.arange(8) < 4, np.array([5, 3, 4, 6, 3, 2, 4, 3.0])
-    once = compare_groups(errors, np.full(8, 10.0), inside, np.arange(8))
-    often = compare_groups(
-        np.repeat(errors, 30), np.full(240, 10.0), np.repeat(inside, 30), np.repeat(np.arange(8), 30)
-    )
+    sides = np.array([5, 3, 4, 6, 3, 2, 4, 3.0]), np.full(8, 10.0), np.arange(8) < 4, np.arange(8)
+    once = compare_groups(*sides)
+    often = compare_groups(*(np.repeat(own, 30) for own in sides))
     assert (often.p_value, often.low) == pytest.approx((once.p_value, once.low))
     assert once.value == pytest.approx(0.15)
 
@@ -220,76 +175,72 @@ def test_holm_by_hand():
     assert correct_holm([0.6, 0.7]) == [1.0, 1.0]
 
 
-# Simulations: speakers whose rates are log-normal and whose sizes differ, SIZE being the deviation of their logarithms.
-WORDS, SIZE = 400, 0.4
+# Simulations: speakers of log-normal rates and of sizes that differ, size being the deviation of their logarithms.
 
 
-def draw_words(generator, shape, size=SIZE, mean=WORDS):
-    return np.maximum(np.rint(mean * np.exp(size * generator.standard_normal(shape))), 2)
+def draw_words(generator, speakers, size, mean=400):
+    return np.maximum(np.rint(mean * np.exp(size * generator.standard_normal(speakers))), 2)
 
 
-def draw_rates(generator, shape, rate, spread):
-    return rate * np.exp(spread * generator.standard_normal(shape) - spread**2 / 2)
+def draw_rates(generator, count, rate, spread):
+    return rate * np.exp(spread * generator.standard_normal(count) - spread**2 / 2)
 
 
-def cover_rate(generator, speakers, rate, spread, sets, size=SIZE):
-    words = draw_words(generator, (sets, speakers), size)
-    errors = generator.poisson(words * draw_rates(generator, words.shape, rate, spread)).astype(float)
-    return [find_interval(np.stack(pair, axis=1), "rate") for pair in zip(errors, words, strict=True)], rate
+def draw_errors(generator, speakers, rate, spread, size):
+    words = draw_words(generator, speakers, size)
+    return generator.poisson(words * draw_rates(generator, speakers, rate, spread)), words
 
 
-def cover_share(generator, speakers, share, spread, sets, size=SIZE):
-    count = draw_words(generator, (sets, speakers), size, mean=60)
-    normal = np.random.default_rng(0).standard_normal(20_001)
-    levels = np.linspace(-12, 12, 2401)
-    level = levels[np.searchsorted([expit(own + spread * normal).mean() for own in levels], share)]
-    shares = expit(level + spread * generator.standard_normal(count.shape))
-    drawn = generator.binomial(count.astype(int), shares).astype(float)
-    return [find_interval(np.stack(pair, axis=1), "share") for pair in zip(drawn, count, strict=True)], share
+def cover_rate(*options):
+    return find_interval(np.stack(draw_errors(*options), axis=1), "rate")
 
 
-def cover_paired(generator, speakers, rate, spread, sets, size=SIZE):
-    words = draw_words(generator, (sets, speakers), size)
-    common = draw_rates(generator, words.shape, rate, spread)
-    first, second = (
-        generator.poisson(words * common * draw_rates(generator, words.shape, 1, 0.2)) for _ in "ab"
-    )
-    tested = (compare_changes(*pair) for pair in zip((second - first).astype(float), words, strict=True))
-    return [(test.low, test.high) for test in tested], 0.0
+@functools.cache
+def find_level(share, spread):
+    """Return the log odds about which speakers' own vary so that the mean share is this one."""
+    points, weights = np.polynomial.hermite_e.hermegauss(99)
+    return brentq(lambda level: weights @ expit(level + spread * points) / weights.sum() - share, -12, 12)
 
 
-def cover_groups(generator, speakers, rate, spread, sets, size=SIZE):
+def cover_share(generator, speakers, share, spread, size):
+    count = draw_words(generator, speakers, size, mean=60)
+    shares = expit(find_level(share, spread) + spread * generator.standard_normal(speakers))
+    return find_interval(np.stack([generator.binomial(count.astype(int), shares), count], axis=1), "share")
+
+
+def cover_paired(generator, speakers, rate, spread, size):
+    words = draw_words(generator, speakers, size)
+    expected = words * draw_rates(generator, speakers, rate, spread)
+    errors = [generator.poisson(expected * draw_rates(generator, speakers, 1, 0.2)) for _ in "ab"]
+    return compare_paired(np.stack(errors, axis=1), np.stack([words, words], axis=1))
+
+
+def cover_groups(generator, speakers, *options):
     """Two groups of speakers, a third and the rest."""
-    words = draw_words(generator, (sets, speakers), size)
-    errors = generator.poisson(words * draw_rates(generator, words.shape, rate, spread)).astype(float)
-    inside, blocks = np.arange(speakers) < round(speakers / 3), np.arange(speakers)
-    tested = (compare_groups(*pair, inside, blocks) for pair in zip(errors, words, strict=True))
-    return [(test.low, test.high) for test in tested], 0.0
+    blocks = np.arange(speakers)
+    return compare_groups(*draw_errors(generator, speakers, *options), blocks < round(speakers / 3), blocks)
 
 
-def cover_correlation(generator, speakers, rate, spread, sets, size=SIZE):
+def cover_correlation(generator, speakers, rate, spread, size):
     """A trait that differs between speakers and within them, and has nothing to do with errors."""
-    found = []
-    for number in range(sets):
-        blocks = np.repeat(np.arange(speakers), draw_words(generator, speakers, size, mean=25).astype(int))
-        rates = draw_rates(generator, speakers, rate, spread)[blocks] * draw_rates(
-            generator, len(blocks), 1, 0.5
-        )
-        words = generator.integers(4, 36, len(blocks))
-        errors = generator.binomial(words, rates.clip(0, 0.9))
-        between = (0.1, 0.5, 1.0)[number % 3]
-        trait = between * generator.standard_normal(speakers)[blocks]
-        trait += (1 - between) * generator.standard_normal(len(blocks))
-        tested = correlate_ranks(trait, errors / words, blocks)
-        found.append((tested.low, tested.high))
-    return found, 0.0
+    blocks = np.repeat(np.arange(speakers), draw_words(generator, speakers, size, mean=25).astype(int))
+    own = draw_rates(generator, speakers, rate, spread)[blocks]
+    words = generator.integers(4, 36, len(blocks))
+    errors = generator.binomial(words, (own * draw_rates(generator, len(blocks), 1, 0.5)).clip(0, 0.9))
+    between = generator.choice([0.1, 0.5, 1.0])
+    trait = between * generator.standard_normal(speakers)[blocks]
+    trait += (1 - between) * generator.standard_normal(len(blocks))
+    return correlate_ranks(trait, errors / words, blocks)
 
 
-def measure_coverage(cover, *options, seed=0, **others):
-    found, truth = cover(
-        np.random.default_rng([seed, *(round(1000 * own) for own in options)]), *options, **others
-    )
-    return float(np.mean([low <= truth <= high for low, high in found]))
+def measure_coverage(cover, speakers, rate, spread, sets, size=0.4):
+    """Return the share of intervals that hold the rate, or no difference."""
+    options = speakers, rate, spread, size
+    generator = np.random.default_rng([round(1000 * option) for option in options])
+    found = [cover(generator, *options) for _ in range(sets)]
+    if cover in (cover_rate, cover_share):
+        return np.mean([low <= rate <= high for low, high in found])
+    return np.mean([own.low <= 0 <= own.high for own in found])
 
 
 @pytest.mark.parametrize("cover", [cover_rate, cover_share, cover_paired, cover_groups, cover_correlation])
@@ -302,12 +253,12 @@ def test_interval_covers_what_it_should(cover):
 @pytest.mark.parametrize("spread", [0.3, 0.6, 1.0])
 @pytest.mark.parametrize("size", [0.4, 0.8])
 def test_coverage_from_8_speakers_on(speakers, spread, size):
+    sets = max(2000, 32_000 // speakers)  # of few speakers more, whose true coverage, 0.93, is near the bar
     for rate in (0.03, 0.3):
         for cover in (cover_rate, cover_paired, cover_groups):
-            covered = measure_coverage(cover, speakers, rate, spread, 2000, size=size)
+            covered = measure_coverage(cover, speakers, rate, spread, sets, size)
             assert 0.925 <= covered <= 0.985, (cover.__name__, rate, covered)
-    covered = measure_coverage(cover_correlation, speakers, 0.15, spread, 400, size=size)
-    assert 0.92 <= covered <= 0.985
+    assert 0.92 <= measure_coverage(cover_correlation, speakers, 0.15, spread, 400, size) <= 0.985
 
 
 @pytest.mark.slow
@@ -315,6 +266,4 @@ def test_coverage_from_8_speakers_on(speakers, spread, size):
 @pytest.mark.parametrize("share", [0.005, 0.03, 0.5, 0.97, 0.995])
 @pytest.mark.parametrize("spread", [0.3, 0.8])
 def test_shares_near_0_and_1_are_covered_at_a_reasonable_width(speakers, share, spread):
-    generator = np.random.default_rng([speakers, round(1000 * share), round(10 * spread)])
-    found, _ = cover_share(generator, speakers, share, spread, 2000)
-    assert 0.925 <= np.mean([low <= share <= high for low, high in found]) <= 0.985
+    assert 0.925 <= measure_coverage(cover_share, speakers, share, spread, 2000) <= 0.985

@@ -1,58 +1,41 @@
 """Error rate against severity."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
+from tests.helpers.planted import count_columns
 
 
 def measure(table):
     return measure_robustness(Record(table))
 
 
-def variant(simulation, severity, errors, count=20):
-    return pd.DataFrame(
-        {
-            "utterance_id": [f"u{n}" for n in range(count)],
-            "reference": "TEN WORDS",
-            "word_hits": 10.0 - errors,
-            "word_substitutions": float(errors),
-            "word_deletions": 0.0,
-            "word_insertions": 0.0,
-            "record_speaker_id": [str(n % 5) for n in range(count)],
-            "simulation": simulation,
-            "severity": severity,
-        }
-    )
-
-
 @pytest.fixture
 def table():
-    variants = [
-        variant(None, np.nan, 1),
-        variant("noise", 20.0, 4),
-        variant("noise", 5.0, 2),
-        variant("tempo", 1.5, 1),
-    ]
-    return pd.concat(variants, ignore_index=True)
+    """20 utterances of 10 words as they are, with two severities of noise, and at another tempo."""
+    variants = [(None, np.nan, 1.0), ("noise", 20.0, 4.0), ("noise", 5.0, 2.0), ("tempo", 1.5, 1.0)]
+    simulations, severities, errors = (
+        np.repeat(np.array(own, object), 20) for own in zip(*variants, strict=True)
+    )
+    number = np.arange(80) % 20
+    table = {"utterance_id": [f"u{own}" for own in number], "record_speaker_id": number % 5}
+    counts = count_columns(errors.astype(float), 10)
+    return pd.DataFrame({**table, **counts, "simulation": simulations, "severity": severities.astype(float)})
 
 
-def test_curves_by_rising_severity(table):
+def test_curves_by_rising_severity_with_changes_from_the_recordings_as_they_are(table):
     curves = measure(table)
     assert [curve.simulation for curve in curves] == ["noise", "tempo"]
-    assert [(point.severity, point.word.rate) for point in curves[0].points] == [(5.0, 0.2), (20.0, 0.4)]
-
-
-def test_change_is_against_the_recordings_as_they_are(table):
-    point = measure(table)[0].points[1]
-    assert point.change.difference == pytest.approx(0.3)
-    assert (point.change.low, point.change.high) == pytest.approx((0.3, 0.3))
-    assert point.clean.rate == pytest.approx(0.1)
+    low, high = curves[0].points
+    assert [(own.severity, own.word.rate, own.character.rate) for own in (low, high)] == [
+        (5, 0.2, 0.2),
+        (20, 0.4, 0.4),
+    ]
+    assert (high.change.difference, high.change.low, high.change.high) == pytest.approx((0.3, 0.3, 0.3))
+    assert high.clean.rate == pytest.approx(0.1)
 
 
 def test_without_unchanged_recordings_there_is_no_change(table):
@@ -76,7 +59,3 @@ def test_simulated_row_without_severity_is_refused(table):
         ValueError, match="u5: a simulated utterance needs a severity; received none for 'noise'"
     ):
         measure(table)
-
-
-def test_curves_are_json(table):
-    assert json.loads(json.dumps([asdict(curve) for curve in measure(table)], allow_nan=False))
