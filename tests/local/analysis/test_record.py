@@ -2,44 +2,40 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pyarrow
 import pyarrow.parquet
 import pytest
 
 from librispeech_clf.local.analysis.record import Record, label_column, physical_unit, read_table
+from tests.helpers.planted import count_columns
 
 
-def counted(**columns):
-    counts = {
-        f"word_{name}": [1.0, 2.0, None] for name in ("hits", "substitutions", "deletions", "insertions")
-    }
-    return pd.DataFrame({"utterance_id": ["b", "a", "c"], **counts, **columns})
+def make_table(**columns):
+    """Three utterances of 3 words, the last of which failed."""
+    return pd.DataFrame(
+        {"utterance_id": list("bac"), **count_columns(np.array([2, 1, np.nan]), 3), **columns}
+    )
 
 
 def test_speaker_is_spelled_alike_from_text_integers_and_floats():
     for values in (["84", None], [84, None], [84.0, np.nan]):
-        table = pd.DataFrame({"utterance_id": ["a", "b"], "record_speaker_id": values})
-        assert Record(table).speakers.tolist() == ["84", None]
+        assert Record(pd.DataFrame({"record_speaker_id": values})).speakers.tolist() == ["84", None]
     assert Record(pd.DataFrame({"utterance_id": ["u"]})).speakers.tolist() == [None]
 
 
 def test_an_unknown_speaker_is_a_block_of_its_own_and_blocks_follow_the_names():
-    record = Record(counted(record_speaker_id=["2", None, None]))
-    assert record.blocks.tolist() == [0, 1, 2]
-    assert Record(counted(record_speaker_id=[None, None, "2"])).blocks.tolist() == [2, 1, 0]
-    assert record.is_known.tolist() == [True, False, False]
+    record = Record(make_table(record_speaker_id=["2", None, None]))
+    assert (record.blocks.tolist(), record.is_known.tolist()) == ([0, 1, 2], [True, False, False])
+    assert Record(make_table(record_speaker_id=[None, None, "2"])).blocks.tolist() == [2, 1, 0]
 
 
 def test_numbers_are_not_identifiers_texts_truth_values_or_lists():
     columns = {"a": [1, None], "record_book_id": [1, 2], "b": ["x", "y"], "c": [True, False], "d": [[1], [2]]}
     record = Record(pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()}))
-    found = {name: own for name in columns if (own := record.column(name))}
-    assert list(found) == ["a", "record_book_id", "b", "c"]
-    assert [name for name, own in found.items() if own.numbers is not None] == ["a"]
+    found = {name: own.numbers is not None for name in columns if (own := record.column(name))}
+    assert found == {"a": True, "record_book_id": False, "b": False, "c": False}
     assert record.column("c").levels == ("False", "True")
 
 
@@ -54,12 +50,14 @@ def test_numbers_are_read_alike_whatever_the_column_type(dtype):
 
 
 def test_a_selection_takes_the_rows_of_every_column():
-    table = counted(
-        record_gender=["F", None, "M"], signal_level_dbfs=[1.0, 2.0, 3.0], latent=[[1.0], [2.0], None]
-    )
+    columns = {"record_gender": ["F", None, "M"], "signal_level_dbfs": [1.0, 2.0, 3.0]}
+    table = make_table(**columns, latent=[[1.0], [2.0], None])
     scored = Record(table).select_scored().select(np.array([True, True]))
-    assert (len(scored), scored.ids.tolist()) == (2, ["b", "a"])
-    assert (scored.errors().tolist(), scored.units().tolist()) == ([3.0, 6.0], [3.0, 6.0])
+    assert (scored.ids.tolist(), scored.errors().tolist(), scored.units().tolist()) == (
+        ["b", "a"],
+        [2, 1],
+        [3, 3],
+    )
     last = scored.select(np.array([1]))
     assert last.numbers("signal_level_dbfs").tolist() == [2.0]
     assert last.column("record_gender").categories.tolist() == [None]
@@ -68,9 +66,9 @@ def test_a_selection_takes_the_rows_of_every_column():
 
 
 def test_recordings_are_the_rows_without_simulation():
-    record = Record(counted(simulation=[None, "noise", None], severity=[None, 3.0, None]))
-    assert record.select_recordings().ids.tolist() == ["b", "c"]
-    assert len(Record(counted()).select_recordings()) == 3
+    table = make_table(simulation=[None, "noise", None], severity=[None, 3.0, None])
+    assert Record(table).select_recordings().ids.tolist() == ["b", "c"]
+    assert len(Record(make_table()).select_recordings()) == 3
 
 
 def test_vectors_of_another_length_or_not_finite_are_left_out():
@@ -81,8 +79,7 @@ def test_vectors_of_another_length_or_not_finite_are_left_out():
 
 
 def test_a_file_is_read_as_the_table_is(tmp_path):
-    table = counted(record_gender=["F", None, "M"])
-    pyarrow.parquet.write_table(pyarrow.Table.from_pandas(table), tmp_path / "results.parquet")
+    make_table(record_gender=["F", None, "M"]).to_parquet(tmp_path / "results.parquet")
     record = Record(tmp_path / "results.parquet")
     assert record.column("record_gender").categories.tolist() == ["F", None, "M"]
     assert record.metadata == ["record_gender"]
@@ -93,21 +90,17 @@ def test_a_file_is_read_as_the_table_is(tmp_path):
 
 def test_threads_read_the_columns_of_a_file_one_after_the_other(tmp_path, monkeypatch):
     """Two at once crash the process, sometimes: seen once with 300,000 rows."""
-    reading, most = [], []
+    reading, most, read = [], [], pyarrow.parquet.ParquetFile.read
 
-    class SlowFile:
-        def __init__(self, path, **options):
-            self.schema_arrow = SimpleNamespace(names=["a", "b", "c", "d"])
-            self.metadata = SimpleNamespace(num_rows=2)
+    def read_slowly(file, names):
+        reading.append(names)
+        time.sleep(0.02)
+        most.append(len(reading))
+        reading.remove(names)
+        return read(file, names)
 
-        def read(self, names):
-            reading.append(names)
-            time.sleep(0.02)
-            most.append(len(reading))
-            reading.remove(names)
-            return pyarrow.table({name: [1.0, 2.0] for name in names})
-
-    monkeypatch.setattr(pyarrow.parquet, "ParquetFile", SlowFile)
+    pd.DataFrame(dict.fromkeys("abcd", [1.0, 2.0])).to_parquet(tmp_path / "results.parquet")
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "read", read_slowly)
     record = Record(tmp_path / "results.parquet")
     with ThreadPoolExecutor(4) as pool:
         columns = list(pool.map(record.column, record.names))
@@ -115,18 +108,12 @@ def test_threads_read_the_columns_of_a_file_one_after_the_other(tmp_path, monkey
     assert most == [1, 1, 1, 1]
 
 
-def test_an_empty_table_is_an_empty_record():
-    assert len(Record(pd.DataFrame()).select_recordings().select_scored()) == 0
-    assert Record(pd.DataFrame()).blocks.tolist() == []
-
-
 def test_an_unknown_unit_is_refused():
     with pytest.raises(ValueError, match="received 'phone'"):
-        Record(counted()).counts("phone")
+        Record(make_table()).counts("phone")
 
 
 def test_names_in_words():
-    assert label_column("signal_spectral_centroid_mean_hz") == "spectral centroid mean"
-    assert label_column("record_speaker_id") == "speaker"
-    assert label_column("readability_dale_chall_score") == "Dale-Chall score"
+    names = "signal_spectral_centroid_mean_hz", "record_speaker_id", "readability_dale_chall_score"
+    assert [*map(label_column, names)] == ["spectral centroid mean", "speaker", "Dale-Chall score"]
     assert (physical_unit("signal_duration_s"), physical_unit("text_word_count")) == ("s", None)

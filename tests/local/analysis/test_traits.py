@@ -18,7 +18,8 @@ from librispeech_clf.local.analysis.traits import (
 INSIDE = np.arange(40) < 20
 
 
-def make_table():
+@pytest.fixture
+def table():
     return pd.DataFrame(
         {
             "utterance_id": [f"u{number:02d}" for number in range(40)],
@@ -37,39 +38,34 @@ def describe(table, inside=INSIDE):
     return Features(Record(table)).describe(inside)
 
 
-def test_traits_by_hand():
-    table = make_table()
+def test_traits_by_hand(table):
     gender, level = describe(table)
     assert (gender.label, gender.effect, gender.inside, gender.outside) == ("women", 1.0, 1.0, 0.0)
     # of the 400 pairs 55 have the outer value above and 45 + 300 below or equal: 10 ties
     wins = sum((a > b) - (a < b) for a in range(10, 30) for b in range(20))
-    assert (level.label, level.unit) == ("loud recordings", "dBFS")
+    assert (level.label, level.unit, level.inside, level.outside) == ("loud recordings", "dBFS", 19.5, 9.5)
     assert level.effect == pytest.approx(wins / 400)
-    assert (level.inside, level.outside) == (19.5, 9.5)
 
 
-def test_p_values_are_those_of_scipy():
-    table = make_table()
-    table["signal_level_dbfs"] = np.round(table["signal_level_dbfs"] / 3)
-    level = table["signal_level_dbfs"]
-    alone = describe(table[["utterance_id", "signal_level_dbfs"]])
+def test_p_values_are_those_of_scipy(table):
+    level = table["signal_level_dbfs"] = np.round(table["signal_level_dbfs"] / 3)
+    (trait,) = describe(table[["utterance_id", "signal_level_dbfs"]])
     expected = mannwhitneyu(level[:20], level[20:], method="asymptotic").pvalue
-    assert alone[0].p_corrected == pytest.approx(expected)
+    assert trait.p_corrected == pytest.approx(expected)
     (gender,) = describe(table[["utterance_id", "record_gender"]])
     assert gender.p_corrected == pytest.approx(fisher_exact([[20, 0], [0, 20]], alternative="greater").pvalue)
 
 
-def test_a_listener_hears_each_thing_once():
-    table = make_table()
+def test_a_listener_hears_each_thing_once(table):
     table["signal_rms_mean"] = table["signal_level_dbfs"] + np.random.default_rng(0).normal(0, 5, 40)
     table["signal_unnamed"] = table["signal_level_dbfs"] * 2 + 1
     assert [trait.label for trait in describe(table)] == ["women", "loud recordings"]
 
 
-def test_who_speaks_is_no_trait():
+def test_who_speaks_is_no_trait(table):
     inside = np.arange(40) < 5
-    assert [trait.label for trait in describe(make_table(), inside)] == []
-    unknown = make_table().drop(columns="record_speaker_id")
+    assert describe(table, inside) == ()
+    unknown = table.drop(columns="record_speaker_id")
     assert [trait.label for trait in describe(unknown, inside)] == ["book one"]
 
 
@@ -79,8 +75,7 @@ def test_unrelated_metadata_are_not_reported():
     assert describe(table.assign(utterance_id=range(200)), np.arange(200) < 60) == ()
 
 
-def test_missing_values_are_on_no_side():
-    table = make_table()
+def test_missing_values_are_on_no_side(table):
     table.loc[::4, "signal_level_dbfs"] = np.nan
     trait = next(own for own in describe(table) if own.column == "signal_level_dbfs")
     assert trait.inside == np.nanmedian(table["signal_level_dbfs"][:20])
@@ -99,33 +94,28 @@ def test_names_with_one_noun_share_it(names, joined):
     assert join_labels(names) == joined
 
 
-def test_tails_are_named():
-    assert label_tail("signal_level_dbfs", "low") == "quiet recordings"
-    assert label_tail("corpus_age", "high") == "high age"
-
-
 @pytest.mark.parametrize(
-    ("column", "label"),
+    ("label", "named"),
     [
-        ("readability_gunning_fog", "hard texts"),
-        ("readability_linsear_write", "hard texts"),  # a score of a text is no length of an utterance
-        ("readability_flesch_reading_ease", "easy texts"),
-        ("signal_rms_max", "loud recordings"),
-        ("signal_spectral_rolloff_mean_hz", "bright sound"),
-        ("text_letter_count", "long utterances"),
+        (label_tail("signal_level_dbfs", "low"), "quiet recordings"),
+        (label_tail("corpus_age", "high"), "high age"),
+        (label_tail("readability_gunning_fog", "high"), "hard texts"),
+        # a score of a text is no length of an utterance
+        (label_tail("readability_linsear_write", "high"), "hard texts"),
+        (label_tail("readability_flesch_reading_ease", "high"), "easy texts"),
+        (label_tail("signal_rms_max", "high"), "loud recordings"),
+        (label_tail("signal_spectral_rolloff_mean_hz", "high"), "bright sound"),
+        (label_tail("text_letter_count", "high"), "long utterances"),
+        (label_category("record_gender", "F"), "women"),
+        (label_category("corpus_accent", "Scottish"), "accent Scottish"),
+        (label_cut("signal_level_dbfs", "low", -31.25), "level under -31.25 dBFS"),
+        (label_cut("corpus_age", "high", 60), "age from 60"),
     ],
 )
-def test_synonyms_have_one_label(column, label):
-    assert label_tail(column, "high") == label
+def test_tails_synonyms_categories_and_cuts_have_plain_names(label, named):
+    assert label == named
 
 
 def test_labels_of_a_listener_are_told_from_ours():
     assert choose_plain(["high MFCC max", "high voices", "women", "low age"], 3) == ["high voices", "women"]
     assert choose_plain(["high MFCC max", "low age"], 1) == ["high MFCC max"]
-
-
-def test_categories_and_cuts_are_named():
-    assert label_category("record_gender", "F") == "women"
-    assert label_category("corpus_accent", "Scottish") == "accent Scottish"
-    assert label_cut("signal_level_dbfs", "low", -31.25) == "level under -31.25 dBFS"
-    assert label_cut("corpus_age", "high", 60) == "age from 60"
