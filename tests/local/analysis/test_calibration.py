@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.local.analysis import calibration as calibrations
 from librispeech_clf.local.analysis.calibration import Calibration, fit_calibration, measure_reliability
 from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.evaluation.store import hash_file
 from tests.helpers.spoken import make_spoken
 
 SURE = np.linspace(0.01, 0.99, 50)
@@ -22,9 +24,10 @@ def test_the_share_of_right_words_is_learnt():
     learnt = fit(make_spoken(0))
     assert (learnt.words, learnt.speakers) == (4000, 20)
     np.testing.assert_allclose(learnt.apply(np.array([0.4, 0.6, 0.8])), [0.16, 0.36, 0.64], atol=0.04)
-    found = measure_reliability(Record(make_spoken(1)), learnt)
-    assert found.error < 0.03 < 0.15 < found.uncalibrated_error
-    assert found.calibrated == str(learnt) == "validation of made"
+    record = Record(make_spoken(1))
+    found, plain = measure_reliability(record, learnt), measure_reliability(record, None)
+    assert found.error < 0.03 < 0.15 < found.uncalibrated_error == plain.error == plain.uncalibrated_error
+    assert (found.calibrated, plain.calibrated) == (str(learnt), None) == ("validation of made", None)
     assert sum(part.words for part in found.bins) == found.words == 4000
 
 
@@ -35,12 +38,6 @@ def test_more_confidence_is_never_less_chance(chance):
     learnt = fit(make_spoken(2, chance=chance))
     assert (np.diff(learnt.apply(SURE)) >= 0).all()
     assert min(learnt.certain, learnt.uncertain) >= 0
-
-
-def test_without_a_calibration_confidences_are_taken_as_they_are():
-    found = measure_reliability(Record(make_spoken(3)), None)
-    assert found.calibrated is None
-    assert found.error == found.uncalibrated_error > 0.15
 
 
 def test_no_words_no_reliability(make_results):
@@ -64,10 +61,9 @@ def test_the_average_is_of_the_rows_words():
     table = make_spoken(5, speakers=2, utterances=2)
     table.at[1, "words"] = []
     own = [[word["confidence"] for word in words] for words in table["words"]]
-    expected = [MADE.apply(np.array(values)).mean() if values else np.nan for values in own]
+    expected = np.array([MADE.apply(np.array(values)).mean() if values else np.nan for values in own])
     np.testing.assert_allclose(MADE.average(Record(table)), expected)
-    some = Record(table).select(np.array([3, 1]))
-    np.testing.assert_allclose(MADE.average(some), [expected[3], expected[1]])
+    np.testing.assert_allclose(MADE.average(Record(table).select(np.array([3, 1]))), expected[[3, 1]])
 
 
 def test_a_calibration_is_of_one_model(tmp_path):
@@ -90,17 +86,13 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 
 
 def test_the_corpus_own_calibration_is_chosen_else_that_of_most_words():
-    other = Calibration("openslr", "dev-clean", 26000, 20, 4.0, 1.7, -1.0)
-    both = {"sample": MADE, "openslr": other}
+    both = {"sample": MADE, "openslr": Calibration("openslr", "dev-clean", 26000, 20, 4.0, 1.7, -1.0)}
     assert calibrations.choose_calibration(both, "sample") is MADE
-    assert calibrations.choose_calibration(both, "files mine") is other
+    assert calibrations.choose_calibration(both, "files mine") is both["openslr"]
     assert calibrations.choose_calibration({}, "sample") is None
 
 
 def test_the_bundled_one_is_of_the_bundled_model():
-    from librispeech_clf.configuration import load_configuration
-    from librispeech_clf.local.evaluation.store import hash_file
-
     model = load_configuration(environment={}).model.path
     path = calibrations.name_calibration_file(model)
     assert calibrations.read_calibrations(path, hash_file(model)).keys() >= {"sample", "openslr"}
