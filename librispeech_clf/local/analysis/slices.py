@@ -1,8 +1,8 @@
 """What to look at first: the slices of a corpus where the model errs more than elsewhere.
 
 In: the record of results. Out: a `Search` with its findings. Categories, tails and trends of numeric columns, pairs,
-clusters of the hidden states and the worst speakers are looked at together; see `candidates`, `search` and
-`outlier_speakers`. The chance of any finding in a table without one is about `ALPHA`, whatever was looked at.
+clusters of the hidden states and the worst speakers are looked at together; see `candidates` and `search`.
+The chance of any finding in a table without one is about `ALPHA`, whatever was looked at.
 
 Of what is significant the strongest is taken, then what is still significant beside it, and so on, so that
 several names of one weakness are one finding; a pair is one only where it is worse than its parts. What is

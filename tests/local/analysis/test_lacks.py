@@ -9,7 +9,7 @@ from librispeech_clf.local.analysis.record import Record
 
 
 def make_table(seed, *, planted=False):
-    """Recordings of 40 speakers, half of them unlabeled; planted, 20 to 29 are noisy, elsewhere in the hidden states."""
+    """Recordings of 40 speakers, half unlabeled; planted, 20 to 29 are noisy, elsewhere in the hidden states."""
     generator = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(40), 8)
     order = np.arange(40) if planted else generator.permutation(40)
