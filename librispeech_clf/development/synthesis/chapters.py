@@ -3,13 +3,12 @@
 In: sentences and readers. Out: chapters, and LibriSpeech's tables and CONDITIONS.TXT as text.
 """
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from librispeech_clf.development.synthesis.engines import SAMPLING_RATE
 from librispeech_clf.development.synthesis.recording import Conditions
 from librispeech_clf.development.synthesis.sentences import Sentence
 from librispeech_clf.development.synthesis.voices import Reader
@@ -20,16 +19,8 @@ GROUPS = {"training": "known", "validation": "known", "test": "test", "unlabeled
 """How the group of the readers of a split begins."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ReadChapter:
-    """A chapter as one reader reads it.
-
-    Attributes:
-        id: Chapter id.
-        split: "training", "validation", "test" or "unlabeled".
-        reader: The reader.
-        sentences: Sentences in the order of the text; the first one's titles name the chapter.
-    """
+class ReadChapter(NamedTuple):
+    """A chapter of a split as one reader reads it; the first sentence's titles name it."""
 
     id: int
     split: str
@@ -37,30 +28,15 @@ class ReadChapter:
     sentences: tuple[Sentence, ...]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Recording:
-    """One utterance of the bundled corpus.
-
-    Attributes:
-        id: "<speaker>-<chapter>-NNNN".
-        chapter: Its chapter.
-        transcript: Upper-case transcript.
-        conditions: How it was recorded.
-        sample_count: Samples at 16 kHz.
-        flac: The audio file.
-    """
+class Recording(NamedTuple):
+    """One utterance of the bundled corpus, "<speaker>-<chapter>-NNNN", its transcript in upper case."""
 
     id: str
     chapter: ReadChapter
     transcript: str
     conditions: Conditions
-    sample_count: int
-    flac: bytes = dataclasses.field(repr=False)
-
-    @property
-    def minutes(self) -> float:
-        """Length in minutes."""
-        return self.sample_count / SAMPLING_RATE / 60
+    minutes: float
+    flac: bytes
 
 
 def deal_chapters(
@@ -83,10 +59,8 @@ def deal_chapters(
         lines = list(text)
         bounds = np.linspace(0, len(lines), max(1, round(len(lines) / size)) + 1).round().astype(int)
         blocks += [tuple(lines[start:end]) for start, end in itertools.pairwise(bounds)]
-    return tuple(
-        ReadChapter(id=FIRST_CHAPTER_ID[split] + number, split=split, reader=reader, sentences=block)
-        for number, (reader, block) in enumerate(zip(itertools.cycle(order), blocks, strict=False))
-    )
+    numbered = zip(itertools.count(FIRST_CHAPTER_ID[split]), itertools.cycle(order), blocks, strict=False)
+    return tuple(ReadChapter(number, split, reader, block) for number, reader, block in numbered)
 
 
 def speakers_table(recordings: Sequence[Recording], readers: Iterable[Reader]) -> str:

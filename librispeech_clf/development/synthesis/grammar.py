@@ -1,17 +1,34 @@
 """Random English sentences from a grammar of templates, for training speech recognition.
 
-In: a random generator. Out: lower-case sentences; natural word order, little sense.
+In: a random generator, grammar.txt and word_lists.txt, and word lists of installed packages: textstat's Dale-Chall
+list, festival's dictionaries. Out: lower-case sentences; natural word order, little sense.
 """
 
 import functools
 import re
-from collections.abc import Callable, Mapping
-from importlib import resources
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import util
+from pathlib import Path
 
 import numpy as np
 
-from librispeech_clf.development.synthesis.word_lists import load_word_lists, read_own_lists
+TAGGED_WORDS = Path("/usr/share/festival/dicts/wsj.wp39.poslexR")
+"""festival's lexicon of part-of-speech tags (Debian package festlex-poslex)."""
+PRONOUNCED_WORDS = Path("/usr/share/festival/dicts/cmu/cmudict-0.4.out")
+"""The CMU pronouncing dictionary as festival ships it (Debian package festlex-cmu)."""
 
+WIDE_TAGS = {
+    "noun": "nn",
+    "nouns": "nns",
+    "adjective": "jj",
+    "adverb": "rb",
+    "verb": "vbd",
+    "verb_base": "vb",
+    "verb_third": "vbz",
+    "verb_gerund": "vbg",
+    "verb_participle": "vbn",
+}
+"""List of wide words -> Penn Treebank tag of festival's lexicon."""
 FORMS = ("base", "third", "past", "participle", "gerund")
 Rules = Mapping[str, tuple[tuple[str, ...], np.ndarray]]
 
@@ -33,7 +50,7 @@ def make_sentence(symbol: str, generator: np.random.Generator) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _rules() -> Rules:
-    text = resources.files(__package__).joinpath("grammar.txt").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("grammar.txt").read_text(encoding="utf-8")
     rules = {}
     for line in text.splitlines():
         if " = " in line and not line.startswith("#"):
@@ -139,3 +156,73 @@ def _past(verb: str) -> str:
 
 def _gerund(verb: str) -> str:
     return verb[:-1] + "ing" if re.search(r"[^eo]e$", verb) else verb + "ing"
+
+
+def read_own_lists() -> dict[str, tuple[str, ...]]:
+    """Read word_lists.txt: list name -> words, underscores turned into spaces."""
+    text = Path(__file__).with_name("word_lists.txt").read_text(encoding="utf-8")
+    lists = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, words = line.split(": ", 1)
+            lists[name] = tuple(word.replace("_", " ") for word in words.split())
+    return lists
+
+
+def read_easy_words() -> tuple[str, ...]:
+    """Read the Dale-Chall list of about 3,000 easy words that textstat ships."""
+    spec = util.find_spec("textstat")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("The package textstat is not installed; it holds the list of easy words.")
+    path = Path(spec.origin).parent / "resources" / "en" / "easy_words.txt"
+    words = path.read_text(encoding="utf-8").lower().split()
+    return tuple(word for word in words if re.fullmatch(r"[a-z]+('[a-z]+)?", word))
+
+
+def read_tagged_words() -> Mapping[str, frozenset[str]]:
+    """Read festival's tag lexicon: word -> its Penn Treebank tags in lower case, rare tags left out."""
+    tagged = {}
+    for line in TAGGED_WORDS.read_text(encoding="latin-1").splitlines():
+        match = re.match(r'\("([a-z]{3,14})" \((.*)\) \(\) \)', line)
+        if match:
+            scores = {tag: float(score) for tag, score in re.findall(r"\((\w+) (-[\d.]+)\)", match[2])}
+            tagged[match[1]] = frozenset(t for t, s in scores.items() if s > max(scores.values()) - 1.5)
+    return tagged
+
+
+def read_pronounced_words() -> tuple[str, ...]:
+    """Read the words of the CMU dictionary that are 3 to 13 plain letters long."""
+    lines = PRONOUNCED_WORDS.read_text(encoding="latin-1").splitlines()
+    words = {match[1] for line in lines if (match := re.match(r'\("([a-z]{3,13})" ', line))}
+    return tuple(sorted(words))
+
+
+@functools.lru_cache(maxsize=1)
+def load_word_lists() -> Mapping[str, tuple[str, ...]]:
+    """All lists the grammar draws from: the own ones, and easy and wide ones by part of speech."""
+    lists = read_own_lists()
+    easy, tagged, pronounced = read_easy_words(), read_tagged_words(), read_pronounced_words()
+    wide = sorted(tagged.keys() & set(pronounced))
+
+    def of_tag(words: Sequence[str], tag: str) -> tuple[str, ...]:
+        return tuple(sorted(word for word in words if tag in tagged.get(word, ())))
+
+    lists |= {f"wide_{name}": of_tag(wide, tag) for name, tag in WIDE_TAGS.items()}
+    stems = frozenset(easy)
+    forms = (word for word in wide if word not in stems and not stems.isdisjoint(possible_stems(word)))
+    return lists | {
+        "easy": easy,
+        "easy_noun": of_tag(easy, "nn"),
+        "easy_adjective": of_tag(easy, "jj"),
+        "easy_form": tuple(forms),
+        "wide_word": tuple(word for word in wide if "nnp" not in tagged[word]),
+        "rare_name": pronounced,
+    }
+
+
+def possible_stems(word: str) -> Iterator[str]:
+    """The words that a regular ending may have made this one of: "carried" may be of "carri", "carrie" or "carry"."""
+    for ending in ("s", "es", "d", "ed", "ing", "er", "ly"):
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            yield from (stem, stem + "e", re.sub("i$", "y", stem), re.sub(r"([^aeiou])\1$", r"\1", stem))

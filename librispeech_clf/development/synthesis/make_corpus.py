@@ -5,23 +5,33 @@ In: this package's texts and tables, the installed synthesizers. Out: the files 
 
 import argparse
 import filecmp
+import importlib.metadata
+import re
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import soundfile
 
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.audio.decoding import encode_flac
-from librispeech_clf.development.synthesis import card, chapters
+from librispeech_clf.development.synthesis import chapters
 from librispeech_clf.development.synthesis.chapters import ReadChapter, Recording
-from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
 from librispeech_clf.development.synthesis.recording import draw_conditions, record
 from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
-from librispeech_clf.development.synthesis.voices import load_readers
+from librispeech_clf.development.synthesis.voices import (
+    PACKAGES,
+    SAMPLING_RATE,
+    load_readers,
+    require_tools,
+    synthesize,
+)
 from librispeech_clf.local.cli import make_parser, run
 
 BUNDLED = Path(__file__).parents[2] / "corpus" / "bundled"
@@ -30,6 +40,7 @@ SPLITS = ("training", "validation", "test", UNLABELED)
 ACCENTS = {"de": "German", "en-us": "American", "en": "British", "en-gb-scotland": "Scottish"}
 SEED = 24
 MAX_BYTES = 25_000_000
+PYTHON_PACKAGES = ("numpy", "scipy", "soundfile", "pyarrow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,19 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make_or_check(options: argparse.Namespace) -> int:
     require_tools()
-    report_versions()
+    path = BUNDLED / "CARD.md"
+    recorded = read_versions(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for line in describe_differences(recorded, find_versions()):
+        print(f"Warning: {line}; the files may differ from the bundled ones.")
     if options.check:
         return check_corpus(options.out, seed=options.seed)
     make_corpus(options.out, seed=options.seed)
     return 0
-
-
-def report_versions() -> None:
-    """Print which tools differ from those the bundled corpus was made with."""
-    path = BUNDLED / "CARD.md"
-    recorded = card.read_versions(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for line in card.describe_differences(recorded, card.find_versions()):
-        print(f"Warning: {line}; the files may differ from the bundled ones.")
 
 
 def check_corpus(folder: Path, *, seed: int) -> int:
@@ -102,7 +108,7 @@ def make_corpus(folder: Path, *, seed: int) -> None:
         "CHAPTERS.TXT": chapters.chapters_table(recordings),
         "BOOKS.TXT": chapters.books_table(recordings),
         "CONDITIONS.TXT": chapters.conditions_table(recordings),
-        "CARD.md": card.write_card(recordings, card.find_versions()),
+        "CARD.md": write_card(recordings, find_versions()),
     }
     for name, text in tables.items():
         atomic_write(folder / name, text.encode())
@@ -120,15 +126,10 @@ def record_chapter(chapter: ReadChapter, *, seed: int) -> list[Recording]:
         generator = np.random.default_rng([seed, chapter.id, number])
         conditions = draw_conditions(chapter.split, generator, hums=chapter.reader.group.endswith("hum"))
         waveform = record(speech, conditions, generator)
-        recording = Recording(
-            id=f"{chapter.reader.id}-{chapter.id}-{number:04d}",
-            chapter=chapter,
-            transcript=to_transcript(sentence.text),
-            conditions=conditions,
-            sample_count=waveform.size,
-            flac=encode_flac(waveform, sampling_rate=SAMPLING_RATE, compression_level=1.0),
-        )
-        recordings.append(recording)
+        name, minutes = f"{chapter.reader.id}-{chapter.id}-{number:04d}", waveform.size / SAMPLING_RATE / 60
+        flac = encode_flac(waveform, sampling_rate=SAMPLING_RATE, compression_level=1.0)
+        transcript = to_transcript(sentence.text)
+        recordings.append(Recording(name, chapter, transcript, conditions, minutes, flac))
     return recordings
 
 
@@ -153,6 +154,57 @@ def to_parquet(recordings: Sequence[Recording]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
+
+
+def find_versions() -> dict[str, str]:
+    """Versions of all that decides the bytes: synthesizers and voices (Debian packages), Python packages."""
+    names = [name for packages in PACKAGES.values() for name in packages.split()]
+    versions = dict.fromkeys((*names, "festlex-cmu", "festlex-poslex"), "unknown")
+    if shutil.which("dpkg-query"):
+        for name in versions:
+            command = ["dpkg-query", "--show", "--showformat=${Version}", name]
+            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+            versions[name] = said or "not installed"
+    versions |= {name: importlib.metadata.version(name) for name in PYTHON_PACKAGES}
+    return versions | {"libsndfile": soundfile.__libsndfile_version__}
+
+
+def read_versions(card: str) -> dict[str, str]:
+    """The versions a card records."""
+    rows = card.partition("## Tool versions")[2].partition("| --- | --- |\n")[2]
+    return dict(re.findall(r"^\| ([\w-]+) \| (\S.*?) \|$", rows, re.MULTILINE))
+
+
+def describe_differences(recorded: Mapping[str, str], present: Mapping[str, str]) -> list[str]:
+    """One line for each tool whose version is not the recorded one."""
+    return [
+        f"{name}: the corpus was made with {recorded[name]}, here is {present.get(name, 'none')}"
+        for name in recorded
+        if recorded[name] != present.get(name)
+    ]
+
+
+def write_card(recordings: Sequence[Recording], versions: Mapping[str, str]) -> str:
+    """Fill card_template.md."""
+    rows = []
+    for split in SPLITS:
+        own = [recording for recording in recordings if recording.chapter.split == split]
+        readers = {recording.chapter.reader for recording in own}
+        women = sum(reader.gender == "F" for reader in readers)
+        counts = [len(recording.transcript.split()) for recording in own]
+        lengths = [recording.minutes * 60 for recording in own]
+        disturbed = sum(r.conditions.noise != "none" or r.conditions.decay_time_s > 0 for r in own)
+        cells = [split, len(own), f"{sum(lengths) / 60:.1f}", f"{min(lengths):.1f} to {max(lengths):.1f}"]
+        cells += [
+            f"{women} / {len(readers) - women}",
+            sum(counts),
+            f"{min(counts)} to {max(counts)}",
+            disturbed,
+        ]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    told = [f"| {name} | {version} |" for name, version in versions.items()]
+    template = Path(__file__).with_name("card_template.md").read_text(encoding="utf-8")
+    return template.format(statistics="\n".join(rows), versions="\n".join(told))
 
 
 if __name__ == "__main__":

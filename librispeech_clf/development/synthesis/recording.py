@@ -1,14 +1,14 @@
-"""How a bundled utterance was recorded: room, noise, level; and its FLAC.
+"""How a bundled utterance was recorded: room, noise, level.
 
-In: clean speech. Out: the recording, float32 (N,), and its FLAC bytes.
+In: clean speech. Out: the recording, float32 (N,).
 """
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
 from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, reverberate, white_noise
-from librispeech_clf.development.synthesis.engines import SAMPLING_RATE
+from librispeech_clf.development.synthesis.voices import SAMPLING_RATE
 
 DISTURBED_SHARE = 0.2
 RATIOS_DB = {"training": (5.0, 25.0), "test": (8.0, 25.0)}
@@ -22,8 +22,7 @@ FLOOR_DBFS = -78.0
 LEVELS_DBFS = (-32.0, -22.0)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Conditions:
+class Conditions(NamedTuple):
     """Conditions of one recording.
 
     Attributes:
@@ -43,28 +42,28 @@ def draw_conditions(split: str, generator: np.random.Generator, *, hums: bool = 
     """Draw conditions: a fifth of the training and test recordings has echo, noise or both; or mains hum."""
     level = round(float(generator.uniform(*LEVELS_DBFS)), 1)
     if hums:
-        ratio = round(float(generator.uniform(*HUM_RATIOS_DB)), 1)
-        return Conditions(noise="hum", ratio_db=ratio, decay_time_s=0.0, level_dbfs=level)
+        return Conditions("hum", round(float(generator.uniform(*HUM_RATIOS_DB)), 1), 0.0, level)
     disturbed = generator.random() < DISTURBED_SHARE
     kind, noise = generator.choice(["echo", "noise", "both"]), str(generator.choice(["white", "pink"]))
     decay = round(float(generator.uniform(*DECAY_TIMES_S)), 2)
     low, high = RATIOS_DB.get(split, (0.0, 0.0))
     if split == "test" and generator.random() < 0.8:
         low = 15.0
-    ratio = round(float(generator.uniform(low, high)), 1)
+    ratio: float | None = round(float(generator.uniform(low, high)), 1)
     if not disturbed or split not in RATIOS_DB:
-        return Conditions(noise="none", ratio_db=None, decay_time_s=0.0, level_dbfs=level)
-    if kind == "echo":
-        return Conditions(noise="none", ratio_db=None, decay_time_s=decay, level_dbfs=level)
-    decay = decay if kind == "both" else 0.0
-    return Conditions(noise=noise, ratio_db=ratio, decay_time_s=decay, level_dbfs=level)
+        noise, ratio, decay = "none", None, 0.0
+    elif kind == "echo":
+        noise, ratio = "none", None
+    elif kind == "noise":
+        decay = 0.0
+    return Conditions(noise, ratio, decay, level)
 
 
 def record(speech: np.ndarray, conditions: Conditions, generator: np.random.Generator) -> np.ndarray:
     """Record clean speech: silence around it, room, noise, level, and the recorder's noise floor.
 
     Args:
-        speech: float32 (N,), clean.
+        speech: float32 (N,).
         conditions: What to add.
         generator: Source of randomness.
 
@@ -72,12 +71,9 @@ def record(speech: np.ndarray, conditions: Conditions, generator: np.random.Gene
         float32 (N + silence,) in [-1, 1].
     """
     before, after = (generator.uniform(0.15, 0.45, size=2) * SAMPLING_RATE).astype(int)
-    waveform = np.pad(speech, (before, after))
+    waveform, decay_time_s = np.pad(speech, (before, after)), conditions.decay_time_s
     waveform = reverberate(
-        waveform,
-        decay_time_s=conditions.decay_time_s,
-        sampling_rate=SAMPLING_RATE,
-        generator=generator,
+        waveform, decay_time_s=decay_time_s, sampling_rate=SAMPLING_RATE, generator=generator
     )
     if conditions.ratio_db is not None:
         make = {"white": white_noise, "pink": pink_noise, "hum": mains_hum}[conditions.noise]

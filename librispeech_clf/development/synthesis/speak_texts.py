@@ -14,8 +14,7 @@ from pathlib import Path
 import soundfile
 
 from librispeech_clf.atomic_write import atomic_write
-from librispeech_clf.development.synthesis.engines import SAMPLING_RATE, require_tools, synthesize
-from librispeech_clf.development.synthesis.voices import Voice
+from librispeech_clf.development.synthesis.voices import SAMPLING_RATE, Voice, require_tools, synthesize
 from librispeech_clf.local.cli import make_parser, run
 
 SPEAKERS = ("f2", "m3", "f5", "m7")
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def speak(options: argparse.Namespace) -> None:
     """Write `test/metadata.csv` and one WAV for each text."""
-    require_tools()
+    require_tools(["espeak-ng"])
     lines = options.texts.read_text(encoding="utf-8").splitlines()
     texts = [line.strip() for line in lines if line.strip()]
     (options.out / "test").mkdir(parents=True, exist_ok=True)

@@ -29,28 +29,21 @@ def install_variants(folder: Path) -> Path:
     """
     own = folder / "espeak-ng-data"
     if not own.exists():
+        version = subprocess.run(
+            ["espeak-ng", "--version"], check=True, capture_output=True, text=True
+        ).stdout
+        found = re.search(r"Data at: (.+)", version)
+        if found is None:
+            raise FileNotFoundError(
+                f"espeak-ng --version names no data folder, it says {version!r}; reinstall it."
+            )
         copied = folder / "espeak-ng-data.tmp"
         shutil.rmtree(copied, ignore_errors=True)
-        shutil.copytree(find_data(), copied, ignore=_other_languages)
+        shutil.copytree(found[1].strip(), copied, ignore=_other_languages)
         for number, name in enumerate(DRAWN_VARIANTS):
             (copied / "voices" / "!v" / name).write_text(write_variant(number), encoding="ascii")
         copied.rename(own)
     return folder
-
-
-def find_data() -> Path:
-    """Return the folder of espeak-ng's data.
-
-    Raises:
-        FileNotFoundError: `espeak-ng --version` does not name it.
-    """
-    version = subprocess.run(["espeak-ng", "--version"], check=True, capture_output=True, text=True).stdout
-    found = re.search(r"Data at: (.+)", version)
-    if found is None:
-        raise FileNotFoundError(
-            f"espeak-ng --version names no data folder, it says {version!r}; reinstall it."
-        )
-    return Path(found[1].strip())
 
 
 def write_variant(number: int) -> str:

@@ -11,13 +11,12 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(5)
 
 
-def speak_tones(texts, voice, **_options):
-    return [(0.3 * np.sin(np.arange(800 * len(text)) / 7)).astype(np.float32) for text in texts]
-
-
 @pytest.fixture
 def tones(monkeypatch):
     """Replaces the synthesizers."""
-    monkeypatch.setattr(make_corpus, "synthesize", speak_tones)
-    monkeypatch.setattr(make_training_material, "synthesize", speak_tones)
-    return speak_tones
+
+    def speak_tones(texts, voice, **_options):
+        return [(0.3 * np.sin(np.arange(800 * len(text)) / 7)).astype(np.float32) for text in texts]
+
+    for module in (make_corpus, make_training_material):
+        monkeypatch.setattr(module, "synthesize", speak_tones)

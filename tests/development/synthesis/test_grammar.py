@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 from librispeech_clf.development.synthesis import grammar
-from librispeech_clf.development.synthesis.word_lists import (
-    PRONOUNCED_WORDS,
-    TAGGED_WORDS,
-    load_word_lists,
-    possible_stems,
-    read_own_lists,
-)
 
 needs_dictionaries = pytest.mark.skipif(
-    not (PRONOUNCED_WORDS.exists() and TAGGED_WORDS.exists()),
+    not (grammar.PRONOUNCED_WORDS.exists() and grammar.TAGGED_WORDS.exists()),
     reason="festival's dictionaries are not installed",
 )
 
@@ -30,22 +23,19 @@ def test_plural(word, plural):
 
 @needs_dictionaries
 @pytest.mark.parametrize(
-    ("verb", "forms"),
+    "forms",
     [
-        ("walk", "walk walks walked walked walking"),
-        ("carry", "carry carries carried carried carrying"),
-        ("hope", "hope hopes hoped hoped hoping"),
-        ("agree", "agree agrees agreed agreed agreeing"),
-        ("tie", "tie ties tied tied tying"),
-        ("go", "go goes went gone going"),
+        "walk walks walked walked walking",
+        "carry carries carried carried carrying",
+        "hope hopes hoped hoped hoping",
+        "agree agrees agreed agreed agreeing",
+        "tie ties tied tied tying",
+        "go goes went gone going",
     ],
 )
-def test_verb_forms(verb, forms):
+def test_verb_forms(forms):
+    verb = forms.split()[0]
     assert " ".join(grammar.inflect(verb, form) for form in grammar.FORMS) == forms
-
-
-@needs_dictionaries
-def test_second_word_of_a_verb_stays():
     assert grammar.inflect("tell me", "past") == "told me"
 
 
@@ -59,7 +49,6 @@ def test_sentences_are_plain_and_follow_the_seed(symbol):
     assert all(re.fullmatch(r"[a-z']+( [a-z']+)*", sentence) for sentence in first)
 
 
-@needs_dictionaries
 def test_a_and_an(monkeypatch, rng):
     monkeypatch.setattr(grammar, "_expand", lambda *_: "a apple a user a hour a one a unit a uncle a book")
     assert grammar.make_sentence("short", rng) == "an apple a user an hour a one a unit an uncle a book"
@@ -67,7 +56,7 @@ def test_a_and_an(monkeypatch, rng):
 
 def test_every_symbol_of_the_grammar_exists():
     made = {"noun", "nouns", "adjective", "manner", "any", "easy_noun", "easy", "rare_name", "wide_word"}
-    known = made | set(grammar._rules()) | set(read_own_lists())
+    known = made | set(grammar._rules()) | set(grammar.read_own_lists())
     for patterns, cumulated in grammar._rules().values():
         assert cumulated[-1] == pytest.approx(1)
         for symbol in re.findall(r"\{(\w+)\}", " ".join(patterns)):
@@ -80,12 +69,12 @@ def test_every_symbol_of_the_grammar_exists():
     [("boots", "boot"), ("carried", "carry"), ("baking", "bake"), ("running", "run"), ("slowly", "slow")],
 )
 def test_stem_is_among_the_possible_ones(word, stem):
-    assert stem in possible_stems(word)
-    assert not list(possible_stems("honey"))
+    assert stem in grammar.possible_stems(word)
+    assert not list(grammar.possible_stems("honey"))
 
 
 @needs_dictionaries
 def test_forms_of_easy_words_are_not_easy_words():
-    lists = load_word_lists()
+    lists = grammar.load_word_lists()
     assert {"boots", "carried", "pumped"} <= set(lists["easy_form"])
     assert not set(lists["easy_form"]) & set(lists["easy"])

@@ -5,59 +5,50 @@ import pyarrow.parquet as pq
 import pytest
 
 from librispeech_clf.development.synthesis import make_training_material as material
+from librispeech_clf.development.synthesis.grammar import PRONOUNCED_WORDS, TAGGED_WORDS
 from librispeech_clf.development.synthesis.sentences import load_sentences, to_transcript
-from librispeech_clf.development.synthesis.word_lists import PRONOUNCED_WORDS, TAGGED_WORDS
+from librispeech_clf.development.synthesis.voices import load_readers
 
 pytestmark = pytest.mark.skipif(
     not (PRONOUNCED_WORDS.exists() and TAGGED_WORDS.exists()),
     reason="festival's dictionaries are not installed",
 )
+HELD_OUT = load_sentences("test")[4].text.lower().strip(".")
 
 
 def test_shard_follows_from_seed_and_number(tones):
-    first, again, next_one, other = (
+    shards = [
         material.make_utterances(index, seed=seed, count=20)
         for index, seed in ((3, 0), (3, 0), (4, 0), (3, 1))
-    )
-    assert first == again
-    assert len({tuple(columns["text"]) for columns in (first, next_one, other)}) == 3
+    ]
+    assert shards[0] == shards[1]
+    assert len({tuple(row["text"] for row in rows) for rows in shards}) == 3
 
 
-def test_shard_columns(tones, tmp_path):
+def test_a_shard_is_written_once(tones, tmp_path):
     seconds = material.make_shard(0, folder=tmp_path, seed=0, count=20)
-    table = pq.read_table(tmp_path / "training-00000.parquet").to_pylist()
+    path = tmp_path / "training-00000.parquet"
+    assert list(tmp_path.iterdir()) == [path]
+    table, content = pq.read_table(path).to_pylist(), path.read_bytes()
     lengths = [np.frombuffer(row["samples"], "<i2").size for row in table]
     assert [row["sample_count"] for row in table] == lengths
     assert seconds == pytest.approx(sum(lengths) / 16_000)
     assert all(row["text"] and set(row["text"]) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ") for row in table)
-    assert [path.name for path in tmp_path.iterdir()] == ["training-00000.parquet"]
-
-
-def test_existing_shard_is_kept(tones, tmp_path):
-    material.make_shard(0, folder=tmp_path, seed=0, count=5)
-    before = (tmp_path / "training-00000.parquet").read_bytes()
-    material.make_shard(0, folder=tmp_path, seed=9, count=5)
-    assert (tmp_path / "training-00000.parquet").read_bytes() == before
+    assert material.make_shard(0, folder=tmp_path, seed=9, count=5) == seconds
+    assert path.read_bytes() == content
 
 
 def test_held_out_sentences_are_drawn_again(monkeypatch, rng):
-    held_out = load_sentences("test")[4].text
-    drafts = iter([held_out.lower().strip("."), "a new sentence"])
+    drafts = iter([HELD_OUT, "a new sentence"])
     monkeypatch.setattr(material, "make_sentence", lambda *_: next(drafts))
     assert material.draw_text(rng) == "a new sentence"
-
-
-def test_held_out_sentences_are_validation_and_test():
     for split in ("validation", "test"):
         assert {to_transcript(s.text) for s in load_sentences(split)} <= material.held_out_transcripts()
 
 
-def test_kinds_and_engines_add_up():
-    assert sum(material.KINDS.values()) == pytest.approx(1)
-    assert sum(material.ENGINES.values()) == pytest.approx(1)
-
-
 def test_prose_is_cut_into_clauses_without_numbers(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"\*\.txt"):
+        material.read_prose(tmp_path)
     text = (
         "Call me Ishmael. In 1851, a \u201clarge\u201d book\u2014it\u2019s long;\nan old-fashioned one! Yes."
     )
@@ -65,22 +56,27 @@ def test_prose_is_cut_into_clauses_without_numbers(tmp_path):
     assert material.read_prose(tmp_path) == ("call me ishmael", "it's long", "an old-fashioned one")
 
 
-def test_a_folder_without_prose_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"\*\.txt"):
-        material.read_prose(tmp_path)
-
-
-def test_most_texts_are_prose_where_there_is_some_and_none_is_held_out(rng):
-    held_out = load_sentences("test")[4].text.lower().strip(".")
-    prose = (*["call me ishmael"] * 9, held_out)
-    mix = material.MaterialMix(prose=prose)
-    texts = [material.draw_text(rng, mix) for _ in range(400)]
-    assert held_out not in texts
-    assert texts.count("call me ishmael") / len(texts) == pytest.approx(mix.prose_share, abs=0.08)
-
-
-def test_salads_are_drawn_as_often_as_asked(monkeypatch, rng):
+def test_texts_are_drawn_by_their_shares_and_none_is_held_out(monkeypatch, rng):
     monkeypatch.setattr(material, "make_sentence", lambda kind, _: kind)
-    kinds = [material.draw_text(rng, material.MaterialMix(salad_share=0.7)) for _ in range(400)]
-    assert kinds.count("salad") / len(kinds) == pytest.approx(0.7, abs=0.08)
-    assert set(kinds) == {"salad", *material.KINDS}
+    texts = [material.draw_text(rng, (*["call me ishmael"] * 9, HELD_OUT)) for _ in range(1000)]
+    salads, rest = texts.count("salad"), 1000 - texts.count("call me ishmael")
+    assert HELD_OUT not in texts and set(texts) == {"call me ishmael", "salad", *material.KINDS}
+    assert 1 - rest / 1000 == pytest.approx(material.PROSE_SHARE, abs=0.06)
+    assert salads / rest == pytest.approx(material.SALAD_SHARE, abs=0.06)
+
+
+def test_drawn_voices_are_listed(rng):
+    drawn = {material.draw_voice(rng) for _ in range(300)}
+    assert {f"{voice.engine}:{voice.name}" for voice in drawn} <= set(material.material_voices())
+    assert {voice.engine for voice in drawn} == {"espeak-ng", "flite", "festival"}
+
+
+def test_known_readers_are_drawn_close_to_their_own_rate_and_pitch(rng, monkeypatch):
+    monkeypatch.setattr(material, "READER_SHARE", 1.0)
+    known = {reader.voice.name: reader.voice for reader in load_readers() if reader.group == "known"}
+    drawn = [material.draw_voice(rng) for _ in range(500)]
+    assert {voice.name for voice in drawn} == set(known)
+    for voice in drawn:
+        own = known[voice.name]
+        assert voice.words_per_minute == pytest.approx(own.words_per_minute, rel=0.11)
+        assert abs(voice.pitch - own.pitch) <= 4 and voice.speed == own.speed
