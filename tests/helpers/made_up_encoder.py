@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from librispeech_clf.development.training.ctranslate2 import TYPES, VERSION
+from librispeech_clf.development.training.whisper import TYPES, VERSION
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 
 WIDTH, HEADS, LAYERS, MEL_BANDS = 16, 2, 1, 20

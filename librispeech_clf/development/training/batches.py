@@ -1,15 +1,19 @@
-"""Training batches: recordings in, varied, leveled, padded arrays out, made ahead in a thread."""
+"""Training batches: recordings in, varied, leveled, padded arrays out, made ahead in a thread.
 
-import queue
-import threading
+A random generator decides everything.
+"""
+
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
+from librispeech_clf.audio.acoustics import mix_at_signal_to_noise_ratio, pink_noise, white_noise
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
-from librispeech_clf.development.training.augmentation import Augmentation, augment
 from librispeech_clf.development.training.material import Recording, read_or_warn
+from librispeech_clf.development.training.whisper import HOP_OF_FRAMES
 
 AHEAD = 6
 """Batches that are ready before they are needed."""
@@ -20,6 +24,24 @@ ROOM = 1.12
 SPARE_FRAMES = 4
 CROP_S = (3.0, 9.0)
 """Shortest and longest piece of a recording that the front end is trained on."""
+SPEEDS = (0.88, 1.13)
+"""Lowest and highest factor of resampling; changes tempo, pitch and formants together."""
+TILT = 0.5
+"""Highest absolute coefficient of the one-tap filter that tilts the spectrum."""
+NOISE_RATIOS_DB = (5.0, 30.0)
+
+
+class Augmentation(NamedTuple):
+    """Shares of the recordings that are resampled, filtered, and get noise (white, pink, or another recording)."""
+
+    speed: float = 0.35
+    tilt: float = 0.12
+    noise: float = 0.1
+
+
+LIGHT = Augmentation()
+STRONG = Augmentation(0.7, 0.4, 0.35)
+"""For the front end, which must learn what sounds there are; the letters learn from few passes over the material."""
 
 
 class Batch(NamedTuple):
@@ -38,10 +60,10 @@ class Batch(NamedTuple):
     label_lengths: np.ndarray
 
 
-def has_room(recording: Recording, frame_samples: int) -> bool:
+def has_room(recording: Recording) -> bool:
     """Whether a recording is neither too short nor too long, and has frames for its letters."""
     seconds = recording.samples / SAMPLING_RATE_HZ
-    frames = recording.samples / frame_samples
+    frames = recording.samples / HOP_OF_FRAMES
     return SHORTEST_S <= seconds <= LONGEST_S and frames > SPARE_FRAMES + ROOM * len(recording.labels)
 
 
@@ -49,18 +71,16 @@ def make_batch(
     recordings: Sequence[Recording],
     others: Sequence[Recording],
     *,
-    augmentation: Augmentation,
-    frame_samples: int,
     generator: np.random.Generator,
+    augmentation: Augmentation = LIGHT,
 ) -> Batch | None:
     """Make one batch; a recording that cannot be read is left out with a warning.
 
     Args:
         recordings: of the batch.
         others: of the same number, used as babble.
-        augmentation: what to vary.
-        frame_samples: from one frame to the next.
         generator: of the variations.
+        augmentation: what to vary.
 
     Returns:
         The batch; None when no recording is left.
@@ -70,7 +90,7 @@ def make_batch(
         waveform, babble = read_or_warn(recording), read_or_warn(other)
         if waveform is None or babble is None:
             continue
-        fastest = len(waveform) / frame_samples / (SPARE_FRAMES + ROOM * len(recording.labels))
+        fastest = len(waveform) / HOP_OF_FRAMES / (SPARE_FRAMES + ROOM * len(recording.labels))
         rows.append(level(augment(waveform, babble, augmentation, generator, fastest=fastest)))
         labels.append(recording.labels)
     if not rows:
@@ -79,21 +99,8 @@ def make_batch(
     return Batch(_stack(rows, np.float32), lengths[0], _stack(labels, np.int64), lengths[1])
 
 
-def make_crops(
-    draw: Callable[[], Recording],
-    *,
-    seconds: float,
-    augmentation: Augmentation,
-    generator: np.random.Generator,
-) -> Batch:
-    """Make a batch of pieces of one length, without letters.
-
-    Args:
-        draw: returns any recording.
-        seconds: of all pieces together.
-        augmentation: what to vary.
-        generator: decides.
-    """
+def make_crops(draw: Callable[[], Recording], *, seconds: float, generator: np.random.Generator) -> Batch:
+    """Make a batch of pieces of one length, together about so many seconds, of any recordings, without letters."""
     length = generator.uniform(*CROP_S)
     count, samples = max(1, round(seconds / length)), int(length * SAMPLING_RATE_HZ)
     rows: list[np.ndarray] = []
@@ -101,13 +108,50 @@ def make_crops(
         waveform, babble, more = (read_or_warn(draw()) for _ in range(3))
         if waveform is None or babble is None or more is None:
             continue
-        waveform = augment(waveform, babble, augmentation, generator)
+        waveform = augment(waveform, babble, STRONG, generator)
         if len(waveform) < samples:
             waveform = np.concatenate([waveform, np.resize(more, samples - len(waveform))])
         start = int(generator.integers(0, len(waveform) - samples + 1))
         rows.append(level(waveform[start : start + samples]))
     none = np.zeros((count, 0), np.int64)
     return Batch(np.stack(rows), np.full(count, samples), none, np.zeros(count, np.int64))
+
+
+def augment(
+    waveform: np.ndarray,
+    other: np.ndarray,
+    shares: Augmentation,
+    generator: np.random.Generator,
+    *,
+    fastest: float = np.inf,
+) -> np.ndarray:
+    """Vary one waveform.
+
+    Args:
+        waveform: float32 (N,), in [-1, 1].
+        other: float32 (M,), another recording, used as babble.
+        shares: of what is varied.
+        generator: decides.
+        fastest: highest factor of resampling that leaves room for the letters.
+
+    Returns:
+        float32 (N',); N' differs from N by the speed factor.
+    """
+    if generator.random() < shares.speed:
+        factor = min(generator.uniform(*SPEEDS), max(fastest, SPEEDS[0]))
+        positions = np.arange(0, len(waveform) - 1, factor)
+        waveform = np.interp(positions, np.arange(len(waveform)), waveform)
+    if generator.random() < shares.tilt:
+        coefficient = np.float32(generator.uniform(-TILT, TILT))
+        waveform = np.concatenate([waveform[:1], waveform[1:] + coefficient * waveform[:-1]])
+    if generator.random() < shares.noise:
+        ratio_db, kind = generator.uniform(*NOISE_RATIOS_DB), generator.integers(3)
+        if kind == 2:
+            noise = np.resize(other, len(waveform))
+        else:
+            noise = (white_noise, pink_noise)[kind](len(waveform), generator)
+        waveform = mix_at_signal_to_noise_ratio(waveform, noise, ratio_db)
+    return waveform.astype(np.float32)
 
 
 def level(waveform: np.ndarray) -> np.ndarray:
@@ -118,37 +162,14 @@ def level(waveform: np.ndarray) -> np.ndarray:
 
 def make_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """Make batches in a second thread while the model trains; close the iterator to end the thread."""
-    waiting: queue.Queue = queue.Queue(AHEAD)
-    stopped = threading.Event()
-    end = object()
-
-    def put(item) -> None:
-        while not stopped.is_set():
-            try:
-                return waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def fill() -> None:
+    with ThreadPoolExecutor(1, "training batches") as thread:
+        waiting = deque(thread.submit(next, batches, None) for _ in range(AHEAD))
         try:
-            for batch in batches:
-                put(batch)
-                if stopped.is_set():
-                    return
-            put(end)
-        except BaseException as error:  # handed to the training thread, which raises it
-            put(error)
-
-    thread = threading.Thread(target=fill, daemon=True, name="training batches")
-    thread.start()
-    try:
-        while (item := waiting.get()) is not end:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
+            while (batch := waiting.popleft().result()) is not None:
+                waiting.append(thread.submit(next, batches, None))
+                yield batch
+        finally:
+            thread.shutdown(cancel_futures=True)
 
 
 def _stack(rows: Sequence[np.ndarray], dtype: type) -> np.ndarray:

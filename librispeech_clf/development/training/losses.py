@@ -1,6 +1,6 @@
 """What the stages minimize, and what they measure: the front end against Whisper's, and the letters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -72,63 +72,61 @@ def hear(encoder: WhisperEncoder, audio: "torch.Tensor", ahead: int) -> "torch.T
     return encoder.encode_front(encoder.log_mel(audio[:, ahead:] * WHISPER_LEVEL))
 
 
-class LettersLoss:
-    """CTC, per letter."""
+def find_features(
+    student: "torch.nn.Module", encoder: WhisperEncoder, audio, samples, *, borrowed: bool
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return features (B, T, C) and frames (B,), by the student's front end or by Whisper's own, where it is borrowed.
 
-    def __init__(
-        self,
-        student: "torch.nn.Module",
-        encoder: WhisperEncoder,
-        course: Course,
-        generator: np.random.Generator,
-    ) -> None:
-        """Take the pupil, the teacher, the stage's course, and what draws the masks."""
-        self.student, self.encoder, self.course, self.generator = student, encoder, course, generator
-
-    def __call__(self, batch: Batch) -> "torch.Tensor":
-        """Return the loss; batches as `make_batch` makes them."""
-        import torch
-        import torch.nn.functional as F  # noqa: N812
-
-        audio, samples = torch.from_numpy(batch.audio), torch.from_numpy(batch.samples)
-        with in_bfloat16():
-            if self.course.borrowed_front:
-                frames = torch.div(samples, HOP_OF_FRAMES, rounding_mode="floor")
-                features = hear_rows(self.encoder, audio, samples)
-            else:
-                frames = self.student.count_frames(samples)
-                features = self.student.front(audio, samples)
-            features = self._mask(features, frames)
-            hidden = self.student.upper(features, frames, frozen=self.course.frozen_layers)
-            logits = self.student.logits(hidden)
-        scores = logits.float().log_softmax(-1).transpose(0, 1)
-        labels, lengths = torch.from_numpy(batch.labels), torch.from_numpy(batch.label_lengths)
-        letters = F.ctc_loss(scores, labels, frames, lengths, reduction="sum", zero_infinity=True)
-        return letters / lengths.sum()
-
-    def _mask(self, features, frames) -> "torch.Tensor":
-        """Put the batch's mean in place of some frames: SpecAugment over time (Park et al. 2019)."""
-        import torch
-
-        kept = np.ones(features.shape[:2], np.float32)
-        for row, count in enumerate(frames.tolist()):
-            spans = int(2 * self.course.masked * count / LONGEST_MASK + self.generator.random())
-            for length in self.generator.integers(1, LONGEST_MASK + 1, spans):
-                start = self.generator.integers(0, max(1, count - length + 1))
-                kept[row, start : start + length] = 0
-        keep = torch.from_numpy(kept)[..., None].to(features.dtype)
-        return features * keep + features.detach().mean((0, 1)) * (1 - keep)
-
-
-def hear_rows(encoder: WhisperEncoder, audio, samples) -> "torch.Tensor":
-    """Do as `hear` from the first sample on, each row without its padding, which has no mel bands of its own."""
+    Whisper hears each row from the first sample on and without its padding, which has no mel bands of its own.
+    """
     import torch
 
+    if not borrowed:
+        return student.front(audio, samples), student.count_frames(samples)
     with torch.no_grad():
-        rows = [
-            hear(encoder, row[None, :count], 0)[0] for row, count in zip(audio, samples.tolist(), strict=True)
-        ]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        pairs = zip(audio, samples.tolist(), strict=True)
+        rows = [hear(encoder, row[None, :count], 0)[0] for row, count in pairs]
+        features = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    return features, torch.div(samples, HOP_OF_FRAMES, rounding_mode="floor")
+
+
+def find_letters_loss(
+    batch: Batch,
+    *,
+    student: "torch.nn.Module",
+    encoder: WhisperEncoder,
+    course: Course,
+    generator: np.random.Generator,
+) -> "torch.Tensor":
+    """Return CTC's loss per letter.
+
+    Args:
+        batch: as `make_batch` makes it.
+        student: the pupil.
+        encoder: the teacher.
+        course: the stage's.
+        generator: draws the masks.
+    """
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    audio, samples = torch.from_numpy(batch.audio), torch.from_numpy(batch.samples)
+    with in_bfloat16():
+        features, frames = find_features(student, encoder, audio, samples, borrowed=course.borrowed_front)
+        kept = np.ones(features.shape[:2], np.float32)
+        for row, count in enumerate(frames.tolist()):
+            spans = int(2 * course.masked * count / LONGEST_MASK + generator.random())
+            for length in generator.integers(1, LONGEST_MASK + 1, spans):
+                start = generator.integers(0, max(1, count - length + 1))
+                kept[row, start : start + length] = 0
+        # The batch's mean in place of some frames: SpecAugment over time (Park et al. 2019).
+        keep = torch.from_numpy(kept)[..., None].to(features.dtype)
+        features = features * keep + features.detach().mean((0, 1)) * (1 - keep)
+        logits = student.logits(student.upper(features, frames, frozen=course.frozen_layers))
+    scores = logits.float().log_softmax(-1).transpose(0, 1)
+    labels, lengths = torch.from_numpy(batch.labels), torch.from_numpy(batch.label_lengths)
+    letters = F.ctc_loss(scores, labels, frames, lengths, reduction="sum", zero_infinity=True)
+    return letters / lengths.sum()
 
 
 def measure_front(
@@ -161,14 +159,9 @@ def measure_front(
 
 
 def measure_letters(
-    spell_out: "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]", recordings: Sequence[Recording]
+    student: "torch.nn.Module", encoder: WhisperEncoder, recordings: Sequence[Recording], *, borrowed: bool
 ) -> dict[str, float]:
-    """Return word and character error rate by greedy decoding.
-
-    Args:
-        spell_out: audio (1, N) and samples (1,) to logits (1, T, V).
-        recordings: one that cannot be read is left out with a warning.
-    """
+    """Return word and character error rate by greedy decoding."""
     import torch
 
     words, characters = ErrorCounts(), ErrorCounts()
@@ -176,7 +169,11 @@ def measure_letters(
         if (waveform := read_or_warn(recording)) is None:
             continue
         audio = torch.from_numpy(level(waveform))[None]
-        logits = spell_out(audio, torch.tensor([audio.shape[1]]))[0].float().numpy()
+        with in_bfloat16():
+            samples = torch.tensor([audio.shape[1]])
+            features, _ = find_features(student, encoder, audio, samples, borrowed=borrowed)
+            hidden = student.upper(features, torch.tensor([features.shape[1]]))
+            logits = student.logits(hidden)[0].float().numpy()
         hypothesis = greedy_text(logits, bundled_vocabulary())
         reference = bundled_vocabulary().spell(recording.labels)
         words += count_words(reference, hypothesis)

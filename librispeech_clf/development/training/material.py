@@ -1,13 +1,12 @@
 """What is trained on: real speech of an OpenSLR tree, of folders of recordings beside texts, and synthetic shards.
 
-No utterance costs the run: those that cannot be trained on are left out, and named.
+No utterance costs the run: those that cannot be trained on are left out with a warning.
 """
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ import pyarrow.parquet as parquet
 
 from librispeech_clf.audio.reading import measure_length, read_waveform
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.corpus.schema import UNKNOWN, Split, Utterance
+from librispeech_clf.corpus.load import load_split
+from librispeech_clf.corpus.schema import UNKNOWN, Utterance
 from librispeech_clf.ctc.frames import SAMPLING_RATE_HZ
 from librispeech_clf.text.vocabulary import Vocabulary
 
@@ -45,30 +45,21 @@ class Recording(NamedTuple):
     read: Callable[[], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Speech:
-    """Utterances of one source.
+def list_speech(root: Path, subset: str) -> list[Recording]:
+    """List the utterances of a subset of an OpenSLR tree; reads the audio's headers only.
 
-    Attributes:
-        recordings: in the source's order.
-        left_out: why the others cannot be used, by utterance id.
+    Args:
+        root: the folder that contains `LibriSpeech/`, or that folder itself.
+        subset: such as "train-clean-100".
     """
-
-    recordings: tuple[Recording, ...] = ()
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> float:
-        """All of it, in s."""
-        return sum(recording.samples for recording in self.recordings) / SAMPLING_RATE_HZ
-
-
-def list_speech(split: Split) -> Speech:
-    """List a split's utterances; reads the audio's headers only."""
+    configuration = load_configuration().with_corpus(
+        source="openslr", root=root, subsets_by_state={"training": [subset]}
+    )
+    split = load_split(configuration.corpus, "training")
     return _list([split.utterance(utterance_id) for utterance_id in split.ids])
 
 
-def list_pairs(folder: Path) -> Speech:
+def list_pairs(folder: Path) -> list[Recording]:
     """List the recordings of a folder, NAME.wav or NAME.flac beside NAME.txt, in it and below it; others are not seen.
 
     Raises:
@@ -86,7 +77,25 @@ def list_pairs(folder: Path) -> Speech:
     )
 
 
-def list_shards(folder: Path) -> Speech:
+def _list(utterances: Sequence[Utterance]) -> list[Recording]:
+    with ThreadPoolExecutor() as pool:
+        return [recording for recording in pool.map(_open_or_warn, utterances) if recording is not None]
+
+
+def _open_or_warn(utterance: Utterance) -> Recording | None:
+    try:
+        labels = bundled_vocabulary().encode(utterance.text, utterance_id=utterance.id)
+        samples = round(measure_length(utterance) * SAMPLING_RATE_HZ)
+        if len(labels) == 0:
+            raise ValueError(f"{utterance.id}: an empty transcript.")
+    except (ValueError, OSError) as error:
+        warnings.warn(f"{error} It is left out.", stacklevel=2)
+        return None
+    read = partial(read_waveform, utterance, sampling_rate=SAMPLING_RATE_HZ)
+    return Recording(utterance.id, samples, labels, read)
+
+
+def list_shards(folder: Path) -> list[Recording]:
     """Read the shards of `synthesis.make_training_material`: all of their audio stays in memory, 115 MB an hour.
 
     Args:
@@ -101,61 +110,33 @@ def list_shards(folder: Path) -> Speech:
         raise FileNotFoundError(
             f"{folder} holds no training-*.parquet; make them with `{MAKE_MATERIAL} --out {folder}`."
         )
-    return Speech(tuple(recording for path in paths for recording in _read_shard(path)))
+    recordings = []
+    for path in paths:
+        try:
+            table = parquet.read_table(path, columns=list(SHARD_COLUMNS))
+        except (pyarrow.ArrowException, OSError) as error:
+            raise ValueError(
+                f"{path}: not a readable Parquet file ({error}). Make it again with `{MAKE_MATERIAL}`."
+            ) from error
+        if lacking := set(SHARD_COLUMNS) - set(table.column_names):
+            raise ValueError(
+                f"{path}: must have the columns {', '.join(SHARD_COLUMNS)}; it lacks {sorted(lacking)}."
+            )
+        for row in table.to_pylist():
+            samples = np.frombuffer(row["samples"], "<i2")
+            labels = bundled_vocabulary().encode(row["text"], utterance_id=row["id"])
+            recordings.append(Recording(row["id"], len(samples), labels, partial(_to_float, samples)))
+    return recordings
 
 
-def _read_shard(path: Path) -> list[Recording]:
-    try:
-        table = parquet.read_table(path, columns=list(SHARD_COLUMNS))
-        lacking = set(SHARD_COLUMNS) - set(table.column_names)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ValueError(
-            f"{path}: not a readable Parquet file ({error}). Make it again with `{MAKE_MATERIAL}`."
-        ) from error
-    if lacking:
-        raise ValueError(
-            f"{path}: must have the columns {', '.join(SHARD_COLUMNS)}; it lacks {sorted(lacking)}."
-        )
-
-    def to_recording(row: dict) -> Recording:
-        samples = np.frombuffer(row["samples"], "<i2")
-        labels = bundled_vocabulary().encode(row["text"], utterance_id=row["id"])
-        return Recording(
-            row["id"], len(samples), labels, lambda: samples.astype(np.float32) / np.float32(32768)
-        )
-
-    return [to_recording(row) for row in table.to_pylist()]
-
-
-def _list(utterances: Sequence[Utterance]) -> Speech:
-    recordings: list[Recording] = []
-    left_out: dict[str, str] = {}
-    with ThreadPoolExecutor() as pool:
-        for utterance, listed in zip(utterances, pool.map(_list_utterance, utterances), strict=True):
-            if isinstance(listed, str):
-                left_out[utterance.id] = listed
-            else:
-                recordings.append(listed)
-    return Speech(tuple(recordings), left_out)
+def _to_float(samples: np.ndarray) -> np.ndarray:
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 @cache
 def bundled_vocabulary() -> Vocabulary:
     """Return the vocabulary of the bundled model, which is the one that is trained."""
     return load_configuration(environment={}).read_vocabulary()
-
-
-def _list_utterance(utterance: Utterance) -> Recording | str:
-    try:
-        labels = bundled_vocabulary().encode(utterance.text, utterance_id=utterance.id)
-        samples = round(measure_length(utterance) * SAMPLING_RATE_HZ)
-    except (ValueError, OSError) as error:
-        return str(error)
-    if len(labels) == 0:
-        return "an empty transcript"
-    return Recording(
-        utterance.id, samples, labels, lambda: read_waveform(utterance, sampling_rate=SAMPLING_RATE_HZ)
-    )
 
 
 def draw_batches(
@@ -187,9 +168,8 @@ def draw_batches(
         order = np.argsort(lengths + generator.uniform(0, JITTER_SAMPLES, len(drawn)))
         batches: list[list[Recording]] = [[]]
         for index in order:
-            if (len(batches[-1]) + 1) * drawn[index].samples > 1.1 * seconds * SAMPLING_RATE_HZ and batches[
-                -1
-            ]:
+            padded = (len(batches[-1]) + 1) * drawn[index].samples
+            if batches[-1] and padded > 1.1 * seconds * SAMPLING_RATE_HZ:
                 batches.append([])
             batches[-1].append(drawn[index])
         yield from (batches[index] for index in generator.permutation(len(batches)))

@@ -123,14 +123,9 @@ class Stage:
         self.mean = [parameter.detach().clone() for parameter in self.parameters]
         self.momentum: dict[int, torch.Tensor] = {}
         self._losses: list[float] = []
-        self._take_up()
-
-    def _take_up(self) -> None:
-        import torch
-
-        path = self.folder / f"{self.name}.pt"
-        if path.exists():
-            stored = torch.load(path)
+        self.checkpoint = folder / f"{name}.pt"
+        if self.checkpoint.exists():
+            stored = torch.load(self.checkpoint)
             self.student.load_state_dict(stored["student"])
             self.optimizer.load_state_dict(stored["optimizer"])
             self.mean, self.momentum = stored["mean"], stored["momentum"]
@@ -177,8 +172,13 @@ class Stage:
             last = self.step == self.course.steps
             measured = last or self.step % self.course.measure_steps == 0
             if measured or self.step % self.course.log_steps == 0:
-                figures = self._measure(measure) if measured else {}
-                self._log(seconds=time.monotonic() - began, **figures)
+                figures = {}
+                if measured:
+                    self._swap()
+                    with torch.no_grad():
+                        figures = measure()
+                    self._swap()
+                self._log(figures, seconds=time.monotonic() - began)
             if measured:
                 self._write()
         ahead.close()
@@ -204,16 +204,6 @@ class Stage:
             step.reshape(matrix.shape), alpha=-rate * max(1.0, step.shape[0] / step.shape[1]) ** 0.5
         )
 
-    def _measure(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
-        import torch
-
-        self._swap()
-        try:
-            with torch.no_grad():
-                return measure()
-        finally:
-            self._swap()
-
     def _swap(self) -> None:
         """Put the mean in place of the weights, and the weights in place of the mean."""
         import torch
@@ -224,25 +214,25 @@ class Stage:
                 parameter.copy_(mean)
                 mean.copy_(kept)
 
-    def _log(self, **figures: float) -> None:
+    def _log(self, figures: dict[str, float], *, seconds: float) -> None:
         entry: dict[str, Any] = {
             "stage": self.name,
             "phase": "front" if self.matrices else "ctc",
             "step": self.step,
             "audio_s": round(self.audio_s, 1),
+            "loss": round(float(np.mean(self._losses)), 4),
+            "seconds": round(seconds),
         }
-        entry |= {"loss": round(float(np.mean(self._losses)), 4)} if self._losses else {}
         self._losses.clear()
-        seconds = {"seconds": round(figures.pop("seconds"))}
-        measured = {name: round(value, 4) for name, value in figures.items()}
-        entry |= seconds | ({"development": measured} if measured else {})
+        if figures:
+            entry["development"] = {name: round(value, 4) for name, value in figures.items()}
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
 
     def _write(self) -> None:
         import torch
 
-        path = self.folder / f"{self.name}.pt"
+        path = self.checkpoint
         state: dict[str, Any] = {
             "student": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from librispeech_clf.atomic_write import atomic_write, output_lock
-from librispeech_clf.development.training.augmentation import STRONG, Augmentation
 from librispeech_clf.development.training.batches import Batch, has_room, make_batch, make_crops
-from librispeech_clf.development.training.ctranslate2 import read_variables
 from librispeech_clf.development.training.losses import (
     FrontLoss,
-    LettersLoss,
-    hear_rows,
-    in_bfloat16,
+    find_letters_loss,
     measure_front,
     measure_letters,
 )
 from librispeech_clf.development.training.material import (
     Recording,
-    Speech,
     bundled_vocabulary,
     draw_batches,
     list_pairs,
@@ -35,15 +30,13 @@ from librispeech_clf.development.training.material import (
 )
 from librispeech_clf.development.training.stages import Course, Stage
 from librispeech_clf.development.training.student import inherit, make_student, name_tensors
-from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder, load_encoder
+from librispeech_clf.development.training.whisper import WhisperEncoder, load_encoder, read_variables
 from librispeech_clf.local.cli import count, make_parser, run, share
 from librispeech_clf.local.model.architecture import WHISPER_HEIR, Wav2Vec2Configuration
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:
     import torch
-
-    from librispeech_clf.corpus.schema import Split
 
 FRONT = "front"
 MODEL, RECORD = "wav2vec.h5", "wav2vec.training.json"
@@ -117,9 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train_model(options: argparse.Namespace) -> None:
     """Train, or go on training, and say where the model is."""
     encoder = load_encoder(read_variables(options.encoder))
-    sources = [list_speech(open_speech(options.speech, [options.subset])), *map(list_pairs, options.voices)]
-    shares = _share_out(sources, list_shards(options.material) if options.material else None, options.share)
-    development = list_speech(open_speech(options.speech, [options.dev_subset])).recordings
+    real = [list_speech(options.speech, options.subset), *map(list_pairs, options.voices)]
+    lengths = np.array([sum(recording.samples for recording in recordings) for recordings in real])
+    left = 1 - options.share if options.material else 1.0
+    sources = list(zip(real, left * lengths / lengths.sum(), strict=True))
+    if options.material:
+        sources.append((list_shards(options.material), options.share))
+    development = list_speech(options.speech, options.dev_subset)
     scaled = ("steps", "falling_steps")
     courses = {
         name: replace(course, **{key: max(1, round(getattr(course, key) * options.scale)) for key in scaled})
@@ -129,7 +126,7 @@ def train_model(options: argparse.Namespace) -> None:
         student = train(
             courses,
             encoder=encoder,
-            sources=shares,
+            sources=sources,
             development=spread(development, options.dev_utterances),
             folder=options.out,
             seed=options.seed,
@@ -140,32 +137,6 @@ def train_model(options: argparse.Namespace) -> None:
     record = {"stages": {name: asdict(course) for name, course in courses.items()}, "log": log}
     atomic_write(options.out / RECORD, json.dumps(record, indent=1).encode())
     print_plain(f"The trained model is {options.out / MODEL}.")
-
-
-def _share_out(
-    real: Sequence[Speech], shards: Speech | None, share: float
-) -> list[tuple[tuple[Recording, ...], float]]:
-    """Return recordings with their share of the utterances: real ones by their duration."""
-    left = 1.0 if shards is None else 1 - share
-    seconds = sum(speech.seconds for speech in real)
-    sources = [(speech.recordings, left * speech.seconds / seconds) for speech in real]
-    return sources if shards is None else [*sources, (shards.recordings, share)]
-
-
-def open_speech(root: Path, subsets: Sequence[str]) -> "Split":
-    """Open subsets of an OpenSLR tree as one split.
-
-    Args:
-        root: the folder that contains `LibriSpeech/`, or that folder itself.
-        subsets: such as "train-clean-100".
-    """
-    from librispeech_clf.configuration import load_configuration
-    from librispeech_clf.corpus.load import load_split
-
-    configuration = load_configuration().with_corpus(
-        source="openslr", root=root, subsets_by_state={"training": subsets}
-    )
-    return load_split(configuration.corpus, "training")
 
 
 def train(
@@ -197,13 +168,12 @@ def train(
     torch.manual_seed(seed)
     student = make_student(configuration)
     inherit(student, encoder)
-    fitting = [[r for r in recordings if has_room(r, HOP_OF_FRAMES)] for recordings, _ in sources]
-    shares = np.array(
-        [share if recordings else 0.0 for recordings, (_, share) in zip(fitting, sources, strict=True)]
-    )
-    if not shares.sum():
+    fitting = [(list(filter(has_room, recordings)), share) for recordings, share in sources]
+    fitting = [(recordings, share) for recordings, share in fitting if recordings and share]
+    if not fitting:
         raise ValueError("Nothing to train on: no recording has a length and a text that fit each other.")
-    shares /= shares.sum()
+    recordings, given = zip(*fitting, strict=True)
+    shares = [share / sum(given) for share in given]
 
     layers = "wav2vec2.encoder.layers."
     front = ("wav2vec2.feature_extractor.", "wav2vec2.feature_projection.")
@@ -212,10 +182,9 @@ def train(
         if name == FRONT:
             trained = dict.fromkeys(front, 0.003)
             loss: Callable = FrontLoss(student, encoder, configuration)
-            batches = _crop(fitting, shares, course, generator)
-            measure = partial(
-                measure_front, student, encoder, configuration, spread(development, FRONT_UTTERANCES)
-            )
+            batches = _crop(recordings, shares, course, generator)
+            heard = spread(development, FRONT_UTTERANCES)
+            measure = partial(measure_front, student, encoder, configuration, heard)
         else:
             trained = {
                 f"{layers}{index}.": course.inherited_rate if index < encoder.layers else course.new_rate
@@ -224,50 +193,43 @@ def train(
             trained |= {"wav2vec2.encoder.layer_norm": course.inherited_rate, "lm_head": course.new_rate}
             if not course.borrowed_front:
                 trained |= dict.fromkeys((*front, "wav2vec2.encoder.pos_conv_embed"), course.front_rate)
-            loss = LettersLoss(student, encoder, course, generator)
-            batches = _batch(fitting, shares, course, generator)
-            recognize = partial(_recognize, student, encoder if course.borrowed_front else None)
-            measure = partial(measure_letters, recognize, development)
+            # Of its own: batches are made ahead in a thread, whose draws these would come between.
+            masks = np.random.default_rng((seed, number, 1))
+            loss = partial(
+                find_letters_loss, student=student, encoder=encoder, course=course, generator=masks
+            )
+            batches = _batch(recordings, shares, course, generator)
+            borrowed = course.borrowed_front
+            measure = partial(measure_letters, student, encoder, development, borrowed=borrowed)
         stage = Stage(name, folder, student, course, trained, muon=name == FRONT)
         stage.run(batches, loss, measure)
     return student
 
 
-def _recognize(student, encoder: WhisperEncoder | None, audio, samples) -> "torch.Tensor":
-    """Return logits, by the student's own front end or by Whisper's."""
-    with in_bfloat16():
-        if encoder is None:
-            features, frames = student.front(audio, samples), student.count_frames(samples)
-        else:
-            features = hear_rows(encoder, audio, samples)
-            frames = samples.new_tensor([features.shape[1]])
-        return student.logits(student.upper(features, frames))
-
-
 def _crop(
-    sources: Sequence[Sequence[Recording]], shares: np.ndarray, course: Course, generator: np.random.Generator
+    sources: Sequence[Sequence[Recording]],
+    shares: Sequence[float],
+    course: Course,
+    generator: np.random.Generator,
 ) -> Iterator[Batch]:
     def draw() -> Recording:
         recordings = sources[int(generator.choice(len(sources), p=shares))]
         return recordings[int(generator.integers(len(recordings)))]
 
     while True:
-        yield make_crops(draw, seconds=course.seconds, augmentation=STRONG, generator=generator)
+        yield make_crops(draw, seconds=course.seconds, generator=generator)
 
 
 def _batch(
-    sources: Sequence[Sequence[Recording]], shares: np.ndarray, course: Course, generator: np.random.Generator
+    sources: Sequence[Sequence[Recording]],
+    shares: Sequence[float],
+    course: Course,
+    generator: np.random.Generator,
 ) -> Iterator[Batch]:
     every = [recording for recordings in sources for recording in recordings]
-    # Sources without a recording have no share; they would still be drawn from when they are reshuffled.
-    pairs = [(recordings, share) for recordings, share in zip(sources, shares, strict=True) if share]
-    for recordings in draw_batches(
-        [pair[0] for pair in pairs], [pair[1] for pair in pairs], seconds=course.seconds, generator=generator
-    ):
+    for recordings in draw_batches(sources, shares, seconds=course.seconds, generator=generator):
         others = [every[index] for index in generator.integers(0, len(every), len(recordings))]
-        batch = make_batch(
-            recordings, others, augmentation=Augmentation(), frame_samples=HOP_OF_FRAMES, generator=generator
-        )
+        batch = make_batch(recordings, others, generator=generator)
         if batch is not None:
             yield batch
 

@@ -18,7 +18,7 @@ from librispeech_clf.development.training.material import (
     read_or_warn,
     spread,
 )
-from librispeech_clf.development.training.train import DEVELOPMENT_SUBSET, open_speech
+from librispeech_clf.development.training.train import DEVELOPMENT_SUBSET
 from librispeech_clf.local.cli import count, make_parser, run
 from librispeech_clf.local.model import inference
 from librispeech_clf.local.model.decoder import BEAM, Decoder, read_language_model
@@ -51,9 +51,7 @@ def tune(options: argparse.Namespace) -> None:
     from librispeech_clf.local.model.load import load_model
 
     model, language_model = load_model(load_configuration().model.path), read_language_model(options.lm)
-    recordings = spread(
-        list_speech(open_speech(options.speech, [options.subset])).recordings, options.utterances
-    )
+    recordings = spread(list_speech(options.speech, options.subset), options.utterances)
     found = list(find_logits(model, recordings))
 
     def rate(decode) -> str:

@@ -1,12 +1,19 @@
-"""Whisper's encoder in PyTorch, as teacher and as source of weights.
+"""Whisper's encoder, read from a model file of CTranslate2, in PyTorch: teacher and source of weights.
 
 Architecture: Radford et al. 2022 (arXiv 2212.04356): log-mel spectrogram, two convolutions, sinusoids of the positions,
 transformer with layer norm first. Legend of shapes: B batch, N samples at 16 kHz, M mel frames of 10 ms, T frames of
 20 ms, C channels.
+
+Source of the file's format: `python/ctranslate2/specs/model_spec.py` of CTranslate2 4 (MIT), binary version 6, a plain
+list of named arrays. All numbers are little-endian: u32 version; the specification's name; u32 revision; u32 number of
+variables; and of each its name, u8 rank, u32 sizes, u8 type, u32 bytes, the bytes. A name is a u16 length and so many
+bytes, the last of them zero.
 """
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +26,10 @@ WINDOW, HOP, STRIDE = 400, 160, 2
 HOP_OF_FRAMES = HOP * STRIDE
 FLOOR, RANGE = 1e-10, 8.0
 """Least energy of a mel band, and how far (in powers of ten) the weakest one may lie below an utterance's strongest."""
+
+VERSION = 6
+TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
+"""By their number in the file; one of a higher number (bfloat16) is refused."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +97,60 @@ class WhisperEncoder:
         return norm(x, "layer_norm")
 
 
+def read_variables(path: Path) -> dict[str, np.ndarray]:
+    """Read every variable of a model file.
+
+    Args:
+        path: `model.bin`.
+
+    Returns:
+        Arrays by name, of the file's own types, such as "encoder/conv1/weight", float16 (384, 80, 3). They cannot be
+        written to.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no file of this format and version, or it is cut off.
+    """
+    content = path.read_bytes()
+    place = 0
+
+    def read(kind: str) -> int:
+        nonlocal place
+        (value,) = struct.unpack_from(f"<{kind}", content, place)
+        place += struct.calcsize(kind)
+        return value
+
+    def read_name() -> str:
+        nonlocal place
+        length = read("H")
+        name = content[place : place + length].rstrip(b"\0").decode()
+        place += length
+        return name
+
+    def read_array() -> np.ndarray:
+        nonlocal place
+        shape = [read("I") for _ in range(read("B"))]
+        kind, size = np.dtype(TYPES[read("B")]), read("I")
+        array = np.frombuffer(content, kind, size // kind.itemsize, place).reshape(shape)
+        place += size
+        return array
+
+    try:
+        version = read("I")
+        if version != VERSION:
+            raise ValueError(f"its version is {version}, this reads {VERSION}")
+        read_name()
+        read("I")
+        return {read_name(): read_array() for _ in range(read("I"))}
+    except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a CTranslate2 model file, or cut off ({error}).") from error
+
+
 def load_encoder(variables: Mapping[str, np.ndarray]) -> WhisperEncoder:
     """Return the encoder among a model file's variables.
 
     Args:
-        variables: as `ctranslate2.read_variables` returns them.
+        variables: as `read_variables` returns them.
 
     Raises:
         ValueError: there is no encoder of Whisper among them.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from librispeech_clf.development.training import train as command
-from librispeech_clf.development.training.ctranslate2 import read_variables
+from librispeech_clf.development.training.whisper import load_encoder, read_variables
 from tests.helpers.made_up_encoder import FITTING, LAYERS, WIDTH, make_variables, write_variables
 from tests.helpers.made_up_speech import make_texts, sing, write_shards, write_speech
 
@@ -15,8 +15,6 @@ torch = pytest.importorskip("torch")
 
 @pytest.fixture(scope="module")
 def encoder():
-    from librispeech_clf.development.training.whisper import load_encoder
-
     return load_encoder(make_variables())
 
 
@@ -83,8 +81,8 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, arguments, monkeypatch):
 
     ask = Stage._log
 
-    def stop(stage, **figures):
-        ask(stage, **figures)
+    def stop(stage, *figures, **seconds):
+        ask(stage, *figures, **seconds)
         if stage.name == "borrowed" and stage.step == 3:
             raise KeyboardInterrupt
 
@@ -176,7 +174,5 @@ def test_a_damaged_model_file_is_refused(tmp_path, spoil, message):
 
 
 def test_a_file_without_an_encoder_is_refused():
-    from librispeech_clf.development.training.whisper import load_encoder
-
     with pytest.raises(ValueError, match="encoder/num_heads"):
         load_encoder({"decoder/scale": np.array(1)})
