@@ -6,7 +6,8 @@ import tempfile
 
 import pytest
 
-from librispeech_clf.corpus import files, index
+from librispeech_clf.corpus import files, index, openslr
+from tests.helpers.own_corpora import corpus_rows, write_table, write_tree
 
 
 @pytest.fixture
@@ -49,73 +50,60 @@ def test_link_is_not_trusted(temporary, tmp_path):
     assert index.cache_folder() is None
 
 
-def test_corpus_opens_without_a_trusted_folder(temporary, tmp_path, make_parquet):
+def test_corpus_opens_without_a_trusted_folder(temporary, tmp_path):
     temporary.mkdir()
     temporary.chmod(0o777)
-    make_parquet(tmp_path / "own.parquet")
+    write_table(tmp_path / "own.parquet", corpus_rows())
     assert len(files.open_subset(tmp_path, "own")) == 4
     assert list(temporary.iterdir()) == []
 
 
 def test_windows_has_a_folder_per_home(temporary, monkeypatch):
     monkeypatch.delattr(os, "getuid")
-    names = []
+    names = set()
     for home in ("/home/a", "/home/b"):
         monkeypatch.setenv("HOME", home)
-        names.append(index.cache_folder().name)
-    assert len(set(names)) == 2
+        names.add(index.cache_folder().name)
+    assert len(names) == 2
 
 
-@pytest.mark.parametrize("limit", [1 << 26, 0])
-def test_table_changed_in_place_with_its_time_kept_is_noticed(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(index, "MOST_HASHED_BYTES", limit)
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "a.wav").write_bytes(b"RIFF")
-    table = tmp_path / "own" / "metadata.csv"
-    for text in ("ONE", "TWO"):
-        before = table.stat() if table.exists() else None
-        table.write_text(f"file_name,text\na.wav,{text}\n")
-        if before:
-            os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))
-        assert files.open_subset(tmp_path, "own")["text"][0] == text
-
-
-def test_transcript_changed_in_place_with_its_time_kept_is_noticed(tmp_path, make_tree):
-    from librispeech_clf.corpus import openslr
-
-    path = make_tree(tmp_path) / "12" / "340" / "12-340.trans.txt"
-    assert openslr.open_subset(tmp_path, "test-clean")["text"][0] == "ONE TONE"
+@pytest.mark.parametrize("limit", [1 << 26, 0, "openslr"])
+def test_text_changed_in_place_with_its_time_kept_is_noticed(tmp_path, monkeypatch, limit):
+    if limit == "openslr":
+        path, module = write_tree(tmp_path, "own") / "12/340/12-340.trans.txt", openslr
+    else:
+        monkeypatch.setattr(index, "MOST_HASHED_BYTES", limit)
+        table = tmp_path / "own/metadata.csv"
+        path, module = write_table(table, "file_name,text\na.wav,ONE TONE\n", recordings=["a.wav"]), files
+    assert module.open_subset(tmp_path, "own")["text"][0] == "ONE TONE"
     before = path.stat()
-    with path.open("r+") as file:
-        file.write("12-340-0000 TWO")
+    path.write_text(path.read_text().replace("ONE", "TWO", 1))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert openslr.open_subset(tmp_path, "test-clean")["text"][0] == "TWO TONE"
+    assert module.open_subset(tmp_path, "own")["text"][0] == "TWO TONE"
 
 
-def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch, make_parquet, request):
+def test_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch, cache):
     def fill_disk(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    folder = request.getfixturevalue("cache")
-    make_parquet(tmp_path / "own.parquet")
+    write_table(tmp_path / "own.parquet", corpus_rows())
     monkeypatch.setattr(os, "replace", fill_disk)
     with pytest.raises(OSError, match=r"cache.*: the disk is full: \S+ bytes are free; free space"):
         files.open_subset(tmp_path, "own")
-    assert {path.suffix for path in folder.iterdir()} <= {".lock"}
+    assert {path.suffix for path in cache.iterdir()} <= {".lock"}
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "header", "middle", "tail"])
-def test_damaged_index_is_made_anew(tmp_path, make_parquet, request, damage):
-    folder = request.getfixturevalue("cache")
-    make_parquet(tmp_path / "own.parquet")
+def test_damaged_index_is_made_anew(tmp_path, cache, damage):
+    write_table(tmp_path / "own.parquet", corpus_rows())
     texts = files.open_subset(tmp_path, "own")["text"][:]
-    (path,) = folder.glob("*.arrow")
+    (path,) = cache.glob("*.arrow")
     content = bytearray(path.read_bytes())
-    schema_end = content.index(b"RIFF") if b"RIFF" in content else len(content) // 2
-    places = {"header": slice(0, 64), "middle": slice(schema_end - 400, schema_end), "tail": slice(-8, None)}
+    half = len(content) // 2
+    places = {"header": slice(0, 64), "middle": slice(half - 400, half), "tail": slice(-8, None)}
     if damage in places:
         content[places[damage]] = bytes(len(content[places[damage]]))
     path.unlink()
-    path.write_bytes(content[: {"cut": len(content) // 2, "empty": 0}.get(damage)])
+    path.write_bytes(content[: {"cut": half, "empty": 0}.get(damage)])
     assert files.open_subset(tmp_path, "own")["text"][:] == texts
     assert path.read_bytes()[-8:] == b"\xff\xff\xff\xff\0\0\0\0"

@@ -5,20 +5,13 @@ import decimal
 import json
 
 import pyarrow as pa
-import pyarrow.parquet
 import pytest
 
 from librispeech_clf.corpus import files
-from librispeech_clf.corpus.schema import Split, infer_types, merge_types, read_fields, write_fields
+from librispeech_clf.corpus.schema import infer_types, merge_types, read_fields, write_fields
+from tests.helpers.own_corpora import open_split, write_table
 
 KINDS = {"string": str, "float": float, "boolean": bool}
-
-
-def type_and_read(table):
-    """The types of a table's columns, and its rows as they are read back."""
-    rows = [write_fields(row) for row in table.to_pylist()]
-    types = infer_types(rows)
-    return types, [read_fields(row, types) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -41,43 +34,36 @@ def type_and_read(table):
     ],
 )
 def test_type_of_a_column_and_its_values(values, kind, read):
-    types, rows = type_and_read(pa.table({"x": values}))
-    assert (types, [row["x"] for row in rows]) == ({"x": kind}, read)
+    rows = [write_fields(row) for row in pa.table({"x": values}).to_pylist()]
+    types = infer_types(rows)
+    assert (types, [read_fields(row, types)["x"] for row in rows]) == ({"x": kind}, read)
     assert {type(value) for value in read} <= {KINDS[kind], type(None)}
 
 
-@pytest.mark.parametrize("name", ["id", "device_id", "Session ID", "clientId", "clientID"])
-def test_numbers_that_name_are_text(name):
-    assert infer_types([json.dumps({name: 12})]) == {name: "string"}
-
-
-@pytest.mark.parametrize("name", ["paid", "grid", "android", "ideal", "width"])
-def test_names_that_only_end_alike_are_measured(name):
-    assert infer_types([json.dumps({name: 12})]) == {name: "float"}
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("string", ("id", "device_id", "Session ID", "clientId", "clientID")),
+        ("float", ("paid", "grid", "android", "ideal", "width")),
+    ],
+)
+def test_numbers_that_name_are_text(kind, names):
+    row = json.dumps(dict.fromkeys(names, 12))
+    assert infer_types([row]) == dict.fromkeys(sorted(names), kind)
 
 
 @pytest.mark.parametrize("values", [[[1, 2]], [{"a": 1}], [b"x"], pa.nulls(1), [""]])
 def test_columns_that_say_nothing_or_no_single_value_are_left_out(tmp_path, values):
-    pa.parquet.write_table(pa.table({"audio": [b"x"], "text": ["A"], "x": values}), tmp_path / "own.parquet")
+    write_table(tmp_path / "own.parquet", {"audio": [b"x"], "text": ["A"], "x": values})
     assert files.open_subset(tmp_path, "own")["fields"][:] == [None]
 
 
 def test_row_numbers_of_pandas_are_no_metadata_and_there_is_a_limit(tmp_path, capsys):
-    table = {
-        "audio": [b"x"],
-        "text": ["A"],
-        "id": ["a"],
-        "": [0],
-        "Unnamed: 0": [0],
-        "__index_level_0__": [0],
-    }
-    pa.parquet.write_table(pa.table(table | {"accent": ["irish"]}), tmp_path / "few.parquet")
-    pa.parquet.write_table(pa.table(table | {f"f{n}": [0.5] for n in range(900)}), tmp_path / "many.parquet")
-    few, many = (
-        Split("test", files.open_subset(tmp_path, name), {"own": 1}, {}, {}, {}) for name in ("few", "many")
-    )
-    assert few.field_types == {"accent": "string"}
-    assert len(many.field_types) == 200
+    row = {"audio": b"x", "text": "A", "id": "a", "": 0, "Unnamed: 0": 0, "__index_level_0__": 0}
+    write_table(tmp_path / "few.parquet", [row | {"accent": "irish"}])
+    write_table(tmp_path / "many.parquet", [row | {f"f{number}": 0.5 for number in range(900)}])
+    assert open_split(tmp_path / "few").field_types == {"accent": "string"}
+    assert len(open_split(tmp_path / "many").field_types) == 200
     assert capsys.readouterr().err.endswith("of 900 further columns the first 200 become metadata.\n")
 
 
@@ -88,13 +74,9 @@ def test_splits_share_keys_and_types():
 
 
 def test_further_columns_of_a_table_reach_the_utterance(tmp_path):
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "a.wav").write_bytes(b"")
-    header = "path,sentence,client_id,accents,up_votes,raw_text,duration"
-    (tmp_path / "own" / "metadata.csv").write_text(f"{header}\na.wav,HI,0012,scottish,3,Hi!,1.5\n")
-    dataset = files.open_subset(tmp_path, "own")
-    split = Split("test", dataset, {"own": 1}, {}, {}, {})
+    content = "path,sentence,client_id,accents,up_votes,raw_text,duration\na.wav,HI,0012,scottish,3,Hi!,1.5\n"
+    write_table(tmp_path / "own/metadata.csv", content, recordings=["a.wav"])
+    split = open_split(tmp_path / "own")
     assert split.field_types == {"accents": "string", "duration": "float", "up_votes": "float"}
-    assert read_fields(split.utterance("a").fields, split.field_types) == {
-        "accents": "scottish", "duration": 1.5, "up_votes": 3.0
-    }  # fmt: skip
+    fields = read_fields(split.utterance("a").fields, split.field_types)
+    assert fields == {"accents": "scottish", "duration": 1.5, "up_votes": 3.0}

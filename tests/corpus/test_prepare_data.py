@@ -1,173 +1,115 @@
 """prepare-data: whatever happens, a subset is there whole or not at all."""
 
 import errno
-import hashlib
 import io
-import os
-import random
-import signal
-import subprocess
-import sys
+import shutil
 import tarfile
-import time
-from pathlib import Path
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.corpus import openslr
 from librispeech_clf.local.commands import prepare_data
 from librispeech_clf.local.commands.prepare_data import Archive, download_verified, main, unpack_archive
+from tests.helpers.bad_servers import SUBSET, BadServer, Server, answer_well, head, make_members, md5, pack
+from tests.helpers.own_corpora import corpus_rows, write_table, write_tree
+from tests.helpers.trials import assert_whole_or_absent
 
-TRANSCRIPTS = {f"{speaker}-1-{number:04}": "SOME WORDS" for speaker in (12, 60) for number in range(12)}
-
-# Runs the command on a test archive; optionally slows the unpacking down.
-DRIVER = """
-import sys, tarfile, time
-from librispeech_clf.local.commands import prepare_data
-from librispeech_clf.local.commands.prepare_data import main
-size, md5, pause_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-prepare_data.ARCHIVES["test-clean"] = prepare_data.Archive("test-clean", size, md5, 24, 0.1)
-prepare_data.PAUSE_S = 0
-extract = tarfile.TarFile.extract
-def slowly(*arguments, **options):
-    extract(*arguments, **options)
-    time.sleep(pause_s)
-tarfile.TarFile.extract = slowly
-sys.exit(main(sys.argv[4:]))
-"""
+MEMBERS = make_members() | {"LibriSpeech/LICENSE.TXT": b"CC BY 4.0\n"}
+CONTENT = pack(MEMBERS)
+SIZE = len(CONTENT)
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    """Tries again at once."""
-    monkeypatch.setattr(prepare_data, "PAUSE_S", 0)
+def describe(subset, content):
+    """What prepare-data knows of an archive."""
+    return Archive(subset, len(content), md5(content), 8, 0.1)
 
 
 @pytest.fixture
-def pack(tmp_path, make_tree, server, monkeypatch):
-    """Packs a miniature subset as OpenSLR does and serves it; returns its archive record."""
-
-    def write(subset="test-clean", extra=()):
-        source = tmp_path / f"source-{subset}"
-        make_tree(source, subset, TRANSCRIPTS)
-        (source / "LibriSpeech" / "LICENSE.TXT").write_text("CC BY 4.0\n")
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-            tar.add(source / "LibriSpeech", "LibriSpeech")
-            for member in extra:
-                tar.addfile(member)
-        server.content = buffer.getvalue()
-        archive = Archive(subset, len(server.content), hashlib.md5(server.content).hexdigest(), 24, 0.1)
-        monkeypatch.setitem(prepare_data.ARCHIVES, subset, archive)
-        return archive
-
-    return write
+def server(monkeypatch):
+    """A good server of a small archive; nothing waits before it tries again."""
+    monkeypatch.setattr(prepare_data, "PAUSE_S", 0)
+    monkeypatch.setitem(prepare_data.ARCHIVES, SUBSET, describe(SUBSET, CONTENT))
+    with Server(BadServer("good", []), CONTENT) as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield running
+        running.shutdown()
 
 
 @pytest.fixture
 def root(tmp_path):
-    """The data root."""
     return tmp_path / "root"
 
 
-def run(archive, root, server):
-    """Prepares one subset."""
-    return prepare_data.prepare_subset(archive, root, base_url=server.url, report=lambda *_: None)
+def run(root, server, subset=SUBSET, report=lambda *_: None):
+    """Prepare one subset."""
+    archive = describe(subset, server.content)
+    return prepare_data.prepare_subset(archive, root, base_url=server.url, report=report)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def list_work(root):
+    """What is left of the work, but for its lock."""
+    return {path.name for path in (root / ".prepare-data").iterdir()} - {f"{SUBSET}.lock"}
 
 
-def assert_whole(root: Path, tmp_path: Path, subset="test-clean") -> None:
-    """The subset is as it was packed."""
-    source = tmp_path / f"source-{subset}" / "LibriSpeech" / subset
-    assert contents(root / "LibriSpeech" / subset) == contents(source)
+def test_subset_and_tables_are_put_in_place_once(root, server):
+    assert run(root, server) and assert_whole_or_absent(root, MEMBERS)
+    assert (len(openslr.open_subset(root, SUBSET)), list_work(root)) == (8, set())
+    assert not run(root, server)
+    assert server.starts == [None]
 
 
-def assert_absent(root: Path, *, archive_kept: bool = False) -> None:
-    """Neither the subset nor anything half unpacked is there."""
-    assert not (root / "LibriSpeech" / "test-clean").exists()
-    leftovers = {path.name for path in (root / ".prepare-data").glob("*")} - {"test-clean.lock"}
-    assert leftovers == ({"test-clean.tar.gz"} if archive_kept else set())
+@pytest.mark.parametrize("begun", [0, 1, SIZE // 2, SIZE])
+def test_what_a_killed_run_left_is_continued(root, server, begun):
+    work = root / ".prepare-data"
+    write_table(work / f"{SUBSET}.tar.gz", CONTENT[:begun])
+    write_table(work / SUBSET / f"LibriSpeech/{SUBSET}/1/2/1-2-0000.flac", "half")
+    assert run(root, server) and assert_whole_or_absent(root, MEMBERS)
+    assert (server.starts, list_work(root)) == ([begun or None], set())
+    (work / SUBSET / "LibriSpeech").mkdir(parents=True)  # killed at its very end
+    (work / f"{SUBSET}.tar.gz").write_bytes(CONTENT)
+    assert not run(root, server)
+    assert list_work(root) == set()
 
 
-def test_subset_and_tables_are_put_in_place(tmp_path, root, server, pack):
-    assert run(pack(), root, server)
-    assert_whole(root, tmp_path)
-    tables = {path.name for path in (root / "LibriSpeech").iterdir()}
-    assert tables == {"test-clean", "SPEAKERS.TXT", "LICENSE.TXT"}
-    assert len(openslr.open_subset(root, "test-clean")) == 24
-    assert {path.name for path in (root / ".prepare-data").iterdir()} <= {"test-clean.lock"}
+def test_second_subset_joins_the_first(root, server):
+    run(root, server)
+    (root / "LibriSpeech/SPEAKERS.TXT").write_text("corrected by hand\n")
+    others = {name.replace(SUBSET, "dev-clean"): content for name, content in MEMBERS.items()}
+    server.content = pack(others)
+    run(root, server, "dev-clean")
+    corrected = {"LibriSpeech/SPEAKERS.TXT": b"corrected by hand\n"}
+    assert assert_whole_or_absent(root, MEMBERS | others | corrected)
 
 
-def test_second_run_does_nothing(root, server, pack):
-    archive = pack()
-    run(archive, root, server)
-    before = server.requests.copy()
-    assert not run(archive, root, server)
-    assert server.requests == before
-
-
-def test_archive_left_by_a_run_killed_at_its_very_end_is_removed(root, server, pack):
-    archive = pack()
-    run(archive, root, server)
-    leftover = root / ".prepare-data" / "test-clean.tar.gz"
-    leftover.write_bytes(server.content)
-    unpacked = root / ".prepare-data" / "test-clean" / "LibriSpeech"
-    unpacked.mkdir(parents=True)
-    assert not run(archive, root, server)
-    assert not leftover.exists() and not unpacked.parent.exists()
-
-
-def test_second_subset_joins_the_first(tmp_path, root, server, pack):
-    run(pack("test-clean"), root, server)
-    (root / "LibriSpeech" / "SPEAKERS.TXT").write_text("corrected by hand\n")
-    run(pack("dev-clean"), root, server)
-    assert_whole(root, tmp_path, "test-clean")
-    assert_whole(root, tmp_path, "dev-clean")
-    assert (root / "LibriSpeech" / "SPEAKERS.TXT").read_text() == "corrected by hand\n"
-
-
-def test_root_may_be_the_tree_itself(tmp_path, root, server, pack):
+def test_root_may_be_the_tree_itself(root, server):
     (root / "LibriSpeech").mkdir(parents=True)
-    run(pack(), root / "LibriSpeech", server)
-    assert_whole(root, tmp_path)
+    run(root / "LibriSpeech", server)
+    assert assert_whole_or_absent(root, MEMBERS)
 
 
-def test_disk_too_small_is_told_before_the_download(root, server, pack, monkeypatch):
-    archive = pack()
-    free = shutil_usage(free=2 * archive.size - 1)
+def test_disk_too_small_is_told_before_the_download(root, server, monkeypatch):
+    free = shutil._ntuple_diskusage(0, 0, 2 * SIZE - 1)
     monkeypatch.setattr(prepare_data.shutil, "disk_usage", lambda _: free)
     with pytest.raises(OSError, match="the disk is full; test-clean takes about 0.0 GB until it is unpacked"):
-        run(archive, root, server)
-    assert server.requests == []
-    assert_absent(root)
+        run(root, server)
+    assert (server.starts, list_work(root), (root / "LibriSpeech").exists()) == ([], set(), False)
 
 
-def shutil_usage(free):
-    """What `shutil.disk_usage` returns."""
-    import shutil
-
-    return shutil._ntuple_diskusage(0, 0, free)
-
-
-def test_disk_that_fills_up_during_the_download(root, server, pack):
-    archive = pack()
+def test_disk_that_fills_up_during_the_download(root, server):
     (root / ".prepare-data").mkdir(parents=True)
-    (root / ".prepare-data" / "test-clean.tar.gz").symlink_to("/dev/full")
+    (root / f".prepare-data/{SUBSET}.tar.gz").symlink_to("/dev/full")
     with pytest.raises(OSError, match="the disk is full.*Free space and run the command again"):
-        run(archive, root, server)
-    assert_absent(root, archive_kept=True)
+        run(root, server)
+    assert (list_work(root), (root / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
 
 
-def test_disk_that_fills_up_during_unpacking(tmp_path, root, server, pack, monkeypatch):
-    archive = pack()
-    extract, left = tarfile.TarFile.extract, iter(range(9))
+def test_disk_that_fills_up_during_unpacking(root, server, monkeypatch):
+    extract, left = tarfile.TarFile.extract, iter(range(6))
 
     def extract_until_full(*arguments, **options):
+        assert not (root / "LibriSpeech").exists()
         if next(left, None) is None:
             raise OSError(errno.ENOSPC, "No space left on device")
         extract(*arguments, **options)
@@ -175,108 +117,49 @@ def test_disk_that_fills_up_during_unpacking(tmp_path, root, server, pack, monke
     with monkeypatch.context() as patch:
         patch.setattr(tarfile.TarFile, "extract", extract_until_full)
         with pytest.raises(OSError, match="the disk is full"):
-            run(archive, root, server)
-    assert_absent(root, archive_kept=True)
-    run(archive, root, server)
-    assert_whole(root, tmp_path)
-    assert server.requests == [None, f"bytes={archive.size}-"]
+            run(root, server)
+    assert (list_work(root), (root / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
+    assert run(root, server) and assert_whole_or_absent(root, MEMBERS)
+    assert server.starts == [None, SIZE]
 
 
-def start(archive, root, server, *, pause_s=0.0):
-    """Starts the command as a process of its own."""
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-c", DRIVER, str(archive.size), archive.md5, str(pause_s)),
-            *("--subset", "test-clean", "--root", str(root), "--base-url", server.url),
-        ],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def test_of_two_at_once_one_waits_for_the_other(root, server):
+    waits = threading.Event()
+    server.answers = [lambda asked: waits.wait(20) and answer_well(asked)]
+
+    def prepare(_):
+        return run(root, server, report=lambda stage, *_: waits.set() if stage.startswith("wait") else None)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(prepare, range(2))) == [False, True]
+    assert server.starts == [None] and assert_whole_or_absent(root, MEMBERS)
 
 
-def wait_for(condition):
-    """Waits until something is there, a few seconds at most."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.005)
+def test_command(root, server, capsys):
+    arguments = ["--subset", SUBSET, "--root", str(root), "--base-url", server.url]
+    for state in ("ready", "already there"):
+        assert main(arguments) == 0
+        assert f"{SUBSET}: {state}, {root}/LibriSpeech/{SUBSET}" in capsys.readouterr().out
 
 
-def test_killed_in_the_download(tmp_path, root, server, pack):
-    archive = pack()
-    server.pause_s = 0.2
-    process = start(archive, root, server)
-    partial = root / ".prepare-data" / "test-clean.tar.gz"
-    wait_for(lambda: partial.exists() and partial.stat().st_size > 0)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert 0 < partial.stat().st_size < archive.size
-    assert not (root / "LibriSpeech").exists()
-    server.pause_s = 0.0
-    assert run(archive, root, server)
-    assert server.requests[-1] != "bytes=0-"
-    assert_whole(root, tmp_path)
-
-
-@pytest.mark.parametrize("files", [1, 9, 20])
-def test_killed_while_unpacking(tmp_path, root, server, pack, files):
-    archive = pack()
-    process = start(archive, root, server, pause_s=0.05)
-    wait_for(lambda: len(list((root / ".prepare-data" / "test-clean").rglob("*.*"))) >= files)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (root / "LibriSpeech" / "test-clean").exists()
-    assert run(archive, root, server)
-    assert_whole(root, tmp_path)
-    assert {path.name for path in (root / ".prepare-data").iterdir()} <= {"test-clean.lock"}
-
-
-def test_two_at_once(tmp_path, root, server, pack):
-    archive = pack()
-    processes = [start(archive, root, server, pause_s=0.01) for _ in range(2)]
-    outputs = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in processes)
-    place = root / "LibriSpeech" / "test-clean"
-    assert outputs == [f"test-clean: already there, {place}", f"test-clean: ready, {place}"]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert server.requests == [None]
-    assert_whole(root, tmp_path)
-
-
-def test_command(tmp_path, root, server, pack, capsys):
-    pack()
-    arguments = ["--subset", "test-clean", "--root", str(root), "--base-url", server.url]
-    assert main(arguments) == 0
-    assert f"test-clean: ready, {root}/LibriSpeech/test-clean" in capsys.readouterr().out
-    assert main(arguments) == 0
-    assert "test-clean: already there" in capsys.readouterr().out
-
-
-def test_list(root, server, pack, make_tree, capsys):
-    pack()
-    make_tree(root, "test-clean", TRANSCRIPTS)
-    make_tree(root, "dev-clean", {"1-2-0000": "A"})
-    (root / ".prepare-data").mkdir()
-    with (root / ".prepare-data" / "dev-other.tar.gz").open("wb") as file:
+def test_list(root, server, capsys):
+    run(root, server)
+    write_tree(root, "dev-clean", {"1-2-0000": "A"})
+    with (root / ".prepare-data/dev-other.tar.gz").open("wb") as file:
         file.truncate(prepare_data.ARCHIVES["dev-other"].size // 4)
+    server.starts.clear()
     assert main(["--list", "--root", str(root)]) == 0
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
-    assert "there" in lines["test-clean"]
-    assert "utterances only" not in lines["test-clean"]
+    assert "there" in lines[SUBSET] and "utterances only" not in lines[SUBSET]
     assert "there, 1 utterances only" in lines["dev-clean"]
-    assert "25% downloaded" in lines["dev-other"]
-    assert "30,594 MB" in lines["train-other-500"]
-    assert server.requests == []
+    assert "25% downloaded" in lines["dev-other"] and "30,594 MB" in lines["train-other-500"]
+    assert server.starts == []
 
 
 def test_unknown_subset(root, capsys):
     assert main(["--subset", "test-cleam", "--root", str(root)]) == 2
-    assert (
-        "prepare-data: test-cleam: LibriSpeech has no such subset; it has dev-clean"
-        in capsys.readouterr().err
-    )
+    told = "prepare-data: test-cleam: LibriSpeech has no such subset; it has dev-clean"
+    assert told in capsys.readouterr().err
 
 
 def test_stopped_by_hand(root, monkeypatch, capsys):
@@ -284,12 +167,12 @@ def test_stopped_by_hand(root, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(prepare_data, "prepare_subset", stop)
-    assert main(["--subset", "test-clean", "--root", str(root)]) == 130
+    assert main(["--subset", SUBSET, "--root", str(root)]) == 130
     assert "stopped; the next run continues" in capsys.readouterr().err
 
 
-def test_hub_cache_is_filled(tmp_path, root, make_parquet, monkeypatch, capsys):
-    make_parquet(tmp_path / "snapshot" / "all" / "validation.clean" / "0000.parquet")
+def test_hub_cache_is_filled(tmp_path, root, monkeypatch, capsys):
+    write_table(tmp_path / "snapshot/all/validation.clean/0000.parquet", corpus_rows())
     calls = []
 
     def snapshot_download(_, **options):
@@ -305,68 +188,62 @@ def test_hub_cache_is_filled(tmp_path, root, make_parquet, monkeypatch, capsys):
     assert "cached" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("subset", "name"),
-    [("train-clean-100", "train.clean.100"), ("dev-other", "validation.other"), ("own-name", "own-name")],
-)
-def test_names_on_the_hub(subset, name):
-    assert prepare_data.hub_name(subset) == name
+def test_names_on_the_hub():
+    names = {"train-clean-100": "train.clean.100", "dev-other": "validation.other", "own-name": "own-name"}
+    assert {name: prepare_data.hub_name(name) for name in names} == names
 
 
-CONTENT = random.Random(0).randbytes(50_000)
-ARCHIVE = Archive("test-clean", len(CONTENT), hashlib.md5(CONTENT).hexdigest(), 24, 0.1)
-
-
-@pytest.fixture
-def path(tmp_path, server):
-    """Where to; the server has the content."""
-    server.content = CONTENT
-    return tmp_path / "file"
-
-
-def fetch(server, path, seen=None):
-    """Downloads and verifies."""
-    progress = (lambda *step: seen.append(step)) if seen is not None else lambda *_: None
-    download_verified(f"{server.url}/file", path, ARCHIVE, on_progress=progress)
-
-
-def test_whole_file_and_progress(server, path):
-    seen = []
-    fetch(server, path, seen)
+def fetch(server, path, begun=b""):
+    """Download the archive and compare it; return what was told on the way."""
+    told = []
+    if begun:
+        path.write_bytes(begun)
+    archive = describe(SUBSET, CONTENT)
+    download_verified(f"{server.url}/file", path, archive, on_progress=lambda *step: told.append(step))
     assert path.read_bytes() == CONTENT
-    assert seen[-1] == (50_000, 50_000)
+    return told
 
 
-def test_beginning_of_another_file(server, path):
-    path.write_bytes(bytes(10_000))
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    assert server.requests == ["bytes=10000-", None]
+def send(most, *, length=True, total=SIZE):
+    """An answer of so many bytes at most."""
+
+    def answer(asked):
+        start, body = asked.start or 0, asked.rest[:most]
+        fields = {"Content_Length": len(body)} if length else {}
+        if asked.start is None:
+            return head("200 OK", **fields) + body
+        told = f"bytes {start}-{start + len(body) - 1}/{total}"
+        return head("206 Partial Content", Content_Range=told, **fields) + body
+
+    return answer
+
+
+def test_whole_file_and_progress(server, tmp_path):
+    assert fetch(server, tmp_path / "file")[-1] == (SIZE, SIZE)
+
+
+def test_beginning_of_another_file(server, tmp_path):
+    fetch(server, tmp_path / "file", bytes(10_000))
+    assert server.starts == [10_000, None]
+
+
+@pytest.mark.parametrize("total", [SIZE, "*"])
+def test_server_that_sends_ranges_in_pieces(server, tmp_path, total):
+    server.answers, server.for_ever = [send(9_000, total=total)], True
+    fetch(server, tmp_path / "file", CONTENT[:100])
+    assert server.starts[:3] == [100, 9_100, 18_100]
+
+
+def test_cut_answer_without_a_length_is_continued(server, tmp_path):
+    server.answers = [send(most, length=False) for most in (10_000, 0, 9_000, SIZE)]
+    fetch(server, tmp_path / "file")
+    assert server.starts == [None, 10_000, 10_000, 19_000]
 
 
 def test_server_that_has_no_address(tmp_path):
-    with pytest.raises(
-        ConnectionError, match="no-such-server.invalid/file: .*; check the network connection"
-    ):
-        download_verified(
-            "http://no-such-server.invalid/file", tmp_path / "file", ARCHIVE, on_progress=lambda *_: None
-        )
-
-
-@pytest.mark.parametrize("tells_total", [True, False])
-def test_server_that_sends_ranges_in_pieces(server, path, tells_total):
-    path.write_bytes(CONTENT[:100])
-    server.tells_total, server.most_bytes = tells_total, 9_000
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    assert server.requests[:3] == ["bytes=100-", "bytes=9100-", "bytes=18100-"]
-
-
-def test_cut_answer_without_a_length_is_continued(server, path):
-    server.tells_length, server.cuts = False, [20_000, 0, 10_000]
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    assert server.requests == [None, "bytes=20000-", "bytes=20000-", "bytes=30000-"]
+    url = "http://no-such-server.invalid/file"
+    with pytest.raises(ConnectionError, match=f"{url}: .*; check the network connection"):
+        download_verified(url, tmp_path / "file", describe(SUBSET, CONTENT), on_progress=lambda *_: None)
 
 
 @pytest.mark.parametrize("has_filter", [True, False], ids=["today", "before Python 3.11.4"])
@@ -378,9 +255,9 @@ def test_content_without_owner_and_rights(tmp_path, monkeypatch, has_filter):
         member = tarfile.TarInfo("LibriSpeech/test-clean/1/2/1-2.trans.txt")
         member.size, member.mode, member.uid, member.gid = 5, 0o6777, 12345, 12345
         tar.addfile(member, io.BytesIO(b"1-2-3"))
-    unpack_archive(archive, tmp_path / "out", on_progress=lambda done, size: told.append((done, size)))
+    unpack_archive(archive, tmp_path / "out", on_progress=lambda *step: told.append(step))
     found = tmp_path / "out" / member.name
-    assert found.read_bytes() == b"1-2-3"
-    assert found.stat().st_mode & 0o6002 == 0
-    assert found.stat().st_uid == archive.stat().st_uid
+    status = found.stat()
+    assert (found.read_bytes(), status.st_mode & 0o6002) == (b"1-2-3", 0)
+    assert status.st_uid == archive.stat().st_uid
     assert told[-1][1] == archive.stat().st_size

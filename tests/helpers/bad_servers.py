@@ -318,6 +318,7 @@ class Handler(socketserver.BaseRequestHandler):
         server = self.server
         asked = Asked(server.count, int(wanted[1]) if wanted else None, server.content)
         server.count += 1
+        server.starts.append(asked.start)
         answers = server.answers
         usual = answers[-1] if server.for_ever else answer_well
         answered = (answers[asked.number] if asked.number < len(answers) else usual)(asked)
@@ -341,6 +342,7 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers, self.for_ever, self.content = bad.answers, bad.for_ever, content
         self.count = self.sent = 0
+        self.starts: list[int | None] = []
 
     def handle_error(self, *_: object) -> None:
         """Keep quiet about clients that go away."""
