@@ -19,7 +19,7 @@ import yaml
 import leap_binder
 from librispeech_clf.configuration import PROJECT_ROOT, SOURCES, load_configuration
 from librispeech_clf.corpus.load import load_split
-from librispeech_clf.development.documents.readme import MARKED, format_bundled
+from librispeech_clf.development.documents.make_images import MARKED, format_bundled, read_recordings
 from librispeech_clf.local.commands.describe_corpus import describe_split, statistics_table
 from tests.helpers.letters import VOCABULARY
 
@@ -233,8 +233,6 @@ def test_tables_are_those_of_the_models_card(data, name, row):
 
 @pytest.mark.slow
 def test_the_bundled_table_is_that_of_an_evaluation(tmp_path):
-    from librispeech_clf.development.documents.make_images import read_recordings
-
     # A process of its own, as leap_binder registers once, and the environment may name another corpus.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIBRISPEECH_")}
     command = [sys.executable, "-m", "librispeech_clf.local.commands.evaluate", "--out", str(tmp_path)]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from librispeech_clf.local.report.payload import describe_column
+from librispeech_clf.local.analysis import record
+from librispeech_clf.local.analysis.record import physical_unit
 from librispeech_clf.text.plain_text import escape_unprintable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 INK, SOFT, LINE, ACCENT, WEAK = "#1b2530", "#56636f", "#dce2e8", "#1f6a8c", "#b02a2a"
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -41,19 +38,6 @@ PALETTE_SIZE = 96
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PAGE_WIDTH, PAGE_HEIGHT = 1400, 900
 TIMEOUT_S = 120
-
-
-def in_own_style(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a function draw in `STYLE`; Matplotlib's own settings are as before after it."""
-
-    @functools.wraps(draw)
-    def styled(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return draw(*arguments, **options)
-
-    return styled
 
 
 def make_figure(width: float = 6.4, height: float = 4.2, **layout: Any) -> tuple[Figure, Any]:
@@ -85,8 +69,8 @@ def _save_quantized(image: Image.Image, path: Path, colors: int) -> None:
 
 def label_column(column: str) -> str:
     """Return a column's name in words, with its unit: "duration in s"."""
-    described = describe_column(column)
-    return described["label"] + (f" in {described['unit']}" if described["unit"] else "")
+    unit = physical_unit(column)
+    return record.label_column(column) + (f" in {unit}" if unit else "")
 
 
 def screenshot_page(page: Path, path: Path, *, state: str = "") -> str:

@@ -6,6 +6,7 @@ files. Each `draw_*` function writes one picture and returns what it shows in a 
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,6 @@ from librispeech_clf.development.documents.drawing import (
     ACCENT,
     LINE,
     WEAK,
-    in_own_style,
     label_column,
     make_figure,
     save_image,
@@ -39,6 +39,7 @@ from librispeech_clf.local.report.terminal import interval
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
     from librispeech_clf.corpus.schema import Utterance
     from librispeech_clf.local.analysis.latent_space import Clustering, LatentMap
@@ -73,7 +74,7 @@ def draw_all(
     """Draw every picture of an evaluation.
 
     Args:
-        results: the results table.
+        results: the results table, its rows numbered from 0.
         folder: where the PNG files go.
         find_utterance: gives the corpus record of an utterance id.
         sampling_rate: Hz.
@@ -81,7 +82,6 @@ def draw_all(
     Returns:
         What each picture shows, by its name without ending.
     """
-    results = results.reset_index(drop=True)
     record = Record(results)
     latent_map = make_latent_map(record, "latent")
     # Agreement is measured before t-SNE, which a last bit's difference between two processors changes.
@@ -111,53 +111,51 @@ def draw_all(
 
 def choose_extremes(results: pd.DataFrame) -> tuple[int, int]:
     """Choose the rows of the longest and the shortest utterance that has a reference, by duration."""
-    column = "signal_duration_s" if "signal_duration_s" in results.columns else "text_word_count"
-    spoken = results[results["reference"].fillna("").str.strip() != ""].reset_index()
-    lengths = Record(spoken).numbers(column)
-    if np.isnan(lengths).all():
-        raise ValueError(f"{column}: the results hold no lengths; evaluate with the signal metadata.")
-    return int(spoken["index"][np.nanargmax(lengths)]), int(spoken["index"][np.nanargmin(lengths)])
+    lengths = results.loc[results["reference"].fillna("").str.strip() != "", "signal_duration_s"]
+    return lengths.idxmax(), lengths.idxmin()
 
 
-@in_own_style
 def draw_latent_map(results: pd.DataFrame, latent_map: LatentMap, *, column: str, path: Path) -> None:
     """Draw the latent map colored by a numeric or categorical metadata column.
 
     Raises:
         ValueError: the column is missing or empty.
     """
-    if column not in results.columns or not results[column].notna().any():
+    values = Record(results).column(column)
+    if values is None:
         raise ValueError(f"{column}: the results hold no such column; evaluate with its metadata.")
     name = label_column(column)
     title = f"Hidden states by {name} ({latent_map.method}, {len(latent_map.points)} utterances)"
     figure, axes, points, size = _begin_map(results, latent_map, title)
-    values = Record(results[[column]]).column(column)
-    if values is not None and values.numbers is not None:
-        numbers = values.numbers
-        from matplotlib.colors import LinearSegmentedColormap
-
-        low, high = np.nanpercentile(numbers, [2, 98])
-        ramp = LinearSegmentedColormap.from_list("report", RAMP)
+    if values.numbers is not None:
+        low, high = np.nanpercentile(values.numbers, [2, 98])
         drawn = axes.scatter(
-            points[:, 0], points[:, 1], s=size, linewidths=0, c=numbers, cmap=ramp, vmin=low, vmax=high
+            points[:, 0],
+            points[:, 1],
+            s=size,
+            linewidths=0,
+            c=values.numbers,
+            cmap=make_ramp(),
+            vmin=low,
+            vmax=high,
         )
         beside = figure.add_axes((0.77, 0.18, 0.025, 0.6))
         figure.colorbar(drawn, cax=beside, label=name).outline.set_visible(False)
     else:
-        categories = np.full(len(results), None, object) if values is None else values.categories
-        for number, level in enumerate(sorted({value for value in categories if value is not None})):
-            chosen = points[categories == level]
-            color = CATEGORY_COLORS[number % len(CATEGORY_COLORS)]
-            axes.scatter(
-                chosen[:, 0],
-                chosen[:, 1],
-                s=size,
-                linewidths=0,
-                color=color,
-                label=f"{level} ({len(chosen)})",
-            )
+        for level, color in zip(values.levels, itertools.cycle(CATEGORY_COLORS), strict=False):
+            chosen = points[values.categories == level]
+            if len(chosen):
+                label = f"{level} ({len(chosen)})"
+                axes.scatter(chosen[:, 0], chosen[:, 1], s=size, linewidths=0, color=color, label=label)
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     save_image(figure, path)
+
+
+def make_ramp() -> Colormap:
+    """Return the colors of numbers, the lowest the palest."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("report", RAMP)
 
 
 def _begin_map(
@@ -185,15 +183,12 @@ def find_neighbors(points: np.ndarray) -> np.ndarray:
     Returns:
         int (N, K), K = 15 or as many as there are; K = 0 for fewer than two points.
     """
-    from scipy.spatial import KDTree
+    from sklearn.neighbors import NearestNeighbors
 
     count = min(NEIGHBORS, len(points) - 1)
     if count < 1:
         return np.zeros((len(points), 0), dtype=int)
-    _, found = KDTree(points).query(points, k=count + 1)
-    others = found != np.arange(len(points))[:, None]
-    others[others.all(axis=1), -1] = False  # a point among more than K equal ones may miss itself
-    return found[others].reshape(len(points), count)
+    return NearestNeighbors(n_neighbors=count).fit(points).kneighbors(return_distance=False)
 
 
 def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
@@ -206,35 +201,30 @@ def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
     from scipy.stats import spearmanr
 
     name, values = label_column(str(column.name)), Record(column.to_frame()).column(str(column.name))
-    numbers = None if values is None else values.numbers
-    count = near.shape[1]
-    if numbers is not None and count:
+    count, alike = near.shape[1], float("nan")
+    if values is not None and values.numbers is not None and count:
+        numbers, group = values.numbers, f"like {name}"
         means = np.nanmean(np.where(np.isnan(numbers[near]).all(axis=1)[:, None], 0, numbers[near]), axis=1)
-        varies = np.ptp(numbers[np.isfinite(numbers)]) > 0
-        alike = float(spearmanr(numbers, means, nan_policy="omit").statistic) if varies else float("nan")
+        if np.ptp(numbers[np.isfinite(numbers)]) > 0:
+            alike = float(spearmanr(numbers, means, nan_policy="omit").statistic)
         figure = f"rank correlation with the mean of the {count} nearest neighbors {alike:.2f}"
-        phrases = (
-            f"utterances of like {name} lie together",
-            f"utterances of like {name} tend to lie together",
-        )
-    elif count:
-        categories = np.full(len(column), None, object) if values is None else values.categories
-        known = categories != None  # noqa: E711
-        same = float((categories[near] == categories[:, None])[known].mean())
-        _, sizes = np.unique(categories[known].astype(str), return_counts=True)
+    elif values is not None and count:
+        codes, group = values.codes, f"one {name}"
+        known = codes >= 0
+        same = float((codes[near] == codes[:, None])[known].mean())
+        sizes = np.bincount(codes[known])
         chance = float((sizes * (sizes - 1)).sum() / (sizes.sum() * (sizes.sum() - 1)))
-        alike = (same - chance) / (1 - chance) if chance < 1 else float("nan")
+        if chance < 1:
+            alike = (same - chance) / (1 - chance)
         figure = f"{same:.0%} of the {count} nearest neighbors share it, {chance:.0%} by chance"
-        phrases = (f"utterances of one {name} lie together", f"utterances of one {name} tend to lie together")
-    if not count or np.isnan(alike):
+    if np.isnan(alike):
         return f"{name}: too few different values to compare neighbors"
-    verdict = (
-        phrases[0] if alike >= ALIKE else phrases[1] if alike >= SOMEWHAT_ALIKE else "no order to be seen"
-    )
+    verdict = "no order to be seen"
+    if alike >= SOMEWHAT_ALIKE:
+        verdict = f"utterances of {group} {'' if alike >= ALIKE else 'tend to '}lie together"
     return f"{name}: {verdict} ({figure})"
 
 
-@in_own_style
 def draw_utterance(
     waveform: np.ndarray, *, sampling_rate: int, utterance_id: str, reference: str, path: Path
 ) -> str:
@@ -243,8 +233,6 @@ def draw_utterance(
     Returns:
         Duration, words and letters per second.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-
     duration_s = len(waveform) / sampling_rate
     figure, (above, below) = make_figure(height=3.6, nrows=2, sharex=True, height_ratios=[1, 2])
     envelope = compute_envelope(waveform) / 127 * np.abs(waveform).max()
@@ -255,7 +243,7 @@ def draw_utterance(
     low, high = np.percentile(levels, DECIBEL_SPAN)
     below.imshow(
         levels, origin="lower", aspect="auto", extent=(0, duration_s, 0, highest_hz / 1000), vmin=low, vmax=high,
-        cmap=LinearSegmentedColormap.from_list("report", RAMP),
+        cmap=make_ramp(),
     )  # fmt: skip
     below.set(xlabel="time in s", ylabel="frequency in kHz")
     save_image(figure, path, colors=SPECTROGRAM_PALETTE_SIZE)
@@ -264,7 +252,6 @@ def draw_utterance(
     return f"{utterance_id}: {duration_s:.2f} s, {words} words, {rate:.1f} letters per second"
 
 
-@in_own_style
 def draw_weak_cluster(
     results: pd.DataFrame, latent_map: LatentMap, clustering: Clustering, *, path: Path
 ) -> str:
@@ -284,7 +271,7 @@ def draw_weak_cluster(
     for name, rate, chosen, color in (
         ("others", cluster.rest, points[~inside], "#a9b4bf"), ("cluster", cluster.rate, points[inside], WEAK)
     ):  # fmt: skip
-        ends = "" if rate.low is None else f"\n({interval({'low': rate.low, 'high': rate.high})})"
+        ends = "" if rate.low is None else f"\n({interval(vars(rate))})"
         label = f"{name}: word error\nrate {100 * (rate.rate or 0):.1f} %{ends}"
         axes.scatter(chosen[:, 0], chosen[:, 1], s=size, linewidths=0, color=color, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -294,7 +281,6 @@ def draw_weak_cluster(
     return f"{cluster.sentence} ({verdict}, {tested})"
 
 
-@in_own_style
 def draw_metrics_against(results: pd.DataFrame, *, column: str, path: Path) -> str:
     """Draw every metric against a numeric column: a panel each, bins with 95 % intervals as the page has them.
 
