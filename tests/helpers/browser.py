@@ -3,6 +3,8 @@
 import contextlib
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import pytest
 
@@ -12,15 +14,44 @@ class Browser:
     """A headless Chromium with the page open."""
 
     driver: object
+    downloads: Path
 
-    def open(self, path) -> None:
-        """Open a page from disk and wait until it is ready."""
-        from selenium.webdriver.support.ui import WebDriverWait
+    @cached_property
+    def keys(self):
+        """Keys without a letter, by name."""
+        from selenium.webdriver.common.keys import Keys
 
-        self.driver.get(path.as_uri())
-        WebDriverWait(self.driver, 60).until(
-            lambda driver: self.run("return document.documentElement.dataset.ready")
-        )
+        return Keys
+
+    @property
+    def actions(self):
+        """Make a chain of what a hand does with mouse and keys."""
+        from selenium.webdriver import ActionChains
+
+        return ActionChains(self.driver, duration=20)
+
+    def open(self, path, state: str = "") -> None:
+        """Open a page from disk with a state in its address, in a document of its own, until it is ready."""
+        self.driver.get("about:blank")
+        self.driver.get(path.as_uri() + state)
+        self.wait("return document.documentElement.dataset.ready", 60)
+
+    def go(self, state: str) -> None:
+        """Give the open page a state by its address."""
+        if self.hash != state:
+            self.run(
+                "return new Promise((done) => { addEventListener('hashchange', () => done(), {once: true});"
+                " location.hash = arguments[0] })",
+                state,
+            )
+
+    def reset(self, path, state: str = "") -> None:
+        """Give a page a state by its address alone where it is open."""
+        if self.driver.current_url.partition("#")[0] == path.as_uri():
+            self.go("")
+            self.go(state)
+        else:
+            self.open(path, state)
 
     def run(self, script: str, *arguments):
         """Run JavaScript in the page and give its result."""
@@ -32,23 +63,44 @@ class Browser:
 
         return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda driver: self.run(script))
 
-    def follow(self, path, state: str) -> None:
-        """Open a page with a state in its address, in a document of its own."""
-        self.driver.get("about:blank")
-        self.driver.get(path.as_uri() + state)
-        self.wait("return document.documentElement.dataset.ready", 60)
+    @property
+    def hash(self) -> str:
+        """The state in the page's address."""
+        return self.run("return location.hash")
+
+    def back(self, expected: str) -> None:
+        """Go back, until the address holds a state."""
+        self.run("history.back()")
+        self.wait(f"return location.hash === '{expected}'")
 
     def show(self, section: str) -> None:
         """Open a section by its tab."""
-        self.run(f"document.getElementById('tab-{section}').click()")
+        self.click(f"#tab-{section}")
+
+    def find(self, selector: str):
+        """Find an element to act on by `actions` or keys."""
+        return self.driver.find_element("css selector", selector)
 
     def click(self, selector: str, index: int = 0) -> None:
-        """Click an element."""
-        self.run("document.querySelectorAll(arguments[0])[arguments[1]].click()", selector, index)
+        """Click an element, be it drawn or not."""
+        self.run(
+            "document.querySelectorAll(arguments[0])[arguments[1]]"
+            ".dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))",
+            selector,
+            index,
+        )
+
+    def click_text(self, selector: str, text: str) -> None:
+        """Click the first of some elements that begins with a text."""
+        self.click(selector, [shown.startswith(text) for shown in self.texts(selector)].index(True))
+
+    def read(self, selector: str, name: str = "textContent"):
+        """Read a property of an element."""
+        return self.run("return document.querySelector(arguments[0])[arguments[1]]", selector, name)
 
     def text(self, selector: str) -> str:
         """Give the text that an element shows."""
-        return self.run("return document.querySelector(arguments[0]).innerText", selector)
+        return self.read(selector, "innerText")
 
     def texts(self, selector: str) -> list[str]:
         """Give the texts of all elements."""
@@ -66,6 +118,16 @@ class Browser:
             "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector
         )
 
+    def is_visible(self, selector: str) -> bool:
+        """Tell whether an element is drawn."""
+        return self.run("return document.querySelector(arguments[0]).checkVisibility()", selector)
+
+    def look(self, selector: str, name: str) -> str:
+        """Read a computed style of an element."""
+        return self.run(
+            "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, name
+        )
+
     def enter(self, selector: str, value: str) -> None:
         """Type a value into an input, or choose it in a menu."""
         self.run(
@@ -78,13 +140,33 @@ class Browser:
 
     def press(self, *keys: str) -> None:
         """Press keys where the focus is."""
-        from selenium.webdriver import ActionChains
+        self.actions.send_keys(*keys).perform()
 
-        ActionChains(self.driver).send_keys(*keys).perform()
+    def rest(self, milliseconds: int = 300) -> None:
+        """Let the page draw what it draws later."""
+        self.run(f"return new Promise((done) => setTimeout(done, {milliseconds}))")
 
     def wait_for_count(self, count: int) -> None:
         """Wait until the page shows this number of utterances."""
         self.wait(f"return document.getElementById('count').textContent.startsWith('{count} of')")
+
+    def list_sections(self) -> list[str]:
+        """List the sections that the page has."""
+        return [
+            name.removeprefix("tab-")
+            for name in self.run("return [...document.querySelectorAll('[role=tab]')].map((tab) => tab.id)")
+        ]
+
+    def export(self) -> Path:
+        """Export through the button; give the file."""
+        path = self.downloads / "utterances.csv"
+        path.unlink(missing_ok=True)
+        self.click("#export")
+        for _ in range(400):
+            if path.exists():
+                break
+            self.rest(50)
+        return path
 
     @contextlib.contextmanager
     def sized(self, width: int, height: int):
@@ -128,7 +210,5 @@ def browser(tmp_path_factory):
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_path))
-    started = Browser(driver)
-    started.downloads = downloads
-    yield started
+    yield Browser(driver, downloads)
     driver.quit()

@@ -10,127 +10,117 @@ FILTERED = (
 
 
 @pytest.fixture
-def opened(browser, report):
+def own(browser, report):
     """Open the page in a tab with a history of its own."""
     with browser.own_tab():
         browser.open(report)
         yield browser
+        assert browser.problems() == []
 
 
 def test_a_link_shows_tab_filters_and_order(browser, report, results):
-    browser.follow(report, FILTERED)
-    shown = results[
-        results["reference"].str.contains(r"\bBRIDGE\b")
-        | results["hypothesis"].fillna("").str.contains(r"\bBRIDGE\b")
-    ]
-    shown = shown[(shown["record_gender"] == "F") & shown["signal_duration_s"].between(3, 6)]
+    browser.open(report, FILTERED)
+    texts = results["reference"] + " " + results["hypothesis"].fillna("")
+    shown = results[texts.str.contains(r"\bBRIDGE\b") & results["signal_duration_s"].between(3, 6)]
+    shown = shown[shown["record_gender"] == "F"].sort_values("ctc_loss")
     assert 0 < len(shown) < 20
-    ids = browser.run("return [...document.querySelectorAll('.trow .id')].map((name) => name.textContent)")
-    assert ids == list(shown.sort_values("ctc_loss")["utterance_id"])
-    assert browser.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+    assert browser.texts(".trow .id") == list(shown["utterance_id"])
+    assert browser.read("#tab-utterances", "ariaSelected") == "true"
     values = "return [...document.querySelectorAll('[data-key=signal_duration_s] input')].map((i) => i.value)"
     assert browser.run(values) == ["3", "6"]
-    assert browser.run("return location.hash") == FILTERED
+    assert browser.hash == FILTERED
     assert browser.problems() == []
 
 
-def test_what_is_chosen_is_in_the_address_and_back_undoes_it(opened):
-    assert opened.run("return location.hash") == ""
-    opened.run("document.getElementById('tab-utterances').click()")
-    opened.run("document.querySelectorAll('.trow')[1].click()")
-    name = opened.run("return document.querySelector('#utterance h2').textContent")
-    assert opened.run("return location.hash") == f"#tab=utterances&utterance={name}"
-    opened.run("document.getElementById('errors-only').click()")
-    assert "errors=1" in opened.run("return location.hash")
-    for expected in (f"#tab=utterances&utterance={name}", "#tab=utterances", ""):
-        opened.run("history.back()")
-        opened.wait(f"return location.hash === '{expected}'")
-    opened.wait("return document.getElementById('tab-overview').ariaSelected === 'true'")
-    assert opened.run("return document.getElementById('utterance').hidden")
-    assert not opened.run("return document.getElementById('errors-only').checked")
+def test_what_is_chosen_is_in_the_address_and_back_undoes_it(own):
+    assert own.hash == ""
+    own.show("utterances")
+    own.click(".trow", 1)
+    opened = f"#tab=utterances&utterance={own.read('#utterance h2')}"
+    assert own.hash == opened
+    own.click("#errors-only")
+    assert "errors=1" in own.hash
+    for expected in (opened, "#tab=utterances", ""):
+        own.back(expected)
+    own.wait("return document.getElementById('tab-overview').ariaSelected === 'true'")
+    assert own.read("#utterance", "hidden")
+    assert not own.read("#errors-only", "checked")
 
 
 def test_a_link_to_an_utterance_a_selection_a_color_and_a_theme(browser, report, results):
     name = results["utterance_id"].iloc[3]
-    browser.follow(report, f"#tab=map&utterance={name}&only=1-4,9&label=Mine&color=ctc_loss&theme=dark")
-    assert browser.run("return document.querySelector('#utterance h2').textContent") == name
-    assert browser.run("return document.getElementById('count').textContent").startswith("5 of 160")
-    assert "Mine (5)" in browser.run("return document.querySelector('.kept').textContent")
+    browser.open(report, f"#tab=map&utterance={name}&only=1-4,9&label=Mine&color=ctc_loss&theme=dark")
+    assert browser.read("#utterance h2") == name
+    assert browser.read("#count").startswith("5 of 160")
+    assert "Mine (5)" in browser.read(".kept")
     assert browser.text("#map-color").startswith("CTC loss")
     assert browser.run("return document.documentElement.dataset.theme") == "dark"
 
 
-def test_a_foreign_address_shows_the_page(browser, report):
-    for state in ("#tab=nothing", "#utterance=gone", "#only=x&sort=gone&color=gone", "#filter.gone=1..2",
-                  "#only=0-999999999"):  # fmt: skip
-        browser.follow(report, state)
-        assert browser.count(".tile") == 6
-        assert browser.problems() == []
+@pytest.mark.parametrize(
+    "state",
+    [
+        "#tab=nothing",
+        "#utterance=gone",
+        "#only=x&sort=gone&color=gone",
+        "#filter.gone=1..2",
+        "#only=0-999999999",
+    ],
+)
+def test_a_foreign_address_shows_the_page(opened, state):
+    opened.go(state)
+    assert opened.count(".tile") == 6
 
 
 def test_filters_that_leave_nothing_say_so(opened):
-    opened.run("document.querySelector('[data-key=record_gender] input').click()")
-    opened.run(
-        "const input = document.getElementById('search'); input.value = 'zebra';"
-        "input.dispatchEvent(new Event('input'))"
-    )
+    opened.click("[data-key=record_gender] input")
+    opened.enter("#search", "zebra")
     opened.wait("return !document.getElementById('empty').hidden")
-    text = opened.run("return document.getElementById('empty').innerText")
+    text = opened.text("#empty")
     assert "No utterance passes the filters" in text and "search: zebra · gender: F" in text
-    assert opened.run("return document.getElementById('panel').hidden")
-    opened.run("document.querySelector('#empty button').click()")
-    assert not opened.run("return document.getElementById('panel').hidden")
-    assert opened.run("return document.querySelectorAll('#panel svg').length") > 3
+    assert opened.read("#panel", "hidden")
+    opened.click("#empty button")
+    assert not opened.read("#panel", "hidden")
+    assert opened.count("#panel svg") > 3
 
 
 def test_search_takes_an_expression_and_says_what_is_none(opened, results):
-    search = (
-        "const input = document.getElementById('search'); input.value = arguments[0];"
-        "input.dispatchEvent(new Event('input'))"
-    )
-    opened.run(search, "^(103|104)-")
     found = int(results["utterance_id"].str.contains("^10[34]-").sum())
-    opened.wait(f"return document.getElementById('count').textContent.startsWith('{found} of')")
-    assert opened.run("return document.getElementById('search-note').hidden")
-    opened.run(search, "(")
-    opened.wait("return document.getElementById('count').textContent.startsWith('0 of')")
-    assert not opened.run("return document.getElementById('search-note').hidden")
+    for search, count in (("^(103|104)-", found), ("(", 0)):
+        opened.enter("#search", search)
+        opened.wait_for_count(count)
+        assert opened.read("#search-note", "hidden") == (count > 0)
 
 
-def test_typing_is_one_step_back(opened):
-    opened.run("document.getElementById('tab-map').click()")
+def test_typing_is_one_step_back(own):
+    own.show("map")
     for text in ("b", "br", "bri"):
-        opened.run(
-            "const input = document.getElementById('search'); input.value = arguments[0];"
-            "input.dispatchEvent(new Event('input'))",
-            text,
-        )
-        opened.wait(f"return location.hash === '#tab=map&search={text}'")
-    opened.run("history.back()")
-    opened.wait("return location.hash === '#tab=map'")
-    assert opened.run("return document.getElementById('search').value") == ""
+        own.enter("#search", text)
+        own.wait(f"return location.hash === '#tab=map&search={text}'")
+    own.back("#tab=map")
+    assert own.read("#search", "value") == ""
 
 
 def test_print_shows_the_section_alone_and_whole(opened):
-    opened.run("document.getElementById('tab-utterances').click(); dispatchEvent(new Event('beforeprint'))")
-    assert opened.run("return document.querySelectorAll('.trow').length") == 160
+    opened.show("utterances")
+    printed = "dispatchEvent(new Event('beforeprint')); return document.querySelectorAll('.trow').length"
+    assert opened.run(printed) == 160
     opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    visible = "return document.querySelector(arguments[0]).checkVisibility()"
-    assert [opened.run(visible, name) for name in ("#filters", "#tabs", ".toolbar")] == [False] * 3
-    assert opened.run(visible, "#headline") and opened.run(visible, ".trow")
+    hidden, shown = ("#filters", "#tabs", ".toolbar"), ("#headline", ".trow")
+    assert [opened.is_visible(name) for name in (*hidden, *shown)] == [False] * 3 + [True] * 2
     opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    opened.run("dispatchEvent(new Event('afterprint'))")
 
 
-def test_the_pair_of_systems_is_in_the_address(opened, report):
-    opened.follow(report, "#tab=systems&system=this&against=other")
-    assert opened.text("#pair h2") == "this against other"
-    opened.follow(report, "#tab=systems&system=nobody")
-    assert opened.text("#pair h2") == "other against this"
-    assert opened.run("return location.hash") == "#tab=systems&system=nobody"
-    opened.click(".matrix button.cell", 1)
-    chosen = opened.text("#pair h2")
-    opened.click(".matrix button.cell", 0)
-    assert opened.text("#pair h2") != chosen
-    opened.run("history.back()")
-    opened.wait(f"return document.querySelector('#pair h2').textContent === '{chosen}'")
-    assert opened.problems() == []
+def test_the_pair_of_systems_is_in_the_address(own):
+    own.go("#tab=systems&system=this&against=other")
+    assert own.text("#pair h2") == "this against other"
+    own.go("#tab=systems&system=nobody")
+    assert own.text("#pair h2") == "other against this"
+    assert own.hash == "#tab=systems&system=nobody"
+    own.click(".matrix button.cell", 1)
+    chosen = own.text("#pair h2")
+    own.click(".matrix button.cell", 0)
+    assert own.text("#pair h2") != chosen
+    own.run("history.back()")
+    own.wait(f"return document.querySelector('#pair h2').textContent === '{chosen}'")

@@ -1,11 +1,9 @@
-"""The page in headless Chromium: sections, filters, figures, selection, export, playing, markup, speed."""
+"""The page in headless Chromium: filters, figures, table, map, words, systems, robustness, export, playing, markup."""
 
 import csv
-import io
 import time
 
 import numpy as np
-import pandas as pd
 import pyarrow
 import pytest
 
@@ -13,20 +11,10 @@ from librispeech_clf.local.analysis.rates import rate_errors
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.page import write_page
 from librispeech_clf.text.alignment import align_words
-from tests.local.report.conftest import make_systems, simulate
+from tests.local.report.conftest import COUNTS, WORDS, make_systems, word_error_rate
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = [
-    "overview",
-    "map",
-    "utterances",
-    "clusters",
-    "dashboards",
-    "confusions",
-    "robustness",
-    "systems",
-]
 HOSTILE = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>\'"&amp;'
 
 
@@ -36,95 +24,66 @@ def read_figure(browser, key: str) -> tuple[float | None, ...]:
     return tuple(float(data[part]) if data[part] else None for part in ("value", "low", "high"))
 
 
-def word_error_rate(rows) -> float:
-    errors = rows[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
-    return errors / rows[["word_substitutions", "word_deletions", "word_hits"]].sum().sum()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_sections_render_without_console_errors(browser, report, theme):
-    browser.follow(report, f"#theme={theme}")
-    for section in SECTIONS:
-        browser.show(section)
-        assert browser.run(f"return document.getElementById('tab-{section}').ariaSelected") == "true"
-        assert len(browser.text("#panel")) > 60
-        shown = browser.text("body")
-        assert "undefined" not in shown and "[object" not in shown and "NaN" not in shown
-    assert browser.problems() == []
-
-
-def test_headline_agrees_with_the_table(opened, results):
-    value, low, high = read_figure(opened, "word_error_rate")
-    assert value == pytest.approx(word_error_rate(results), rel=1e-12)
-    assert low < value < high
+def test_headline_agrees_with_the_table_and_its_interval_with_terminal_and_summary(opened, results):
+    rate = rate_errors(Record(results))
+    assert rate.rate == pytest.approx(word_error_rate(results), rel=1e-12)
+    assert read_figure(opened, "word_error_rate") == pytest.approx((rate.rate, rate.low, rate.high), rel=1e-9)
     sentences = results["word_error_rate"].dropna()
     assert read_figure(opened, "sentence_error_rate")[0] == pytest.approx((sentences > 0).mean(), rel=1e-12)
     assert read_figure(opened, "ctc_loss")[0] == pytest.approx(results["ctc_loss"].mean(), rel=1e-4)
 
 
-def test_interval_is_that_of_terminal_and_summary(opened, results):
-    rate = rate_errors(Record(results))
-    _, low, high = read_figure(opened, "word_error_rate")
-    assert [low, high] == pytest.approx([rate.low, rate.high], rel=1e-9)
-
-
 def test_filters_recompute_figures_and_charts(opened, results):
-    charts = opened.run("return document.querySelector('#panel .board').innerHTML")
-    opened.click("fieldset[data-key=record_gender] input")
-    chosen = results[results["record_gender"] == "F"]
-    opened.wait_for_count(len(chosen))
-    value, low, high = read_figure(opened, "word_error_rate")
-    assert value == pytest.approx(word_error_rate(chosen), rel=1e-12)
-    assert low < value < high
-    assert opened.run("return document.querySelector('#panel .board').innerHTML") != charts
-    opened.enter("fieldset[data-key=signal_duration_s] input", "4.5")
-    chosen = chosen[chosen["signal_duration_s"] >= 4.5]
-    opened.wait_for_count(len(chosen))
-    assert read_figure(opened, "word_error_rate")[0] == pytest.approx(word_error_rate(chosen), rel=1e-12)
-    opened.click("#clear-filters")
-    opened.wait_for_count(len(results))
-    assert read_figure(opened, "word_error_rate")[0] == pytest.approx(word_error_rate(results), rel=1e-12)
+    charts = opened.read("#panel .board", "innerHTML")
+    women = results[results["record_gender"] == "F"]
+    long = women[women["signal_duration_s"] >= 4.5]
+    for change, chosen in (
+        (lambda: opened.click("fieldset[data-key=record_gender] input"), women),
+        (lambda: opened.enter("fieldset[data-key=signal_duration_s] input", "4.5"), long),
+        (lambda: opened.click("#clear-filters"), results),
+    ):
+        change()
+        opened.wait_for_count(len(chosen))
+        value, low, high = read_figure(opened, "word_error_rate")
+        assert value == pytest.approx(word_error_rate(chosen), rel=1e-12)
+        assert low < value < high
+        assert (opened.read("#panel .board", "innerHTML") == charts) == (chosen is results)
 
 
 def test_every_section_bears_an_empty_filter(opened):
-    for section in SECTIONS:
+    for section in opened.list_sections():
         opened.show(section)
         opened.enter("#search", "no such words")
         opened.wait_for_count(0)
         opened.enter("#search", "")
         opened.wait("return !document.getElementById('panel').hidden")
-    assert opened.problems() == []
 
 
 def test_search_errors_only_and_added_filter(opened, results):
+    wrong = results[results["word_error_rate"] != 0]
     opened.click("#errors-only")
-    opened.wait_for_count(int((results["word_error_rate"] != 0).sum()))
+    opened.wait_for_count(len(wrong))
     opened.enter("#search", "bridge")
-    texts = results["reference"] + " " + results["hypothesis"].fillna("")
-    found = results[(results["word_error_rate"] != 0) & texts.str.contains("BRIDGE")]
+    found = wrong[(wrong["reference"] + " " + wrong["hypothesis"].fillna("")).str.contains("BRIDGE")]
     opened.wait_for_count(len(found))
     opened.click("#add-filter")
     opened.press("speaker id")
     opened.wait("return document.activeElement.value?.endsWith('speaker id')")
-    opened.press("\ue007")
-    label = (
-        "[...document.querySelectorAll('fieldset[data-key=record_speaker_id] label')]"
-        ".find((label) => label.textContent.startsWith('103'))"
-    )
-    opened.wait(f"return {label}")
-    opened.run(f"{label}.querySelector('input').click()")
+    opened.press(opened.keys.ENTER)
+    labels = "fieldset[data-key=record_speaker_id] label"
+    opened.wait(f"return document.querySelector('{labels}')")
+    place = [text[:3] for text in opened.texts(labels)].index("103")
+    opened.click(f"{labels} input", place)
     opened.wait_for_count(int((found["record_speaker_id"] == "103").sum()))
 
 
 def test_table_sorts_and_keeps_few_elements(opened, results):
     opened.show("utterances")
-    opened.click(".thead [data-key=ctc_loss]")
-    assert opened.run("return document.querySelector('[aria-sort=descending]').textContent") == "loss ↓"
-    highest = results.sort_values("ctc_loss", ascending=False)["utterance_id"].iloc[0]
-    first = "return document.querySelector('.trow .id').textContent"
-    assert opened.run(first) == highest
-    opened.click(".thead [data-key=ctc_loss]")
-    assert opened.run(first) == results.sort_values("ctc_loss")["utterance_id"].iloc[0]
+    for sign, ascending in (("↓", False), ("↑", True)):
+        opened.click(".thead [data-key=ctc_loss]")
+        assert opened.read(f"[aria-sort={'a' if ascending else 'de'}scending]") == f"loss {sign}"
+        ids = results.sort_values("ctc_loss", ascending=ascending)["utterance_id"]
+        assert opened.texts(".trow .id")[:9] == list(ids[:9])
     failed = results["utterance_id"].iloc[-1]
     last = f"return [...document.querySelectorAll('.trow .id')].at(-1).textContent === '{failed}'"
     assert not opened.run(last)
@@ -133,106 +92,70 @@ def test_table_sorts_and_keeps_few_elements(opened, results):
     opened.wait("return document.querySelectorAll('.trow').length < 110")
 
 
-def test_table_by_keyboard(opened):
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-
+def test_table_and_tabs_by_keyboard(opened):
     opened.show("utterances")
-    table = opened.driver.find_element(By.ID, "table")
-    third = opened.run("return document.querySelectorAll('.trow .id')[2].textContent")
-    table.send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ENTER)
-    heading = "return document.querySelector('#utterance h2').textContent"
-    assert opened.run(heading) == third
-    table.send_keys("n")
-    assert opened.run(heading) != third
-    table.send_keys("p")
-    assert opened.run(heading) == third
-    table.send_keys(Keys.ESCAPE)
-    assert opened.run("return document.getElementById('utterance').hidden")
-
-
-def test_tabs_by_keyboard(opened):
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-
-    opened.driver.find_element(By.ID, "tab-overview").send_keys(Keys.ARROW_RIGHT)
+    second, third, fourth = opened.texts(".trow .id")[1:4]
+    table = opened.find("#table")
+    table.send_keys(opened.keys.ARROW_DOWN, opened.keys.ARROW_DOWN, opened.keys.ENTER)
+    for key, expected in (("", third), ("n", fourth), ("p", third), ("p", second)):
+        table.send_keys(key)
+        assert opened.read("#utterance h2") == expected
+    table.send_keys(opened.keys.ESCAPE)
+    assert opened.read("#utterance", "hidden")
+    opened.show("overview")
+    opened.find("#tab-overview").send_keys(opened.keys.ARROW_RIGHT)
     assert opened.run("return document.activeElement.id") == "tab-map"
     assert opened.count("#panel canvas") == 2
 
 
 def test_lasso_lists_and_keeps_utterances(opened, results):
-    from selenium.webdriver import ActionChains
-    from selenium.webdriver.common.by import By
-
     opened.show("map")
-    canvas = opened.driver.find_element(By.CSS_SELECTOR, "#panel canvas")
+    canvas = opened.find("#panel canvas")
     width, height = canvas.size["width"] / 2 - 4, canvas.size["height"] / 2 - 4
-    actions = ActionChains(opened.driver, duration=20).move_to_element_with_offset(canvas, -width, -height)
-    actions.click_and_hold()
+    actions = opened.actions.move_to_element_with_offset(canvas, -width, -height).click_and_hold()
     for x, y in ((2 * width, 0), (0, 2 * height), (-2 * width, 0)):
         actions.move_by_offset(int(x), int(y))
     actions.release().perform()
-    assert (
-        opened.run("return document.querySelector('#map-list h2').textContent") == "Selection: 160 utterances"
-    )
-    canvas.send_keys("")
+    assert opened.read("#map-list h2") == f"Selection: {results['latent'].notna().sum()} utterances"
     opened.click("#map-list button.link")
-    assert not opened.run("return document.getElementById('utterance').hidden")
-    assert opened.problems() == []
+    assert not opened.read("#utterance", "hidden")
 
 
-def test_click_on_the_map_selects_and_the_selection_filters(opened, make_analysis, results):
-    from selenium.webdriver import ActionChains
-    from selenium.webdriver.common.by import By
-
+def test_click_on_the_map_selects_and_the_selection_filters(opened, run):
     opened.show("map")
-    points = np.asarray(make_analysis(results)["latent_maps"]["latent"]["points"])
+    shown = run.analysis.latent_maps["latent"]
+    points = np.asarray(shown.points)
     row = int(points[:, 0].argmax())
-    canvas = opened.driver.find_element(By.CSS_SELECTOR, "#panel canvas")
+    canvas = opened.find("#panel canvas")
     share = (points[row, 1] - points[:, 1].min()) / np.ptp(points[:, 1])
     down = (0.5 - share) * (canvas.size["height"] - 28)
     right = canvas.size["width"] / 2 - 15
-    ActionChains(opened.driver).move_to_element_with_offset(canvas, int(right), round(down)).click().perform()
-    expected = results["utterance_id"].iloc[row]
-    assert opened.run("return document.querySelector('#utterance h2').textContent") == expected
+    opened.actions.move_to_element_with_offset(canvas, int(right), round(down)).click().perform()
+    assert opened.read("#utterance h2") == shown.utterance_ids[row]
     opened.click("#keep-selection")
     opened.wait_for_count(1)
 
 
 def test_cluster_card_keeps_its_utterances(opened, results):
     opened.show("clusters")
-    card = opened.run("return document.querySelector('.flagged').innerText")
+    card = opened.text(".flagged")
     assert "1. Men" in card and "41.0 % (30.0 – 50.0 %)" in card
     opened.click(".flagged .buttons button")
     weak = results[results["record_speaker_id"] == "103"]
     opened.wait_for_count(len(weak))
-    rate, low, high = read_figure(opened, "word_error_rate")
+    rate, *interval = read_figure(opened, "word_error_rate")
     assert rate == pytest.approx(word_error_rate(weak), rel=1e-12)
-    assert (low, high) == (None, None)  # one speaker
+    assert interval == [None, None]  # one speaker
 
 
-def test_confusions_agree_with_the_counts(opened, results):
+def test_confusions_agree_with_the_counts_and_open_their_utterances(opened, results):
     opened.show("confusions")
-    totals = opened.run(
-        "return [...document.querySelectorAll('.list .note')].slice(0, 3).map((n) => n.textContent)"
-    )
-    kinds = ["word_substitutions", "word_deletions", "word_insertions"]
-    assert sum(int(total.split()[0]) for total in totals) == results[kinds].sum().sum()
-
-
-def test_a_confusion_opens_its_utterances(opened, results):
-    opened.show("confusions")
-    pair = opened.run("return document.querySelector('.list .link').textContent")
+    totals = [int(text.split()[0]) for text in opened.texts(".list .note")[:3]]
+    assert sum(totals) == results[COUNTS].sum().sum()
+    title = f"substituted: {opened.read('.list .link')}"
     opened.click(".list .link")
-    assert opened.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
-    reference, hypothesis = pair.split(" → ")
-    title = f"substituted: {reference} → {hypothesis}"
-    wrong = opened.run(
-        "const selector = `.said[title='${arguments[0]}']`;"
-        "return [...document.querySelectorAll('.trow')].map((row) => !!row.querySelector(selector))",
-        title,
-    )
-    assert wrong and all(wrong)
+    assert opened.read("#tab-utterances", "ariaSelected") == "true"
+    assert opened.count(".trow") == opened.count(f".trow:has(.said[title='{title}'])") > 0
 
 
 def test_every_word_is_listed_sorted_and_searched(opened, results):
@@ -247,274 +170,165 @@ def test_every_word_is_listed_sorted_and_searched(opened, results):
     assert [int(row[1]) for row in rows if row[1] != "0"] == sorted(spoken, reverse=True)[: len(rows)]
     assert opened.run("return document.activeElement.dataset.wordKey") == "spoken"
     opened.enter("#word-search", "^(RIVER|BRIDGE)$")
-    assert {row[0]: int(row[1]) for row in opened.run(cells)} == {w: spoken[w] for w in ("RIVER", "BRIDGE")}
-    wrong = {row[0]: int(row[2]) for row in opened.run(cells)}
-    opened.run(
-        "[...document.querySelectorAll('.words-card .link')].find((b) => b.textContent === 'RIVER').click()"
-    )
+    rows = {row[0]: [int(cell) for cell in row[1:3]] for row in opened.run(cells)}
+    assert {word: counts[0] for word, counts in rows.items()} == {w: spoken[w] for w in ("RIVER", "BRIDGE")}
+    opened.click_text(".words-card .link", "RIVER")
     heard = opened.run(
         "return [...document.querySelectorAll('.trow .said-grid tr:nth-child(2) .said:not(.op-correct)')]"
         ".map((said) => said.title.split(' ')[1])"
     )
-    assert heard.count("RIVER") == wrong["RIVER"]
+    assert heard.count("RIVER") == rows["RIVER"][1]
 
 
-def test_words_of_two_systems_are_compared(browser, results, tmp_path):
-    said = results["reference"].str.replace("BRIDGE", "FRIDGE").where(results["error"].isna())
-    tables = {"this": results, "other": results.assign(hypothesis=said)}
-    tables = {name: pyarrow.Table.from_pandas(table) for name, table in tables.items()}
-    browser.open(write_page(tmp_path / "p.html", results, systems=tables))
-    browser.show("systems")
+def test_words_of_two_systems_are_compared(opened, results):
+    opened.show("systems")
     scored = results[results["error"].isna()]
     pairs = [align_words(*texts) for texts in zip(scored["reference"], scored["hypothesis"], strict=True)]
     edits = [edit.operation for of_row in pairs for edit in of_row if edit.reference == "BRIDGE"]
     right = edits.count("equal") / len(edits)
-    change = f"{-100 * right:.2f}".replace("-", "−")
+    change = f"−{100 * right:.2f}"
     cells = "#pair-word-card tbody tr:first-child td"
     expected = ["BRIDGE", str(len(edits)), f"{100 * right:.1f} %", "0 %", change]
-    assert browser.texts(cells) == expected  # what got worse comes first
-    browser.click("[data-word-key=word]")
-    assert browser.texts(cells)[0] == min(" ".join(scored["reference"]).split())
-    browser.enter("#pair-word-search", "bridge")
-    assert browser.count("#pair-word-card tbody tr") == 1
-    browser.click("#pair-word-card .link")
+    assert opened.texts(cells) == expected  # what got worse comes first
+    opened.click("[data-word-key=word]")
+    assert opened.texts(cells)[0] == min(" ".join(scored["reference"]).split())
+    opened.enter("#pair-word-search", "bridge")
+    assert opened.count("#pair-word-card tbody tr") == 1
+    opened.click("#pair-word-card .link")
     heard = [{edit.reference for edit in of_row if edit.operation == "equal"} for of_row in pairs]
-    assert browser.text(".kept span") == f"BRIDGE differs ({sum('BRIDGE' in words for words in heard)})"
+    assert opened.text(".kept span") == f"BRIDGE differs ({sum('BRIDGE' in words for words in heard)})"
 
 
 def test_words_spoken_seldom_are_left_out_of_the_comparison(opened):
-    opened.show("systems")
-    opened.enter("#pair-word-card select", "1")
-    spoken = [int(text) for text in opened.texts("#pair-word-card td:nth-child(2)")]
-    least = sorted(spoken)[len(spoken) // 2]
-    opened.run(f"document.querySelector('#pair-word-card select').append(new Option({least}))")
-    opened.enter("#pair-word-card select", str(least))
-    assert len(opened.texts("#pair-word-card .link")) == sum(count >= least for count in spoken)
+    opened.go("#tab=systems&filter.record_speaker_id=103")
+    opened.enter("#pair-word-search", "")
+    counts = {}
+    for least in (1, 10):
+        opened.enter("#pair-word-card select", str(least))
+        counts[least] = [int(text) for text in opened.texts("#pair-word-card td:nth-child(2)")]
+    assert 0 < len(counts[10]) < len(counts[1])
+    assert sorted(counts[10]) == sorted(count for count in counts[1] if count >= 10)
 
 
-def test_findings_stand_first_and_open_their_utterances(browser, results, tmp_path):
-    weak = results[results["record_speaker_id"] == "103"]
-    finding = {
-        "name": "the worst speakers", "where": "speaker 103", "kind": "speakers", "utterances": len(weak),
-        "speakers": 1, "words": 200, "errors": 90, "error_rate": 0.45, "rest_error_rate": 0.1,
-        "effect_points": 35.0, "low": 20.5, "high": 49.5, "avoidable_errors": 70.0, "p": 0.002,
-        "also_differs": ["quiet"], "examples": tuple(weak["utterance_id"][:3]),
-        "utterance_ids": tuple(weak["utterance_id"]), "conditions": (),
-    }  # fmt: skip
-    search = {"findings": [finding], "candidates_tested": 123, "alpha": 0.05, "note": None}
-    browser.open(write_page(tmp_path / "p.html", results, analysis={"search": search}))
-    card = browser.run("return document.querySelector('#panel .board').firstChild")
-    assert card.get_attribute("id") == "findings"
+def test_findings_stand_first_and_open_their_utterances(opened, results):
+    assert opened.read("#panel .board > :first-child", "id") == "findings"
+    card = opened.text("#findings")
     for part in (
         "The worst speakers",
         "+35.0 points (+20.5 to +49.5)",
         "WER 45.0 % against 10.0 %",
         "also: quiet",
     ):
-        assert part in card.text
-    browser.click(".finding-head")
-    assert browser.count(".finding .urow") == 3
-    browser.click(".finding > .quiet")
-    browser.wait_for_count(len(weak))
-    assert browser.run("return document.getElementById('tab-utterances').ariaSelected") == "true"
+        assert part in card
+    opened.click(".finding-head")
+    assert opened.count(".finding .urow") == 3
+    opened.click(".finding > .quiet")
+    opened.wait_for_count(int((results["record_speaker_id"] == "103").sum()))
+    assert opened.read("#tab-utterances", "ariaSelected") == "true"
 
 
-def test_kinds_terms_suspicions_and_speed_are_in_the_overview(browser, results, tmp_path):
-    from librispeech_clf.local.analysis.error_kinds import find_error_kinds, measure_recall
-    from librispeech_clf.local.analysis.suspect_references import Suspicion
-    from librispeech_clf.local.report.outputs import Speed
-
-    name = results["utterance_id"].iloc[4]
-    kinds = find_error_kinds(Record(results))
-    analysis = {
-        "error_kinds": kinds,
-        "terms": measure_recall(Record(results), ["OLD STONE", "BRIDGE"]),
-        "suspect_references": (Suspicion(name, ("too many letters a second",), 5.0, 2.5, 40.0, "A", "B"),),
-        "speed": Speed(600.0, {"evaluation": 60.0, "analysis": 3.0}).report(),
-    }
-    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis))
-    text = browser.text("#panel")
+def test_kinds_terms_suspicions_and_speed_are_in_the_overview(opened, results, run):
+    text = opened.text("#panel")
+    kinds = run.analysis.error_kinds
     for kind in kinds:
         assert (f"{kind.name}\n{kind.errors} · " in text) == (kind.errors > 0)
     spoken = results["reference"][results["error"].isna()].str.split().explode().eq("BRIDGE").sum()
     assert f"BRIDGE\t{spoken}" in text
     assert "10.0 min of audio" in text and "evaluation\t60 s\t10 ×" in text
-    suspicious = browser.text("#suspicious")
-    assert name in suspicious and "too many letters a second" in suspicious
+    suspicious = opened.text("#suspicious")
+    assert results["utterance_id"].iloc[4] in suspicious and "too many letters a second" in suspicious
     chosen = next(kind for kind in kinds if 0 < len(kind.utterance_ids) < len(results))
-    selector = ".error-kinds button"
-    place = [kind.name for kind in kinds if kind.errors].index(chosen.name)
-    browser.click(selector, place)
-    browser.wait_for_count(len(chosen.utterance_ids))
-    browser.click(selector, place)
-    browser.wait_for_count(len(results))
-    assert browser.problems() == []
+    for count in (len(chosen.utterance_ids), len(results)):
+        opened.click_text(".error-kinds button", chosen.name)
+        opened.wait_for_count(count)
 
 
-def test_systems_are_compared(opened, results):
+def list_rates(*tables) -> list[float]:
+    """Word error rates of tables, over what was recognized."""
+    return [word_error_rate(table.dropna(subset="word_error_rate")) for table in tables]
+
+
+def test_systems_are_compared(opened, results, run):
     opened.show("systems")
-    scored = results.dropna(subset="word_error_rate")
-    words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
-    errors = scored[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
+    other = run.systems["other"].to_pandas()
+    one, two = list_rates(results, other)
     cells = opened.texts("#systems-table td")
-    assert [cells[0], cells[1], cells[8], cells[9]] == [
-        "this", f"{100 * errors / words:.1f} %", "other", f"{100 * (errors + len(scored)) / words:.1f} %",
-    ]  # fmt: skip
-    change = f"{100 * len(scored) / words:.2f}"
+    assert [*cells[:2], *cells[9:11]] == ["this", f"{100 * one:.1f} %", "other", f"{100 * two:.1f} %"]
+    assert opened.texts("#systems-table th")[8] == "speed"  # of the one of which it is known
+    assert [cells[8], cells[17]] == ["11.5 ×", "–"]
+    change = f"{100 * (two - one):.2f}"
     assert [text[:5] for text in opened.texts(".matrix .cell strong")] == [f"−{change}"[:5], f"+{change}"[:5]]
-    assert f"best system of each utterance would have a word error rate of {cells[1]}" in opened.text(
-        "#systems-table"
-    )
-    assert f"other is worse: {len(scored)}" in opened.run("return document.body.innerText")
+    best = f"best system of each utterance would have a word error rate of {cells[1]}"
+    assert best in opened.text("#systems-table")
+    worse = (other[COUNTS].sum(axis=1) > results[COUNTS].sum(axis=1)).sum()
+    assert f"other is worse: {worse}" in opened.text("body")
     assert "gender: F" in opened.text("#where")
-    names = "return getComputedStyle(document.querySelector('.matrix td:first-child')).position"
-    assert opened.run(names) == "sticky"  # beside many systems, a row keeps its name
-
-
-def test_speed_is_shown_of_the_systems_of_which_it_is_known(browser, results, make_analysis, tmp_path):
-    analysis = make_analysis(results)
-    analysis["speed"] = {**analysis.get("speed", {"audio_s": 600.0}), "systems": {"this": 11.5}}
-    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, systems=make_systems(results)))
-    browser.show("systems")
-    assert browser.texts("#systems-table th")[8] == "speed"
-    cells = browser.texts("#systems-table td")
-    assert [cells[8], cells[17]] == ["11.5 \u00d7", "\u2013"]
+    sticky = opened.look(".matrix td:first-child", "position")
+    assert sticky == "sticky"  # beside many systems, a row keeps its name
 
 
 def test_a_system_with_a_nearer_reference_has_its_own_words(browser, results, tmp_path):
     tables = make_systems(results)
     other = tables["other"].to_pandas()
     row = int(other["word_hits"].first_valid_index())
-    other.loc[row, "reference"] = "QUITE ANOTHER"
-    other.loc[row, ["word_hits", "word_substitutions", "word_deletions", "word_insertions"]] = [
-        1.0,
-        1.0,
-        0.0,
-        0.0,
-    ]
+    other.loc[row, ["reference", *WORDS, "word_insertions"]] = ["QUITE ANOTHER", 1.0, 1.0, 0.0, 0.0]
     tables["other"] = pyarrow.Table.from_pandas(other, preserve_index=False)
-    browser.open(write_page(tmp_path / "p.html", results, systems=tables))
-    browser.show("systems")
-    scored = other.dropna(subset="word_error_rate")
-    words = scored[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
-    errors = scored[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
-    assert browser.texts("#systems-table td")[9] == f"{100 * errors / words:.1f} %"
-    own = results.dropna(subset="word_error_rate")
-    rate = own[["word_substitutions", "word_deletions", "word_insertions"]].sum().sum()
-    rate /= own[["word_hits", "word_substitutions", "word_deletions"]].sum().sum()
-    change = f"{100 * (errors / words - rate):.2f}"
+    browser.open(write_page(tmp_path / "p.html", results, systems=tables), "#tab=systems")
+    one, two = list_rates(results, other)
+    assert browser.texts("#systems-table td")[9] == f"{100 * two:.1f} %"
+    change = f"{100 * (two - one):.2f}"
     assert [text[:5] for text in browser.texts(".matrix .cell strong")] == [
-        f"\u2212{change}"[:5],
+        f"−{change}"[:5],
         f"+{change}"[:5],
     ]
-    browser.run(f"location.hash = 'tab=utterances&only={row}'")
-    browser.wait("return document.body.innerText.includes('other is scored over: QUITE ANOTHER')")
+    browser.go(f"#tab=utterances&only={row}")
+    assert "other is scored over: QUITE ANOTHER" in browser.text("body")
 
 
-def test_buttons_filter_what_one_system_has_right(opened, results):
+def test_buttons_filter_what_one_system_has_right_and_the_panel_stacks_all(opened, results, run):
     opened.show("systems")
-    right = int((results["word_error_rate"] == 0).sum())
+    others = run.systems["other"].to_pandas()["word_error_rate"]
+    right = int(((results["word_error_rate"] == 0) & (others > 0)).sum())
     assert f"this right, other wrong: {right}" in opened.texts("#pair button")
     opened.click("#pair .buttons button", 0)
     opened.wait_for_count(right)
     opened.show("utterances")
     assert opened.count(".said-grid .op-inserted") >= min(right, 20)
+    opened.click(".trow")
+    assert opened.texts("#utterance .said-grid th span")[:3] == ["reference", "this", "other"]
     opened.click("#clear-filters")
     opened.show("systems")
     opened.click("#pair .buttons button", 3)
     assert "disagreement of the systems" in opened.text("#sort-key")
 
 
-def test_the_panel_stacks_the_systems_by_name(opened, results):
-    opened.show("utterances")
-    opened.click(".trow")
-    names = opened.texts("#utterance .said-grid th span")
-    assert names[:3] == ["reference", "this", "other"]
-    assert opened.problems() == []
-
-
-def test_robustness_follows_the_filters(opened, results):
-    opened.click("fieldset[data-key=record_gender] input")
-    chosen = results[results["record_gender"] == "F"]
-    opened.wait_for_count(len(chosen))
+def test_robustness_follows_the_filters_and_compares_with_the_same_recordings(opened, results, run):
+    table = run.table
+    own = results[:40]
+    assert round(word_error_rate(own), 3) != round(word_error_rate(results), 3)
     opened.show("robustness")
-    rate = word_error_rate(simulate(chosen, 20.0))
-    dot = opened.driver.find_element("css selector", "#panel svg circle")
-    opened.run("arguments[0].dispatchEvent(new PointerEvent('pointermove', {clientX: 9, clientY: 9}))", dot)
-    assert f"10: {100 * rate:.1f} %" in opened.run("return document.getElementById('tooltip').textContent")
+    assert f"recordings as they are: {100 * word_error_rate(own):.1f} %" in opened.text("#panel")
+    opened.click("fieldset[data-key=record_gender] input")
+    opened.wait_for_count(int((results["record_gender"] == "F").sum()))
+    rate = word_error_rate(table[(table["severity"] == 10) & (table["record_gender"] == "F")])
+    opened.run(
+        "document.querySelector('#panel svg circle')"
+        ".dispatchEvent(new PointerEvent('pointermove', {clientX: 9, clientY: 9}))"
+    )
+    assert f"10: {100 * rate:.1f} %" in opened.read("#tooltip")
 
 
 def test_simulated_recordings_are_heard_and_shown(opened, results):
     opened.show("robustness")
-    head = opened.text(".listening .row-head")
-    assert "additive noise, ratio in dB 10" in head
-    opened.click(".listening .play")
-    time.sleep(0.5)
-    assert opened.count(".play.playing") == 1
-    opened.click(".listening .play")
-    assert opened.count(".play.playing") == 0
-    rows = opened.count(".listening .urow")
-    assert rows == int(results["word_error_rate"].notna().sum())
+    assert "additive noise, ratio in dB 10" in opened.text(".listening .row-head")
+    for playing in (1, 0):
+        opened.click(".listening .play")
+        opened.wait(f"return document.querySelectorAll('.play.playing').length === {playing}")
+        opened.rest(400)
+        assert opened.count(".play.playing") == playing
+    assert opened.count(".listening .urow") == results["word_error_rate"][:40].notna().sum()
     opened.click(".listening .link")
     assert "Simulated: 2" in opened.text(".simulated")
-    assert opened.problems() == []
-
-
-def test_robustness_compares_with_the_simulated_utterances_own_recordings(browser, results, tmp_path):
-    some = results.iloc[:20]
-    table = pd.concat([results, simulate(some, 20.0), simulate(some, 10.0)], ignore_index=True)
-    browser.open(write_page(tmp_path / "index.html", table, title="Test"))
-    browser.show("robustness")
-    assert round(word_error_rate(some), 3) != round(word_error_rate(results), 3)
-    note = f"recordings as they are: {100 * word_error_rate(some):.1f} %"
-    assert note in browser.text("#panel")
-
-
-def test_sections_made_by_the_real_analysis(browser, results, tmp_path):
-    from librispeech_clf.local.analysis import associations, latent_space, robustness, slices
-
-    table = pd.concat([results, simulate(results, 20.0)], ignore_index=True)
-    record = Record(results)
-    scored = record.select_scored()
-    grouping = latent_space.group_states(scored)
-    search = slices.find_slices(scored, grouping.list_clusters())
-    analysis = {
-        "clusters": latent_space.describe_clusters(scored, grouping, search),
-        "latent_maps": latent_space.make_latent_maps(record),
-        "associations": associations.find_associations(record),
-        "robustness": robustness.measure_robustness(Record(table)),
-    }
-    browser.open(write_page(tmp_path / "p.html", results, analysis=analysis, systems=make_systems(results)))
-    for section in SECTIONS:
-        browser.show(section)
-        text = browser.text("#panel")
-        assert len(text) > 60
-        assert "undefined" not in text and "NaN" not in text and "[object" not in text
-    assert browser.problems() == []
-    browser.show("clusters")
-    cards = browser.text("#panel")
-    for cluster in analysis["clusters"].clusters:
-        assert f"{len(cluster.utterance_ids)} of {cluster.speakers} speaker" in cards
-
-
-def test_dashboard_choices_draw(opened):
-    opened.show("dashboards")
-    opened.enter("#explorer select[aria-label=Metric]", "ctc_loss")
-    opened.enter("#explorer select[aria-label=Bins]", "4")
-    assert opened.count("#explorer svg .dot") == 4
-    assert opened.problems() == []
-
-
-def read_export(browser) -> list[list[str]]:
-    """Export through the button and read the file."""
-    for old in browser.downloads.iterdir():
-        old.unlink()
-    browser.click("#export")
-    end = time.monotonic() + 20
-    path = browser.downloads / "utterances.csv"
-    while not path.exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    return list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
 
 
 def test_export_holds_the_filtered_rows(browser, results, tmp_path):
@@ -524,33 +338,32 @@ def test_export_holds_the_filtered_rows(browser, results, tmp_path):
     browser.open(write_page(tmp_path / "p.html", hostile))
     browser.enter("#search", hostile["utterance_id"].iloc[0])
     browser.wait_for_count(1)
-    header, row = read_export(browser)
-    cells = dict(zip(header, row, strict=True))
+    with browser.export().open(newline="", encoding="utf-8") as file:
+        (cells,) = csv.DictReader(file)
     assert cells["reference"] == "'" + hostile["reference"].iloc[0]
     assert cells["signal_level_dbfs"] == "-12.5"
     assert float(cells["word_error_rate"]) == pytest.approx(hostile["word_error_rate"].iloc[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("limit", [30_000_000, 1000])
-def test_audio_plays_with_the_playhead(browser, results, make_audio, tmp_path, limit):
-    audio = make_audio(duration_s=2.0)
-    browser.open(write_page(tmp_path / "p.html", results[:5], audio=lambda _: audio, audio_limit_bytes=limit))
-    browser.show("utterances")
+@pytest.mark.parametrize("place", ["inside", "beside"])
+def test_audio_plays_with_the_playhead(browser, results, report, make_audio, tmp_path, place):
+    if place == "inside":
+        report = write_page(tmp_path / "p.html", results[:5], audio=lambda _: make_audio(duration_s=2.0))
+    browser.open(report, "#tab=utterances")
     browser.click(".trow")
     browser.wait("return document.querySelector('#utterance audio')?.readyState >= 2")
     browser.run("document.querySelector('#utterance audio').play()")
     browser.wait("return document.querySelector('#utterance audio').currentTime > 0.2")
-    browser.wait("return parseFloat(document.querySelector('.playhead').style.left) > 5")
+    browser.wait("return parseFloat(document.querySelector('.playhead').style.left) > 2")
     painted = (
         "const canvas = document.querySelector(arguments[0]);"
         "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
         "return new Set(data).size > 4"
     )
-    assert browser.run(painted, ".waveform")
-    assert browser.run(painted, ".spectrogram")
+    assert browser.run(painted, ".waveform") and browser.run(painted, ".spectrogram")
     assert "null" not in browser.text("#utterance")
-    browser.run("document.querySelectorAll('.words .pair:not(.op-deleted)')[1].click()")
-    assert browser.run("return document.querySelector('#utterance audio').currentTime") > 0
+    browser.click(".words .pair:not(.op-deleted)", 1)
+    assert browser.read("#utterance audio", "currentTime") > 0
     assert browser.problems() == []
 
 
@@ -558,8 +371,7 @@ def test_missing_audio_file_is_reported(browser, results, make_audio, tmp_path):
     path = write_page(tmp_path / "p.html", results[:3], audio=lambda _: make_audio(), audio_limit_bytes=1)
     for script in (tmp_path / "audio").rglob("*.js"):
         script.unlink()
-    browser.open(path)
-    browser.show("utterances")
+    browser.open(path, "#tab=utterances")
     browser.click(".trow")
     browser.wait(
         "return document.querySelector('.player .failure')?.textContent.includes('not beside the page')"
@@ -574,54 +386,39 @@ def test_markup_shows_as_text(browser, results, make_analysis, make_audio, tmp_p
     hostile[HOSTILE] = HOSTILE
     analysis = make_analysis(hostile)
     analysis["clusters"]["clusters"][0]["name"] = HOSTILE
-    audio = make_audio()
     path = write_page(
-        tmp_path / "p.html", hostile, analysis=analysis, audio=lambda _: audio, title=HOSTILE,
+        tmp_path / "p.html", hostile, analysis=analysis, audio=lambda _: make_audio(), title=HOSTILE,
         systems=make_systems(hostile), description={HOSTILE: HOSTILE}, audio_limit_bytes=1,
     )  # fmt: skip
     browser.open(path)
-    for tab in browser.run(
-        "return [...document.querySelectorAll('[role=tab]')].map((tab) => tab.id.slice(4))"
-    ):
-        browser.show(tab)
-    browser.show("utterances")
+    for section in [*browser.list_sections(), "utterances"]:
+        browser.show(section)
     browser.run("document.querySelector('.tbody').scrollIntoView()")  # below a head of long names
     browser.wait("return document.querySelector('.trow')")
     browser.click(".trow")
     browser.wait("return document.querySelector('#utterance audio')?.readyState >= 2")
-    assert browser.run("return document.getElementById('title').textContent") == HOSTILE
-    assert HOSTILE in browser.run("return document.querySelector('#utterance h2').textContent")
-    assert browser.count("img[src=x]") == 0
-    assert browser.run("return window.hacked === undefined")
+    assert browser.read("#title") == HOSTILE and HOSTILE in browser.read("#utterance h2")
+    assert browser.count("img[src=x]") == 0 and browser.run("return window.hacked === undefined")
     assert browser.problems() == []
 
 
-def test_nothing_scored_and_nothing_at_all(browser, results, tmp_path):
-    for name, rows in (("failed", results[-1:]), ("empty", results[:0])):
-        browser.open(write_page(tmp_path / f"{name}.html", rows.reset_index(drop=True)))
-        for tab in browser.run(
-            "return [...document.querySelectorAll('[role=tab]')].map((tab) => tab.id.slice(4))"
-        ):
-            browser.show(tab)
+def test_nothing_scored_is_still_a_page_whose_map_selects_and_so_is_nothing_at_all(
+    browser, results, make_analysis, tmp_path
+):
+    for rows in (results[-1:].reset_index(drop=True), results[:0]):
+        analysis = {"latent_maps": make_analysis(rows)["latent_maps"]} if len(rows) else {}
+        browser.open(write_page(tmp_path / f"{len(rows)}.html", rows, analysis=analysis))
+        for section in browser.list_sections():
+            browser.show(section)
+            if section == "map":
+                browser.find("#panel canvas").click()
+                assert "Selection: 1 utterance" in browser.text("#map-list")
         assert browser.problems() == []
 
 
-def test_an_utterance_without_score_can_be_selected_on_the_map(browser, results, make_analysis, tmp_path):
-    from selenium.webdriver.common.by import By
-
-    failed = results[-1:].reset_index(drop=True)
-    analysis = {"latent_maps": make_analysis(failed)["latent_maps"]}
-    browser.open(write_page(tmp_path / "p.html", failed, analysis=analysis))
-    browser.show("map")
-    browser.driver.find_element(By.CSS_SELECTOR, "#panel canvas").click()
-    assert "Selection: 1 utterance" in browser.run("return document.getElementById('map-list').innerText")
-    assert browser.problems() == []
-
-
-def test_no_request_leaves_the_page(opened):
-    opened.show("utterances")
-    opened.click(".trow")
-    names = opened.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+def test_no_request_leaves_the_page(browser, report, results):
+    browser.open(report, f"#tab=utterances&utterance={results['utterance_id'].iloc[0]}")
+    names = browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert [name for name in names if not name.startswith(("data:", "blob:"))] == []
 
 
