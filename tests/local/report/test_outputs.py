@@ -1,8 +1,10 @@
-"""What an evaluation leaves: the speed of its stages."""
+"""What an evaluation leaves, and reads of its last: the speed of its stages, the notes that the page exports."""
 
 import json
 
-from librispeech_clf.local.report.outputs import Speed
+import pytest
+
+from librispeech_clf.local.report.outputs import Speed, read_notes
 
 
 def test_stages_are_rated_by_the_audio():
@@ -12,13 +14,8 @@ def test_stages_are_rated_by_the_audio():
         "evaluation": {"seconds": 3.0, "times_real_time": 40.0},
         "page": {"seconds": 0.5, "times_real_time": 240.0},
     }
-    assert str(speed) == (
-        "2.0 minutes of audio: evaluation 3.0 s (40 x real time), page 0.5 s (240 x real time)."
-    )
-
-
-def test_measured_stage_is_added():
-    speed = Speed(10.0)
+    told = "2.0 minutes of audio: evaluation 3.0 s (40 x real time), page 0.5 s (240 x real time)."
+    assert str(speed) == told
     with speed.measure("analysis"):
         pass
     assert 0 <= speed.stages["analysis"] < 1
@@ -28,3 +25,14 @@ def test_run_without_audio_has_a_speed_of_nothing():
     speed = Speed(0.0, {"evaluation": 0.0}).report()
     assert speed["evaluation"] == {"seconds": 0.0, "times_real_time": 0.0}
     assert json.loads(json.dumps(speed)) == speed
+
+
+def test_exported_notes_are_read_and_a_file_without_the_columns_is_refused(tmp_path):
+    path = tmp_path / "notes.csv"
+    rows = 'utterance_id,note,other\r\na-1,\'=odd,1\r\nb-2,,2\r\nc-3,"two\nlines",3\r\n'
+    path.write_text(rows, "utf-8-sig")
+    assert read_notes(path) == {"a-1": "=odd", "c-3": "two\nlines"}
+    for text in ("", "utterance_id,text\n1,2\n"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="utterance_id and note"):
+            read_notes(path)

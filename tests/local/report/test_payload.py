@@ -41,22 +41,9 @@ def table():
     )
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (None, None),
-        (math.nan, None),
-        (math.inf, None),
-        (3.0, 3),
-        (0.123456789, 0.12346),
-        (-1234.5678, -1234.6),
-    ],
-)
-def test_round_number(value, expected):
-    assert payloads.round_number(value) == expected
-
-
-def test_records_arrays_and_tables_become_records_arrays_and_tables():
+def test_numbers_are_rounded_and_records_arrays_and_tables_become_records_arrays_and_tables():
+    numbers = [None, math.nan, math.inf, 3.0, 0.123456789, -1234.5678]
+    assert [payloads.round_number(value) for value in numbers] == [None, None, None, 3, 0.12346, -1234.6]
     value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
     assert payloads.to_jsonable(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
 
@@ -78,33 +65,20 @@ def test_describe_column(key, group, label, unit):
     assert payloads.describe_column(key) == {"key": key, "group": group, "label": label, "unit": unit}
 
 
-def test_columns_have_kinds_and_leave_empty_ones_out(table):
+def test_columns_have_kinds_and_a_name_once_and_leave_empty_ones_out(table):
     columns = {column["key"]: column for column in payloads.build_columns(table)}
-    assert list(columns) == [
-        "word_error_rate",
-        "ctc_loss",
-        "signal_duration_s",
-        "record_speaker_id",
-        "record_gender",
-    ]
+    shown = ["word_error_rate", "ctc_loss", "signal_duration_s", "record_speaker_id", "record_gender"]
+    assert list(columns) == shown
     assert columns["ctc_loss"]["values"] == [123.46, None]
-    assert columns["record_speaker_id"] == {
-        "key": "record_speaker_id", "group": "record", "label": "speaker", "unit": "", "kind": "category",
-        "levels": ["9", "10"], "values": [1, 0],
-    }  # fmt: skip
+    speaker = payloads.describe_column("record_speaker_id") | {"label": "speaker", "kind": "category"}
+    assert columns["record_speaker_id"] == speaker | {"levels": ["9", "10"], "values": [1, 0]}
     assert columns["record_gender"]["values"] == [0, -1]
-
-
-def test_a_name_stands_once(table):
     twins = table.assign(subset=["x", "y"], record_subset=["x", "y"], corpus_gender=["a", "b"])
-    columns = {column["key"]: column["label"] for column in payloads.build_columns(twins)}
-    assert columns["subset"] == "subset" and "record_subset" not in columns
-    assert columns["record_gender"] == "gender" and columns["corpus_gender"] == "gender (corpus)"
-
-
-def test_many_different_texts_are_free_text():
-    series = pd.Series([f"title {number}" for number in range(payloads.MAX_LEVELS + 1)])
-    assert payloads.build_column("record_title", series)["kind"] == "text"
+    labels = {column["key"]: column["label"] for column in payloads.build_columns(twins)}
+    assert labels["subset"] == "subset" and "record_subset" not in labels
+    assert (labels["record_gender"], labels["corpus_gender"]) == ("gender", "gender (corpus)")
+    titles = pd.Series([f"title {number}" for number in range(payloads.MAX_LEVELS + 1)])
+    assert payloads.build_column("record_title", titles)["kind"] == "text"
 
 
 @pytest.mark.parametrize(
@@ -115,65 +89,45 @@ def test_operations_are_counted_in_runs_and_words_paired_by_their_letters(refere
     assert payloads.align_texts([reference], [hypothesis])[0] == [expected]
 
 
-def test_payload_aligns_and_blanks_failures(table):
+def test_payload_aligns_times_and_blanks_failures(table):
     payload = payloads.build_payload(table)
     assert payload["word_operations"] == ["1=1s1d", ""]
     assert payload["letter_operations"][1] == ""
     assert payload["errors"] == ["", "audio is empty"]
+    assert payload["word_timings"] == [[-1, -1, -1, 52, 28, 999], []]  # of the words that match
     json.dumps(payload, allow_nan=False)
-
-
-def test_timings_lie_on_the_matching_words(table):
-    assert payloads.build_payload(table)["word_timings"] == [[-1, -1, -1, 52, 28, 999], []]
+    empty = payloads.build_payload(table.iloc[:0])
+    assert (empty["count"], empty["columns"]) == (0, [])
 
 
 def test_timings_skip_blank_letters():
-    timings = [
+    spans = [
         {"text": text, "start_s": i, "end_s": i + 1, "confidence": None} for i, text in enumerate(" A B")
     ]
-    assert payloads.encode_timings(list("AB"), timings) == [100, 100, -1, 300, 100, -1]
+    assert payloads.encode_timings(list("AB"), spans) == [100, 100, -1, 300, 100, -1]
 
 
 def test_analysis_holds_rows_instead_of_ids():
-    analysis = {
-        "clusters": {"clusters": [{"utterance_ids": ("b", "gone", "a")}]},
-        "robustness": None,
-        "confusions": {"words": []},
-    }
-    built = payloads.build_analysis(["a", "b"], analysis)
-    assert built == {"clusters": {"clusters": [{"rows": [1, 0]}]}}
+    clusters = {"clusters": [{"utterance_ids": ("b", "gone", "a")}]}
+    analysis = {"clusters": clusters, "robustness": None, "confusions": {"words": []}}
+    assert payloads.build_analysis(["a", "b"], analysis) == {"clusters": {"clusters": [{"rows": [1, 0]}]}}
 
 
 def test_simulated_rows_are_apart(table):
-    counts = {"word_hits": 2, "word_substitutions": 1, "word_deletions": 1, "word_insertions": 3}
-    clean = table.assign(**counts)
+    clean = table.assign(word_hits=2, word_substitutions=1, word_deletions=1, word_insertions=3)
     noisy = clean.assign(simulation="additive_noise", severity=10.0)
     noisy["utterance_id"] = ["a-1+additive_noise-10-s0", "gone"]
     both = pd.concat([clean, noisy], ignore_index=True)
     payload = payloads.build_payload(both)
     assert payload["ids"] == ["a-1", "b-2"]
     assert payloads.list_heard(both) == ["a-1", "b-2", "a-1+additive_noise=10"]
-    assert payload["simulated"] == [
-        {
-            "simulation": "additive_noise",
-            "severity_name": "ratio in dB",
-            "row": [0],
-            "severity": [10],
-            "errors": [5],
-            "words": [4],
-            "hypotheses": ["THE COLD"],
-            "word_operations": ["1=1s1d"],
-            "audio": 2,
-        }
-    ]
+    counts = {"row": [0], "severity": [10], "errors": [5], "words": [4], "audio": 2}
+    texts = {"hypotheses": ["THE COLD"], "word_operations": ["1=1s1d"]}
+    named = {"simulation": "additive_noise", "severity_name": "ratio in dB"}
+    assert payload["simulated"] == [named | counts | texts]
     assert payloads.build_payload(noisy)["simulated"] == []
-
-
-@pytest.mark.parametrize(
-    ("simulation", "expected"), [("tempo", "rate"), ("reverberation", "decay time in s"), ("own", "severity")]
-)
-def test_name_severity(simulation, expected):
-    assert payloads.name_severity(simulation) == expected
+    named = {"tempo": "rate", "reverberation": "decay time in s", "own": "severity"}
+    assert {name: payloads.name_severity(name) for name in named} == named
 
 
 def test_a_system_follows_the_rows_of_the_main_one():
@@ -189,14 +143,7 @@ def test_a_system_follows_the_rows_of_the_main_one():
 
 def test_a_system_that_was_scored_over_another_reference_has_its_own_words():
     counts = dict.fromkeys([*payloads.SYSTEM_COUNTS, "word_hits", "character_hits"], [3.0])
-    other = pyarrow.table(
-        {"utterance_id": ["a"], "reference": ["THE OLD ONE"], "hypothesis": ["THE OLD"], **counts}
-    )
+    texts = {"reference": ["THE OLD ONE"], "hypothesis": ["THE OLD"]}
+    other = pyarrow.table({"utterance_id": ["a"], **texts, **counts})
     system = payloads.build_system("b1", other, ["a"], ["THE OLD"])
     assert system["counts"]["word_hits"] == [3] and system["nearest"] == {0: "THE OLD ONE"}
-
-
-def test_empty_table_gives_an_empty_payload(table):
-    payload = payloads.build_payload(table.iloc[:0])
-    assert payload["count"] == 0
-    assert payload["columns"] == []
