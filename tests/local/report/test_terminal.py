@@ -27,53 +27,39 @@ from librispeech_clf.local.report.terminal import (
 )
 from tests.local.analysis.test_systems import make_record
 
+SEEN = Condition("record_gender", "women", "gender F", equals="F")
+COUNTS = {"utterances": 60, "speakers": 20, "words": 1000, "errors": 120, "avoidable_errors": 70.0}
+RATES = {"error_rate": 0.12, "rest_error_rate": 0.05, "effect_points": 7.0, "low": 4.5, "high": 9.5}
+NAMES = {"also_differs": ("high voices",), "examples": ("a-1", "[b]-2"), "utterance_ids": ("a-1", "[b]-2")}
 WOMEN = Finding(
-    name="women",
-    where="gender F",
-    kind="category",
-    conditions=(Condition("record_gender", "women", "gender F", equals="F"),),
-    utterances=60,
-    speakers=20,
-    words=1000,
-    errors=120,
-    error_rate=0.12,
-    rest_error_rate=0.05,
-    effect_points=7.0,
-    low=4.5,
-    high=9.5,
-    avoidable_errors=70.0,
-    p=0.0025,
-    p_is_bound=True,
-    also_differs=("high voices",),
-    examples=("a-1", "[b]-2"),
-    utterance_ids=("a-1", "[b]-2"),
+    "women", "gender F", "category", (SEEN,), p=0.0025, p_is_bound=True, **COUNTS, **RATES, **NAMES
 )
 
 
-def write(search) -> str:
-    return write_parts(show_findings(search), width=200)
-
-
-def write_parts(parts, *, width) -> str:
+def write(parts, width=200) -> str:
     console = Console(width=width, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
     for part in parts:
         console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in console.export_text().splitlines())
 
 
-def test_a_finding_has_its_figures_and_examples_and_no_markup():
-    assert write(Search((WOMEN,), 483, 0.02, None)) == (
+def test_a_finding_has_its_figures_and_examples_and_no_markup_and_hangs_behind_its_number():
+    search = Search((WOMEN,), 483, 0.02, None)
+    assert write(show_findings(search)) == (
         "What to look at first (p < 0.02 over all 483 slices):\n"
         "  1  women: 60 utterances of 20 speakers, WER 12.00 against 5.00 %, +7.0 points (+4.5 to +9.5), p <= 0.003\n"
         "     gender F\n"
         "     also: high voices\n"
         "     for example a-1, [b]-2\n\n"
     )
+    lines = write(show_findings(search), width=60).splitlines()
+    assert lines[1].startswith("  1  women: ") and all(line.startswith("     ") for line in lines[2:] if line)
+    assert max(map(len, lines)) <= 60
 
 
 def test_nothing_found_says_how_much_was_looked_at():
     search = Search((), 483, 0.02, "too many utterances and metadata to look at pairs")
-    assert write(search) == (
+    assert write(show_findings(search)) == (
         "What to look at first: nothing stands out in 483 slices (too many utterances and metadata to look at "
         "pairs).\n"
     )
@@ -85,23 +71,20 @@ def test_kinds_of_errors_fit_into_a_narrow_terminal():
         ErrorKind("joined words", "", 8, 0.4, 0.2, 0.6, (("WAKE UP", "WAKEUP", 4),) * 3, ()),
         ErrorKind("insertion", "", 0, 0.0, 0.0, 0.1, (), ()),
     )
-    written = write_parts(show_error_kinds(kinds), width=80)
+    written = write(show_error_kinds(kinds), width=80)
     assert "near miss 12 60.00 (40.0-80.0) THIN / THI, A / [b]" in " ".join(written.split())
     assert "joined words" in written and "insertion" not in written
-    assert write_parts(show_error_kinds(()), width=80) == ""
+    assert write(show_error_kinds(())) == ""
 
 
 def test_systems_keep_the_end_of_their_names_and_every_figure_in_80_columns():
-    names = ("s3.s2+db-rnnt.biasing_1000", "s3.s2+db-rnnt.biasing_2000")
+    errors = {"s3.s2+db-rnnt.biasing_1000": [1, 2, 3, 2, 1], "s3.s2+db-rnnt.biasing_2000": [9, 8, 8, 9, 7]}
     speakers = {"record_speaker_id": [f"s{row // 5}" for row in range(60)]}
-    errors = ([1, 2, 3, 2, 1] * 12, [9, 8, 8, 9, 7] * 12)
-    systems = compare_systems(
-        {name: make_record(of, **speakers) for name, of in zip(names, errors, strict=True)}
-    )
+    systems = compare_systems({name: make_record(of * 12, **speakers) for name, of in errors.items()})
     for width in (80, 120):
-        shown = write_parts([show_systems(systems)], width=width)
+        shown = write([show_systems(systems)], width)
         assert "…" not in shown and "< 0.001" in shown
-        assert all(name[-4:] in shown for name in names)
+        assert all(name[-4:] in shown for name in errors)
 
 
 def tabulate_everything():
@@ -121,32 +104,28 @@ def tabulate_everything():
 def test_figures_are_whole_on_every_width(width):
     """mattyopon/faultray#73, ccusage/ccusage#946, patonlab/GoodVibes#107: figures cut where a terminal is narrow."""
     figure = re.compile(r"\d[\d.]*")
-    wide, narrow = (write_parts(tabulate_everything(), width=columns) for columns in (200, width))
+    wide, narrow = (write(tabulate_everything(), width=columns) for columns in (200, width))
     assert sorted(figure.findall(narrow)) == sorted(figure.findall(wide))
     assert max(map(len, narrow.splitlines())) <= width
 
 
 def test_terms_references_and_thresholds_are_told():
     terms = (TermRecall(None, 3, 2, 1, 2 / 3, 0.1, 0.9), TermRecall("NEW YORK", 3, 2, 1, 2 / 3, None, None))
-    written = write_parts(show_terms(terms), width=80)
+    written = write(show_terms(terms), width=80)
     told = " ".join(written.split())
     assert "all terms 3 2 1 66.67 (10.0-90.0)" in told
     assert "NEW YORK 3 2 1 66.67 (-)" in told
     suspicions = [Suspicion(f"u-{number}", ("too fast",), 4.0, None, 30.0, "A", "B") for number in range(7)]
-    written = write_parts(show_suspect_references(suspicions), width=80)
+    written = write(show_suspect_references(suspicions), width=80)
     assert "References that may be wrong, to be heard (7, see findings.json):" in written
     assert "u-4: too fast" in written and "u-5" not in written
     assert format_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."
 
 
-def test_what_is_wrapped_hangs_behind_its_number_and_texts_end_with_a_whole_word():
-    lines = write_parts(show_findings(Search((WOMEN,), 483, 0.02, None)), width=60).splitlines()
-    assert lines[1].startswith("  1  women: ") and all(line.startswith("     ") for line in lines[2:] if line)
-    assert max(map(len, lines)) <= 60
-    long = Line("ONE " + "ABCDEFGHIJ " * 20)
-    (line,) = write_parts([long], width=40).splitlines()
+def test_texts_end_with_a_whole_word():
+    (line,) = write([Line("ONE " + "ABCDEFGHIJ " * 20)], width=40).splitlines()
     assert line == "ONE ABCDEFGHIJ ABCDEFGHIJ ABCDEFGHIJ…"
-    assert write_parts([Line("X" * 99)], width=20) == f"{'X' * 19}…\n"
+    assert write([Line("X" * 99)], width=20) == f"{'X' * 19}…\n"
 
 
 def test_help_names_every_simulation_and_kind_of_noise():
