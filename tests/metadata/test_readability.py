@@ -2,41 +2,43 @@ import socket
 
 import pytest
 
-from librispeech_clf.metadata.readability import (
-    READABILITY_METADATA_TYPES,
-    readability_metadata,
-    readability_types,
-)
+from librispeech_clf.metadata.readability import count_syllables, readability_metadata, readability_types
 from tests.helpers.letters import VOCABULARY
 from tests.helpers.vocabularies import VOCABULARIES
 
-KINDS = {"float": float, "int": int}
 EASY = "THE CAT SAT ON THE MAT AND ATE ITS FOOD"
 HARD = "EXTRAORDINARY CIRCUMSTANCES NECESSITATED UNDERSTANDING"
+# as in any dictionary
+SYLLABLES = {
+    1: "the cat ate its cake strength don't walked called makes clothes year breathe aged can't through",
+    2: "wanted apple apples boxes beyond careful people million cushion couldn't didn't being hundred",
+    3: "beautiful everything elephant radio curious video period serious carefully idea",
+    4: "understanding circumstances necessary education",
+    5: "university imagination",
+}
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
-    def refuse(*_args, **_kwargs):
-        raise AssertionError("readability must not use the network")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for owner, name in ((socket.socket, "connect"), (socket, "getaddrinfo")):
+        monkeypatch.setattr(owner, name, None)
 
 
-def test_formulas_follow_their_definitions():
+def test_formulas_follow_their_definitions_in_either_case():
     values = readability_metadata(EASY)
-    assert (values["syllables"], values["sentences"], values["difficult_words"]) == (10, 1, 0)
-    assert values["mean_syllables_per_word"] == 1.0
-    assert values["flesch_reading_ease"] == pytest.approx(206.835 - 1.015 * 10 - 84.6)
-    assert values["flesch_kincaid_grade"] == pytest.approx(0.39 * 10 + 11.8 - 15.59)
-    assert values["gunning_fog"] == pytest.approx(0.4 * 10)
-    assert values["linsear_write"] == pytest.approx((10 - 2) / 2)
-
-
-def test_easy_words_are_recognized_in_upper_case():
-    assert readability_metadata(EASY)["difficult_word_share"] == 0.0
-    assert readability_metadata(EASY) == readability_metadata(EASY.lower())
+    assert values == readability_metadata(EASY.lower())
+    expected = {
+        "syllables": 10,
+        "sentences": 1,
+        "difficult_words": 0,
+        "difficult_word_share": 0.0,
+        "mean_syllables_per_word": 1.0,
+        "flesch_reading_ease": 206.835 - 1.015 * 10 - 84.6,
+        "flesch_kincaid_grade": 0.39 * 10 + 11.8 - 15.59,
+        "gunning_fog": 0.4 * 10,
+        "linsear_write": (10 - 2) / 2,
+    }
+    assert {key: values[key] for key in expected} == pytest.approx(expected)
 
 
 def test_hard_words_are_counted_each_time():
@@ -46,31 +48,16 @@ def test_hard_words_are_counted_each_time():
 
 
 def test_grades_follow_length_but_shares_do_not():
-    once, thrice = (
-        readability_metadata(f"{EASY} {HARD}"),
-        readability_metadata(" ".join([f"{EASY} {HARD}"] * 3)),
-    )
+    once, thrice = (readability_metadata(f"{EASY} {HARD} " * count) for count in (1, 3))
     assert thrice["sentences"] == once["sentences"] == 1
     assert thrice["flesch_kincaid_grade"] > once["flesch_kincaid_grade"] + 5
-    assert thrice["difficult_word_share"] == pytest.approx(once["difficult_word_share"])
-    assert thrice["mean_syllables_per_word"] == pytest.approx(once["mean_syllables_per_word"])
+    for key in ("difficult_word_share", "mean_syllables_per_word"):
+        assert thrice[key] == pytest.approx(once[key])
 
 
 def test_empty_transcript_has_counts_of_zero_and_no_scores():
-    values = readability_metadata(" ")
-    assert {key: value for key, value in values.items() if value is not None} == {
-        "syllables": 0,
-        "sentences": 0,
-        "difficult_words": 0,
-    }
-
-
-@pytest.mark.parametrize("transcript", ["", "A", "'", "'TIS DON'T", "42", EASY, HARD])
-def test_keys_and_types_are_those_declared(transcript):
-    values = readability_metadata(transcript)
-    assert list(values) == list(READABILITY_METADATA_TYPES)
-    for key, value in values.items():
-        assert value is None or type(value) is KINDS[READABILITY_METADATA_TYPES[key]], key
+    known = {key: value for key, value in readability_metadata(" ").items() if value is not None}
+    assert known == {"syllables": 0, "sentences": 0, "difficult_words": 0}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +73,18 @@ def test_other_languages_get_what_textstat_offers(name, keys):
     sample = VOCABULARIES[name]
     values = readability_metadata(sample.spelled, sample.vocabulary)
     assert list(values) == list(readability_types(sample.vocabulary)) == keys
-    assert all(type(value) is KINDS[kind] for value, kind in zip(
-        values.values(), readability_types(sample.vocabulary).values(), strict=True
-    ))  # fmt: skip
+    kinds = [type(value).__name__ for value in values.values()]
+    assert kinds == list(readability_types(sample.vocabulary).values())
     assert readability_metadata(EASY)["syllables"] == readability_metadata(EASY, VOCABULARY)["syllables"] > 0
+
+
+@pytest.mark.parametrize(
+    ("word", "count"), [(word, count) for count in SYLLABLES for word in SYLLABLES[count].split()]
+)
+def test_count_is_the_dictionary_count(word, count):
+    assert count_syllables(word) == count_syllables(word.upper()) == count
+
+
+@pytest.mark.parametrize("word", ["", "'", "42", "shh", "b"])
+def test_every_word_has_a_syllable(word):
+    assert count_syllables(word) == 1

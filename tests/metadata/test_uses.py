@@ -1,14 +1,20 @@
-"""The table of keys and their uses holds every key, and nothing else."""
+"""Keys are those declared, of their types; the table of keys and their uses holds every key, and nothing else."""
 
 import re
 from fnmatch import fnmatchcase
 
+import pytest
+
 from librispeech_clf import metadata
+from librispeech_clf.corpus.schema import Speaker
 from librispeech_clf.local.analysis.traits import LOW_AND_HIGH, RARE_WORDS
-from librispeech_clf.metadata.readability import READABILITY_METADATA_TYPES
+from librispeech_clf.metadata.readability import READABILITY_METADATA_TYPES, readability_metadata
 from librispeech_clf.metadata.record import RECORD_METADATA_TYPES
 from librispeech_clf.metadata.signal import SIGNAL_METADATA_TYPES
-from librispeech_clf.metadata.text import TEXT_METADATA_TYPES
+from librispeech_clf.metadata.text import TEXT_METADATA_TYPES, text_metadata
+from tests.helpers.letters import VOCABULARY
+from tests.metadata.test_readability import EASY, HARD
+from tests.metadata.test_record import CHAPTER, SPEAKER, record
 
 GROUPS = {
     "signal": SIGNAL_METADATA_TYPES,
@@ -18,6 +24,28 @@ GROUPS = {
 }
 KEYS = [f"{group}_{key}" for group, types in GROUPS.items() for key in types]
 ROWS = [re.split(r"`:\s", row, maxsplit=1) for row in metadata.__doc__.split("\n- ")[1:]]
+KINDS = {"float": float, "int": int, "string": str}
+
+
+def assert_declared(values, types):
+    assert list(values) == list(types)
+    wrong = {
+        key: value
+        for key, value in values.items()
+        if value is not None and type(value) is not KINDS[types[key]]
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("transcript", ["", "A", "'", "'TIS DON'T", "42", "É 1", EASY, HARD])
+def test_keys_and_types_of_transcripts(transcript):
+    assert_declared(text_metadata(transcript, VOCABULARY), TEXT_METADATA_TYPES)
+    assert_declared(readability_metadata(transcript), READABILITY_METADATA_TYPES)
+
+
+@pytest.mark.parametrize("speaker", [None, SPEAKER, Speaker(60, None, "", None, "")])
+def test_keys_and_types_of_records(speaker):
+    assert_declared(record(speaker=speaker, chapter=CHAPTER), RECORD_METADATA_TYPES)
 
 
 def test_every_key_has_a_use_and_every_pattern_a_key():
