@@ -28,9 +28,9 @@ def make_vocabulary(
     return Vocabulary((*first, *letters), frozenset((0, 1)), 2 if delimiter else None, language)
 
 
-def make_logits(rows: list[np.ndarray], tokens: int) -> np.ndarray:
+def make_logits(rows: list[np.ndarray], tokens: int, *, padding: int = 3) -> np.ndarray:
     """Return logits (B, T, V) whose greedy paths are these labels, a blank behind each; padding is forced."""
-    frames = 2 * max(map(len, rows)) + 3
+    frames = 2 * max(map(len, rows)) + padding
     logits = np.full((len(rows), frames, tokens), -1e4, np.float32)
     logits[..., BLANK] = 1e4
     for utterance, labels in zip(logits, rows, strict=True):

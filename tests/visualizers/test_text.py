@@ -11,49 +11,44 @@ from librispeech_clf.visualizers import (
     show_word_alignment,
     show_word_confidence,
 )
-from tests.helpers.letters import VOCABULARY
+from tests.helpers.letters import VOCABULARY, label, speak
 
 LABELS = ["equal", "substituted", "inserted", "deleted"]
 
 
-def test_words_are_tokens(logits_of, labels_of) -> None:
-    assert show_hypothesis(logits_of("HELLO ALL"), VOCABULARY).data == ["HELLO", "ALL"]
-    assert show_reference(labels_of("HELLO ALL"), VOCABULARY).data == ["HELLO", "ALL"]
+def align(show, heard, said):
+    """Return tokens and what was done to each."""
+    shown = show(speak(heard), label(said), VOCABULARY)
+    assert (shown.labels, shown.mask.dtype) == (LABELS, np.uint8)
+    return list(zip(shown.text, (LABELS[value] for value in shown.mask), strict=True))
 
 
-def test_batch_axis_and_half_precision(logits_of, labels_of) -> None:
-    assert show_hypothesis(logits_of("SEE ME")[None].astype(np.float16), VOCABULARY).data == ["SEE", "ME"]
-    assert show_reference(labels_of("SEE ME")[None].astype(np.float16), VOCABULARY).data == ["SEE", "ME"]
+def count(heard, said):
+    return show_edit_operations(speak(heard), label(said), VOCABULARY).body.tolist()
 
 
-def test_empty_texts_give_one_empty_token(logits_of, labels_of) -> None:
-    assert show_hypothesis(logits_of(""), VOCABULARY).data == [""]
-    assert show_hypothesis(logits_of("", padding=0), VOCABULARY).data == [""]
-    assert show_reference(labels_of(""), VOCABULARY).data == [""]
+@pytest.mark.parametrize("text", ["HELLO ALL", ""])
+def test_words_are_tokens_in_half_precision_and_with_a_batch_axis_too(text):
+    for logits, labels in ((speak(text), label(text)), (speak(text, padding=0), label(text)[None])):
+        for kind in (np.float32, np.float16):
+            given = logits.astype(kind), labels.astype(kind)
+            shown = show_hypothesis(given[0][None], VOCABULARY), show_reference(given[1], VOCABULARY)
+            assert [own.data for own in shown] == [text.split(" ")] * 2
+            assert show_word_alignment(*given, VOCABULARY).text == text.split(" ")
 
 
-def test_unsure_word_has_less_confidence(logits_of) -> None:
-    logits = logits_of("SURE NOT")
+def test_unsure_word_has_less_confidence():
+    logits = speak("SURE NOT")
     logits[10:16] *= 0.5
     shown = show_word_confidence(logits[None].astype(np.float16), VOCABULARY)
     assert shown.data == ["SURE", "NOT"]
-    sure, unsure = shown.heatmap
-    assert sure == pytest.approx(np.exp(9) / (np.exp(9) + 31), rel=1e-3)
-    assert unsure == pytest.approx(np.exp(4.5) / (np.exp(4.5) + 31), rel=1e-3)
+    assert shown.heatmap == pytest.approx([np.exp(own) / (np.exp(own) + 31) for own in (9, 4.5)], rel=1e-3)
+    silent = show_word_confidence(speak(""), VOCABULARY)
+    assert (silent.data, silent.heatmap) == ([""], [0.0])
 
 
-def test_confidence_of_nothing(logits_of) -> None:
-    shown = show_word_confidence(logits_of(""), VOCABULARY)
-    assert (shown.data, shown.heatmap) == ([""], [0.0])
-
-
-def test_all_operations_are_visible(logits_of, labels_of) -> None:
-    shown = show_word_alignment(
-        logits_of("THE BAT SAT THE MAT NOW"), labels_of("THE CAT SAT ON THE MAT"), VOCABULARY
-    )
-    assert shown.labels == LABELS
-    assert shown.mask.dtype == np.uint8
-    assert list(zip(shown.text, (LABELS[value] for value in shown.mask), strict=True)) == [
+def test_all_operations_are_visible():
+    assert align(show_word_alignment, "THE BAT SAT THE MAT NOW", "THE CAT SAT ON THE MAT") == [
         ("THE", "equal"),
         ("CAT→BAT", "substituted"),
         ("SAT", "equal"),
@@ -64,51 +59,28 @@ def test_all_operations_are_visible(logits_of, labels_of) -> None:
     ]
 
 
-def test_characters_show_spaces(logits_of, labels_of) -> None:
-    shown = show_character_alignment(logits_of("HI YOU"), labels_of("HI I YOU"), VOCABULARY)
-    assert len(shown.text) == 8
-    assert "".join(shown.text).replace("␣", " ") == "HI I YOU"
-    assert [LABELS[value] for value in shown.mask].count("deleted") == 2
+def test_characters_show_spaces():
+    characters, operations = zip(*align(show_character_alignment, "HI YOU", "HI I YOU"), strict=True)
+    assert "".join(characters) == "HI␣I␣YOU"
+    assert operations.count("deleted") == 2
 
 
-def test_alignments_of_empty_texts(logits_of, labels_of) -> None:
-    for show in (show_word_alignment, show_character_alignment):
-        empty = show(logits_of(""), labels_of(""), VOCABULARY)
-        assert (empty.text, empty.mask.tolist()) == ([""], [0])
-        assert [LABELS[value] for value in show(logits_of(""), labels_of("I"), VOCABULARY).mask] == [
-            "deleted"
-        ]
-        assert [LABELS[value] for value in show(logits_of("I"), labels_of(""), VOCABULARY).mask] == [
-            "inserted"
-        ]
-
-
-def test_very_long_texts(logits_of, labels_of) -> None:
+@pytest.mark.parametrize("show", [show_word_alignment, show_character_alignment])
+def test_alignments_of_empty_and_very_long_texts(show):
+    assert align(show, "", "") == [("", "equal")]
+    assert align(show, "", "I") == [("I", "deleted")]
+    assert align(show, "I", "") == [("I", "inserted")]
     text = " ".join(["WORD"] * 400)
-    words = show_word_alignment(logits_of(text), labels_of(text), VOCABULARY)
-    assert (len(words.text), len(words.mask), words.mask.max()) == (400, 400, 0)
-    assert len(show_character_alignment(logits_of(text), labels_of(text), VOCABULARY).mask) == len(text)
+    tokens = text.split() if show is show_word_alignment else text.replace(" ", "␣")
+    assert align(show, text, text) == [(token, "equal") for token in tokens]
 
 
-def test_alignment_in_half_precision(logits_of, labels_of) -> None:
-    shown = show_word_alignment(logits_of("A B")[None].astype(np.float16), labels_of("A B")[None], VOCABULARY)
-    assert shown.text == ["A", "B"]
-
-
-def test_counts_of_words_and_characters(logits_of, labels_of) -> None:
-    left_out = show_edit_operations(logits_of("ALL CATS")[None], labels_of("ALL BAD CATS")[None], VOCABULARY)
-    added = show_edit_operations(logits_of("ALL BAD CATS"), labels_of("ALL CATS"), VOCABULARY)
-    replaced = show_edit_operations(logits_of("ALL BATS"), labels_of("ALL CATS"), VOCABULARY)
-    assert left_out.labels == [
-        f"{operation} {unit}"
-        for unit in ("words", "characters")
-        for operation in ("correct", "substituted", "inserted", "deleted")
-    ]
-    assert left_out.body.tolist() == [2, 0, 0, 1, 8, 0, 0, 4]
-    assert added.body.tolist() == [2, 0, 1, 0, 8, 0, 4, 0]
-    assert replaced.body.tolist() == [1, 1, 0, 0, 7, 1, 0, 0]
-    assert left_out.body.dtype == np.float32
-
-
-def test_counts_of_empty_texts(logits_of, labels_of) -> None:
-    assert show_edit_operations(logits_of(""), labels_of(""), VOCABULARY).body.tolist() == [0] * 8
+def test_counts_of_words_and_characters():
+    shown = show_edit_operations(speak("A")[None], label("A")[None], VOCABULARY)
+    operations = "correct", "substituted", "inserted", "deleted"
+    assert shown.labels == [f"{name} {unit}" for unit in ("words", "characters") for name in operations]
+    assert shown.body.dtype == np.float32
+    assert count("ALL CATS", "ALL BAD CATS") == [2, 0, 0, 1, 8, 0, 0, 4]
+    assert count("ALL BAD CATS", "ALL CATS") == [2, 0, 1, 0, 8, 0, 4, 0]
+    assert count("ALL BATS", "ALL CATS") == [1, 1, 0, 0, 7, 1, 0, 0]
+    assert count("", "") == [0] * 8
