@@ -1,5 +1,6 @@
 """Prefix beam search: every hypothesis with the probability of all its paths, which the CTC loss must equal."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -26,6 +27,16 @@ class Hypothesis:
     def text(self) -> str:
         """The hypothesis as text."""
         return VOCABULARY.spell(self.labels)
+
+
+def sum_paths(logits: np.ndarray) -> dict[tuple[int, ...], float]:
+    """Return the log-probability of every sequence of labels, summed over all its paths through logits (T, V)."""
+    frames, totals = log_probabilities(logits), {}
+    for path in itertools.product(range(logits.shape[1]), repeat=len(logits)):
+        labels = tuple(label for label, _ in itertools.groupby(path) if label != BLANK)
+        total = sum(float(frames[t, label]) for t, label in enumerate(path))
+        totals[labels] = np.logaddexp(totals.get(labels, -np.inf), total)
+    return totals
 
 
 def beam_search(logits: np.ndarray, *, beam_width: int) -> list[Hypothesis]:
