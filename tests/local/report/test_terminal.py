@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -79,8 +80,10 @@ def test_kinds_of_errors_fit_into_a_narrow_terminal():
 
 def test_systems_keep_the_end_of_their_names_and_every_figure_in_80_columns():
     errors = {"s3.s2+db-rnnt.biasing_1000": [1, 2, 3, 2, 1], "s3.s2+db-rnnt.biasing_2000": [9, 8, 8, 9, 7]}
-    words, speakers = [10] * 60, [f"s{row // 5}" for row in range(60)]
-    systems = compare_systems({name: make_record(of * 12, words, speakers) for name, of in errors.items()})
+    words, speakers = np.full(60, 10), [f"s{row // 5}" for row in range(60)]
+    systems = compare_systems(
+        {name: make_record(np.array(of * 12), words, speakers) for name, of in errors.items()}
+    )
     for width in (80, 120):
         shown = write([show_systems(systems)], width)
         assert "…" not in shown and "< 0.001" in shown
