@@ -1,16 +1,19 @@
-"""How analysis, page and memory grow with the corpus: result tables of up to 300,000 utterances, made from a real run.
+"""How time and memory grow with the corpus: up to 300,000 recordings and their results, made from a real run.
 
 The rows of a run are repeated under new names: speakers of 60 utterances at most, chapters, every column with a little
-noise, so that no two are equal. Run: `python -m tests.benchmarks.benchmark_scale RUN [ROWS ...]`, with the folder of a
-finished evaluation; `benchmark scale` holds two of the sizes against their bars.
+noise, so that no two are equal; the corpus holds their transcripts, and a second of noise for each. Run:
+`python -m tests.benchmarks.benchmark_scale RUN [ROWS ...]`, with the folder of a finished evaluation of an OpenSLR
+tree; `benchmark scale` holds two of the sizes against their bars.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +21,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
+import soundfile
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 ROWS = (1_000, 10_000, 30_000, 100_000, 300_000)
 PER_SPEAKER = 60
+SUBSET = "test-clean"
 
 
 def make_results(run: Path, path: Path, *, rows: int, per_speaker: int = PER_SPEAKER) -> None:
@@ -61,6 +66,53 @@ def make_results(run: Path, path: Path, *, rows: int, per_speaker: int = PER_SPE
             writer.write_table(part)
 
 
+def make_corpus(folder: Path) -> None:
+    """Make the OpenSLR tree that the results in a folder are of; the recordings of a speaker are one file, linked."""
+    columns = pyarrow.parquet.read_table(folder / "results.parquet", columns=["utterance_id", "reference"])
+    noise = np.random.default_rng(0)
+    for name, text in zip(*(column.to_pylist() for column in columns), strict=True):
+        speaker, chapter, _ = name.split("-")
+        place = folder / "LibriSpeech" / SUBSET / speaker / chapter
+        recorded = place.parent / "recorded.flac"
+        if not place.is_dir():
+            place.mkdir(parents=True)
+        if not recorded.exists():
+            soundfile.write(recorded, noise.normal(0, 0.1, 16_000), 16_000)
+        os.link(recorded, place / f"{name}.flac")
+        with (place / f"{speaker}-{chapter}.trans.txt").open("a") as file:
+            file.write(f"{name} {text}\n")
+
+
+OPENING = """
+import json, os, sys, time
+from pathlib import Path
+begun = time.perf_counter()
+from rich.console import Console
+from librispeech_clf.configuration import load_configuration
+from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
+
+folder = Path(sys.argv[1])
+known = {"LIBRISPEECH_SUBSETS": "test-clean"}
+configuration = load_configuration(environment=known, source="openslr", root=folder / "LibriSpeech")
+opened = open_run(Request(configuration, {"test-clean": "test"}), folder)
+"""
+FILL = f"""{OPENING}
+import pyarrow.parquet
+rows = pyarrow.parquet.ParquetFile(folder / "results.parquet")
+left = iter(batch.slice(row, 1) for batch in rows.iter_batches(1000) for row in range(len(batch)))
+for window in opened.windows:
+    kept = {{key: next(left).to_pylist()[0] for key in window}}
+    opened.store.save(kept, rows.schema_arrow)
+"""
+"""As if the recordings had been evaluated."""
+RESUME = f"""{OPENING}
+told, console = [], Console(quiet=True)
+console.print = lambda text, **_: told.append((time.perf_counter() - begun, text))
+table, _ = evaluate_windows(opened, console)
+if told[0][1] != f"{{len(table)}} of {{len(table)}} utterances were finished before.":
+    raise SystemExit(f"nothing was finished: {{told[0][1]}}")
+(folder / "shown_s").write_text(str(told[0][0]))
+"""
 ANALYZE = """
 import pickle, sys
 from pathlib import Path
@@ -86,6 +138,24 @@ write_pages(
 """
 
 
+COMPARE = """
+import sys
+from pathlib import Path
+import pyarrow.compute, pyarrow.parquet
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.systems import compare_systems
+
+path = Path(sys.argv[1]) / "results.parquet"
+names = ["utterance_id", "simulation", *(f"{unit}_{kind}" for unit in ("word", "character")
+         for kind in ("hits", "substitutions", "deletions", "insertions"))]
+older = pyarrow.parquet.read_table(path, columns=names)
+zeros = pyarrow.compute.multiply(older["word_insertions"], 0)
+older = older.set_column(names.index("word_insertions"), "word_insertions", zeros)
+if not compare_systems({"": Record(path), "without insertions": Record(older)}).pairs[0].better:
+    raise SystemExit("no utterance is better")
+"""
+
+
 class Measured(NamedTuple):
     """CPU seconds, seconds and peak memory in GB of a process."""
 
@@ -95,17 +165,23 @@ class Measured(NamedTuple):
 
 
 class Sized(NamedTuple):
-    """What a table's analysis and page take, and the size of index.html in MB."""
+    """What a corpus and its results take, seconds until a finished run shows something, and the size of index.html."""
 
+    described: Measured
+    opened: Measured
+    resumed: Measured
     analysis: Measured
     page: Measured
+    compared: Measured
+    shown_s: float
     index_mb: float
 
 
-def measure_process(*arguments: str | Path) -> Measured:
-    """Run Python with some arguments in a process of its own."""
+def measure_process(*arguments: str | Path, cache: Path | None = None) -> Measured:
+    """Run Python with some arguments in a process of its own, whose indexes of corpora are in the `cache`."""
     begun = time.perf_counter()
-    environment = {**os.environ, "TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    own = {} if cache is None else {"HF_HOME": str(cache)}
+    environment = {**os.environ, **own, "TL_DISABLE_ANALYTICS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen(
         [sys.executable, *arguments], cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL
     )
@@ -117,18 +193,27 @@ def measure_process(*arguments: str | Path) -> Measured:
 
 
 def measure(run: Path, folder: Path, rows: Sequence[int] = ROWS) -> list[Sized]:
-    """Measure tables of so many rows, and one of the most with a speaker for each; print each."""
+    """Measure corpora of so many recordings, and one of the most with a speaker for each; print each."""
     measured = []
     for count, per_speaker in [*((count, PER_SPEAKER) for count in rows), (max(rows), 1)]:
-        make_results(run, folder / "results.parquet", rows=count, per_speaker=per_speaker)
-        parts = [measure_process("-c", script, folder) for script in (ANALYZE, WRITE_PAGE)]
-        measured.append(Sized(*parts, (folder / "index.html").stat().st_size / 1e6))
-        told = [f"{part.cpu_s:.0f} CPU s, {part.wall_s:.0f} s, peak {part.peak_gb:.2f} GB" for part in parts]
-        print(
-            f"{count:,} rows, {per_speaker} a speaker: analysis {told[0]}; page {told[1]}, "
-            f"index.html {measured[-1].index_mb:.1f} MB",
-            flush=True,
-        )
+        place = folder / f"{count}-{per_speaker}"
+        place.mkdir()
+        make_results(run, place / "results.parquet", rows=count, per_speaker=per_speaker)
+        make_corpus(place)
+        run_python = partial(measure_process, cache=place / "cache")
+        describe = "-m librispeech_clf.local.commands.describe_corpus --source openslr --root".split()
+        parts = [run_python(*describe, place / "LibriSpeech")]
+        run_python("-c", OPENING, place)  # the first time makes the index of the subset
+        parts.append(run_python("-c", OPENING, place))
+        run_python("-c", FILL, place)
+        parts += [run_python("-c", script, place) for script in (RESUME, ANALYZE, WRITE_PAGE, COMPARE)]
+        shown_s = float((place / "shown_s").read_text())
+        measured.append(Sized(*parts, shown_s, (place / "index.html").stat().st_size / 1e6))
+        print(f"{count:,} rows, {per_speaker} a speaker: shown after {shown_s:.1f} s, index.html", end=" ")
+        print(f"{measured[-1].index_mb:.1f} MB")
+        for name, part in zip(Sized._fields, parts, strict=False):
+            print(f"  {name}: {part.cpu_s:.1f} CPU s, {part.wall_s:.1f} s, {part.peak_gb:.2f} GB", flush=True)
+        shutil.rmtree(place)
     return measured
 
 

@@ -220,7 +220,7 @@ def tabulate_corpus(run: Run) -> Record:
     split, rows = run.engine.split, []
     places = {name: row for row, name in enumerate(split.ids)}
     fields, speakers = (split.column(name).to_pylist() for name in ("fields", "speaker_id"))
-    for task in (task for window in run.windows.values() for task in window if task.simulation is None):
+    for task in (task for task in run.tasks.values() if task.simulation is None):
         name = speakers[places[task.utterance_id]]
         speaker, own = split.speakers.get(table_key(name)), fields[places[task.utterance_id]]
         row = task.start_row() | {
@@ -307,7 +307,7 @@ def evaluate(options: argparse.Namespace) -> int:
             decoder=decoder, scored=scored, precision=options.precision,
         )  # fmt: skip
         opened = open_run(request, options.out)
-        evaluated = {task.utterance_id for window in opened.windows.values() for task in window}
+        evaluated = {task.utterance_id for task in opened.tasks.values()}
         unlabeled = transcripts.refuse_unlabeled(opened, options)
         systems = open_systems(
             options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
@@ -345,7 +345,7 @@ def evaluate(options: argparse.Namespace) -> int:
             texts = zip(table["utterance_id"].to_pylist(), table["decoded"].to_pylist(), strict=True)
             decoded |= {name: text for name, text in texts if text is not None}
             table = table.drop_columns(["decoded"])
-        audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.windows.values())
+        audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.tasks.values())
         tables = systems.make_tables(table)
         calibration = None
         if with_model:

@@ -39,7 +39,7 @@ def mark_transcribed(run: Run, table: pyarrow.Table) -> pyarrow.Table:
     """Tell of each row whether its recording has a transcript, where some have none."""
     import pyarrow
 
-    known = {task.utterance_id for window in run.windows.values() for task in window if task.transcribed}
+    known = {task.utterance_id for task in run.tasks.values() if task.transcribed}
     told = [name in known for name in table["utterance_id"].to_pylist()]
     return table if all(told) else table.append_column(TRANSCRIBED, pyarrow.array(told))
 
@@ -55,7 +55,7 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
         raise ValueError(
             f"--transcribe: {table} was changed and may hold transcripts; move it, or choose another --out."
         )
-    tasks = [task for window in run.windows.values() for task in window]
+    tasks = run.tasks.values()
     lacking = Counter(task.subset for task in tasks if not task.transcribed)
     measured = (each for each in options.fail_if if each.figure not in ("failed", "findings"))
     asked = [f"--{name}" for name in ("calibrate", "terms", "compare") if getattr(options, name)]

@@ -9,29 +9,29 @@ under the same path.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from librispeech_clf.local.evaluation.engine import Engine, Row
-    from librispeech_clf.local.evaluation.run import Request, Window
+    from librispeech_clf.local.evaluation.engine import Engine, Row, Task
+    from librispeech_clf.local.evaluation.run import Request
 
 _engines: list[Engine] = []
 """Of this process, when Ray runs it: a job has one request."""
 
 
 def evaluate_on_cluster(
-    address: str, request: Request, windows: Mapping[str, Window]
-) -> Iterator[tuple[str, list[Row]]]:
+    address: str, request: Request, windows: Sequence[dict[str, Task]]
+) -> Iterator[tuple[dict[str, Task], list[Row]]]:
     """Evaluate windows on a cluster.
 
     Args:
         address: of the cluster, "auto" for the one that this machine is of, "local" for processes of its own.
         request: by which every worker opens the corpus.
-        windows: what to evaluate, by name.
+        windows: what to evaluate, by the keys of the rows.
 
     Yields:
-        A window's name and rows, as soon as it is finished.
+        A window and its rows, as soon as it is finished.
 
     Raises:
         ImportError: Ray is not installed.
@@ -47,7 +47,7 @@ def evaluate_on_cluster(
         graphics = 1 if ray.cluster_resources().get("GPU") else 0
         task = ray.remote(num_cpus=1, num_gpus=graphics, max_retries=-1)(_evaluate)
         shared = ray.put(request)
-        pending = {task.remote(shared, window): name for name, window in windows.items()}
+        pending = {task.remote(shared, list(window.values())): window for window in windows}
         while pending:
             (ready,), _ = ray.wait(list(pending))
             try:
@@ -58,7 +58,7 @@ def evaluate_on_cluster(
         ray.shutdown()
 
 
-def _evaluate(request: Request, window: Window) -> list[Row]:
+def _evaluate(request: Request, window: Sequence[Task]) -> list[Row]:
     """Evaluate a window in a process of Ray's."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
     # Ray sets OMP_NUM_THREADS to the processors that it gave to the task; TensorFlow has a variable of its own.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from librispeech_clf.context import set_context
 from librispeech_clf.local.evaluation import engine as engines
 from librispeech_clf.local.evaluation.engine import Engine, Row, Task
 from librispeech_clf.local.evaluation.plan import Window, plan_recordings, plan_simulated, plan_sweep
-from librispeech_clf.local.evaluation.store import Store, hash_file, run_key, window_key
+from librispeech_clf.local.evaluation.store import Store, hash_file, row_key, run_key
 from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
 
@@ -73,7 +73,8 @@ class Run:
         request: what was asked for.
         engine: loader and model.
         store: of the parts.
-        windows: everything to evaluate, by the name of its part.
+        tasks: everything to evaluate, by the key of its row.
+        windows: keys of the tasks that are evaluated together.
         described: what is evaluated, by name; nothing that differs between two equal runs.
         refused: reasons of simulations that could not be planned, by name.
     """
@@ -81,7 +82,8 @@ class Run:
     request: Request
     engine: Engine
     store: Store
-    windows: dict[str, Window]
+    tasks: dict[str, Task]
+    windows: list[list[str]]
     described: dict[str, str]
     refused: dict[str, str]
 
@@ -117,8 +119,11 @@ def open_run(request: Request, out: Path) -> Run:
     if request.simulate:
         each = min(request.simulated_utterances, request.limit or request.simulated_utterances)
         described["simulated"] = f"{', '.join(request.simulate)}; {each} utterances each"
-    named = {window_key(window, engine.split): window for window in windows}
-    return Run(request, engine, Store(out, key), named, described, refused)
+    keyed = [{row_key(task, engine.split): task for task in window} for window in windows]
+    tasks = {row: task for window in keyed for row, task in window.items()}
+    return Run(
+        request, engine, Store(out, key), tasks, [list(window) for window in keyed], described, refused
+    )
 
 
 def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]:
@@ -215,9 +220,14 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     Raises:
         OSError: a part cannot be written or read.
     """
-    waiting = {name: window for name, window in run.windows.items() if not run.store.has(name)}
-    total = sum(map(len, run.windows.values()))
-    finished = total - sum(map(len, waiting.values()))
+    known = run.store.find_rows().keys() & run.tasks.keys()
+
+    def pick(keys: Collection[str]) -> list[dict[str, Task]]:
+        picked = ({key: run.tasks[key] for key in window if key in keys} for window in run.windows)
+        return [window for window in picked if window]
+
+    waiting = pick(run.tasks.keys() - known)
+    total, finished = len(run.tasks), len(known)
     if finished:
         console.print(f"{finished} of {total} utterances were finished before.")
     terminal = console.is_terminal
@@ -227,11 +237,11 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     bar = progress.add_task("Evaluating", total=total, completed=finished, speed="")
     audio_s, last = 0.0, time.perf_counter()
 
-    def save(name: str, batches: Iterable[list[Row]]) -> None:
+    def save(window: Mapping[str, Task], batches: Iterable[list[Row]]) -> None:
         nonlocal audio_s, last
-        rows = []
+        rows: dict[str, Row] = {}
         for batch in batches:
-            rows += batch
+            rows |= {row["utterance_id"]: row for row in batch}
             audio_s += sum(row.get("signal_duration_s") or 0.0 for row in batch)
             speed = f"{audio_s / (progress.tasks[bar].elapsed or 1.0):.1f} x real time" if audio_s else ""
             done = int(progress.tasks[bar].completed)
@@ -239,29 +249,30 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
             if not terminal and (done + len(batch)) * 10 // total > done * 10 // total:  # a line every tenth
                 console.print(f"{done + len(batch)} of {total} utterances. {speed}")
         before, last = last, time.perf_counter()
-        run.store.save(name, rows, run.engine.schema, seconds=last - before)
+        keyed = {key: rows[task.utterance_id] for key, task in window.items()}
+        run.store.save(keyed, run.engine.schema, seconds=last - before)
 
     with progress if waiting else nullcontext():
         if waiting and ray is not None:
             from librispeech_clf.local.evaluation.cluster import evaluate_on_cluster
 
-            for name, rows in evaluate_on_cluster(ray, run.request, waiting):
-                save(name, [rows])
+            for window, rows in evaluate_on_cluster(ray, run.request, waiting):
+                save(window, [rows])
         elif waiting:
-            for name, window in waiting.items():
-                save(name, evaluate_window(run.engine, window, run.request))
-                run.engine.release_simulated(window)
+            for window in waiting:
+                save(window, evaluate_window(run.engine, list(window.values()), run.request))
+                run.engine.release_simulated(list(window.values()))
 
-    def renew(name: str) -> None:
-        if name not in waiting:  # else its simulated utterances are released
-            save(name, evaluate_window(run.engine, run.windows[name], run.request))
+    def renew(keys: list[str]) -> None:
+        for window in pick(known.intersection(keys)):  # what simulations made of others is released
+            save(window, evaluate_window(run.engine, list(window.values()), run.request))
 
-    collected = run.store.collect(run.windows, renew=renew)
+    collected = run.store.collect(list(run.tasks), renew=renew)
     run.engine.release_model()
     return collected
 
 
-def evaluate_window(engine: Engine, window: Window, request: Request) -> Iterator[list[Row]]:
+def evaluate_window(engine: Engine, window: Sequence[Task], request: Request) -> Iterator[list[Row]]:
     """Yield the rows of a window, a batch at a time."""
     return engine.evaluate(window) if request.with_model else iter([describe_recordings(engine, window)])
 

@@ -1,8 +1,10 @@
 """Keep finished utterances on the disk, so that a run that was killed goes on where it stopped.
 
 In: rows of the results table, a window of utterances at a time. Out: one Parquet part per window, which
-appears whole or not at all, and results.parquet. A part's name holds everything its rows depend on: model,
-code, settings, library versions, and the utterances with their audio. What does not match is not used.
+appears whole or not at all, and results.parquet. A part is known by everything its rows depend on: its folder by model,
+code, settings and library versions, itself by the keys of its rows, which hold the utterance with its audio. What does
+not match is not used; what does is, whichever subset, limit or order it was evaluated in. A row's last bits depend on
+the rows that were evaluated beside it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +45,8 @@ FLAC_HEADER_BYTES = 42
 class Store:
     """Parts of a results table.
 
-    A part carries the run's key and its own name. A file that is empty, cut, damaged or of another table is
-    no part: its window is evaluated again.
+    A part carries the run's key and its rows'. A file that is empty, cut, damaged or of another table is no part: its
+    utterances are evaluated again.
 
     Attributes:
         folder: `<out>/parts/<key>`.
@@ -53,37 +57,43 @@ class Store:
         self.folder = out / "parts" / key
 
     def path(self, name: str) -> Path:
-        """Where a window's part is, or will be."""
+        """Where a part is, or will be."""
         return self.folder / f"{name}.parquet"
 
-    def has(self, name: str) -> bool:
-        """Tell by a part's footer whether a window is finished; `collect` looks at the rest."""
-        try:
-            return self._fits(name, pyarrow.parquet.read_schema(self.path(name)))
-        except (OSError, pyarrow.ArrowException):
-            return False
+    def find_rows(self) -> dict[str, str]:
+        """Return the part of each finished row, by the footers; `collect` looks at the rest."""
+        found = {}
+        for path in sorted(self.folder.glob("*.parquet")):
+            try:
+                schema = pyarrow.parquet.read_schema(path)
+            except (OSError, pyarrow.ArrowException):
+                continue
+            found.update(dict.fromkeys(self._list_keys(path.stem, schema), path.stem))
+        return found
 
     def save(
-        self, name: str, rows: Sequence[dict[str, Any]], schema: pyarrow.Schema, *, seconds: float = 0.0
-    ) -> None:
-        """Write a window's rows.
+        self, rows: Mapping[str, dict[str, Any]], schema: pyarrow.Schema, *, seconds: float = 0.0
+    ) -> str:
+        """Write rows as a part; return its name.
 
         Args:
-            name: of the window.
-            rows: of its utterances.
+            rows: by their keys.
             schema: of the results table.
             seconds: that evaluating them took.
 
         Raises:
             OSError: they cannot be written.
         """
+        keys = " ".join(rows)
+        name = _digest(keys)
         path = self.path(name)
         with explain_disk(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 shutil.rmtree(path)
-        marked = schema.with_metadata({"run": self.folder.name, "window": name, "seconds": repr(seconds)})
-        write_table(path, pyarrow.Table.from_pylist(list(rows), schema=marked))
+        marked = schema.with_metadata({"run": self.folder.name, "rows": keys, "seconds": repr(seconds)})
+        write_table(path, pyarrow.Table.from_pylist(list(rows.values()), schema=marked))
+        return name
 
     def remove_outdated(self) -> None:
         """Remove the parts of other keys; no other run may be writing into the output folder."""
@@ -93,45 +103,65 @@ class Store:
                 shutil.rmtree(other, ignore_errors=True)
 
     def collect(
-        self, names: Iterable[str], *, renew: Callable[[str], object] = lambda _: None
+        self, keys: Sequence[str], *, renew: Callable[[list[str]], object] = lambda _: None
     ) -> tuple[pyarrow.Table, float]:
-        """Return the rows of windows: recordings first, then simulations, each by utterance id; and their seconds.
+        """Return finished rows: recordings first, then simulations, each by utterance id; and their seconds.
 
         Args:
-            names: of windows that are finished.
-            renew: called with the name of one whose part turns out to be damaged; to save it again.
+            keys: of the rows.
+            renew: called with the keys of rows whose part turns out to be damaged; to save them again.
 
         Raises:
             OSError: a part was damaged or removed since it was written.
         """
-        parts, seconds = [], 0.0
-        for name in names:
+        tables, seconds, lost = self._take(keys)
+        if lost:
+            renew(lost)
+            renewed, more, lost = self._take(lost)
+            tables, seconds = tables + renewed, seconds + more
+        if lost:
+            raise OSError(
+                f"{self.folder}: {len(lost)} finished utterances were damaged or removed during the run; "
+                "run the command again."
+            )
+        table = pyarrow.concat_tables(tables)
+        order = [(name, "ascending", "at_start") for name in ("simulation", "severity", "utterance_id")]
+        return table.take(pyarrow.compute.sort_indices(table, order)), seconds
+
+    def _take(self, keys: Iterable[str]) -> tuple[list[pyarrow.Table], float, list[str]]:
+        """Take rows from the parts that hold them: tables, their share of the seconds, and keys that no part holds."""
+        found, by_part = self.find_rows(), defaultdict(list)
+        for key in keys:
+            by_part[found.get(key, "")].append(key)
+        lost, tables, seconds = by_part.pop("", []), [], 0.0
+        for name, own in by_part.items():
             part = self._read(name)
             if part is None:
-                renew(name)
-                part = self._read(name)
-            if part is None:
-                raise OSError(
-                    f"{self.path(name)}: was damaged or removed during the run; run the command again."
-                )
-            seconds += float(part.schema.metadata[b"seconds"])
-            parts.append(part.replace_schema_metadata(None))
-        table = pyarrow.concat_tables(parts)
-        keys = [(name, "ascending", "at_start") for name in ("simulation", "severity", "utterance_id")]
-        return table.take(pyarrow.compute.sort_indices(table, keys)), seconds
+                lost += own
+                continue
+            stored = self._list_keys(name, part.schema)
+            seconds += float(part.schema.metadata[b"seconds"]) * len(own) / len(stored)
+            part = part.replace_schema_metadata(None)
+            tables.append(part if own == stored else part.take([stored.index(key) for key in own]))
+        return tables, seconds, lost
 
     def _read(self, name: str) -> pyarrow.Table | None:
-        """The part, every page verified by its checksum; None when it does not exist or is not whole."""
+        """The part, every page verified by its checksum; None, and it is removed, when it is not whole."""
         try:
             content = pyarrow.BufferReader(self.path(name).read_bytes())
-            table = pyarrow.parquet.read_table(content, page_checksum_verification=True)
+            return pyarrow.parquet.read_table(content, page_checksum_verification=True)
         except (OSError, pyarrow.ArrowException):
+            with suppress(OSError):
+                self.path(name).unlink()
             return None
-        return table if self._fits(name, table.schema) else None
 
-    def _fits(self, name: str, schema: pyarrow.Schema) -> bool:
+    def _list_keys(self, name: str, schema: pyarrow.Schema) -> list[str]:
+        """Return the keys of a part's rows, in order; none when it is of another run, or not named after them."""
         found = schema.metadata or {}
-        return (found.get(b"run"), found.get(b"window")) == (self.folder.name.encode(), name.encode())
+        keys = found.get(b"rows", b"").decode(errors="replace")
+        return (
+            keys.split() if found.get(b"run") == self.folder.name.encode() and _digest(keys) == name else []
+        )
 
 
 def run_key(model_sha256: str, settings: Any) -> str:
@@ -154,6 +184,12 @@ def run_key(model_sha256: str, settings: Any) -> str:
     return digest.hexdigest()[:20]
 
 
+def _digest(text: str, content: bytes = b"") -> str:
+    digest = hashlib.sha256(text.encode())
+    digest.update(content)
+    return digest.hexdigest()[:20]
+
+
 def list_code() -> list[Path]:
     """Return the entry file and the package's files that rows can depend on."""
     skipped = tuple(PACKAGE_FOLDER / name for name in UNRELATED)
@@ -171,24 +207,16 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def window_key(tasks: Sequence[Task], split: Split) -> str:
-    """Return the name of a window: a digest of its tasks, and of their utterances with audio and table rows.
-
-    Args:
-        tasks: in their order.
-        split: where their utterances are.
-    """
-    digest = hashlib.sha256()
-    for task in tasks:
-        digest.update(repr(replace(task, drawn=False)).encode())
-        try:
-            utterance = split.utterance(task.utterance_id)
-            rows = split.speaker(utterance), split.chapter(utterance), split.book(utterance)
-            digest.update(repr((utterance, rows)).encode())
-            digest.update(utterance.audio_bytes or _recording_key(utterance.audio_path))
-        except Exception as error:  # it will fail again when it is evaluated, and be reported there
-            digest.update(repr(error).encode())
-    return digest.hexdigest()[:20]
+def row_key(task: Task, split: Split) -> str:
+    """Return the key of a task's row: a digest of the task, and of its utterance with audio and table rows."""
+    held: Any
+    try:
+        utterance = split.utterance(task.utterance_id)
+        held = utterance, split.speaker(utterance), split.chapter(utterance), split.book(utterance)
+        audio = utterance.audio_bytes or _recording_key(utterance.audio_path)
+    except Exception as error:  # it will fail again when it is evaluated, and be reported there
+        held, audio = error, b""
+    return _digest(repr((replace(task, drawn=False), held)), audio)
 
 
 def _recording_key(path: str | None) -> bytes:

@@ -176,16 +176,15 @@ def write_findings(
 
 
 def make_audio_provider(
-    split: Split, simulated: Mapping[str, Split], windows: Iterable[Iterable[Any]]
+    split: Split, simulated: Mapping[str, Split], tasks: Iterable[Any]
 ) -> Callable[[str], bytes | None]:
     """Return a function from the name of a recording, a simulated one too, to its file; None if unreadable.
 
-    `simulated` has the split of each simulated sample's id, which the tasks of the `windows` name.
+    `simulated` has the split of each simulated sample's id, which the `tasks` name.
     """
     sample_ids = {
         name_simulated(task.utterance_id, task.simulation, task.severity or 0.0): task.sample_id
-        for window in windows
-        for task in window
+        for task in tasks
         if task.simulation is not None
     }
 

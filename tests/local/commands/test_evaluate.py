@@ -273,6 +273,22 @@ def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_o
 
 
 @NEEDS_MODEL
+def test_another_choice_takes_what_is_finished(finished, request_options, forked, tmp_path):
+    """Whether fewer utterances are asked for than before, or more."""
+    shutil.copytree(finished[0] / "parts", tmp_path / "parts")
+    whole = (
+        pd.read_parquet(finished[0] / "results.parquet").query("simulation.isna()").set_index("utterance_id")
+    )
+    for limit, known in ((3, 3), (3, 0), (len(whole), 3)):
+        if not known:
+            shutil.rmtree(tmp_path / "parts")
+        run = forked.run("evaluate", *request_options, "--limit", limit, "--out", tmp_path)
+        assert (f"{known} of {limit} utterances were finished before." in run.stdout) == (known > 0)
+        rows = pd.read_parquet(tmp_path / "results.parquet").set_index("utterance_id")
+        assert len(rows) == limit and rows["hypothesis"].equals(whole.loc[rows.index, "hypothesis"])
+
+
+@NEEDS_MODEL
 def test_thresholds_end_with_3_and_figures_stand_in_findings_json(
     finished, request_options, forked, tmp_path
 ):
@@ -404,9 +420,9 @@ class Engine:
     def release_model(self):
         pass
 
-tasks = [Task(f"u-{number:03}", f"u-{number:03}", "test", "part") for number in range(200)]
-windows = {window[0].utterance_id: window for window in cut_windows(tasks)}
-run = Run(Request(None, {}), Engine(), Store(out, "key"), windows, {}, {})
+names = [f"u-{number:03}" for number in range(200)]
+tasks = {name: Task(name, name, "test", "part") for name in names}
+run = Run(Request(None, {}), Engine(), Store(out, "key"), tasks, cut_windows(names), {}, {})
 write_table(out / "results.parquet", evaluate_windows(run, Console(quiet=True))[0])
 os._exit(0)  # pyarrow's threads may still be starting: seen once, "terminate called without an active exception"
 """

@@ -13,7 +13,7 @@ import soundfile
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.local.evaluation import store as stores
 from librispeech_clf.local.evaluation.engine import Task
-from librispeech_clf.local.evaluation.store import Store, hash_file, list_code, run_key, window_key
+from librispeech_clf.local.evaluation.store import Store, hash_file, list_code, row_key, run_key
 from tests.helpers.made_utterances import dataset_from_utterances
 
 SCHEMA = pyarrow.schema(
@@ -32,15 +32,14 @@ def make_split(*utterances: Utterance) -> Split:
 
 
 UTTERANCE = Utterance("1-2-3", "A TEXT", 1, 2, b"RIFF", "1-2-3.wav")
-TASKS = (Task("1-2-3", "1-2-3", "test", "part"),)
+TASK = Task("1-2-3", "1-2-3", "test", "part")
 
 
 def test_rows_come_back_by_id_with_simulations_last(tmp_path):
     store = Store(tmp_path, "key")
-    store.save("first", [row("b"), row("c", "tempo", 0.5)], SCHEMA)
-    store.save("second", [row("a", "tempo", 0.7), row("a"), row("a", "tempo", 0.5)], SCHEMA)
-    collected = store.collect(["first", "second"])[0].to_pylist()
-    assert collected == [
+    store.save({"1": row("b"), "2": row("c", "tempo", 0.5)}, SCHEMA)
+    store.save({"3": row("a", "tempo", 0.7), "4": row("a"), "5": row("a", "tempo", 0.5)}, SCHEMA)
+    assert store.collect(list("12345"))[0].to_pylist() == [
         row("a"),
         row("b"),
         row("a", "tempo", 0.5),
@@ -49,15 +48,25 @@ def test_rows_come_back_by_id_with_simulations_last(tmp_path):
     ]
 
 
+def test_any_choice_of_rows_is_taken_from_the_parts_that_hold_them(tmp_path):
+    """With their share of the seconds; whichever windows they were evaluated in."""
+    Store(tmp_path, "key").save({key: row(key) for key in "badc"}, SCHEMA, seconds=8.0)
+    Store(tmp_path, "key").save({key: row(key) for key in "fe"}, SCHEMA, seconds=1.0)
+    store = Store(tmp_path, "key")
+    assert store.find_rows().keys() == set("abcdef")
+    table, seconds = store.collect(list("eca"))
+    assert (table["utterance_id"].to_pylist(), seconds, table.schema.metadata) == (list("ace"), 4.5, None)
+
+
 def test_part_that_does_not_fit_the_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
     def fill_disk(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store = Store(tmp_path, "key")
     monkeypatch.setattr(os, "fsync", fill_disk)
-    with pytest.raises(OSError, match=r"first.parquet: the disk is full: [0-9,]+ bytes are needed"):
-        store.save("first", [row("a")], SCHEMA)
-    assert not store.has("first") and list(store.folder.iterdir()) == []
+    with pytest.raises(OSError, match=r"[0-9a-f]{20}.parquet: the disk is full: [0-9,]+ bytes are needed"):
+        store.save({"1": row("a")}, SCHEMA)
+    assert not store.find_rows() and list(store.folder.iterdir()) == []
 
 
 def cut(content, share):
@@ -80,34 +89,48 @@ def flip(content, place):
         *(lambda content, place=place: flip(content, place) for place in (0.02, 0.05, 0.1, 0.15)),
     ],
 )
-def test_damaged_part_is_renewed(tmp_path, damage):
-    store = Store(tmp_path, "key")
-    store.save("first", [row(f"u-{number}") for number in range(200)], SCHEMA)
-    store.path("first").write_bytes(damage(store.path("first").read_bytes()))
-    with pytest.raises(OSError, match=r"first.parquet: was damaged or removed .* run the command again"):
-        store.collect(["first"])
-    table, seconds = store.collect(
-        ["first"], renew=lambda name: store.save(name, [row("b")], SCHEMA, seconds=2.5)
-    )
-    assert (table.to_pylist(), seconds) == ([row("b")], 2.5)
+def test_rows_of_a_damaged_part_are_renewed(tmp_path, damage):
+    store, keys = Store(tmp_path, "key"), [str(number) for number in range(200)]
+    path = store.path(store.save({key: row(f"u-{key}") for key in keys}, SCHEMA, seconds=9.0))
+    spoilt = damage(path.read_bytes())
+    for renewed in (False, True):
+        path.write_bytes(spoilt)
+        lost = []
+
+        def renew(keys, renewed=renewed, lost=lost):
+            lost += keys
+            if renewed:
+                store.save({key: row(key) for key in keys}, SCHEMA, seconds=2.5)
+
+        if renewed:
+            table, seconds = store.collect(["7", "5"], renew=renew)
+            assert (table.to_pylist(), seconds) == ([row("5"), row("7")], 2.5)
+        else:
+            with pytest.raises(
+                OSError, match="key: 2 finished utterances were damaged .* run the command again"
+            ):
+                store.collect(["7", "5"], renew=renew)
+        assert lost == ["7", "5"]
 
 
-def test_part_of_another_window_run_or_table_is_foreign(tmp_path):
+def test_part_of_other_rows_another_run_or_table_is_foreign(tmp_path):
     store, other = Store(tmp_path, "key"), Store(tmp_path, "other")
-    for foreign in (store, other):
-        foreign.save("second", [row("a")], SCHEMA)
-        store.path("first").write_bytes(foreign.path("second").read_bytes())
-        assert not store.has("first")
-    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), store.path("first"))
-    assert not store.has("first")
+    first = store.path(store.save({"1": row("a")}, SCHEMA))
+    for foreign, keys in ((store, "2"), (other, "1")):
+        first.write_bytes(foreign.path(foreign.save({keys: row("a")}, SCHEMA)).read_bytes())
+        assert "1" not in store.find_rows()
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), first)
+    assert "1" not in store.find_rows()
 
 
 def test_folder_in_the_place_of_a_part_gives_way(tmp_path):
     store = Store(tmp_path, "key")
-    (store.path("first") / "inside").mkdir(parents=True)
-    assert not store.has("first")
-    store.save("first", [row("a")], SCHEMA)
-    assert store.has("first")
+    path = store.path(store.save({"1": row("a")}, SCHEMA))
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+    assert not store.find_rows()
+    store.save({"1": row("a")}, SCHEMA)
+    assert store.find_rows() == {"1": path.stem}
 
 
 def test_part_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
@@ -115,33 +138,20 @@ def test_part_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
     fsync, replace_file = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda opened: done.append("fsync") or fsync(opened))
     monkeypatch.setattr(os, "replace", lambda *names: done.append("replace") or replace_file(*names))
-    Store(tmp_path, "key").save("first", [row("a")], SCHEMA)
+    Store(tmp_path, "key").save({"1": row("a")}, SCHEMA)
     assert done == ["fsync", "replace", "fsync"]
 
 
-def test_two_keys_in_one_folder_keep_their_parts(tmp_path):
-    stores_of_runs = [Store(tmp_path, "one"), Store(tmp_path, "two")]
-    for name in ("first", "second"):
+def test_parts_of_another_key_are_not_used_and_go_when_asked(tmp_path):
+    stores_of_runs = [Store(tmp_path, "old"), Store(tmp_path, "new")]
+    for key in "12":
         for store in stores_of_runs:
-            store.save(name, [row(name)], SCHEMA)
-    assert [len(store.collect(["first", "second"])[0]) for store in stores_of_runs] == [2, 2]
-
-
-def test_parts_of_another_key_are_neither_used_nor_kept(tmp_path):
-    Store(tmp_path, "old").save("first", [row("a")], SCHEMA)
-    store = Store(tmp_path, "new")
-    assert not store.has("first")
-    store.remove_outdated()
-    store.save("second", [row("b")], SCHEMA)
+            store.save({key: row(f"{store.folder.name}-{key}")}, SCHEMA)
+    for store in stores_of_runs:
+        found = store.collect(["1", "2"])[0]["utterance_id"].to_pylist()
+        assert found == [f"{store.folder.name}-1", f"{store.folder.name}-2"]
+    stores_of_runs[1].remove_outdated()
     assert [folder.name for folder in (tmp_path / "parts").iterdir()] == ["new"]
-
-
-def test_seconds_of_windows_are_kept_and_summed(tmp_path):
-    store = Store(tmp_path, "key")
-    store.save("first", [row("a")], SCHEMA, seconds=1.5)
-    store.save("second", [row("b")], SCHEMA, seconds=2.25)
-    table, seconds = Store(tmp_path, "key").collect(["first", "second"])
-    assert (seconds, table.schema.metadata) == (3.75, None)
 
 
 def test_key_depends_on_model_settings_and_code(tmp_path, monkeypatch):
@@ -179,33 +189,31 @@ def test_code_holds_the_entry_file_and_what_it_calls():
         replace(UTTERANCE, speaker_id=7),
     ],
 )
-def test_window_depends_on_its_utterances(changed):
-    assert window_key(TASKS, make_split(UTTERANCE)) == window_key(TASKS, make_split(UTTERANCE))
-    assert window_key(TASKS, make_split(UTTERANCE)) != window_key(TASKS, make_split(changed))
+def test_row_depends_on_its_utterance(changed):
+    assert row_key(TASK, make_split(UTTERANCE)) == row_key(TASK, make_split(UTTERANCE))
+    assert row_key(TASK, make_split(UTTERANCE)) != row_key(TASK, make_split(changed))
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC"])
-def test_window_depends_on_what_its_audio_files_hold(tmp_path, form):
+def test_row_depends_on_what_its_audio_file_holds(tmp_path, form):
     """Size, time and FLAC's own checksum are looked at, not the whole content: a copy with its time is the same."""
     path = tmp_path / "1-2-3.audio"
     split = make_split(replace(UTTERANCE, audio_bytes=None, audio_path=str(path)))
-    names, states = [window_key(TASKS, split)], []
+    names, states = [row_key(TASK, split)], []
     for level in (0.1, 0.2, 0.1):
         soundfile.write(path, np.full(1600, level), 16000, format=form)
         if states:
             os.utime(path, ns=(states[0].st_atime_ns, states[0].st_mtime_ns))
         states.append(path.stat())
-        names.append(window_key(TASKS, split))
+        names.append(row_key(TASK, split))
     assert len(set(names[:3])) == 3
     assert (names[3] == names[1]) == (form == "FLAC")  # others count by the inode's time, which cannot be set
 
 
-def test_window_depends_on_the_conditions():
-    noisy = (replace(TASKS[0], simulation="tempo", severity=0.7),)
-    split = make_split(UTTERANCE)
-    assert window_key(TASKS, split) != window_key(noisy, split)
+def test_row_depends_on_the_conditions():
+    noisy, split = replace(TASK, simulation="tempo", severity=0.7), make_split(UTTERANCE)
+    assert row_key(TASK, split) != row_key(noisy, split)
 
 
-def test_window_of_an_unknown_utterance_has_a_name():
-    task = Task("none", "none", "test", "part")
-    assert len(window_key((task,), make_split(UTTERANCE))) == 20
+def test_row_of_an_unknown_utterance_has_a_key():
+    assert len(row_key(Task("none", "none", "test", "part"), make_split(UTTERANCE))) == 20
