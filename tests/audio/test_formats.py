@@ -5,13 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-import soundfile
 
-from librispeech_clf.audio import reading as audio
 from librispeech_clf.audio.decoding import find_format
-from librispeech_clf.corpus.schema import Utterance
+from librispeech_clf.audio.reading import measure_length, read_waveform
+from tests.helpers import sounds
+from tests.helpers.sounds import RATE, make_utterance, read
 
-RATE = 16000
 TONE = (0.3 * np.sin(np.arange(2 * RATE) * 0.2)).astype(np.float32)
 FILES = {
     "m4a": ("ipod", "aac", RATE, "m4a"),
@@ -54,9 +53,8 @@ def wrap_flac(container):
     """Put libsndfile's FLAC into another container: PyAV 18 opens its own encoder too late for its header."""
     import av
 
-    flac, buffer = io.BytesIO(), io.BytesIO()
-    soundfile.write(flac, TONE, RATE, format="FLAC")
-    with av.open(io.BytesIO(flac.getvalue())) as source, av.open(buffer, "w", format=container) as out:
+    flac, buffer = io.BytesIO(sounds.encode(TONE)), io.BytesIO()
+    with av.open(flac) as source, av.open(buffer, "w", format=container) as out:
         stream = out.add_stream_from_template(source.streams.audio[0])
         for packet in source.demux(audio=0):
             if packet.dts is not None:
@@ -94,8 +92,12 @@ def encode_video():
     return buffer.getvalue()
 
 
-def utterance(content):
-    return Utterance("u7", "A", "1", "2", content, None)
+def assert_is_read_as_by_av(content):
+    samples, rate = decode_by_av(content)
+    found = read(content, rate)
+    np.testing.assert_array_equal(found, samples / max(1.0, np.abs(samples).max()))
+    assert len(found) / rate == pytest.approx(2, abs=0.15)
+    assert measure_length(make_utterance(content)) == len(samples) / rate
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -103,58 +105,47 @@ def test_samples_are_those_of_pyav(kind):
     container, codec, rate, name = FILES[kind]
     content = encode(container, codec, rate)
     assert find_format(content) == name
-    samples, own_rate = decode_by_av(content)
-    read = audio.read_waveform(utterance(content), sampling_rate=own_rate)
-    np.testing.assert_array_equal(read, samples / max(1.0, np.abs(samples).max()))
-    assert len(read) / own_rate == pytest.approx(2, abs=0.15)
-    assert audio.measure_length(utterance(content)) == len(samples) / own_rate
+    assert_is_read_as_by_av(content)
 
 
 def test_sound_of_a_film_is_read():
     """lhotse-speech/lhotse#1482"""
-    content = encode_video()
-    samples, _ = decode_by_av(content)
-    read = audio.read_waveform(utterance(content), sampling_rate=RATE)
-    np.testing.assert_array_equal(read, samples / max(1.0, np.abs(samples).max()))
+    assert_is_read_as_by_av(encode_video())
 
 
 def test_ending_of_the_name_says_nothing(tmp_path):
     """openvpi/dataset-tools#4: AAC that is called .wav"""
     (tmp_path / "a.wav").write_bytes(encode("adts", "aac", RATE))
-    read = audio.read_waveform(
-        Utterance("u7", "A", "1", "2", None, str(tmp_path / "a.wav")), sampling_rate=RATE
-    )
-    assert len(read) / RATE == pytest.approx(2, abs=0.15)
+    found = read_waveform(make_utterance(path=tmp_path / "a.wav"), sampling_rate=RATE)
+    assert len(found) / RATE == pytest.approx(2, abs=0.15)
 
 
 def test_wide_band_amr_is_read():
     """BenzLeung/benz-amr-recorder#39; no free encoder: frames of mode 0 with bits of nothing"""
     pytest.importorskip("av")
     content = b"#!AMR-WB\n" + (b"\x04" + bytes(17)) * 50
-    read = audio.read_waveform(utterance(content), sampling_rate=RATE)
-    assert len(read) / RATE == pytest.approx(1, abs=0.05)
+    assert len(read(content)) / RATE == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", ["m4a", "webm", "FLAC in Ogg"])
 def test_cut_file_is_named(kind):
-    container, codec, rate, _ = FILES[kind]
-    content = encode(container, codec, rate)
+    content = encode(*FILES[kind][:3])
     with pytest.raises(ValueError, match="u7: the audio (is cut off|cannot be decoded)"):
-        audio.read_waveform(utterance(content[: len(content) // 2]), sampling_rate=RATE)
+        read(content[: len(content) // 2])
 
 
 @pytest.mark.parametrize(
     ("content", "name"),
     [
-        (b"\0\0\0\x20ftypM4A " + bytes(100), "m4a"),
-        (b"\x1aE\xdf\xa3" + bytes(100), "webm"),
-        (b"#!AMR\n" + bytes(100), "AMR"),
-        (b"#!AMR-WB\n" + bytes(100), "AMR"),
-        (b"RIFF\0\1\0\0WAVEfmt \x12\0\0\0\x55\0" + bytes(100), "MP3 or G.722 in WAV"),
+        (b"\0\0\0\x20ftypM4A ", "m4a"),
+        (b"\x1aE\xdf\xa3", "webm"),
+        (b"#!AMR\n", "AMR"),
+        (b"#!AMR-WB\n", "AMR"),
+        (b"RIFF\0\1\0\0WAVEfmt \x12\0\0\0\x55\0", "MP3 or G.722 in WAV"),
     ],
 )
 def test_without_the_extra_it_is_named(monkeypatch, content, name):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ValueError, match=rf"u7: the audio is {name}, which needs .*\[formats\]") as caught:
-        audio.read_waveform(utterance(content), sampling_rate=RATE)
+        read(content + bytes(100))
     assert "\n" not in str(caught.value)
