@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -208,14 +210,10 @@ def test_audio_is_made_when_read(split, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "changes", "change"),
     [
-        ("tempo", {"rate": 0.8}, lambda waveform: acoustics.change_tempo(waveform, factor=0.8)),
-        ("clipping", {"share": 0.2}, lambda waveform: acoustics.clip(waveform, share=0.2)),
+        ("tempo", {"rate": 0.8}, partial(acoustics.change_tempo, factor=0.8)),
+        ("clipping", {"share": 0.2}, partial(acoustics.clip, share=0.2)),
         # At its full band it is the line alone
-        (
-            "telephone",
-            {"highest_hz": 3400.0},
-            lambda waveform: acoustics.telephone_band_pass(waveform, sampling_rate=RATE),
-        ),
+        ("telephone", {"highest_hz": 3400.0}, partial(acoustics.telephone_band_pass, sampling_rate=RATE)),
     ],
 )
 def test_sound_is_changed_as_asked(split, name, changes, change):

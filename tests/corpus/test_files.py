@@ -7,7 +7,7 @@ from librispeech_clf.audio.reading import read_waveform
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus import files
 from librispeech_clf.corpus.schema import UNKNOWN
-from tests.helpers.own_corpora import corpus_rows, open_split, refusal_of, write_table
+from tests.helpers.own_corpora import IDS, corpus_rows, open_split, refusal_of, write_table
 
 HEADER = "file_name,text\n"
 LONG = "9" * 22
@@ -26,6 +26,7 @@ def test_only_audio_and_text_are_needed(tmp_path):
 
 
 CSV, TSV, JSONL = "own/metadata.csv", "own/metadata.tsv", "own/metadata.jsonl"
+PARQUET = "own/0.parquet"
 BESIDE = ("own/a", "A", "own/a.wav")
 INSIDE = ("a", "A", "own/a.wav")
 LJ = ("LJ-1", 'It "cost two')
@@ -110,40 +111,33 @@ def test_forms_of_the_audio_column(tmp_path, audio, expected):
 
 
 NO_AUDIO = "^{id}: has neither audio bytes nor an audio path; give it one.$"
+DECODED = {"path": "a", "array": [0.1], "sampling_rate": 16000}
 GOOD_LINE = '{"file_name": "b.wav", "text": "C"}'
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("metadata.csv", f"{HEADER}a.wav,A, B\nb.wav,C", ":2: has 3 fields, the header 2; put texts"),
-        ("metadata.csv", f"{HEADER}a.wav\nb.wav,C", "metadata.csv:2: has 1 fields, the header 2"),
-        (
-            "metadata.tsv",
-            'file\ttext\na.wav\t"A\tB"\nb.wav\tC',
-            ":2: has 3 fields, the header 2; write no tab",
-        ),
-        ("metadata.jsonl", '{"file_name": "a.wav\n' + GOOD_LINE, ":1: is no JSON object"),
-        ("metadata.jsonl", "[1]\n" + GOOD_LINE, ":1: expected a JSON object"),
-        ("metadata.jsonl", "[" * 5000 + "\n" + GOOD_LINE, ":1: is no JSON object"),
-        (
-            "metadata.csv",
-            f"{HEADER}gone.wav,A\nb.wav,C",
-            "gone.wav: the audio of gone is not there; restore it",
-        ),
-        ("0.parquet", two(audio=[None, b"x"]), NO_AUDIO),
-        ("0.parquet", two(audio=[{"bytes": None, "path": None}, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
-        ("0.parquet", two(audio=[None, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
-        ("0.parquet", two(audio=[{"bytes": None, "path": ""}, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
+        (CSV, f"{HEADER}a.wav,A, B\nb.wav,C", ":2: has 3 fields, the header 2; put texts"),
+        (CSV, f"{HEADER}a.wav\nb.wav,C", "metadata.csv:2: has 1 fields, the header 2"),
+        (TSV, 'file\ttext\na.wav\t"A\tB"\nb.wav\tC', ":2: has 3 fields, the header 2; write no tab"),
+        (JSONL, '{"file_name": "a.wav\n' + GOOD_LINE, ":1: is no JSON object"),
+        (JSONL, "[1]\n" + GOOD_LINE, ":1: expected a JSON object"),
+        (JSONL, "[" * 5000 + "\n" + GOOD_LINE, ":1: is no JSON object"),
+        (CSV, f"{HEADER}gone.wav,A\nb.wav,C", "gone.wav: the audio of gone is not there; restore it"),
+        (PARQUET, two(audio=[None, b"x"]), NO_AUDIO),
+        (PARQUET, two(audio=[{"bytes": None, "path": None}, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
+        (PARQUET, two(audio=[None, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
+        (PARQUET, two(audio=[{"bytes": None, "path": ""}, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
     ],
 )
 def test_row_that_does_not_fit_costs_itself_only(tmp_path, name, content, reason):
-    write_table(tmp_path / "own" / name, content, recordings=("a.wav", "b.wav"))
+    write_table(tmp_path / name, content, recordings=("a.wav", "b.wav"))
     split = open_split(tmp_path / "own")
-    first = {"metadata.jsonl": "metadata-0"}.get(name, "gone" if "gone" in reason else "a")
-    assert (split.ids, split.texts[1]) == ([first, "b"], "A" if "parquet" in name else "C")
+    first = {JSONL: "metadata-0"}.get(name, "gone" if "gone" in reason else "a")
+    assert (split.ids, split.texts[1]) == ([first, "b"], "A" if name == PARQUET else "C")
     good = split.utterance("b")
-    assert (good.problem, good.audio_bytes) == (None, b"x" if "parquet" in name else None)
+    assert (good.problem, good.audio_bytes) == (None, b"x" if name == PARQUET else None)
     with pytest.raises((OSError, ValueError), match=reason.format(id=first)):
         read_waveform(split.utterance(first), sampling_rate=16000)
     assert split.field_types == {}
@@ -157,12 +151,6 @@ def test_row_without_text_fails_alone_and_is_counted_in_the_whole_file(tmp_path)
     assert refusal_of(split.utterance("140")) == f"140: row 140 of {table} has no text; give it one."
 
 
-def test_rows_without_names_are_called_by_table_and_row(tmp_path):
-    for number, ids in enumerate(([None, ""], ["a", None])):
-        write_table(tmp_path / f"own/test-{number}.parquet", two(id=ids))
-    assert files.open_subset(tmp_path, "own")["id"][:] == ["test-0-0", "test-0-1", "a", "test-1-1"]
-
-
 def test_index_follows_its_file_and_no_other(tmp_path, cache):
     for name, count in (("one", 4), ("two", 2), ("one", 4), ("one", 2), ("two", 2)):
         write_table(tmp_path / f"{name}.parquet", corpus_rows()[:count])
@@ -170,16 +158,22 @@ def test_index_follows_its_file_and_no_other(tmp_path, cache):
     assert len(list(cache.glob("*.arrow"))) == 2
 
 
-def test_several_parquet_files_are_read_in_order(tmp_path):
-    write_table(tmp_path / "own/0001.parquet", corpus_rows()[2:])
-    write_table(tmp_path / "own/0000.parquet", corpus_rows()[:2])
-    assert files.open_subset(tmp_path, "own")["id"][:] == [row["id"] for row in corpus_rows()]
-
-
-def test_empty_parquet_has_no_rows(tmp_path):
-    table = {"audio": pa.array([], pa.binary()), "text": pa.array([], pa.string())}
-    write_table(tmp_path / "own.parquet", table)
-    assert len(files.open_subset(tmp_path, "own")) == 0
+@pytest.mark.parametrize(
+    ("tables", "ids"),
+    [
+        ({"own/0001": corpus_rows()[2:], "own/0000": corpus_rows()[:2]}, IDS),
+        ({"own": {"audio": pa.array([], pa.binary()), "text": pa.array([], pa.string())}}, []),
+        (
+            {"own/test-0": two(id=[None, ""]), "own/test-1": two(id=["a", None])},
+            ["test-0-0", "test-0-1", "a", "test-1-1"],
+        ),
+    ],
+    ids=["in the order of their names", "without rows", "without names"],
+)
+def test_ids_of_parquet_files(tmp_path, tables, ids):
+    for name, content in tables.items():
+        write_table(tmp_path / f"{name}.parquet", content)
+    assert files.open_subset(tmp_path, "own")["id"][:] == ids
 
 
 def test_common_voice_is_read_as_it_unpacks(tmp_path):
@@ -221,58 +215,28 @@ def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("metadata.csv", f"{HEADER}a.wav,café\n".encode("latin-1"), "metadata.csv:2: is not UTF-8; save"),
-        ("metadata.csv", "", "metadata.csv: is empty; a header"),
-        ("metadata.csv", f"{HEADER}a.wav,A, B\n", "metadata.csv:2: has 3 fields, the header 2; put texts"),
-        ("metadata.csv", f"{HEADER}a.wav\n", "metadata.csv:2: has 1 fields"),
-        ("metadata.csv", f"{HEADER}missing.wav,A\n", "missing.wav: .*metadata.csv lists it"),
-        (
-            "metadata.csv",
-            f'{HEADER}a.wav,"ONE\nb.wav,TWO\n',
-            "metadata.csv:3: is no row .*close the quotation",
-        ),
-        (
-            "metadata.csv",
-            f"{HEADER}a.wav,{'A' * 200_000}",
-            "metadata.csv:2: is no row of a table .field larger",
-        ),
-        (
-            "metadata.csv",
-            "file_name,text,text\na.wav,A,B\n",
-            "the column text occurs more than once; keep one",
-        ),
-        (
-            "metadata.csv",
-            "file_name;text\na.wav;A\n",
-            "a single column, 'file_name;text'; .*by commas, not by ';'",
-        ),
-        (
-            "metadata.tsv",
-            "path,sentence\na.wav,A\n",
-            "a single column, 'path,sentence'; .*by tabs, not by ','",
-        ),
-        ("metadata.jsonl", '\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
-        ("metadata.jsonl", "[1]\n", "metadata.jsonl:1: expected a JSON object"),
-        ("metadata.jsonl", "\n", "metadata.jsonl: is empty; a JSON object"),
-        (
-            "metadata.jsonl",
-            '{"file_name": "a.wav", "text": "\\ud800"}',
-            "jsonl:1: holds half of a surrogate pair",
-        ),
-        ("metadata.parquet", b"junk", "metadata.parquet: cannot be read as parquet"),
-        ("0.parquet", b"version https://git-lfs.github.com/spec/v1\n", "0.parquet: .*git lfs pull"),
-        ("0.parquet", b"", "0.parquet: cannot be read as parquet"),
-        ("0.parquet", {"text": ["A"], "id": ["a"]}, "no column audio or file_name; its columns are text, id"),
-        ("0.parquet", two(audio=[1.5, 2]), "0.parquet: audio: expected binary, got double"),
-        (
-            "0.parquet",
-            two(audio=[{"path": "a", "array": [0.1], "sampling_rate": 16000}] * 2),
-            r"0.parquet: audio: holds decoded samples \(array.*decode=False",
-        ),
+        (CSV, f"{HEADER}a.wav,café\n".encode("latin-1"), "metadata.csv:2: is not UTF-8; save"),
+        (CSV, "", "metadata.csv: is empty; a header"),
+        (CSV, f"{HEADER}a.wav,A, B\n", "metadata.csv:2: has 3 fields, the header 2; put texts"),
+        (CSV, f"{HEADER}missing.wav,A\n", "missing.wav: .*metadata.csv lists it"),
+        (CSV, f'{HEADER}a.wav,"ONE\nb.wav,TWO\n', "metadata.csv:3: is no row .*close the quotation"),
+        (CSV, f"{HEADER}a.wav,{'A' * 200_000}", "metadata.csv:2: is no row of a table .field larger"),
+        (CSV, "file_name,text,text\na.wav,A,B\n", "the column text occurs more than once; keep one"),
+        (CSV, "file_name;text\na.wav;A\n", "a single column, 'file_name;text'; .*by commas, not by ';'"),
+        (TSV, "path,sentence\na.wav,A\n", "a single column, 'path,sentence'; .*by tabs, not by ','"),
+        (JSONL, '\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
+        (JSONL, "\n", "metadata.jsonl: is empty; a JSON object"),
+        (JSONL, '{"file_name": "a.wav", "text": "\\ud800"}', "jsonl:1: holds half of a surrogate pair"),
+        ("own/metadata.parquet", b"junk", "metadata.parquet: cannot be read as parquet"),
+        (PARQUET, b"version https://git-lfs.github.com/spec/v1\n", "0.parquet: .*git lfs pull"),
+        (PARQUET, b"", "0.parquet: cannot be read as parquet"),
+        (PARQUET, {"text": ["A"], "id": ["a"]}, "no column audio or file_name; its columns are text, id"),
+        (PARQUET, two(audio=[1.5, 2]), "0.parquet: audio: expected binary, got double"),
+        (PARQUET, two(audio=[DECODED] * 2), r"0.parquet: audio: holds decoded samples \(array.*decode=False"),
     ],
 )
 def test_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
-    write_table(tmp_path / "own" / name, content, recordings=("a.wav", "b.wav"))
+    write_table(tmp_path / name, content, recordings=("a.wav", "b.wav"))
     with pytest.raises((FileNotFoundError, ValueError), match=message):
         files.open_subset(tmp_path, "own")
 

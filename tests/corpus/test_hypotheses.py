@@ -7,20 +7,15 @@ import re
 import pytest
 
 from librispeech_clf.corpus.hypotheses import read_system
+from tests.helpers.own_corpora import write_table
 
 IDS = ("61-70968-0000", "61-70968-0001", "61-70968-0002")
 TEXTS = ("he began", "a confused complaint", "against the wizard")
 WANTED = dict(zip(IDS, TEXTS, strict=True))
 
 
-def write(tmp_path, content, name="hypotheses"):
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
 def read(tmp_path, content, ids=IDS, name="hypotheses", **options):
-    return read_system("system", write(tmp_path, content, name), ids, **options)
+    return read_system("system", write_table(tmp_path / name, content), ids, **options)
 
 
 def lines(template, separator="\n"):
@@ -103,10 +98,10 @@ def test_whispers_json_of_one_recording_is_named_after_it(tmp_path, value):
 
 def test_a_folder_of_whispers_files(tmp_path):
     for key, text in WANTED.items():
-        write(tmp_path, json.dumps({"text": text, "segments": []}), f"{key}.json")
-        write(tmp_path, text, f"{key}.txt")
+        write_table(tmp_path / f"{key}.json", json.dumps({"text": text, "segments": []}))
+        write_table(tmp_path / f"{key}.txt", text)
     assert read_system("whisper", tmp_path, IDS).texts == WANTED
-    write(tmp_path, "[]", f"{IDS[0]}.json")  # faster-whisper: no speech
+    write_table(tmp_path / f"{IDS[0]}.json", "[]")  # faster-whisper: no speech
     assert read_system("whisper", tmp_path, IDS).texts[IDS[0]] == ""
 
 
@@ -115,16 +110,19 @@ def test_columns_of_unusual_names(tmp_path):
     assert read(tmp_path, table, columns={"id": "clip", "text": "best"}).texts == WANTED
 
 
-def test_a_quotation_mark_of_a_tsv_is_a_sign_of_its_text(tmp_path):
-    found = read(tmp_path, 'id\ttext\na\t"he said\nb\tno" more\n', ids=["a", "b"])
-    assert found.texts == {"a": '"he said', "b": 'no" more'}
+SILENT = ("a\t\nb\tyes\n", "a\nb\tyes\n", "a \nb yes\n", "id,text\na,\nb,yes\n", "(a)\nyes (b)\n")
 
 
 @pytest.mark.parametrize(
-    "content", ["a\t\nb\tyes\n", "a\nb\tyes\n", "a \nb yes\n", "id,text\na,\nb,yes\n", "(a)\nyes (b)\n"]
+    ("content", "texts"),
+    [
+        # A quotation mark of a TSV is a sign of its text
+        ('id\ttext\na\t"he said\nb\tno" more\n', {"a": '"he said', "b": 'no" more'}),
+        *((content, {"a": "", "b": "yes"}) for content in SILENT),
+    ],
 )
-def test_a_recognizer_may_say_nothing(tmp_path, content):
-    assert read(tmp_path, content, ids=["a", "b"]).texts == {"a": "", "b": "yes"}
+def test_texts_may_be_empty_or_hold_quotation_marks(tmp_path, content, texts):
+    assert read(tmp_path, content, ids=["a", "b"]).texts == texts
 
 
 def test_names_are_matched_by_id_else_by_their_end_else_by_the_file(tmp_path):
@@ -141,9 +139,8 @@ def test_names_are_matched_by_id_else_by_their_end_else_by_the_file(tmp_path):
 
 def test_an_utterance_without_a_hypothesis_is_refused_or_counted_as_empty(tmp_path):
     content = lines("{id} {text}").partition("\n")[2]
-    with pytest.raises(
-        ValueError, match=f"1 of 3 utterances have no hypothesis, such as {IDS[0]}.*--missing empty"
-    ):
+    message = f"1 of 3 utterances have no hypothesis, such as {IDS[0]}.*--missing empty"
+    with pytest.raises(ValueError, match=message):
         read(tmp_path, content)
     found = read(tmp_path, content, missing="empty")
     assert found.texts == {**WANTED, IDS[0]: ""}
@@ -208,7 +205,7 @@ def test_what_is_wrong_is_refused_in_one_sentence(tmp_path, name):
     assert "\n" not in message
 
 
-def test_a_file_that_does_not_exist(tmp_path):
+def test_a_file_that_does_not_exist_and_a_folder_of_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
         read_system("system", tmp_path / "nothing.csv", IDS)
     with pytest.raises(ValueError, match="no hypothesis"):

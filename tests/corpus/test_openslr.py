@@ -118,6 +118,9 @@ def test_subset_without_chapters(tmp_path):
         openslr.open_subset(tmp_path, "test-clean")
 
 
+EXPECTED = "expected 'speaker-chapter-number TRANSCRIPT'"
+
+
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
