@@ -78,10 +78,6 @@ def test_cache_is_bounded_and_cannot_be_changed():
         waveform[0] = 1
 
 
-def test_silence_is_read():
-    assert not read(encode(np.zeros(100))).any()
-
-
 def spoil(value, channels=1, subtype="FLOAT"):
     """A WAV file with a sample that is none."""
     samples = np.stack([tone()] * channels, axis=1)
@@ -131,11 +127,6 @@ def test_what_is_no_recording_is_refused_by_name(content, message):
 
 def test_flac_of_unknown_length_is_read_to_its_end():
     np.testing.assert_array_equal(read(UNKNOWN_LENGTH), read(WHOLE))
-
-
-def test_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.flac: the audio of u7 is not there"):
-        audio.read_waveform(make_utterance(path=tmp_path / "none.flac"), sampling_rate=RATE)
 
 
 def test_normalized_audio_has_zero_mean_and_unit_variance():

@@ -1,5 +1,3 @@
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -19,6 +17,7 @@ ARGUMENTS = {
     "clipping": {"share": 0.1},
     "packet_loss": {"share": 0.2},
 }
+OF_RATE = {"sampling_rate": RATE}
 RANDOM_SOUND = ("additive_noise", "reverberation", "packet_loss")
 
 
@@ -210,15 +209,27 @@ def test_audio_is_made_when_read(split, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "changes", "change"),
     [
-        ("tempo", {"rate": 0.8}, partial(acoustics.change_tempo, factor=0.8)),
-        ("clipping", {"share": 0.2}, partial(acoustics.clip, share=0.2)),
+        ("tempo", {"rate": 0.8}, lambda x, _: acoustics.change_tempo(x, factor=0.8)),
+        ("clipping", {"share": 0.2}, lambda x, _: acoustics.clip(x, share=0.2)),
         # At its full band it is the line alone
-        ("telephone", {"highest_hz": 3400.0}, partial(acoustics.telephone_band_pass, sampling_rate=RATE)),
+        ("telephone", {"highest_hz": 3400.0}, lambda x, _: acoustics.telephone_band_pass(x, **OF_RATE)),
+        (
+            "packet_loss",
+            {"share": 0.3},
+            lambda x, g: acoustics.drop_packets(x, loss_rate=0.3, generator=g, **OF_RATE),
+        ),
+        (
+            "reverberation",
+            {},
+            lambda x, g: acoustics.reverberate(x, decay_time_s=0.6, generator=g, **OF_RATE),
+        ),
     ],
 )
 def test_sound_is_changed_as_asked(split, name, changes, change):
-    for before, after in compare(simulate(name, split, **changes), split).values():
-        np.testing.assert_allclose(after, change(before), atol=1 / 32768)
+    pairs = compare(simulate(name, split, **changes), split)
+    for row, (before, after) in enumerate(pairs.values()):
+        changed = change(before, np.random.default_rng((3, row)))
+        np.testing.assert_allclose(after, changed / max(1, np.abs(changed).max()), atol=1 / 32768)
 
 
 def test_tempo_chooses_utterances_that_fit_the_input():
@@ -236,23 +247,6 @@ def test_telephone_removes_what_the_line_does_not_carry():
     pairs = compare(simulate("telephone", split, highest_hz=2000.0), split)
     kept = [np.sum(after**2) / np.sum(before**2) for _, (before, after) in sorted(pairs.items())]
     assert kept[0] < 0.02 and kept[1] == pytest.approx(1, abs=0.05) and kept[2] < 0.02
-
-
-def test_packet_loss_silences_the_share():
-    split = make_split(make_utterance(0, 1, seconds=20.0))
-    [(_, waveform)] = compare(simulate("packet_loss", split, share=0.3, count=1), split).values()
-    packets = waveform.reshape(-1, RATE // 50)
-    assert np.all(packets == 0, axis=1).mean() == pytest.approx(0.3, abs=0.05)
-
-
-def test_reverberation_fills_the_time_after_a_sound():
-    click = sounds.tone(1.0, 200) * (np.arange(RATE) < 4000)
-    split = make_split(make_utterance(0, 1, content=sounds.encode(0.2 * click)))
-    tails = []
-    for decay_time_s in (0.2, 0.6, 1.4):
-        simulated = simulate("reverberation", split, decay_time_s=decay_time_s, count=1)
-        tails.append(np.sum(compare(simulated, split)["1-7-0000"][1][6000:] ** 2))
-    assert 0 < tails[0] < tails[1] < tails[2]
 
 
 def test_loud_audio_is_turned_down_not_clipped():

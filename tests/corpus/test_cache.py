@@ -54,8 +54,8 @@ def test_corpus_opens_without_a_trusted_folder(temporary, tmp_path):
     temporary.mkdir()
     temporary.chmod(0o777)
     write_table(tmp_path / "own.parquet", corpus_rows())
-    assert len(files.open_subset(tmp_path, "own")) == 4
-    assert list(temporary.iterdir()) == []
+    dataset = files.open_subset(tmp_path, "own")
+    assert (len(dataset), dataset.cache_files, list(temporary.iterdir())) == (4, [], [])
 
 
 def test_windows_has_a_folder_per_home(temporary, monkeypatch):

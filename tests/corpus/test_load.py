@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from librispeech_clf.audio.reading import read_waveform
-from librispeech_clf.corpus import index, load
+from librispeech_clf.corpus import load
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import COLUMNS, Split, Utterance
 from tests.helpers.made_utterances import dataset_from_utterances
@@ -131,29 +131,6 @@ def test_source_without_root(configuration):
     message = "corpus.root: the source openslr needs a folder; set LIBRISPEECH_ROOT"
     with pytest.raises(ValueError, match=message):
         load_split(corpus, "test")
-
-
-def test_first_folder_that_takes_files_is_the_cache(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    assert index.first_writable_folder(tmp_path / "file" / "x", tmp_path / "y") == tmp_path / "y"
-    assert index.first_writable_folder(tmp_path / "file" / "x") is None
-
-
-def test_without_a_cache_everything_is_in_memory(tmp_path, open_state, monkeypatch):
-    write_tree(tmp_path)
-    monkeypatch.setattr("librispeech_clf.corpus.index.cache_folder", lambda: None)
-    split = open_state()
-    assert (split.dataset.cache_files, split.utterance("12-340-0000").text) == ([], "ONE TONE")
-
-
-def test_split_of_utterances_made_in_memory(tmp_path, open_state):
-    write_tree(tmp_path)
-    split = open_state()
-    utterances = [split.utterance(utterance_id) for utterance_id in split.ids[:2]]
-    dataset = dataset_from_utterances(utterances)
-    copy = Split("test", dataset, {"made": 2}, split.speakers, split.chapters, split.books)
-    assert dataset.features == split.dataset.features
-    assert [copy.utterance(utterance_id) for utterance_id in copy.ids] == utterances
 
 
 def test_bundled_corpus_is_the_default(configuration):

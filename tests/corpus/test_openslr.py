@@ -31,9 +31,9 @@ def list_files(cache):
     return sorted(path.suffix for path in cache.iterdir())
 
 
-def test_rows_of_a_tree(tree, open_tree):
+def test_rows_of_a_tree_and_of_the_folder_that_it_is_in(tmp_path, tree, open_tree):
     dataset = open_tree()
-    assert dataset["id"][:] == IDS
+    assert dataset["id"][:] == open_tree(tmp_path / "LibriSpeech")["id"][:] == IDS
     assert dataset[1] == {
         "id": "12-340-0001",
         "audio": {"bytes": None, "path": str(tree / "12/340/12-340-0001.flac")},
@@ -61,10 +61,6 @@ def test_folders_that_others_leave_are_skipped(tree, open_tree):
     for other in others:
         (tree / other).mkdir(parents=True)
     assert open_tree()["id"][:] == IDS
-
-
-def test_root_may_be_the_tree_itself(tmp_path, open_tree):
-    assert open_tree(tmp_path / "LibriSpeech")["id"][:] == IDS
 
 
 def test_changed_transcript_and_new_chapter_are_noticed(tmp_path, tree, open_tree, cache):
