@@ -5,9 +5,13 @@ import json
 import os
 import re
 
+import pandas as pd
 import pytest
+from rich.console import Console
 
 from librispeech_clf.local.analysis.summary import Worst, render_json
+from librispeech_clf.local.commands.prepare_data import main
+from librispeech_clf.local.report.page import write_page
 from librispeech_clf.local.report.terminal import show_failures, show_worst
 from librispeech_clf.text.plain_text import (
     escape_texts,
@@ -30,17 +34,8 @@ HOSTILE = [
     ("\ud800", r"\ud800"),
     ("\U000e0041", r"\U000e0041"),
 ]
-PLAIN = [
-    "1089-134686-0000",
-    "don’t café",
-    "日本語",
-    "שלום",
-    "می‌خواهم",
-    "क्‍ष",
-    "😀",
-    "[/x] [bold]:smile:",
-    "back\\slash\\",
-]
+PLAIN = "1089-134686-0000 don’t café 日本語 שלום می‌خواهم क्‍ष 😀 [/x] [bold]:smile: back\\slash\\".split(" ")
+TEXTS = [*(text for text, _ in HOSTILE), *PLAIN, "[/x] [bold]:smile:"]
 
 
 @pytest.mark.parametrize(("text", "shown"), [*HOSTILE, *zip(PLAIN, PLAIN, strict=True)])
@@ -93,8 +88,6 @@ def test_visual_order_is_for_terminals_that_do_not_lay_out(environment, needs):
     ("version", "shown"), [("7600", "\u0633\u0644\u0627\u0645"), ("0", "\u0645\u0627\u0644\u0633")]
 )
 def test_arabic_is_the_right_way_round_on_both_kinds_of_terminal(monkeypatch, version, shown):
-    from rich.console import Console
-
     monkeypatch.setattr("sys.stdout", Terminal())
     monkeypatch.setitem(os.environ, "VTE_VERSION", version)
     text = "\u0633\u0644\u0627\u0645"
@@ -115,10 +108,8 @@ def test_message_keeps_its_lines():
     assert target.getvalue() == "a\\x1b[2J\nb\n"
 
 
-@pytest.mark.parametrize("text", [*(text for text, _ in HOSTILE), *PLAIN])
+@pytest.mark.parametrize("text", TEXTS)
 def test_terminal_shows_ids_and_texts_as_they_are(text):
-    from rich.console import Console
-
     target = io.StringIO()
     console = Console(file=target, width=300)
     console.print(show_worst([Worst(text, 1, 2, text, text)]))
@@ -131,10 +122,6 @@ def test_terminal_shows_ids_and_texts_as_they_are(text):
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE[:-2])
 def test_page_shows_texts_escaped_and_asks_for_audio_by_the_true_id(tmp_path, text, shown):
-    import pandas as pd
-
-    from librispeech_clf.local.report.page import write_page
-
     columns = {"utterance_id": [text], "error": [text], "reference": ["A"], "hypothesis": [""]}
     results = pd.DataFrame({**columns, "record_reader_name": [text]})
     asked = []
@@ -148,8 +135,6 @@ def test_page_shows_texts_escaped_and_asks_for_audio_by_the_true_id(tmp_path, te
 
 @pytest.mark.parametrize("name", ["[/x]", "[bold]", "a\x1b[2J", ":smile:", "$x^{"])
 def test_commands_survive_any_path(tmp_path, capsys, name):
-    from librispeech_clf.local.commands.prepare_data import main
-
     assert main(["--list", "--root", str(tmp_path / name)]) == 0
     assert "\x1b[2J" not in capsys.readouterr().out
     assert main(["--subset", name, "--root", str(tmp_path / name)]) == 2

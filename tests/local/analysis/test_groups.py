@@ -44,24 +44,15 @@ def test_own_categories_of_2_to_30_values_and_own_numbers_are_grouped_gender_fir
     ]
 
 
-@pytest.mark.parametrize(
-    ("columns", "groups"),
-    [
-        # Texts of an utterance's own are no groups.
-        (
-            {"corpus_hypothesis": [*"ABCDEF", None], "corpus_accent": [*"aaabb", None, None]},
-            {"accent": ("a", "b")},
-        ),
-        # Gender is the corpus' own where no table of speakers tells.
-        ({"corpus_gender": ["f", "m"] * 2, "record_gender": [None] * 4}, {"gender": ("f", "m")}),
-        (
-            {"corpus_gender": ["f", "m"] * 2, "record_gender": ["F", "M"] * 2},
-            {"gender": ("F", "M"), "corpus_gender": ("f", "m")},
-        ),
-    ],
-)
-def test_what_groups_there_are(columns, groups):
-    assert name_labels(**columns) == groups
+def test_texts_of_their_own_are_no_groups():
+    hypotheses, accents = [*"ABCDEF", None], [*"aaabb", None, None]
+    assert name_labels(corpus_hypothesis=hypotheses, corpus_accent=accents) == {"accent": ("a", "b")}
+
+
+def test_gender_is_the_corpus_own_where_no_table_of_speakers_tells():
+    own, known = ["f", "m"] * 2, {"gender": ("F", "M"), "corpus_gender": ("f", "m")}
+    assert name_labels(corpus_gender=own, record_gender=[None] * 4) == {"gender": ("f", "m")}
+    assert name_labels(corpus_gender=own, record_gender=["F", "M"] * 2) == known
 
 
 def test_numbers_are_cut_at_bounds_that_stand_before_the_run():
@@ -134,11 +125,8 @@ def test_bins_are_labeled_by_what_they_hold(values, count, labels):
     assert bin_by_quantiles(np.array(values), count=count).labels == labels
 
 
-def test_nulls_are_in_no_bin():
+def test_nulls_are_in_no_bin_and_skewed_values_leave_none_empty():
     bins = bin_by_quantiles(np.array([np.nan, 1.0, np.nan]))
     assert (bins.index.tolist(), bins.labels) == ([-1, 0, -1], ("1",))
-
-
-def test_skewed_values_leave_no_bin_empty():
-    bins = bin_by_quantiles(np.concatenate([np.zeros(90), np.linspace(0.1, 1, 10)]), count=5)
-    assert np.bincount(bins.index).min() > 0
+    skewed = bin_by_quantiles(np.concatenate([np.zeros(90), np.linspace(0.1, 1, 10)]), count=5)
+    assert np.bincount(skewed.index).min() > 0

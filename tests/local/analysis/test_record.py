@@ -14,9 +14,8 @@ from tests.helpers.planted import count_columns
 
 def make_table(**columns):
     """Three utterances of 3 words, the last of which failed."""
-    return pd.DataFrame(
-        {"utterance_id": list("bac"), **count_columns(np.array([2, 1, np.nan]), 3), **columns}
-    )
+    counts = count_columns(np.array([2, 1, np.nan]), 3)
+    return pd.DataFrame({"utterance_id": list("bac"), **counts, **columns})
 
 
 def test_speaker_is_spelled_alike_from_text_integers_and_floats():
@@ -53,11 +52,8 @@ def test_a_selection_takes_the_rows_of_every_column():
     columns = {"record_gender": ["F", None, "M"], "signal_level_dbfs": [1.0, 2.0, 3.0]}
     table = make_table(**columns, latent=[[1.0], [2.0], None])
     scored = Record(table).select_scored().select(np.array([True, True]))
-    assert (scored.ids.tolist(), scored.errors().tolist(), scored.units().tolist()) == (
-        ["b", "a"],
-        [2, 1],
-        [3, 3],
-    )
+    assert scored.ids.tolist() == ["b", "a"]
+    assert (scored.errors().tolist(), scored.units().tolist()) == ([2, 1], [3, 3])
     last = scored.select(np.array([1]))
     assert last.numbers("signal_level_dbfs").tolist() == [2.0]
     assert last.column("record_gender").categories.tolist() == [None]
@@ -66,8 +62,8 @@ def test_a_selection_takes_the_rows_of_every_column():
 
 
 def test_recordings_are_the_rows_without_simulation():
-    table = make_table(simulation=[None, "noise", None], severity=[None, 3.0, None])
-    assert Record(table).select_recordings().ids.tolist() == ["b", "c"]
+    record = Record(make_table(simulation=[None, "noise", None], severity=[None, 3.0, None]))
+    assert record.select_recordings().ids.tolist() == ["b", "c"]
     assert len(Record(make_table()).select_recordings()) == 3
 
 
