@@ -36,19 +36,13 @@ def test_without_weakness_at_most_one_of_twenty_seeds_has_a_weak_cluster():
     assert sum(bool(search.findings) for _, search in found) <= 2
 
 
-def test_every_utterance_is_in_one_cluster_and_the_worst_is_first(planted):
+def test_every_utterance_is_in_one_cluster_the_worst_is_first_and_has_its_figures(planted):
     clustering, _ = planted[1]
-    ids = [name for own in clustering.clusters for name in own.utterance_ids]
-    rates = [own.rate.rate for own in clustering.clusters]
+    clusters, worst = clustering.clusters, clustering.clusters[0]
+    ids = [name for own in clusters for name in own.utterance_ids]
     assert len(ids) == len(set(ids)) == clustering.utterances == 400
-    assert rates == sorted(rates, reverse=True)
-    assert [own.number for own in clustering.clusters] == [place + 1 for place in range(len(rates))]
-    assert len(rates) >= COUNTS[0]
-
-
-def test_a_cluster_has_its_figures_and_reads_as_a_sentence(planted):
-    clusters = planted[1][0].clusters
-    worst = clusters[0]
+    assert list(clusters) == sorted(clusters, key=lambda own: -own.rate.rate)
+    assert [own.number for own in clusters] == [*range(1, len(clusters) + 1)] and len(clusters) >= COUNTS[0]
     assert worst.difference == worst.rate.rate - worst.rest.rate
     assert 0 < worst.low < worst.difference < worst.high
     assert worst.is_weak and worst.findings

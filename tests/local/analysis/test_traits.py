@@ -82,20 +82,7 @@ def test_missing_values_are_on_no_side(table):
 
 
 @pytest.mark.parametrize(
-    ("names", "joined"),
-    [
-        (["quiet recordings", "noisy recordings"], "quiet, noisy recordings"),
-        (["women", "fast speech"], "women, fast speech"),
-        (["low voices", "quiet recordings", "low voices"], "low voices, quiet recordings"),
-        (["women", "women"], "women"),
-    ],
-)
-def test_names_with_one_noun_share_it(names, joined):
-    assert join_labels(names) == joined
-
-
-@pytest.mark.parametrize(
-    ("label", "named"),
+    ("found", "label"),
     [
         (label_tail("signal_level_dbfs", "low"), "quiet recordings"),
         (label_tail("corpus_age", "high"), "high age"),
@@ -110,12 +97,15 @@ def test_names_with_one_noun_share_it(names, joined):
         (label_category("corpus_accent", "Scottish"), "accent Scottish"),
         (label_cut("signal_level_dbfs", "low", -31.25), "level under -31.25 dBFS"),
         (label_cut("corpus_age", "high", 60), "age from 60"),
+        # names with one noun share it
+        (join_labels(["quiet recordings", "noisy recordings"]), "quiet, noisy recordings"),
+        (join_labels(["women", "fast speech"]), "women, fast speech"),
+        (join_labels(["low voices", "quiet recordings", "low voices"]), "low voices, quiet recordings"),
+        (join_labels(["women", "women"]), "women"),
+        # a listener's are told from ours
+        (choose_plain(["high MFCC max", "high voices", "women", "low age"], 3), ["high voices", "women"]),
+        (choose_plain(["high MFCC max", "low age"], 1), ["high MFCC max"]),
     ],
 )
-def test_tails_synonyms_categories_and_cuts_have_plain_names(label, named):
-    assert label == named
-
-
-def test_labels_of_a_listener_are_told_from_ours():
-    assert choose_plain(["high MFCC max", "high voices", "women", "low age"], 3) == ["high voices", "women"]
-    assert choose_plain(["high MFCC max", "low age"], 1) == ["high MFCC max"]
+def test_labels_are_plain(found, label):
+    assert found == label
