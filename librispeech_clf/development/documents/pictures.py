@@ -65,11 +65,7 @@ ALIKE, SOMEWHAT_ALIKE = 0.5, 0.2
 
 
 def draw_all(
-    results: pd.DataFrame,
-    folder: Path,
-    *,
-    find_utterance: Callable[[str], Utterance],
-    sampling_rate: int,
+    results: pd.DataFrame, folder: Path, *, find_utterance: Callable[[str], Utterance], sampling_rate: int
 ) -> dict[str, str]:
     """Draw every picture of an evaluation.
 

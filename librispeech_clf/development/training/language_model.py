@@ -19,10 +19,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from librispeech_clf.atomic_write import atomic_write
-from librispeech_clf.corpus.openslr import tree_folder
+from librispeech_clf.corpus.openslr import read_tables, tree_folder
 from librispeech_clf.local.cli import count, make_parser, run
 from librispeech_clf.text.vocabulary import APOSTROPHES
 
@@ -49,8 +50,7 @@ _NO_LETTERS = re.compile(r"[^A-Z' ]+")
 _ELISIONS = frozenset(("'TIS", "'TWAS", "'TWILL", "'TWERE", "'TWOULD", "'EM"))
 
 
-@dataclass(frozen=True)
-class Evaluated:
+class Evaluated(NamedTuple):
     """What must not be in the text.
 
     Attributes:
@@ -59,9 +59,9 @@ class Evaluated:
         runs: every eight words in a row of their transcripts, joined by spaces.
     """
 
-    numbers: frozenset[str]
-    titles: frozenset[str]
-    runs: frozenset[str]
+    numbers: set[str]
+    titles: set[str]
+    runs: set[str]
 
 
 @dataclass
@@ -91,29 +91,22 @@ def read_evaluated(
         root: with the LibriSpeech tree: CHAPTERS.TXT, BOOKS.TXT, and what subsets there are.
         transcripts: further files of lines "id TRANSCRIPT", for subsets that are not on the disk.
         further_titles: under which such a book is published elsewhere, whole or in parts.
+
+    Raises:
+        FileNotFoundError: the tree holds no CHAPTERS.TXT.
     """
     tree = tree_folder(root)
-    numbers, titles = set(), set(map(main_title, further_titles))
-    for fields in _read_table(tree / "CHAPTERS.TXT", columns=8):
-        if _EVALUATED.search(fields[3]):
-            numbers.add(fields[5])
-            titles.add(main_title(fields[7]))
-    titles |= {
-        main_title(fields[1]) for fields in _read_table(tree / "BOOKS.TXT", columns=2) if fields[0] in numbers
-    }
+    _, chapters, books = read_tables(tree)
+    if not chapters:
+        raise FileNotFoundError(f"{tree}: holds no chapter in CHAPTERS.TXT, which says what to leave out.")
+    spoken = [chapter for chapter in chapters.values() if _EVALUATED.search(chapter.subset)]
+    numbers = {chapter.book_id for chapter in spoken if chapter.book_id is not None}
+    titles = {*further_titles, *(chapter.project_title for chapter in spoken)}
+    titles |= {books[number].title for number in numbers if number in books}
     files = [path for path in sorted(tree.glob("*/*/*/*.trans.txt")) if _EVALUATED.search(path.parts[-4])]
-    lines = (
-        line for path in (*files, *transcripts) for line in path.read_text(encoding="utf-8").splitlines()
-    )
-    runs = {run for line in lines for run in list_runs(line.split()[1:])}
-    return Evaluated(frozenset(numbers), frozenset(titles - {""}), frozenset(runs))
-
-
-def _read_table(path: Path, *, columns: int) -> Iterator[list[str]]:
-    """Yield the fields of an OpenSLR table, the last of `columns` with whatever pipes it holds."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith(";"):
-            yield [text.strip() for text in line.split("|", columns - 1)]
+    texts = (path.read_text(encoding="utf-8") for path in (*files, *transcripts))
+    runs = {run for text in texts for line in text.splitlines() for run in list_runs(line.split()[1:])}
+    return Evaluated(set(map(str, numbers)), set(map(main_title, titles)) - {""}, runs)
 
 
 def main_title(title: str) -> str:
@@ -227,19 +220,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("books", nargs="+", type=Path, help="folders of books: .txt, .md, TEI .xml")
-    add(
-        "--librispeech",
-        type=Path,
-        required=True,
-        help="folder of the LibriSpeech tree, for what to leave out",
-    )
+    add("--librispeech", type=Path, required=True, help="the LibriSpeech tree, for what to leave out")
     add("--transcripts", type=Path, nargs="*", default=[], help="further transcripts to leave out: id, text")
-    add(
-        "--titles",
-        nargs="*",
-        default=[],
-        help="further titles to leave out, such as other translations' or parts'",
-    )
+    add("--titles", nargs="*", default=[], help="further titles to leave out, such as other translations'")
     add("--lmplz", required=True, help="KenLM's program; build_binary beside it is used too")
     add("--order", type=count, default=3, help="words of an n-gram")
     add("--prune", nargs="+", default=["0", "1"], help="counts up to which n-grams go, by order")

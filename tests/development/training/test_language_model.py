@@ -4,15 +4,7 @@ import stat
 import pytest
 
 from librispeech_clf.development.training import language_model
-from librispeech_clf.development.training.language_model import (
-    find_evaluated,
-    main_title,
-    read_book,
-    read_evaluated,
-    split_sentences,
-    to_words,
-    write_text,
-)
+from librispeech_clf.development.training.language_model import main_title, read_book, read_evaluated
 
 CHAPTERS = """\
 ;ID |READER|MINUTES| SUBSET | PROJ.|BOOK ID| CH. TITLE | PROJECT TITLE
@@ -81,7 +73,7 @@ def test_main_title():
 )
 def test_recognizes_evaluated_books(tree, name, content, reason):
     path = write_book(tree, name, content)
-    found = find_evaluated(path, read_book(path)[0], read_evaluated(tree))
+    found = language_model.find_evaluated(path, read_book(path)[0], read_evaluated(tree))
     assert found is None if reason is None else reason in found
 
 
@@ -89,9 +81,9 @@ def test_words_are_written_as_librispeech_writes_them():
     text = (
         "Mr. Brown\u2019s _to-morrow_, na\u00efve! 'Tis \u2018so\u2019. It was 1850; or not -- he said:\n\nNo"
     )
-    said = [" ".join(words) for words in split_sentences(text)]
+    said = [" ".join(words) for words in language_model.split_sentences(text)]
     assert said == ["MISTER BROWN'S TO MORROW NAIVE", "'TIS SO", "OR NOT", "HE SAID", "NO"]
-    assert to_words("'quoted' ' \u00c6on") == ["QUOTED", "AEON"]
+    assert language_model.to_words("'quoted' ' \u00c6on") == ["QUOTED", "AEON"]
 
 
 def test_a_book_of_tei_gives_the_paragraphs_of_its_body(tmp_path):
@@ -109,7 +101,7 @@ def test_leaves_out_what_shares_eight_words_with_a_transcript(tree):
     first = write_book(tree / "books", "first.txt", f"F\n\n{twice}")
     again = write_book(tree / "books", "again.txt", f"G\n\n{twice} Short one. Short one.")
     out = tree / "text.txt"
-    text = write_text([quoting, reprint, first, again], read_evaluated(tree), out)
+    text = language_model.write_text([quoting, reprint, first, again], read_evaluated(tree), out)
     assert list(text.left_out) == [str(reprint)]
     assert (text.books, text.with_run, text.repeated) == (3, 1, 1)
     lines = out.read_text().splitlines()
@@ -133,10 +125,16 @@ def test_the_command_makes_model_words_and_report(tree, capfd):
 
 
 @pytest.mark.parametrize(
-    ("books", "program", "message"), [("books", "none", "kenlm"), ("empty", "true", "no books")]
+    ("books", "program", "message"),
+    [
+        ("books", "none", "kenlm"),
+        ("empty", "true", "no books"),
+        ("books", "true", "no chapter in CHAPTERS.TXT"),
+    ],
 )
 def test_says_what_is_missing(tree, capsys, books, program, message):
     write_book(tree / "books", "b.txt", "B")
+    (tree / "LibriSpeech" / "CHAPTERS.TXT").unlink()
     (tree / "empty").mkdir()
     command = [str(tree / books), "--librispeech", str(tree), "--lmplz", program, "--out", str(tree / "out")]
     assert language_model.main(command) == 2

@@ -8,24 +8,9 @@ import pyarrow.parquet as parquet
 import pytest
 import soundfile
 
-from librispeech_clf.development.training.batches import (
-    AHEAD,
-    STRONG,
-    Augmentation,
-    augment,
-    has_room,
-    make_ahead,
-    make_batch,
-    make_crops,
-)
-from librispeech_clf.development.training.material import (
-    Recording,
-    draw_batches,
-    list_pairs,
-    list_shards,
-    list_speech,
-    spread,
-)
+from librispeech_clf.development.training import batches, material
+from librispeech_clf.development.training.batches import STRONG, Augmentation, make_ahead, make_batch
+from librispeech_clf.development.training.material import Recording, list_pairs, list_shards, list_speech
 from tests.helpers.letters import encode
 from tests.helpers.made_up_speech import make_texts, sing, write_shards, write_speech
 
@@ -46,8 +31,8 @@ def test_real_speech_is_listed_and_read_when_it_is_needed(recordings):
     assert second.samples == len(sing(text))
     assert list(second.labels) == list(encode(text, utterance_id="x"))
     np.testing.assert_allclose(second.read(), sing(text), atol=1e-4)
-    assert spread(recordings, 2) == [recordings[0], recordings[5]]
-    assert spread(recordings, 11) == recordings
+    assert material.spread(recordings, 2) == [recordings[0], recordings[5]]
+    assert material.spread(recordings, 11) == recordings
 
 
 def test_no_utterance_costs_the_run(tmp_path):
@@ -97,8 +82,10 @@ def test_what_is_no_shard_is_refused_by_name(tmp_path):
 
 
 def test_every_recording_gets_its_turn_before_one_comes_again(recordings, generator):
-    batches = draw_batches([recordings[:5], recordings[5:]], [0.5, 0.5], seconds=2.0, generator=generator)
-    drawn = list(itertools.islice(batches, 60))
+    drawn_ahead = material.draw_batches(
+        [recordings[:5], recordings[5:]], [0.5, 0.5], seconds=2.0, generator=generator
+    )
+    drawn = list(itertools.islice(drawn_ahead, 60))
     names = [recording.utterance_id for batch in drawn for recording in batch]
     counts = np.array([names.count(recording.utterance_id) for recording in recordings])
     # What was drawn and not yet handed out may be a part of the last lap.
@@ -129,7 +116,8 @@ def test_a_recording_that_cannot_be_read_is_left_out_with_a_warning(recordings, 
 def test_speed_leaves_room_for_the_letters():
     waveform, fast = np.ones(16_000, np.float32), Augmentation(speed=1, tilt=0, noise=0)
     lengths = [
-        len(augment(waveform, waveform, fast, np.random.default_rng(seed), fastest=1.0)) for seed in range(9)
+        len(batches.augment(waveform, waveform, fast, np.random.default_rng(seed), fastest=1.0))
+        for seed in range(9)
     ]
     assert min(lengths) >= 15_999 and max(lengths) > 16_100
 
@@ -137,12 +125,12 @@ def test_speed_leaves_room_for_the_letters():
 def test_room_is_two_sided():
     labels = np.zeros(10, np.int32)
     recordings = [Recording("", samples, labels, len) for samples in (5_000, 14_000, 400_000)]
-    assert list(map(has_room, recordings)) == [False, True, False]
+    assert list(map(batches.has_room, recordings)) == [False, True, False]
 
 
 def test_crops_have_one_length_and_level(recordings, generator):
     cycle = itertools.cycle(recordings)
-    batch = make_crops(lambda: next(cycle), seconds=12.0, generator=generator)
+    batch = batches.make_crops(lambda: next(cycle), seconds=12.0, generator=generator)
     assert len(set(batch.samples)) == 1 and batch.audio.shape == (len(batch.samples), batch.samples[0])
     np.testing.assert_allclose(batch.audio.std(axis=1), 1, atol=1e-3)
 
@@ -163,4 +151,4 @@ def test_no_batch_is_made_when_the_training_has_ended():
     ahead = make_ahead(made)
     assert [next(ahead), next(ahead)] == [0, 1]
     ahead.close()
-    assert 2 <= next(made) <= 2 + AHEAD
+    assert 2 <= next(made) <= 2 + batches.AHEAD

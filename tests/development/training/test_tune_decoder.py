@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from librispeech_clf.development.training import tune_decoder
+from librispeech_clf.development.training.material import list_speech
+from librispeech_clf.local.model.load import load_model
 from tests.helpers.letters import LETTERS
 from tests.helpers.made_up_speech import WORDS, write_speech
 
@@ -36,3 +38,16 @@ def test_a_table_of_error_rates(tmp_path, monkeypatch, capsys):
     assert "4 utterances of dev-clean: greedy 0.3333" in printed
     rates = {line.split()[1]: line.split()[3] for line in printed.splitlines() if line.startswith("│")}
     assert rates["0.0"] == "0.0000" and float(rates["-90.0"]) > 0.3333
+
+
+def test_logits_come_longest_first_without_what_cannot_be_read(tmp_path, tiny_model):
+    def fail():
+        raise ValueError("gone.")
+
+    recordings = list_speech(write_speech(tmp_path, "dev-clean"), "dev-clean")
+    lost = recordings[0]._replace(read=fail)
+    with pytest.warns(UserWarning, match="gone"):
+        found = list(tune_decoder.find_logits(load_model(tiny_model), [lost, *recordings[1:]]))
+    lengths = [recording.samples for recording, _ in found]
+    assert lengths == sorted(lengths, reverse=True) and len(found) == len(recordings) - 1
+    assert all(logits.shape[1] == len(LETTERS) and np.isfinite(logits).all() for _, logits in found)
