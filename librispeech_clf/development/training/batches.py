@@ -164,12 +164,9 @@ def make_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """Make batches in a second thread while the model trains; close the iterator to end the thread."""
     with ThreadPoolExecutor(1, "training batches") as thread:
         waiting = deque(thread.submit(next, batches, None) for _ in range(AHEAD))
-        try:
-            while (batch := waiting.popleft().result()) is not None:
-                waiting.append(thread.submit(next, batches, None))
-                yield batch
-        finally:
-            thread.shutdown(cancel_futures=True)
+        while (batch := waiting.popleft().result()) is not None:
+            waiting.append(thread.submit(next, batches, None))
+            yield batch
 
 
 def _stack(rows: Sequence[np.ndarray], dtype: type) -> np.ndarray:

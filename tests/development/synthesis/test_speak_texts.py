@@ -10,9 +10,7 @@ from librispeech_clf.development.synthesis.speak_texts import main
 
 
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng")
-@pytest.mark.parametrize(
-    ("language", "text"), [("de", "Größere Äpfel"), ("fr", "l'été"), ("cmn", "你好世界")]
-)
+@pytest.mark.parametrize(("language", "text"), [("de", "Äpfel"), ("fr", "l'été"), ("cmn", "你好世界")])
 def test_texts_are_spoken_and_written_as_a_corpus(language, text, tmp_path):
     (tmp_path / "texts.txt").write_text(f"{text}\n\n{text}\n", encoding="utf-8")
     arguments = ["--language", language, "--texts", str(tmp_path / "texts.txt"), "--out", str(tmp_path)]

@@ -17,11 +17,8 @@ PERSONS = {
     **{"slt": "slt", "cmu_us_slt_arctic_hts": "slt"},
 }
 """The recorded person behind each flite and festival voice; a person belongs to one split."""
-VOICES = {
-    "espeak-ng": Voice(engine="espeak-ng", name="en+f2"),
-    "flite": Voice(engine="flite", name="kal16"),
-    "festival": Voice(engine="festival", name="kal_diphone"),
-}
+NAMES = {"espeak-ng": "en+f2", "flite": "kal16", "festival": "kal_diphone"}
+VOICES = {engine: Voice(engine=engine, name=name) for engine, name in NAMES.items()}
 needs_espeak = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not installed")
 
 
