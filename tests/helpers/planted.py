@@ -57,6 +57,12 @@ def count_columns(errors, words):
     return {f"{unit}_{name}": np.asarray(value, np.float64) for unit, name, value in pairs}
 
 
+def count_table(errors, words, **columns):
+    """Return a results table of utterances u0, u1, ... with so many errors, and further columns."""
+    ids = [f"u{number}" for number in range(len(errors))]
+    return pd.DataFrame({"utterance_id": ids, **count_columns(errors, words), **columns})
+
+
 def with_errors(table, errors):
     """Give the utterances so many errors, at their number of words."""
     return table.assign(**count_columns(errors, table["text_word_count"].to_numpy()), error=None)

@@ -7,27 +7,11 @@ from tests.helpers.letters import VOCABULARY
 @pytest.mark.parametrize(
     ("transcript", "expected"),
     [
-        (
-            "I DON'T KNOW WHAT O'CLOCK THE KING'S MEN COME",
-            {
-                "word_count": 9,
-                "apostrophe_count": 3,
-                "word_length_min": 1,
-                "word_length_max": 7,
-                "word_length_mean": 37 / 9,
-            },
-        ),
-        (
-            "BANANA CAB",
-            {
-                "letter_count": 9,
-                "distinct_letter_count": 4,
-                "most_frequent_letter": "A",
-                "most_frequent_letter_count": 4,
-                "least_frequent_letter": "C",
-                "least_frequent_letter_count": 1,
-            },
-        ),
+        ("I DON'T KNOW WHAT O'CLOCK THE KING'S MEN COME", {"word_count": 9, "apostrophe_count": 3}),
+        ("I DON'T SEE", {"word_length_min": 1, "word_length_max": 5, "word_length_mean": 3}),
+        ("BANANA CAB", {"letter_count": 9, "distinct_letter_count": 4}),
+        ("BANANA CAB", {"most_frequent_letter": "A", "most_frequent_letter_count": 4}),
+        ("BANANA CAB", {"least_frequent_letter": "C", "least_frequent_letter_count": 1}),
         ("ZZ YY X W", {"most_frequent_letter": "Y", "least_frequent_letter": "W"}),  # the first of equal ones
         ("PLAIN DON'T", {"out_of_vocabulary_letter_count": 0}),
         ("CAFÉ 24", {"out_of_vocabulary_letter_count": 2}),

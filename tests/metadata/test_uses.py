@@ -29,12 +29,8 @@ KINDS = {"float": float, "int": int, "string": str}
 
 def assert_declared(values, types):
     assert list(values) == list(types)
-    wrong = {
-        key: value
-        for key, value in values.items()
-        if value is not None and type(value) is not KINDS[types[key]]
-    }
-    assert wrong == {}
+    kinds = {key: type(value) for key, value in values.items() if value is not None}
+    assert kinds == {key: KINDS[types[key]] for key in kinds}
 
 
 @pytest.mark.parametrize("transcript", ["", "A", "'", "'TIS DON'T", "42", "É 1", EASY, HARD])

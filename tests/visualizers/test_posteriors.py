@@ -6,17 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from librispeech_clf.text.vocabulary import BLANK
-from librispeech_clf.visualizers import draw_letter_posteriors
-from librispeech_clf.visualizers.posteriors import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TOP,
-    label_token,
-    letter_posteriors,
-    letter_rows,
-    time_labels,
-)
+from librispeech_clf.visualizers import draw_letter_posteriors, posteriors
+from librispeech_clf.visualizers.posteriors import BOTTOM, LEFT, RIGHT, TOP
 from tests.helpers.letters import LETTERS, VOCABULARY, speak
 
 
@@ -25,7 +16,7 @@ def draw(logits):
 
 
 def test_rows_are_blank_separator_and_alphabet():
-    rows = letter_rows(VOCABULARY, np.zeros((1, 32)))
+    rows = posteriors.letter_rows(VOCABULARY, np.zeros((1, 32)))
     assert rows[0] == BLANK
     assert "".join(LETTERS[row] for row in rows[1:]) == "|'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -34,8 +25,8 @@ def test_letter_that_the_font_lacks_is_named_by_its_code_point():
     """DejaVu Sans has Latin, Greek, Cyrillic, Arabic, IPA; not Chinese, Thai, Devanagari, kana."""
     known = ["A", "\u00df", "a\u02d0", "\u0645"]
     lacking = ["\u4e2d", "\u0e01", "\u0915", "\u0915\u094d\u0937", "\u304b"]
-    assert [*map(label_token, known)] == known
-    assert [*map(label_token, lacking)] == ["4E2D", "0E01", "0915", "0915+", "304B"]
+    assert [*map(posteriors.label_token, known)] == known
+    assert [*map(posteriors.label_token, lacking)] == ["4E2D", "0E01", "0915", "0915+", "304B"]
 
 
 def test_image_of_ten_seconds():
@@ -65,7 +56,7 @@ def test_few_frames(frames):
 
 
 def test_no_valid_frame_is_one_of_certain_blank():
-    np.testing.assert_array_equal(letter_posteriors(speak("", padding=5)), np.eye(1, 32, BLANK))
+    np.testing.assert_array_equal(posteriors.letter_posteriors(speak("", padding=5)), np.eye(1, 32, BLANK))
 
 
 def test_plot_is_what_matplotlib_draws():
@@ -76,8 +67,8 @@ def test_plot_is_what_matplotlib_draws():
     plot = (width - LEFT - RIGHT) / width, (height - TOP - BOTTOM) / height
     axes = canvas.figure.add_axes((LEFT / width, BOTTOM / height, *plot))
     axes.set_axis_off()
-    table = letter_posteriors(logits)
-    table = table[:, letter_rows(VOCABULARY, table)].T
+    table = posteriors.letter_posteriors(logits)
+    table = table[:, posteriors.letter_rows(VOCABULARY, table)].T
     axes.imshow(table, aspect="auto", interpolation="nearest", cmap="magma", vmin=0, vmax=1)
     canvas.draw()
     expected = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -95,4 +86,4 @@ def test_plot_is_what_matplotlib_draws():
     ],
 )
 def test_times_are_round(duration_s, labels):
-    assert list(time_labels(duration_s).values()) == labels.split()
+    assert list(posteriors.time_labels(duration_s).values()) == labels.split()

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from librispeech_clf.local.analysis.associations import METRICS, find_associations
 from librispeech_clf.local.analysis.record import Record
-from tests.helpers.planted import count_columns
+from tests.helpers.planted import count_table
 
 
 def associate(table, **options):
@@ -21,21 +21,19 @@ def table():
     words = generator.integers(4, 30, 240)
     errors = generator.binomial(words, words / 60).astype(float)
     rate, speaker = errors / words, np.repeat(np.arange(24), 10)
-    return pd.DataFrame(
-        {
-            "utterance_id": [f"u{n:03d}" for n in range(240)],
-            **count_columns(errors, words),
-            "word_error_rate": rate,
-            "match_error_rate": rate,
-            "word_information_preserved": (1 - rate) ** 2,
-            "word_information_lost": 1 - (1 - rate) ** 2,
-            "confidence": 1 - rate,
-            "text_word_count": words,
-            "readability_dale_chall_score": np.repeat(generator.normal(7, 2, 24), 10),
-            "signal_duration_s": [None] * 240,
-            "record_gender": np.where(speaker % 2, "F", "M"),
-            "record_speaker_id": speaker.astype(str),
-        }
+    return count_table(
+        errors,
+        words,
+        word_error_rate=rate,
+        match_error_rate=rate,
+        word_information_preserved=(1 - rate) ** 2,
+        word_information_lost=1 - (1 - rate) ** 2,
+        confidence=1 - rate,
+        text_word_count=words,
+        readability_dale_chall_score=np.repeat(generator.normal(7, 2, 24), 10),
+        signal_duration_s=[None] * 240,
+        record_gender=np.where(speaker % 2, "F", "M"),
+        record_speaker_id=speaker.astype(str),
     )
 
 
@@ -60,9 +58,7 @@ def test_correlation_is_spearmans(table, rows):
     assert rows < 240 or own.p_value <= own.p_corrected < 0.01
 
 
-def test_what_is_preserved_and_lost_go_opposite_ways_and_a_trait_that_explains_nothing_is_not_significant(
-    found,
-):
+def test_preserved_and_lost_go_opposite_ways_and_what_explains_nothing_is_not_significant(found):
     kept, lost = (found[f"word_information_{name}", "text_word_count"] for name in ("preserved", "lost"))
     assert kept.value == pytest.approx(-lost.value)
     assert found["word_error_rate", "readability_dale_chall_score"].p_value > 0.05

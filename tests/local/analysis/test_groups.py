@@ -1,7 +1,6 @@
 """Groups by the corpus' own columns, and numbers cut at fixed bounds."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from librispeech_clf.local.analysis.groups import (
@@ -12,14 +11,12 @@ from librispeech_clf.local.analysis.groups import (
     summarize_rates,
 )
 from librispeech_clf.local.analysis.record import Record
-from tests.helpers.planted import count_columns
+from tests.helpers.planted import count_table
 
 
 def make_table(**columns):
     """Utterances of two words, one of them wrong."""
-    count = len(next(iter(columns.values())))
-    ids = [f"u{number}" for number in range(count)]
-    return pd.DataFrame({"utterance_id": ids, **count_columns(np.ones(count), 2), **columns})
+    return count_table(np.ones(len(next(iter(columns.values())))), 2, **columns)
 
 
 def name_labels(**columns):

@@ -4,7 +4,6 @@ import functools
 
 import jiwer
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.optimize import brentq
 from scipy.special import expit
@@ -23,7 +22,7 @@ from librispeech_clf.local.analysis.rates import (
     rate_groups,
 )
 from librispeech_clf.local.analysis.record import Record
-from tests.helpers.planted import count_columns, simulate_corpus
+from tests.helpers.planted import count_table, simulate_corpus
 
 EQUAL = np.array([[10.0, 100], [20, 100], [15, 100], [12, 100], [18, 100]])
 ERRORS, WORDS = np.array([2.0, 1, 2, 0, 3]), np.array([6, 2, 2, 1, 7])
@@ -35,9 +34,7 @@ def compare_changes(changes, units):
 
 
 def make_record(errors, words, speakers=None):
-    ids = [f"u{number}" for number in range(len(errors))]
-    table = {"utterance_id": ids, "record_speaker_id": speakers, **count_columns(errors, words)}
-    return Record(pd.DataFrame(table))
+    return Record(count_table(errors, words, record_speaker_id=speakers))
 
 
 def test_speakers_are_left_out_one_at_a_time():

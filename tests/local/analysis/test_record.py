@@ -9,13 +9,12 @@ import pyarrow.parquet
 import pytest
 
 from librispeech_clf.local.analysis.record import Record, label_column, physical_unit, read_table
-from tests.helpers.planted import count_columns
+from tests.helpers.planted import count_table
 
 
 def make_table(**columns):
     """Three utterances of 3 words, the last of which failed."""
-    counts = count_columns(np.array([2, 1, np.nan]), 3)
-    return pd.DataFrame({"utterance_id": list("bac"), **counts, **columns})
+    return count_table(np.array([2, 1, np.nan]), 3, utterance_id=list("bac"), **columns)
 
 
 def test_speaker_is_spelled_alike_from_text_integers_and_floats():

@@ -5,16 +5,7 @@ import pytest
 from scipy.stats import kstest
 
 from librispeech_clf.local.analysis import search
-from librispeech_clf.local.analysis.search import (
-    Basis,
-    Sample,
-    find_outliers,
-    max_t_p_values,
-    measure_inflation,
-    permute,
-    sum_squares,
-    t_beside,
-)
+from librispeech_clf.local.analysis.search import Basis, Sample, find_outliers, max_t_p_values, permute
 
 
 def draw(seed, *, speakers=12, utterances=10, spread=0.0, effect=0.0):
@@ -36,7 +27,7 @@ def measure_gap(errors, words, inside):
 
 def test_t_of_a_slice_without_spread_between_speakers_is_that_of_weighted_least_squares():
     sample, inside = draw(0, speakers=200, utterances=4, effect=0.05)
-    (found,) = t_beside(sample, [inside], [], sum_squares(sample, [inside]))
+    (found,) = search.t_beside(sample, [inside], [], search.sum_squares(sample, [inside]))
     error = 0.3 * np.sqrt(1 / sample.words[inside].sum() + 1 / sample.words[~inside].sum())
     assert found == pytest.approx(measure_gap(sample.errors, sample.words, inside) / error, rel=0.1)
 
@@ -57,7 +48,7 @@ def test_t_is_that_of_generalized_least_squares_by_hand():
 def test_what_others_explain_leaves_nothing():
     sample, inside = draw(0, effect=0.1)
     scores = [inside, ~inside, np.random.default_rng(1).random(len(inside)) < 0.5]
-    found = t_beside(sample, scores, [inside], sum_squares(sample, scores))
+    found = search.t_beside(sample, scores, [inside], search.sum_squares(sample, scores))
     assert found[:2].tolist() == [0, 0] and found[2] != 0
 
 
@@ -100,7 +91,9 @@ def test_dependent_utterances_of_a_chapter_lower_every_t():
     for spread in (0.0, 0.1):
         rates = 0.2 + generator.normal(0, spread, 80)[chapter] + generator.normal(0, 0.1, len(blocks))
         sample = Sample(words * rates, words, blocks)
-        inflation.append(np.median(measure_inflation(sample, scores, Basis(sample).sum_scores(scores))))
+        inflation.append(
+            np.median(search.measure_inflation(sample, scores, Basis(sample).sum_scores(scores)))
+        )
     assert inflation[0] == pytest.approx(1, rel=0.3)
     assert inflation[1] > 2
 

@@ -3,19 +3,18 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from librispeech_clf.local.analysis.rates import correct_holm
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.systems import compare_pair, compare_systems, correct
-from tests.helpers.planted import count_columns
+from tests.helpers.planted import count_table
 
 
 def make_record(errors, *, words=10):
     """Four utterances of two speakers, a woman and a man."""
-    table = {"utterance_id": list("abcd"), "record_speaker_id": list("1122"), "record_gender": list("FFMM")}
-    return Record(pd.DataFrame({**table, **count_columns(np.array(errors), words)}))
+    columns = {"record_speaker_id": list("1122"), "record_gender": list("FFMM")}
+    return Record(count_table(np.array(errors), words, **columns))
 
 
 def test_known_figures():

@@ -5,15 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact, mannwhitneyu
 
+from librispeech_clf.local.analysis import traits
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.local.analysis.traits import (
-    Features,
-    choose_plain,
-    join_labels,
-    label_category,
-    label_cut,
-    label_tail,
-)
+from librispeech_clf.local.analysis.traits import Features, join_labels, label_category, label_cut, label_tail
 
 INSIDE = np.arange(40) < 20
 
@@ -103,8 +97,11 @@ def test_missing_values_are_on_no_side(table):
         (join_labels(["low voices", "quiet recordings", "low voices"]), "low voices, quiet recordings"),
         (join_labels(["women", "women"]), "women"),
         # a listener's are told from ours
-        (choose_plain(["high MFCC max", "high voices", "women", "low age"], 3), ["high voices", "women"]),
-        (choose_plain(["high MFCC max", "low age"], 1), ["high MFCC max"]),
+        (
+            traits.choose_plain(["high MFCC max", "high voices", "women", "low age"], 3),
+            ["high voices", "women"],
+        ),
+        (traits.choose_plain(["high MFCC max", "low age"], 1), ["high MFCC max"]),
     ],
 )
 def test_labels_are_plain(found, label):
