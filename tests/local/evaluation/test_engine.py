@@ -31,7 +31,11 @@ REGISTERED = {
     "hypothesis": partial(visualizers.show_hypothesis, vocabulary=VOCABULARY),
     "reference": partial(visualizers.show_reference, vocabulary=VOCABULARY),
 }
-DRAWN = {"waveform": lambda audio: visualizers.draw_waveform(audio, sampling_rate=16000)}
+TEXTS = {"one": "THE SHORT ONE", "two": "A TEXT OF SIX WORDS HERE", "three": "NO"}
+BROKEN = (
+    "two: logits must be finite; frames with NaN or infinity received: 1. "
+    "Look at the model's weights, and at this recording's audio."
+)
 
 
 def connect(name: str, kind: NodeMappingType, **sources: NodeMapping) -> NodeConnection:
@@ -47,6 +51,7 @@ CONNECTIONS = [
     connect("hypothesis", NodeMappingType.Visualizer, letters=PREDICTION),
     connect("reference", NodeMappingType.Visualizer, transcript=TRANSCRIPT),
     connect("waveform", NodeMappingType.Visualizer, audio=AUDIO),
+    connect("posteriors", NodeMappingType.Visualizer, letters=PREDICTION),
 ]
 
 
@@ -59,29 +64,30 @@ def spell(text: str) -> np.ndarray:
     return logits
 
 
-class FakeLoader:
-    """Utterances whose audio is as many samples as their hypothesis needs; "bad-..." cannot be encoded."""
+def count_samples(text: str) -> int:
+    """As many as the hypothesis of a text needs, which lacks its first letter."""
+    return 320 * (2 * len(text) + 1)
 
-    def __init__(
-        self, texts: dict[str, str], *, spoil: str | None = None, undrawable: str | None = None
-    ) -> None:
-        self.texts, self.spoil, self.undrawable = texts, spoil, undrawable
-        self.seen, self.drawn = [], []
+
+class FakeLoader:
+    """Utterances of `TEXTS`; "two" fails where `fault` says."""
+
+    def __init__(self, fault: str | None = None) -> None:
+        self.fault, self.seen, self.drawn = fault, [], []
 
     def _preprocess_result(self):
         one_reference = SimpleNamespace(more_texts={})
         return defaultdict(lambda: SimpleNamespace(data=one_reference))
 
     def get_sample(self, state, sample_id):
-        if sample_id.startswith("bad"):
-            raise ValueError(f"{sample_id}: the audio is cut off")
-        labels = encode(self.texts[sample_id], utterance_id=sample_id)
+        if sample_id == "two" and self.fault == "audio":
+            raise ValueError("two: the audio is cut off")
         audio = np.zeros(60_000, np.float32)
-        audio[: 320 * (2 * len(labels) + 1)] = 1
-        padded = pad_labels(labels, max_letters=64, utterance_id=sample_id)
+        audio[: count_samples(TEXTS[sample_id])] = 1
+        labels = encode(TEXTS[sample_id], utterance_id=sample_id)
         return SimpleNamespace(
             inputs={"audio": audio},
-            gt={"transcript": padded},
+            gt={"transcript": pad_labels(labels, max_letters=64, utterance_id=sample_id)},
             metadata={"signal_pitch_hz": -1.0, "record_gender": "F"},
             metadata_is_none={"signal_pitch_hz": True, "record_gender": False},
             custom_latent_spaces={"acoustic_statistics": np.arange(3, dtype=np.float32)},
@@ -89,138 +95,78 @@ class FakeLoader:
 
     def run_metric(self, name, ids, state, arguments):
         self.seen.append((name, {key: value.dtype for key, value in arguments.items()}))
-        if self.spoil in ids:
+        if "two" in ids and self.fault == name:
             raise RuntimeError("spoilt")
-        function = REGISTERED[name]
-        return function(*arguments.values())
+        if name in REGISTERED:
+            return REGISTERED[name](*arguments.values())
+        self.drawn.append((name, *ids, *arguments.values()))
 
-    run_custom_loss = run_metric
-
-    def run_visualizer(self, name, ids, state, arguments):
-        self.seen.append((name, {key: value.dtype for key, value in arguments.items()}))
-        if name in DRAWN:
-            self.drawn += ids.tolist()
-            if self.undrawable in ids:
-                raise ValueError(f"{name}: cannot be drawn")
-        return (REGISTERED | DRAWN)[name](*arguments.values())
+    run_custom_loss = run_visualizer = run_metric
 
 
 def make_engine(loader: FakeLoader) -> Engine:
     """An engine whose model says the transcript with its first letter dropped."""
-    by_length = {}
-    for name, text in loader.texts.items():
-        if not name.startswith("bad"):
-            by_length[int(loader.get_sample("test", name).inputs["audio"].sum())] = spell(text[1:])
+    by_length = {count_samples(text): spell(text[1:]) for text in TEXTS.values()}
 
     def predict(audio):
         rows = [by_length[int(row.sum())] for row in audio]
         frames = [np.pad(row, ((0, 400 - len(row)), (0, 0)), constant_values=9.0) for row in rows]
+        if loader.fault == "logits":
+            for row, samples in zip(frames, audio.sum(axis=1), strict=True):
+                row[1] = np.nan if samples == count_samples(TEXTS["two"]) else row[1]
         return np.stack(frames), np.stack([np.full(4, len(row), np.float32) for row in rows])
 
     def count(samples: int) -> int:
-        return len(by_length[samples])
+        return 90 if samples == 60_000 else len(by_length[samples])
 
     return Engine(loader, CONNECTIONS, open_model=lambda: Model(predict, count, VOCABULARY))
 
 
-def evaluate(engine: Engine, names, *, drawn: str | None = None) -> dict[str, dict]:
-    tasks = [Task(name, name, "test", "part", drawn=name == drawn) for name in names]
-    return {row["utterance_id"]: row for batch in engine.evaluate(tasks) for row in batch}
+def evaluate(loader: FakeLoader, *, drawn: str | None = None) -> dict[str, dict]:
+    tasks = [Task(name, name, "test", "part", drawn=name == drawn) for name in TEXTS]
+    return {row["utterance_id"]: row for batch in make_engine(loader).evaluate(tasks) for row in batch}
 
 
-TEXTS = {"one": "THE SHORT ONE", "two": "A TEXT OF SIX WORDS HERE", "three": "NO"}
-
-
-def test_rows_hold_metrics_texts_and_metadata():
-    rows = evaluate(make_engine(FakeLoader(TEXTS)), TEXTS)
-    row = rows["one"]
-    assert (row["reference"], row["hypothesis"]) == ("THE SHORT ONE", "HE SHORT ONE")
-    assert (row["word_hits"], row["word_substitutions"], row["character_deletions"]) == (2, 1, 1)
-    assert row["word_error_rate"] == np.float32(1 / 3)
+def test_rows_hold_metrics_texts_and_metadata_of_float16():
+    loader = FakeLoader()
+    row = evaluate(loader)["one"]
+    expected = {
+        "reference": "THE SHORT ONE", "hypothesis": "HE SHORT ONE", "word_hits": 2, "word_substitutions": 1,
+        "character_deletions": 1, "word_error_rate": np.float32(1 / 3), "signal_pitch_hz": None,
+        "record_gender": "F", "acoustic_statistics": [0, 1, 2], "latent": [24.0] * 4, "error": None,
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
     assert row["ctc_loss"] > 0 > row["confidence"]
-    assert row["signal_pitch_hz"] is None and row["record_gender"] == "F"
-    assert row["acoustic_statistics"] == [0, 1, 2] and row["latent"] == [24.0] * 4
-    assert row["error"] is None
-
-
-def test_metrics_losses_and_visualizers_see_float16():
-    loader = FakeLoader(TEXTS)
-    evaluate(make_engine(loader), TEXTS)
-    assert {name for name, _ in loader.seen} == set(REGISTERED)
+    assert {name for name, _ in loader.seen} == set(REGISTERED) and loader.drawn == []
     assert {kind for _, kinds in loader.seen for kind in kinds.values()} == {np.dtype(np.float16)}
 
 
-def test_visualizers_whose_text_is_not_kept_run_where_the_plan_asks():
-    loader = FakeLoader(TEXTS)
-    evaluate(make_engine(loader), TEXTS)
-    assert loader.drawn == []
-    rows = evaluate(make_engine(loader), TEXTS, drawn="two")
-    assert loader.drawn == ["two"]
-    assert ("waveform", {"audio": np.dtype(np.float16)}) in loader.seen
-    assert "waveform" not in rows["two"]
+def test_other_visualizers_run_where_the_plan_asks_over_the_whole_input():
+    loader = FakeLoader()
+    assert "waveform" not in evaluate(loader, drawn="two")["two"]
+    (waveform, *ids, audio), (posteriors, *more_ids, letters) = loader.drawn
+    assert (waveform, posteriors, ids, more_ids) == ("waveform", "posteriors", ["two"], ["two"])
+    np.testing.assert_array_equal(audio, loader.get_sample("test", "two").inputs["audio"])
+    assert (letters.shape, letters[-1].argmax()) == ((90, 32), BLANK)
+    assert audio.dtype == letters.dtype == np.float16
 
 
-def test_pictures_get_the_logits_of_the_whole_input(monkeypatch):
-    loader, seen = FakeLoader(TEXTS), []
-    engine = make_engine(loader)
-    engine.wires = (*engine.wires, Wire("Visualizer", "posteriors", {"letters": "Prediction0"}))
-    monkeypatch.setitem(DRAWN, "posteriors", lambda letters: seen.append(letters))
-    count = engine.model.count_frames
-    engine.model = Model(
-        engine.model.predict, lambda samples: 90 if samples == 60_000 else count(samples), VOCABULARY
-    )
-    evaluate(engine, TEXTS, drawn="one")
-    assert [letters.shape for letters in seen] == [(90, 32)]
-    assert (seen[0][-1].argmax(), seen[0].dtype) == (BLANK, np.float16)
-
-
-def test_pictures_get_the_audio_with_its_padding(monkeypatch):
-    loader, seen = FakeLoader(TEXTS), []
-    monkeypatch.setitem(DRAWN, "waveform", lambda audio: seen.append(audio))
-    evaluate(make_engine(loader), TEXTS, drawn="one")
-    np.testing.assert_array_equal(seen, [loader.get_sample("test", "one").inputs["audio"]])
-
-
-def test_visualizer_that_fails_costs_its_utterance_only():
-    rows = evaluate(make_engine(FakeLoader(TEXTS, undrawable="two")), TEXTS, drawn="two")
-    assert rows["two"]["error"] == "waveform: cannot be drawn"
-    assert rows["one"]["error"] is None
-
-
-def test_utterance_that_cannot_be_encoded_is_named_and_the_rest_goes_on():
-    texts = {**TEXTS, "bad-1": "LOST"}
-    rows = evaluate(make_engine(FakeLoader(texts)), texts)
-    assert rows["bad-1"]["error"] == "bad-1: the audio is cut off"
-    assert "word_hits" not in rows["bad-1"]
-    assert all(rows[name]["error"] is None for name in TEXTS)
-
-
-def test_utterance_that_spoils_a_batch_fails_alone():
-    texts = {name: "SAME LENGTH" for name in ("one", "two", "three")}
-    rows = evaluate(make_engine(FakeLoader(texts, spoil="two")), texts)
-    assert rows["two"]["error"] == "RuntimeError: spoilt"
-    assert rows["one"]["word_hits"] == rows["three"]["word_hits"] == 1
-
-
-def test_utterance_whose_logits_are_nan_fails_by_its_name():
-    texts = {"one": "SAME LENGTH", "two": "NO", "three": "A THIRD ONE"}
-    engine = make_engine(FakeLoader(texts))
-    sound = evaluate(make_engine(FakeLoader(texts)), texts)
-    predict = engine.model.predict
-
-    def break_second(audio):
-        logits, latent = predict(audio)
-        logits[audio.sum(axis=1) == 320 * 5, 1] = np.nan
-        return logits, latent
-
-    engine.model = Model(break_second, engine.model.count_frames, VOCABULARY)
-    rows = evaluate(engine, texts)
-    assert rows["two"]["error"] == (
-        "two: logits must be finite; frames with NaN or infinity received: 1. "
-        "Look at the model's weights, and at this recording's audio."
-    )
-    assert (rows["two"]["reference"], "word_hits" in rows["two"]) == ("", False)
-    assert [rows[name] for name in ("one", "three")] == [sound[name] for name in ("one", "three")]
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("audio", "two: the audio is cut off"),
+        ("word_errors", "RuntimeError: spoilt"),
+        ("ctc_loss", "RuntimeError: spoilt"),
+        ("waveform", "RuntimeError: spoilt"),
+        ("logits", BROKEN),
+    ],
+)
+def test_utterance_that_cannot_be_evaluated_is_named_and_the_rest_goes_on(fault, error):
+    sound, rows = (evaluate(FakeLoader(kind), drawn="two") for kind in (None, fault))
+    assert rows.pop("two") == {
+        **Task("two", "two", "test", "part").start_row(error), "reference": "", "hypothesis": "",
+    }  # fmt: skip
+    assert rows == {name: sound[name] for name in ("one", "three")}
 
 
 @pytest.mark.parametrize("name", REGISTERED)
@@ -241,15 +187,10 @@ def test_results_over_the_longest_utterance_equal_those_over_all_frames(name):
 
 def run(name: str, tensors: dict[str, np.ndarray]):
     letters, transcript = tensors["letters"], tensors["transcript"]
-    if name == "hypothesis":
-        return [visualizers.show_hypothesis(rows, VOCABULARY).data for rows in letters]
-    if name == "reference":
-        return [visualizers.show_reference(ids, VOCABULARY).data for ids in transcript]
-    result = (
-        metrics.confidence(letters, VOCABULARY)
-        if name == "confidence"
-        else REGISTERED[name](letters, transcript)
-    )
+    if name in ("hypothesis", "reference"):
+        rows = letters if name == "hypothesis" else transcript
+        return [REGISTERED[name](row).data for row in rows]
+    result = REGISTERED[name](letters) if name == "confidence" else REGISTERED[name](letters, transcript)
     return {key: v.tolist() for key, v in (result if isinstance(result, dict) else {name: result}).items()}
 
 

@@ -5,65 +5,64 @@ import yaml
 
 from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.commands import check_push
-from librispeech_clf.local.commands.check_push import main
+from librispeech_clf.local.commands.check_push import Finding, main, summarize
 from librispeech_clf.local.push.bundle import Collection
-
-
-@pytest.fixture
-def project(tmp_path):
-    """A project of an empty package; its entry file is still to be written."""
-    for name in ("librispeech_clf/__init__.py", "librispeech_clf/part.py", "requirements.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
-    write_manifest(tmp_path, ["librispeech_clf/**/*.py", "requirements.txt"])
-    return tmp_path
-
-
-def write_manifest(root, include):
-    manifest = yaml.safe_load((PROJECT_ROOT / "leap.yaml").read_text())
-    (root / "leap.yaml").write_text(yaml.safe_dump({**manifest, "include": include}, sort_keys=False))
 
 
 def test_project_passes(capsys):
     assert main([]) == 0
-    printed = capsys.readouterr().out
-    assert "calls of metrics" in printed
-    assert "engine not run --engine" in " ".join(printed.replace("│", " ").split())
-    for words in ("dataset check", "sample of training", "sample of validation", "sample of test"):
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for words in (
+        "calls of metrics",
+        "engine not run --engine",
+        "dataset check",
+        "sample of training",
+        "sample of validation",
+        "sample of test",
+        "leap push -n NAME -m models/wav2vec.h5 -e",
+        "leap projects push models/wav2vec.h5",
+    ):
         assert words in printed
     assert "FAILED" not in printed
-    assert "leap push -n NAME -m models/wav2vec.h5 -e" in printed
-    assert "leap projects push models/wav2vec.h5" in printed
 
 
-def test_removed_module_fails_by_name(project, capsys):
-    (project / "leap_binder.py").write_text("from librispeech_clf import part\n")
-    write_manifest(project, ["librispeech_clf/__init__.py"])
-    assert main(["--root", str(project)]) == 1
-    assert "librispeech_clf/part.py: is not in the bundle" in capsys.readouterr().err
+WHOLE = ["librispeech_clf/**/*.py", "requirements.txt"]
 
 
-def test_pattern_without_a_match_fails(project, capsys):
-    (project / "leap_binder.py").write_text("")
-    write_manifest(project, ["librispeech_clf/**/*.py", "models/*.h5"])
-    assert main(["--root", str(project), "--files-only"]) == 1
-    assert "pattern models/*.h5: matches no file" in capsys.readouterr().err
-
-
-def test_missing_entry_file_fails(project, capsys):
-    assert main(["--root", str(project)]) == 1
-    assert "leap_binder.py: does not exist" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("entry", "include", "options", "told"),
+    [
+        (
+            "from librispeech_clf import part\n",
+            ["librispeech_clf/__init__.py"],
+            [],
+            "librispeech_clf/part.py: is not in the bundle",
+        ),
+        ("", [*WHOLE, "models/*.h5"], ["--files-only"], "pattern models/*.h5: matches no file"),
+        (None, WHOLE, [], "leap_binder.py: does not exist"),
+        (  # the bundle sees nothing of the project
+            "import librispeech_clf.part, librispeech_clf.metrics\n",
+            WHOLE,
+            [],
+            "No module named 'librispeech_clf.metrics'",
+        ),
+    ],
+)
+def test_what_is_missing_fails_by_name(tmp_path, capsys, entry, include, options, told):
+    (tmp_path / "librispeech_clf").mkdir()
+    for name in ("librispeech_clf/__init__.py", "librispeech_clf/part.py", "requirements.txt"):
+        (tmp_path / name).write_text("")
+    if entry is not None:
+        (tmp_path / "leap_binder.py").write_text(entry)
+    manifest = yaml.safe_load((PROJECT_ROOT / "leap.yaml").read_text()) | {"include": include}
+    (tmp_path / "leap.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
+    assert main(["--root", str(tmp_path), *options]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_no_manifest_fails(tmp_path, capsys):
     assert main(["--root", str(tmp_path)]) == 2
     assert "leap.yaml: no such manifest" in capsys.readouterr().err
-
-
-def test_bundle_sees_nothing_of_the_project(project, capsys):
-    (project / "leap_binder.py").write_text("import librispeech_clf.part, librispeech_clf.metrics\n")
-    assert main(["--root", str(project)]) == 1
-    assert "No module named 'librispeech_clf.metrics'" in capsys.readouterr().err
 
 
 def test_large_bundle_is_warned_of(tmp_path):
@@ -83,25 +82,19 @@ def test_summary_names_what_failed():
         "functions": {"word_errors, test, batch of 4": "TypeError"},
         "foreign": [],
     }
-    failed = {finding.what: finding.problem for finding in check_push.summarize(result) if finding.problem}
-    assert failed == {
-        "signal": "ValueError",
-        "dataset check": "1 of 2 parts passed",
-        "sample of test": "KeyError",
-        "word_errors, test, batch of 4": "TypeError",
-    }
+    assert [(finding.what, finding.problem) for finding in summarize(result) if finding.problem] == [
+        ("signal", "ValueError"),
+        ("dataset check", "1 of 2 parts passed"),
+        ("sample of test", "KeyError"),
+        ("word_errors, test, batch of 4", "TypeError"),
+    ]
 
 
 def test_first_sample_that_cannot_be_read_stands_for_the_shape_code_loader_lacks():
-    result = {
-        "valid": False,
-        "error": "cant calculate shape",
-        "samples": {"training": "a: not decoded", "test": None},
-    }
-    assert check_push.summarize(result) == [check_push.Finding("sample of training", "a: not decoded")]
-    assert check_push.summarize({**result, "samples": {}}) == [
-        check_push.Finding("dataset check", "cant calculate shape")
-    ]
+    result = {"valid": False, "error": "cant calculate shape"}
+    samples = {"training": "a: not decoded", "test": None}
+    assert summarize(result | {"samples": samples}) == [Finding("sample of training", "a: not decoded")]
+    assert summarize(result) == [Finding("dataset check", "cant calculate shape")]
 
 
 @pytest.mark.slow
