@@ -16,19 +16,9 @@ from librispeech_clf.local.cli import count, make_parser, run, share
 SCRIPTS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 PASS_ON = {"test", "benchmark"}
 """They hand unknown arguments to another program."""
-NOTHING_WITHOUT = {
-    "compare",
-    "simulate",
-    "terms",
-    "fail_if",
-    "hypotheses",
-    "notes",
-    "hypotheses_columns",
-    "language",
-    "lm",
-    "lexicon",
-    "transcribe",
-}
+NOTHING_WITHOUT = set(
+    "compare fail_if hypotheses hypotheses_columns language lexicon lm notes simulate terms transcribe".split()
+)
 """Options without which nothing of the kind is done."""
 REQUIRED = {"convert-model": ["--from", "x", "--to", "x.h5"]}
 
@@ -46,24 +36,15 @@ def ask(name, *arguments):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_command_has_a_module_of_its_name(name):
+def test_module_version_and_help_are_for_people(name, capsys, monkeypatch):
     assert SCRIPTS[name] == f"librispeech_clf.local.commands.{name.replace('-', '_')}:main"
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_version(name, capsys):
-    assert ask(name, "--version") == 0
-    assert re.fullmatch(rf"{name}, librispeech-clf \S+.*\n", capsys.readouterr().out)
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_help_is_for_people_and_tells_defaults(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
-    assert ask(name, "--help") == 0
-    shown = capsys.readouterr().out
+    assert ask(name, "--version") == ask(name, "--help") == 0
+    version, shown = capsys.readouterr().out.split("\n", 1)
+    assert re.fullmatch(rf"{name}, librispeech-clf \S+.*", version)
     described = shown.split("\n\n")[1]
     assert described[0].isupper() and described.strip()[-1] in ".:" or name in PASS_ON
-    assert "`" not in shown and "In: " not in shown and "None" not in shown and "==SUPPRESS" not in shown
+    assert not [sign for sign in ("`", "In: ", "None", "==SUPPRESS") if sign in shown]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -98,19 +79,16 @@ def test_wrong_choice_is_answered_with_the_legal_ones(name, capsys):
     assert "invalid choice: 'tape'" in told and "'openslr', 'huggingface'" in told
 
 
-def test_output_folder_is_tried_before_the_work(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("evaluate", ["--out", "file/below"]), ("convert-model", ["--from", ".", "--to", "file/m.h5"])],
+)
+def test_output_is_tried_before_the_work(name, options, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("kept")
-    assert load("evaluate").main(["--out", str(tmp_path / "file" / "below")]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"evaluate: {tmp_path}/file") and "cannot be written" in told
-    assert len(told.splitlines()) == 1 and (tmp_path / "file").read_text() == "kept"
-
-
-def test_output_file_is_tried_before_the_work(tmp_path, capsys):
-    (tmp_path / "file").write_text("kept")
-    target = tmp_path / "file" / "m.h5"
-    assert load("convert-model").main(["--from", str(tmp_path), "--to", str(target)]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert load(name).main(options) == 2
+    assert re.fullmatch(rf"{name}: file.* cannot be written .*\n", capsys.readouterr().err)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def parser():
@@ -120,34 +98,31 @@ def parser():
     return made
 
 
-@pytest.mark.parametrize("error", [ValueError("a\nb"), FileNotFoundError("a b"), ImportError("a b")])
-def test_expected_error_is_one_line(error, capsys):
-    def fail(_):
-        raise error
+@pytest.mark.parametrize(
+    ("end", "code", "told"),
+    [
+        (ValueError("a\nb"), 2, "work: a b\n"),
+        (FileNotFoundError("a b"), 2, "work: a b\n"),
+        (ImportError("a b"), 2, "work: a b\n"),
+        (KeyboardInterrupt(), 130, "work: stopped; it goes on.\n"),
+        (None, 0, ""),
+        (0, 0, ""),
+        (1, 1, ""),
+    ],
+)
+def test_exit_code_is_the_works_and_an_expected_error_one_line(end, code, told, capsys):
+    def work(_):
+        if isinstance(end, BaseException):
+            raise end
+        return end
 
-    assert run(parser(), fail, []) == 2
-    assert capsys.readouterr().err == "work: a b\n"
+    assert run(parser(), work, [], when_stopped="stopped; it goes on.") == code
+    assert capsys.readouterr().err == told
 
 
 def test_unexpected_error_is_not_hidden():
-    def fail(_):
-        raise KeyError("a bug")
-
     with pytest.raises(KeyError, match="a bug"):
-        run(parser(), fail, [])
-
-
-def test_interrupt(capsys):
-    def stop(_):
-        raise KeyboardInterrupt
-
-    assert run(parser(), stop, [], when_stopped="stopped; it goes on.") == 130
-    assert capsys.readouterr().err == "work: stopped; it goes on.\n"
-
-
-@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (1, 1)])
-def test_exit_code_is_the_works(returned, code):
-    assert run(parser(), lambda _: returned, []) == code
+        run(parser(), lambda _: {}["a bug"], [])
 
 
 def test_nothing_stays_of_the_trial(tmp_path):
@@ -157,18 +132,18 @@ def test_nothing_stays_of_the_trial(tmp_path):
     assert seen == [False] and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", ""])
-def test_count_is_a_whole_number_from_1(text):
-    assert count("12") == 12
-    with pytest.raises(argparse.ArgumentTypeError, match="a whole number from 1 up is expected"):
-        count(text)
-
-
-@pytest.mark.parametrize("text", ["-0.1", "1.1", "nan", "half"])
-def test_share_is_from_0_to_1(text):
-    assert share("0.25") == 0.25
-    with pytest.raises(argparse.ArgumentTypeError, match="a number from 0 to 1 is expected"):
-        share(text)
+@pytest.mark.parametrize(
+    ("read", "right", "wrong", "rule"),
+    [
+        (count, "12", ["0", "-1", "1.5", "many", ""], "a whole number from 1 up is expected"),
+        (share, "0.25", ["-0.1", "1.1", "nan", "half"], "a number from 0 to 1 is expected"),
+    ],
+)
+def test_numbers_have_bounds(read, right, wrong, rule):
+    assert read(right) == float(right)
+    for text in wrong:
+        with pytest.raises(argparse.ArgumentTypeError, match=f"{rule}; received '{text}'"):
+            read(text)
 
 
 WORK = """
@@ -190,23 +165,23 @@ sys.exit(run(parser, work))
 """
 
 
-def start(page):
-    """Run the work above in a process of its own."""
-    command = [sys.executable, "-c", WORK, str(page)]
+@pytest.fixture
+def process(tmp_path):
+    """The work above in a process of its own."""
+    command = [sys.executable, "-c", WORK, str(tmp_path / "page")]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def test_closed_pipe_is_silent_and_loses_no_page(tmp_path):
-    process = start(tmp_path / "page")
+def test_closed_pipe_is_silent_and_loses_no_page(process, tmp_path):
     assert process.stdout.readline() == "a line\n"
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait(timeout=60) == 0
     assert (tmp_path / "page").read_text() == "the page"
 
 
-def test_nothing_is_said_after_the_work(tmp_path):
-    shown, told = start(tmp_path / "page").communicate(timeout=60)
+def test_nothing_is_said_after_the_work(process):
+    shown, told = process.communicate(timeout=60)
     assert shown.rstrip().endswith("a table") and told == ""

@@ -1,13 +1,14 @@
 """Models and checkpoints for the tests: golden arrays, and folders as transformers writes them."""
 
-import importlib.util
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from librispeech_clf.local.model.convert.conversion import convert_configuration
 from librispeech_clf.local.model.convert.weights import convert_weights, name_as_wav2vec2
@@ -27,23 +28,39 @@ class Golden:
     logits: list[np.ndarray]
     pooled: list[np.ndarray]
 
+    def build(self):
+        """Build the Keras model."""
+        from librispeech_clf.local.model.graph import build_wav2vec2
+
+        model = build_wav2vec2(convert_configuration(self.configuration))
+        family = self.configuration["model_type"].replace("-", "_")
+        convert_weights(model, name_as_wav2vec2(self.tensors, family))
+        return model
+
+    @property
+    def older_tensors(self) -> dict[str, np.ndarray]:
+        """The tensors under the names of a torch before 2."""
+        new = "parametrizations.weight.original"
+        spellings = {f"{new}0": "weight_g", f"{new}1": "weight_v"}
+        pattern = "|".join(map(re.escape, spellings))
+        return {
+            re.sub(pattern, lambda match: spellings[match[0]], name): x for name, x in self.tensors.items()
+        }
+
+    def assert_first_logits(self, model):
+        """Assert that a model says of the first audio what it should."""
+        np.testing.assert_allclose(model(self.audio[0][None])[0], self.logits[0], atol=1e-5)
+
 
 def load_golden(name: str) -> Golden:
     with np.load(GOLDEN_FOLDER / f"{name}.npz") as file:
         arrays = dict(file)
-    lists = {
-        group: [arrays[f"{group}/{index}"] for index in range(3)] for group in ("audio", "logits", "pooled")
-    }
-    tensors = {
-        key.removeprefix("tensor/"): value for key, value in arrays.items() if key.startswith("tensor/")
-    }
-    return Golden(json.loads(str(arrays["configuration"])), tensors, **lists)
+    lists = ([arrays[f"{group}/{index}"] for index in range(3)] for group in ("audio", "logits", "pooled"))
+    tensors = {name.removeprefix("tensor/"): x for name, x in arrays.items() if name.startswith("tensor/")}
+    return Golden(json.loads(str(arrays["configuration"])), tensors, *lists)
 
 
-GOLDEN_FILES = sorted(path.stem for path in GOLDEN_FOLDER.glob("*.npz"))
-
-
-@pytest.fixture(scope="session", params=GOLDEN_FILES)
+@pytest.fixture(scope="session", params=sorted(path.stem for path in GOLDEN_FOLDER.glob("*.npz")))
 def golden(request) -> Golden:
     return load_golden(request.param)
 
@@ -55,21 +72,12 @@ def golden_base() -> Golden:
 
 @pytest.fixture(scope="session")
 def golden_model(golden):
-    return build_model(golden)
+    return golden.build()
 
 
 @pytest.fixture(scope="session")
 def golden_base_model(golden_base):
-    return build_model(golden_base)
-
-
-def build_model(golden: Golden):
-    from librispeech_clf.local.model.graph import build_wav2vec2
-
-    model = build_wav2vec2(convert_configuration(golden.configuration))
-    family = golden.configuration["model_type"].replace("-", "_")
-    convert_weights(model, name_as_wav2vec2(golden.tensors, family))
-    return model
+    return golden_base.build()
 
 
 @pytest.fixture(scope="session")
@@ -87,42 +95,23 @@ def saved(saved_base, tmp_path):
 
 
 @pytest.fixture
-def checkpoint_folder(golden_base, tmp_path):
-    """A folder as save_pretrained writes it: config.json, vocab.json, model.safetensors."""
-    return write_folder(tmp_path / "checkpoint", golden_base.configuration, golden_base.tensors)
+def write_checkpoint(golden_base, tmp_path):
+    """Return a writer of the base model's folder as save_pretrained writes it, with changes; None leaves out."""
 
-
-@pytest.fixture
-def write_checkpoint(tmp_path):
-    """Return a writer of changed checkpoint folders."""
-
-    def write(configuration, tensors, vocabulary=None):
-        return write_folder(tmp_path / "changed", configuration, tensors, vocabulary)
+    def write(fields=(), tensors=(), vocabulary=None):
+        folder = tmp_path / "checkpoint"
+        folder.mkdir()
+        vocabulary = vocabulary or {letter: row for row, letter in enumerate(LETTERS)}
+        (folder / "config.json").write_text(json.dumps(golden_base.configuration | dict(fields)))
+        (folder / "vocab.json").write_text(json.dumps(vocabulary))
+        changed = {name: x for name, x in (golden_base.tensors | dict(tensors)).items() if x is not None}
+        whole = {name: np.ascontiguousarray(tensor) for name, tensor in changed.items()}
+        save_file(whole, folder / "model.safetensors")
+        return folder
 
     return write
 
 
-def write_folder(folder: Path, configuration: dict, tensors: dict, vocabulary: dict | None = None) -> Path:
-    from safetensors.numpy import save_file
-
-    folder.mkdir()
-    vocabulary = vocabulary or {letter: row for row, letter in enumerate(LETTERS)}
-    (folder / "config.json").write_text(json.dumps(configuration))
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    save_file(
-        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, folder / "model.safetensors"
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
-def make_golden():
-    """The script that makes the golden arrays; it needs torch and transformers."""
-    pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    specification = importlib.util.spec_from_file_location(
-        "make_golden", Path(__file__).parent / "make_golden.py"
-    )
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+@pytest.fixture
+def checkpoint_folder(write_checkpoint):
+    return write_checkpoint()

@@ -1,5 +1,6 @@
+"""Beam search against an exhaustive one; language models and lexicons, and those that do not serve."""
+
 import itertools
-import json
 import math
 import re
 import sys
@@ -7,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from librispeech_clf.local.model.decoder import Decoder, read_language_model, spell_words
+from librispeech_clf.local.model.decoder import Decoder, LanguageModel, read_language_model, spell_words
 from librispeech_clf.text.vocabulary import BLANK
 from tests.helpers.beam_search import beam_search
 from tests.helpers.letters import VOCABULARY
@@ -35,6 +36,7 @@ ngram 2=5
 
 \\end\\
 """
+BINARY = b"mmap lm http://kheafield.com/code format "
 LETTERS, WORD_SEPARATOR = VOCABULARY.tokens, VOCABULARY.word_delimiter
 WORDS = ("A", "TEA", "AT", "EAT")
 HEARD = [BLANK, WORD_SEPARATOR, *(LETTERS.index(letter) for letter in "ETA")]
@@ -42,14 +44,10 @@ HEARD = [BLANK, WORD_SEPARATOR, *(LETTERS.index(letter) for letter in "ETA")]
 
 @pytest.fixture
 def arpa(tmp_path):
+    pytest.importorskip("flashlight.lib.text.decoder", reason="the extra lm is not installed")
     path = tmp_path / "lm.arpa"
     path.write_text(ARPA)
     return path
-
-
-@pytest.fixture
-def flashlight():
-    return pytest.importorskip("flashlight.lib.text.decoder", reason="the extra lm is not installed")
 
 
 def make_logits(seed, *, frames=6):
@@ -89,15 +87,15 @@ def search_exhaustively(logits, word_score=0.0, weight=0.0):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_lexicon_alone_gives_its_most_probable_words(flashlight, tmp_path, seed):
-    logits = make_logits(seed)
-    (tmp_path / "lexicon.txt").write_text("\n".join(WORDS))
+def test_a_lexicon_alone_gives_its_most_probable_words(arpa, seed):
+    logits, lexicon = make_logits(seed), arpa.with_name("lexicon.txt")
+    lexicon.write_text("\n".join(WORDS))
     totals = search_exhaustively(logits, word_score=0.4)
-    decoder = Decoder(VOCABULARY, lexicon=tmp_path / "lexicon.txt", beam=500, word_score=0.4)
+    decoder = Decoder(VOCABULARY, lexicon=lexicon, beam=500, word_score=0.4)
     assert decoder.decode(logits) == max(totals, key=totals.__getitem__)
 
 
-def test_with_a_language_model_it_finds_the_best_words(flashlight, arpa):
+def test_with_a_language_model_it_finds_the_best_words(arpa):
     decoder = Decoder(VOCABULARY, read_language_model(arpa), beam=500, lm_weight=0.7, word_score=0.4)
     lost = []
     for seed in range(20):
@@ -108,7 +106,7 @@ def test_with_a_language_model_it_finds_the_best_words(flashlight, arpa):
     assert np.count_nonzero(lost) <= 3 and max(lost) < 1
 
 
-def test_the_language_model_and_the_word_score_decide(flashlight, arpa):
+def test_the_language_model_and_the_word_score_decide(arpa):
     model = read_language_model(arpa)
     logits = np.full((10, len(LETTERS)), -30.0, np.float32)
     logits[:, BLANK] = -2.0
@@ -123,41 +121,33 @@ def test_the_language_model_and_the_word_score_decide(flashlight, arpa):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_without_lexicon_it_finds_the_most_probable_text(flashlight, seed):
+def test_without_lexicon_it_finds_the_most_probable_text(arpa, seed):
     logits = make_logits(seed)
-    assert Decoder(VOCABULARY, beam=300).decode(logits) == VOCABULARY.spell(
-        beam_search(logits, beam_width=300)[0].labels
-    )
+    assert Decoder(VOCABULARY, beam=300).decode(logits) == beam_search(logits, beam_width=300)[0].text
 
 
 @pytest.mark.parametrize("model", [True, False])
-def test_silence_padding_and_broken_frames(flashlight, arpa, model):
+def test_silence_padding_and_broken_frames(arpa, model):
     decoder = Decoder(VOCABULARY, read_language_model(arpa) if model else None)
     logits = make_logits(3)
     padding = np.full((5, len(LETTERS)), -1e4, np.float32)
     padding[:, BLANK] = 1e4
     broken = np.full((1, len(LETTERS)), np.nan, np.float32)
-    assert decoder.decode(logits[:0]) == "" and decoder.decode(padding) == ""
-    assert decoder.decode(np.concatenate([logits, padding])) == decoder.decode(logits)
-    assert decoder.decode(np.concatenate([broken, logits])) == decoder.decode(logits)
-    assert decoder.decode(logits[None]) == decoder.decode(logits)
+    assert decoder.decode(logits[:0]) == decoder.decode(padding) == ""
+    for same in (np.concatenate([logits, padding]), np.concatenate([broken, logits]), logits[None]):
+        assert decoder.decode(same) == decoder.decode(logits)
 
 
-def test_a_folder_of_a_checkpoint_brings_words_and_weights(tmp_path):
-    (tmp_path / "5gram.arpa").write_text(ARPA)
-    (tmp_path / "unigrams.txt").write_text("tea\nat\n")
-    (tmp_path / "attrs.json").write_text(json.dumps({"alpha": 0.5, "beta": 1.5, "unk_score_offset": -10.0}))
-    model = read_language_model(tmp_path)
-    assert (model.path.name, model.words) == ("5gram.arpa", ["tea", "at"])
-    assert (model.lm_weight, model.word_score) == (0.5, 1.5)
+def test_a_folder_of_a_checkpoint_brings_words_and_weights(arpa):
+    arpa.with_name("unigrams.txt").write_text("tea\nat\n")
+    arpa.with_name("attrs.json").write_text('{"alpha": 0.5, "beta": 1.5, "unk_score_offset": -10.0}')
+    assert read_language_model(arpa.parent) == LanguageModel(arpa, ["tea", "at"], 0.5, 1.5)
 
 
 def test_words_of_arpa_and_binary(arpa, tmp_path):
     assert read_language_model(arpa).words == ["a", "tea", "at", "eat"]
     binary = tmp_path / "lm.bin"
-    binary.write_bytes(
-        b"mmap lm http://kheafield.com/code format version 5\n\0numbers<unk>\0<s>\0</s>\0tea\0at\0"
-    )
+    binary.write_bytes(BINARY + b"version 5\n\0numbers<unk>\0<s>\0</s>\0tea\0at\0")
     assert read_language_model(binary).words == ["tea", "at"]
 
 
@@ -167,61 +157,48 @@ def test_words_are_spelled_in_the_case_of_the_vocabulary():
     assert spelled == {"tea": "TEA", "AT": "AT", "don't": "DON'T", "na\u00efve": "NAIVE"}
 
 
-def test_words_need_a_vocabulary_of_words(flashlight, arpa):
+def test_words_need_a_vocabulary_of_words(arpa):
     characters = make_vocabulary("\u4e16\u754c\u4e2d")
     with pytest.raises(ValueError, match="no word delimiter"):
         Decoder(characters, read_language_model(arpa))
     assert Decoder(characters).decode(np.eye(len(characters.tokens), dtype=np.float32)[[4, 0, 3]] * 9) != ""
 
 
+NO_WORDS = b"\\data\\\nngram 1=2\n\n\\1-grams:\n-1\t<s>\n-1\t</s>\n\\end\\\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("none.arpa", None, "no such language model"),
+        ("empty", None, "one language model"),
         ("lm.arpa", b"\x1f\x8b packed", "neither an ARPA file"),
-        ("lm.arpa", b"\\data\\\nngram 1=2\n\n\\1-grams:\n-1\t<s>\n-1\t</s>\n\\end\\\n", "without unigrams"),
-        ("lm.bin", b"mmap lm http://kheafield.com/code format version 5\n\0numbers", "without unigrams"),
-        ("lm.bin", b"mmap lm http://kheafield.com/code format version 4\n\0<unk>\0A\0", "KenLM cannot open"),
+        ("lm.arpa", NO_WORDS, "without unigrams"),
+        ("lm.bin", BINARY + b"version 5\n\0numbers", "without unigrams"),
+        ("lm.bin", BINARY + b"version 4\n\0<unk>\0A\0", "KenLM cannot open"),
         ("lm.arpa", ARPA.replace("ngram 1=7", "ngram 1=8").encode(), "KenLM cannot open"),
         ("lm.arpa", re.sub("(?<=[\t ])(tea|eat|at?)\\b", "\u0434", ARPA).encode(), "none of its"),
+        ("attrs.json", b"{", "alpha and beta"),
+        ("attrs.json", b'{"alpha": "much", "beta": 1}', "alpha and beta"),
+        ("attrs.json", b'{"alpha": 1}', "alpha and beta"),
+        ("attrs.json", b"[]", "alpha and beta"),
+        ("lexicon.txt", None, "no such lexicon"),
+        ("lexicon.txt", b"tea\n\xff", "UTF-8"),
+        ("lexicon.txt", b"\n", "holds no words"),
+        ("lexicon.txt", b"tea\nroom 4\n", "room 4"),
     ],
 )
-def test_a_language_model_that_does_not_serve_is_refused(flashlight, tmp_path, name, content, message):
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
-        Decoder(VOCABULARY, read_language_model(tmp_path / name))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "no such lexicon"),
-        (b"tea\n\xff", "UTF-8"),
-        (b"\n", "holds no words"),
-        (b"tea\nroom 4\n", "room 4"),
-    ],
-)
-def test_a_lexicon_that_does_not_serve_is_refused(flashlight, tmp_path, content, message):
-    path = tmp_path / "lexicon.txt"
+def test_a_language_model_or_lexicon_that_does_not_serve_is_refused(arpa, name, content, message):
+    path = arpa.with_name(name)
+    (arpa.parent / "empty").mkdir()
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        Decoder(VOCABULARY, lexicon=path)
-
-
-@pytest.mark.parametrize("attributes", ["{", '{"alpha": "much", "beta": 1}', '{"alpha": 1}', "[]"])
-def test_attributes_that_cannot_be_read_are_refused(tmp_path, attributes):
-    (tmp_path / "lm.arpa").write_text(ARPA)
-    (tmp_path / "attrs.json").write_text(attributes)
-    with pytest.raises(ValueError, match="alpha and beta"):
-        read_language_model(tmp_path / "lm.arpa")
-
-
-def test_a_folder_must_hold_one_language_model(tmp_path):
-    with pytest.raises(FileNotFoundError, match="one language model"):
-        read_language_model(tmp_path)
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        if name == "lexicon.txt":
+            Decoder(VOCABULARY, lexicon=path)
+        else:
+            Decoder(VOCABULARY, read_language_model(arpa if name == "attrs.json" else path))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_package_is_an_extra(monkeypatch):
@@ -230,7 +207,6 @@ def test_the_package_is_an_extra(monkeypatch):
         Decoder(VOCABULARY)
 
 
-def test_left_out_words_are_counted(flashlight, tmp_path):
-    path = tmp_path / "lm.arpa"
-    path.write_text(ARPA.replace("tea", "t3a"))
-    assert "1 of the language model's 4" in Decoder(VOCABULARY, read_language_model(path)).notes[0]
+def test_left_out_words_are_counted(arpa):
+    arpa.write_text(ARPA.replace("tea", "t3a"))
+    assert "1 of the language model's 4" in Decoder(VOCABULARY, read_language_model(arpa)).notes[0]

@@ -3,6 +3,8 @@
 Tolerance: 1e-4, the issue's, for the base size; logits are about 0.6 in size there.
 """
 
+import json
+
 import numpy as np
 import pytest
 
@@ -18,11 +20,15 @@ LENGTHS = (32_000, 90_000, 47_123)
 PADDED_SAMPLES = 559_280
 
 
+@pytest.fixture(scope="module")
+def make_golden():
+    """The script that makes the golden arrays; it needs torch and transformers."""
+    return pytest.importorskip("tests.local.model.make_golden")
+
+
 @pytest.fixture(scope="module", params=["base", "large"])
 def pair(request, make_golden, tmp_path_factory):
     """A random torch model, and its conversion from the folder that transformers writes."""
-    import json
-
     torch_model = make_golden.make_random_model(request.param, seed=3)
     folder = tmp_path_factory.mktemp(request.param)
     torch_model.save_pretrained(folder)
