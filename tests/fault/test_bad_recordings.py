@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.bad_recordings import FORMATS, SAME, list_bad_recordings, write_recordings
+from tests.helpers.bad_recordings import BAD_RECORDINGS, FORMATS, SAME, write_recordings
 
 pytestmark = pytest.mark.fault
 MEASURES = ["hypothesis", "word_error_rate", "signal_duration_s", "text_word_count"]
@@ -27,18 +27,18 @@ def finished(evaluate, tmp_path_factory):
     return root / "out", process, results
 
 
-@pytest.mark.parametrize("recording", list_bad_recordings(), ids=lambda recording: recording.name)
-def test_recording_has_its_outcome(finished, recording):
-    row = finished[2].loc[recording.name]
-    if isinstance(recording.outcome, float):
-        assert pd.isna(row["error"]) and row["signal_duration_s"] == pytest.approx(recording.outcome)
-    elif recording.outcome == SAME:
-        intact = finished[2].loc[f"{recording.name.split('-')[0]}-intact"]
+@pytest.mark.parametrize("name", BAD_RECORDINGS)
+def test_recording_has_its_outcome(finished, name):
+    row, outcome = finished[2].loc[name], BAD_RECORDINGS[name][1]
+    if isinstance(outcome, float):
+        assert pd.isna(row["error"]) and row["signal_duration_s"] == pytest.approx(outcome)
+    elif outcome == SAME:
+        intact = finished[2].loc[f"{name.split('-')[0]}-intact"]
         assert pd.isna(row["error"])
         assert row[MEASURES].to_dict() == intact[MEASURES].to_dict()
         np.testing.assert_allclose(row[NUMBERS].astype(float), intact[NUMBERS].astype(float), atol=1e-3)
     else:
-        assert row["error"].startswith(f"{recording.name}: ") and re.search(recording.outcome, row["error"])
+        assert row["error"].startswith(f"{name}: ") and re.search(outcome, row["error"])
         assert row["hypothesis"] == "" and pd.isna(row["word_error_rate"])
 
 

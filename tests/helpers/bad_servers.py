@@ -1,7 +1,5 @@
 """Servers that misbehave: each answers its first requests in its own way, and later ones as it should."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import hashlib
@@ -13,7 +11,7 @@ import struct
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,15 +46,12 @@ def pack(members: dict[str, bytes], *more: tarfile.TarInfo) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A request.
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
-    Attributes:
-        number: of the request, from 0.
-        start: of the range asked for, None without one.
-        content: what the server has.
-    """
+
+class Asked(NamedTuple):
+    """A request: its number, the start of the range asked for, and what the server has."""
 
     number: int
     start: int | None
@@ -64,7 +59,6 @@ class Asked:
 
     @property
     def rest(self) -> bytes:
-        """What is asked for."""
         return self.content[self.start or 0 :]
 
 
@@ -91,7 +85,6 @@ def answer_well(asked: Asked) -> bytes:
 
 
 def fixed(answer: bytes) -> Answer:
-    """The same bytes whatever is asked."""
     return lambda asked: answer
 
 
@@ -112,24 +105,20 @@ def cut(share: float, *, reset: bool = False) -> Answer:
     return answer
 
 
-def ranged(told: str, *, shift: int = 0, status: str = "206 Partial Content") -> Answer:
+def ranged(told: str, *, shift: int = 0) -> Answer:
     """An answer to a range request with a range of one's own: {start}, {end}, {total}."""
 
     def answer(asked: Asked) -> bytes:
         if asked.start is None:
             return answer_well(asked)[:8000]
-        body = asked.content[max(0, asked.start + shift) :]
-        total = len(asked.content)
-        return (
-            head(status, Content_Range=told.format(start=asked.start + shift, end=total - 1, total=total))
-            + body
-        )
+        start, total = asked.start + shift, len(asked.content)
+        content_range = told.format(start=start, end=total - 1, total=total)
+        return head("206 Partial Content", Content_Range=content_range) + asked.content[max(0, start) :]
 
     return answer
 
 
 def chunked(asked: Asked) -> bytes:
-    """In chunks."""
     pieces = [asked.rest[start : start + 5000] for start in range(0, len(asked.rest), 5000)]
     body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
     return head("200 OK", Transfer_Encoding="chunked") + body + b"0\r\n\r\n"
@@ -167,25 +156,18 @@ def compress(asked: Asked) -> bytes:
     return head("200 OK", Content_Encoding="gzip", Content_Length=len(body)) + body
 
 
-@dataclass(frozen=True)
-class BadServer:
-    """A server and what must come of it.
-
-    Attributes:
-        name: of the case.
-        answers: to the first requests; the last one again and again where `for_ever`, else good answers follow.
-        outcome: `WHOLE`, or a pattern of the refusal.
-        for_ever: see above.
-        content: what it has, where it is not the intact archive.
-        begun: bytes that an earlier run has left.
-    """
+class BadServer(NamedTuple):
+    """A server and what must come of it: `WHOLE`, or a pattern of the refusal."""
 
     name: str
     answers: list[Answer]
+    """To the first requests; good ones follow, or with `for_ever` the last one again and again."""
     outcome: str = WHOLE
     for_ever: bool = False
-    content: bytes = field(default=b"", repr=False)
+    content: bytes = b""
+    """What it has, where it is not the intact archive."""
     begun: int = 0
+    """Bytes that an earlier run has left."""
 
 
 def list_short_answers() -> list[BadServer]:
@@ -274,12 +256,12 @@ def list_archives() -> list[BadServer]:
         made.type, made.linkname = kind, target
         return made
 
+    flipped = intact[:9000] + bytes([intact[9000] ^ 1]) + intact[9001:]
     pages = {
         "page": b"<html>Please log in</html>" * 400,
         "other-bytes": bytes(len(intact)),
-        "one-flipped": b"",
+        "one-flipped": flipped,
     }
-    pages["one-flipped"] = intact[:9000] + bytes([intact[9000] ^ 1]) + intact[9001:]
     hostile = {
         "symlink": pack(members, member(file, tarfile.SYMTYPE, "/etc/passwd")),
         "hard-link": pack(members, member(file, tarfile.LNKTYPE, "LibriSpeech/SPEAKERS.TXT")),
@@ -310,7 +292,6 @@ class Handler(socketserver.BaseRequestHandler):
     """Sends one answer and closes."""
 
     def handle(self) -> None:
-        """Read the request, answer as told."""
         received = b""
         while b"\r\n\r\n" not in received and (piece := self.request.recv(1 << 16)):
             received += piece
@@ -338,7 +319,6 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
     def __init__(self, bad: BadServer, content: bytes) -> None:
-        """Listen."""
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers, self.for_ever, self.content = bad.answers, bad.for_ever, content
         self.count = self.sent = 0
@@ -349,10 +329,4 @@ class Server(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        """Its address."""
         return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-def md5(content: bytes) -> str:
-    """The checksum, hexadecimal."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -4,8 +4,6 @@ Started by `Forked`; `python -m tests.helpers.forked` reads a request a line, an
 seconds.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import json
 import os
@@ -16,20 +14,24 @@ import subprocess
 import sys
 import tarfile
 import time
-from dataclasses import dataclass
+import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from librispeech_clf import local
 from librispeech_clf.configuration import PROJECT_ROOT
 
 STREAMS = ("stdout", "stderr")
 LONGEST_RUN_S = 300.0
 """A run that takes longer ends with its stack in the log."""
+LIBRARIES = (
+    "code_loader.leaploader datasets keras librosa matplotlib.figure numba pandas scipy.signal scipy.stats "
+    "sklearn.cluster tensorflow textstat tf_keras"
+).split()
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What a run left: its exit code (negative: the signal that ended it), what it printed, its seconds."""
 
     code: int
@@ -39,7 +41,6 @@ class Run:
 
     @property
     def log(self) -> str:
-        """Both streams."""
         return self.stdout + self.stderr
 
     @property
@@ -64,7 +65,7 @@ class Forked:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
 
-    def run(self, command: str, *arguments: object, **settings: Any) -> Run:
+    def run(self, command: str, *arguments: object, **settings) -> Run:
         """Run a command, of `librispeech_clf.local.commands` or one of those below.
 
         Args:
@@ -79,12 +80,11 @@ class Forked:
         printed = [(self.folder / name).read_text(errors="replace") for name in STREAMS]
         return Run(int(code), *printed, float(seconds))
 
-    def kill_after(self, seconds: float, command: str, *arguments: object, **settings: Any) -> bool:
+    def kill_after(self, seconds: float, command: str, *arguments: object, **settings) -> bool:
         """Kill a run after so many seconds; tell whether it was still running."""
         return self.run(command, *arguments, kill_after=seconds, **settings).code == -signal.SIGKILL
 
     def close(self) -> None:
-        """End the warm process."""
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
@@ -92,28 +92,12 @@ class Forked:
 
 def warm_up() -> None:
     """Import the commands and what they import; start no threads."""
-    import code_loader.leaploader  # noqa: F401
-    import datasets  # noqa: F401
-    import keras  # noqa: F401
-    import librosa  # noqa: F401
-    import matplotlib.figure  # noqa: F401
-    import numba  # noqa: F401
-    import pandas  # noqa: F401
-    import scipy.signal  # noqa: F401
-    import scipy.stats  # noqa: F401
-    import sklearn.cluster  # noqa: F401
-    import tensorflow  # noqa: F401
-    import textstat  # noqa: F401
-    import tf_keras  # noqa: F401
-
-    from librispeech_clf import local
-
-    for module in pkgutil.walk_packages(local.__path__, f"{local.__name__}."):
-        if not module.name.endswith("rehearsal"):
-            import_module(module.name)
+    modules = pkgutil.walk_packages(local.__path__, f"{local.__name__}.")
+    for name in (*LIBRARIES, *(module.name for module in modules if not module.name.endswith("rehearsal"))):
+        import_module(name)
 
 
-def evaluate(request: dict[str, Any]) -> int:
+def evaluate(request: dict) -> int:
     """Run `evaluate`, with windows of so many utterances."""
     from librispeech_clf.local.commands import evaluate
     from librispeech_clf.local.evaluation import plan
@@ -122,33 +106,31 @@ def evaluate(request: dict[str, Any]) -> int:
     return evaluate.main(request["arguments"])
 
 
-def prepare(request: dict[str, Any]) -> int:
+def prepare(request: dict) -> int:
     """Run `prepare-data` on a small archive, each of whose files takes a while."""
     from librispeech_clf.local.commands import prepare_data
 
     extract = tarfile.TarFile.extract
 
-    def extract_slowly(*arguments: Any, **options: Any) -> None:
+    def extract_slowly(*arguments, **options):
         extract(*arguments, **options)
         time.sleep(request["pause_s"])
 
-    tarfile.TarFile.extract = extract_slowly  # type: ignore[method-assign]
+    tarfile.TarFile.extract = extract_slowly
     prepare_data.PAUSE_S = 0
-    record = prepare_data.Archive(
-        request["subset"], request["size"], request["md5"], request["utterances"], 0.1
-    )
-    prepare_data.ARCHIVES[request["subset"]] = record
+    fields = [request[name] for name in ("subset", "size", "md5", "utterances")]
+    prepare_data.ARCHIVES[request["subset"]] = prepare_data.Archive(*fields, 0.1)
     return prepare_data.main(request["arguments"])
 
 
-def execute(request: dict[str, Any]) -> int:
+def execute(request: dict) -> int:
     """Execute Python code, the first argument, with the others in `sys.argv`."""
     code, *sys.argv[1:] = request["arguments"]
     exec(compile(code, "code", "exec"), {"__name__": "__main__"})
     return 0
 
 
-def run_child(request: dict[str, Any], streams: list[int]) -> None:
+def run_child(request: dict, streams: list[int]) -> None:
     """Run a command with its output to pipes, which no limit of files holds up, and end the process."""
     for descriptor, stream in enumerate(streams, 1):
         os.dup2(stream, descriptor)
@@ -165,8 +147,6 @@ def run_child(request: dict[str, Any], streams: list[int]) -> None:
     except SystemExit as stopped:
         code = int(stopped.code or 0)
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -182,7 +162,6 @@ def wait_for(pid: int, seconds: float) -> None:
 
 
 def main() -> None:
-    """Answer requests."""
     warm_up()
     for line in sys.stdin:
         request, start = json.loads(line), time.monotonic()

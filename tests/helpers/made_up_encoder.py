@@ -1,35 +1,26 @@
 """A made-up encoder of Whisper's kind, in the format of CTranslate2, and an architecture that fits it."""
 
+import dataclasses
 import struct
 from pathlib import Path
 
 import numpy as np
 
 from librispeech_clf.development.training.whisper import TYPES, VERSION
-from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
+from tests.helpers.made_up_speech import TINY
 
 WIDTH, HEADS, LAYERS, MEL_BANDS = 16, 2, 1, 20
 # Frames of 320 samples, as Whisper's; one layer more than the encoder has.
-FITTING = Wav2Vec2Configuration(
-    conv_dim=(8, 12, 20),
-    conv_kernel=(10, 23, 18),
-    conv_stride=(5, 8, 8),
-    conv_bias=True,
-    hidden_size=WIDTH,
-    num_hidden_layers=LAYERS + 1,
-    num_attention_heads=HEADS,
-    intermediate_size=32,
-    num_conv_pos_embeddings=4,
-    num_conv_pos_embedding_groups=2,
-    do_stable_layer_norm=True,
+FITTING = dataclasses.replace(
+    TINY, conv_dim=(8, 12, 20), conv_kernel=(10, 23, 18), conv_bias=True, num_hidden_layers=LAYERS + 1,
     sinusoidal_positions=True,
-)
+)  # fmt: skip
 
 
 def make_variables() -> dict[str, np.ndarray]:
     """Random weights by CTranslate2's names."""
     generator = np.random.default_rng(0)
-    shapes: dict[str, tuple[int, ...]] = {
+    shapes = {
         "conv1/weight": (WIDTH, MEL_BANDS, 3), "conv1/bias": (WIDTH,),
         "conv2/weight": (WIDTH, WIDTH, 3), "conv2/bias": (WIDTH,),
         "position_encodings/encodings": (1500, WIDTH),

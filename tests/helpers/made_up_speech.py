@@ -1,6 +1,5 @@
 """Made-up speech, a tone for each letter, as an OpenSLR tree and as shards; and a tiny architecture."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,23 +38,16 @@ def make_texts(count: int) -> list[str]:
     return [" ".join(generator.choice(WORDS, 1 + index % 4)) for index in range(count)]
 
 
-def write_speech(
-    root: Path,
-    subset: str,
-    *,
-    speakers: int = 2,
-    utterances: int = 5,
-    make_texts: Callable[[int], list[str]] = make_texts,
-) -> Path:
+def write_speech(root: Path, subset: str, *, speakers=2, utterances=5, make_texts=make_texts) -> Path:
     """Write `root/LibriSpeech/<subset>`; returns `root`."""
     for speaker in range(11, 11 + speakers):
         folder = root / "LibriSpeech" / subset / str(speaker) / "7"
         folder.mkdir(parents=True)
-        texts = make_texts(utterances)
-        for number, text in enumerate(texts):
-            soundfile.write(folder / f"{speaker}-7-{number:04d}.flac", sing(text), 16000)
-        lines = [f"{speaker}-7-{number:04d} {text}\n" for number, text in enumerate(texts)]
-        (folder / f"{speaker}-7.trans.txt").write_text("".join(lines))
+        texts = {f"{speaker}-7-{number:04d}": text for number, text in enumerate(make_texts(utterances))}
+        for name, text in texts.items():
+            soundfile.write(folder / f"{name}.flac", sing(text), 16000)
+        lines = "".join(f"{name} {text}\n" for name, text in texts.items())
+        (folder / f"{speaker}-7.trans.txt").write_text(lines)
     return root
 
 

@@ -1,12 +1,11 @@
 """Synthetic results tables, analysis sections and audio for tests of what reads them."""
 
 import io
-import wave
-from collections.abc import Sequence
 
 import jiwer
 import numpy as np
 import pandas as pd
+import soundfile
 
 WORDS = "THE RIVER RAN QUIETLY UNDER AN OLD STONE BRIDGE WHILE MANY CHILDREN WATCHED IT'S LIGHT".split()
 
@@ -16,12 +15,9 @@ def corrupt(words: list[str], rate: float, generator: np.random.Generator) -> li
     heard = []
     for word in words:
         draw = generator.random()
-        if draw < rate / 3:
-            heard.append(word[:-1] + "X")
-        elif draw < 2 * rate / 3:
+        if rate / 3 <= draw < 2 * rate / 3:
             continue
-        else:
-            heard.append(word)
+        heard.append(word[:-1] + "X" if draw < rate / 3 else word)
         if generator.random() < rate / 3:
             heard.append("UH")
     return heard
@@ -76,17 +72,13 @@ def make_row(index: int, speakers: int, generator: np.random.Generator) -> dict:
 
 def count_errors(reference: str, hypothesis: str) -> dict:
     """Count errors with jiwer, in the columns of the results table."""
-    counts = {}
-    for unit, output in (
-        ("word", jiwer.process_words(reference, hypothesis)),
-        ("character", jiwer.process_characters(reference, hypothesis)),
-    ):
-        errors = output.substitutions + output.deletions + output.insertions
-        counts[f"{unit}_error_rate"] = errors / (output.hits + output.substitutions + output.deletions)
+    words = jiwer.process_words(reference, hypothesis)
+    characters = jiwer.process_characters(reference, hypothesis)
+    counts = {"word_information_lost": words.wil, "word_information_preserved": words.wip}
+    for unit, output, rate in (("word", words, words.wer), ("character", characters, characters.cer)):
+        counts[f"{unit}_error_rate"] = rate
         for kind in ("hits", "substitutions", "deletions", "insertions"):
             counts[f"{unit}_{kind}"] = getattr(output, kind)
-        if unit == "word":
-            counts |= {"word_information_lost": output.wil, "word_information_preserved": output.wip}
     return counts
 
 
@@ -94,9 +86,8 @@ def make_results(count: int = 60, speakers: int = 8, seed: int = 0) -> pd.DataFr
     """Make a results table; the last row failed."""
     generator = np.random.default_rng(seed)
     rows = [make_row(index, speakers, generator) for index in range(count)]
-    failed = dict.fromkeys(rows[-1]) | {
-        key: rows[-1][key] for key in ("utterance_id", "split", "subset", "reference", "record_speaker_id")
-    }
+    kept = ("utterance_id", "split", "subset", "reference", "record_speaker_id")
+    failed = dict.fromkeys(rows[-1]) | {key: rows[-1][key] for key in kept}
     return pd.DataFrame([*rows[:-1], failed | {"error": "audio is empty"}])
 
 
@@ -105,52 +96,33 @@ def make_audio(duration_s: float = 1.0, frequency_hz: float = 440.0, amplitude: 
     time = np.arange(int(16000 * duration_s)) / 16000
     samples = (amplitude * np.sin(2 * np.pi * frequency_hz * time) * 32767).astype("<i2")
     target = io.BytesIO()
-    with wave.open(target, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(samples.tobytes())
+    soundfile.write(target, samples, 16000, format="WAV")
     return target.getvalue()
 
 
 def make_analysis(results: pd.DataFrame) -> dict:
-    """Make hand-written analysis sections in the shapes of `librispeech_clf.local.analysis`."""
-    ids = tuple(results["utterance_id"])
+    """Make hand-written analysis sections in the shapes of `librispeech_clf.local.analysis`; speaker 103 is weak."""
+    ids, is_weak = tuple(results["utterance_id"]), results["record_speaker_id"] == "103"
     generator = np.random.default_rng(1)
-    weak = tuple(results.loc[results["record_speaker_id"] == "103", "utterance_id"])
-    rest = tuple(name for name in ids if name not in set(weak))
     rates = [{"rate": 0.41, "low": 0.3, "high": 0.5}, {"rate": 0.17, "low": 0.1, "high": 0.2}]
     men = {
         "column": "record_gender", "label": "men", "value": "M", "effect": 0.6, "inside": 1.0, "outside": 0.4,
         "unit": None, "p_corrected": 0.0001,
     }  # fmt: skip
     clusters = [
-        make_cluster(1, weak, rates, weak=True, traits=[men]),
-        make_cluster(2, rest, rates[::-1], weak=False),
-    ]
-    maps = {
-        space: {
-            "space": space,
-            "utterance_ids": ids,
-            "points": generator.normal(size=(len(ids), 2)),
-            "method": "PCA",
+        {
+            "number": number, "name": "men" * weak, "rate": rate, "rest": rest,
+            "utterance_ids": tuple(results.loc[is_weak == weak, "utterance_id"]),
+            "difference": rate["rate"] - rest["rate"], "low": 0.1, "high": 0.4,
+            "speakers": 1, "largest_speaker": "103", "largest_speaker_share": 1.0, "p": 0.002, "findings": [],
+            "is_weak": weak, "untested": None, "traits": [men] if weak else (),
+            "sentence": f"men: {(is_weak == weak).sum()} utterances",
         }
-        for space in ("latent", "acoustic_statistics")
+        for number, weak, rate, rest in ((1, True, *rates), (2, False, *rates[::-1]))
+    ]  # fmt: skip
+    points = {space: generator.normal(size=(len(ids), 2)) for space in ("latent", "acoustic_statistics")}
+    maps = {
+        space: {"space": space, "utterance_ids": ids, "points": at, "method": "PCA"}
+        for space, at in points.items()
     }
-    return {
-        "clusters": {"clusters": clusters, "criterion": "k-means", "alpha": 0.02},
-        "latent_maps": maps,
-    }
-
-
-def make_cluster(
-    number: int, ids: tuple[str, ...], rates: list[dict], *, weak: bool, traits: Sequence = ()
-) -> dict:
-    """Make one cluster record."""
-    return {
-        "number": number, "name": "men" if weak else "", "utterance_ids": ids, "rate": rates[0], "rest": rates[1],
-        "difference": rates[0]["rate"] - rates[1]["rate"], "low": 0.1, "high": 0.4, "speakers": 1,
-        "largest_speaker": "103", "largest_speaker_share": 1.0, "p": 0.002, "findings": [], "is_weak": weak,
-        "untested": None,
-        "traits": traits, "sentence": f"men: {len(ids)} utterances",
-    }  # fmt: skip
+    return {"clusters": {"clusters": clusters, "criterion": "k-means", "alpha": 0.02}, "latent_maps": maps}

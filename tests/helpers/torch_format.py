@@ -4,23 +4,16 @@ import pickle
 import sys
 import types
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
 
-STORAGES = {
-    "f4": "FloatStorage",
-    "f8": "DoubleStorage",
-    "f2": "HalfStorage",
-    "i8": "LongStorage",
-    "i1": "CharStorage",
-}
+STORAGES = {"f4": "Float", "f8": "Double", "f2": "Half", "i8": "Long", "i1": "Char"}
 
 
-@dataclass(frozen=True)
-class Storage:
+class Storage(NamedTuple):
     """Raw numbers of a storage class of torch."""
 
     name: str
@@ -28,8 +21,7 @@ class Storage:
     count: int
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A tensor in a storage; strides and offset in numbers."""
 
     storage: Storage
@@ -42,18 +34,17 @@ class Tensor:
 def make_tensor(array: np.ndarray, *, parameter: bool = False) -> Tensor:
     """Store an array as torch does."""
     array = np.asarray(array)
-    storage = Storage(STORAGES[array.dtype.str[1:]], array.tobytes(), array.size)
+    storage = Storage(f"{STORAGES[array.dtype.str[1:]]}Storage", array.tobytes(), array.size)
     strides = tuple(step // array.itemsize for step in np.empty(array.shape, array.dtype).strides)
-    return Tensor(
-        storage, 0, array.shape, strides, "_rebuild_parameter" if parameter else "_rebuild_tensor_v2"
-    )
+    function = "_rebuild_parameter" if parameter else "_rebuild_tensor_v2"
+    return Tensor(storage, 0, array.shape, strides, function)
 
 
 def make_fakes() -> dict[str, types.ModuleType]:
     """Modules with the names that torch's pickles refer to."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    for name in (*STORAGES.values(), "BFloat16Storage", "ComplexFloatStorage", "QInt8Storage"):
-        setattr(torch, name, type(name, (), {"__module__": "torch"}))
+    for kind in (*STORAGES.values(), "BFloat16", "ComplexFloat", "QInt8"):
+        setattr(torch, f"{kind}Storage", type(f"{kind}Storage", (), {"__module__": "torch"}))
     for name in ("_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_sparse_tensor"):
         function = types.FunctionType((lambda: None).__code__, {}, name)
         function.__module__, function.__qualname__ = "torch._utils", name
@@ -80,11 +71,11 @@ class TorchPickler(pickle.Pickler):
     def reducer_override(self, item):
         if not isinstance(item, Tensor):
             return NotImplemented
-        utils = self.fakes["torch._utils"]
-        if item.function == "_rebuild_parameter":
-            plain = Tensor(item.storage, item.offset, item.size, item.stride)
-            return utils._rebuild_parameter, (plain, True, {})
-        return getattr(utils, item.function), (item.storage, item.offset, item.size, item.stride, False, {})
+        *fields, name = item
+        function = getattr(self.fakes["torch._utils"], name)
+        if name == "_rebuild_parameter":
+            return function, (Tensor(*fields), True, {})
+        return function, (*fields, False, {})
 
 
 def write_torch(path: Path, state: object, *, byteorder: bytes | None = None, cut: int = 0) -> None:
