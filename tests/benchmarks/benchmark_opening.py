@@ -9,9 +9,7 @@ from pathlib import Path
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SPEAKERS, CHAPTERS_PER_SPEAKER, UTTERANCES_PER_CHAPTER = 2_433, 2, 60
 UTTERANCES = SPEAKERS * CHAPTERS_PER_SPEAKER * UTTERANCES_PER_CHAPTER
-TEXT = (
-    "HE HOPED THERE WOULD BE STEW FOR DINNER TURNIPS AND CARROTS AND BRUISED POTATOES AND FAT MUTTON PIECES"
-)
+TEXT = "HE HOPED THERE WOULD BE STEW FOR DINNER TURNIPS AND CARROTS AND BRUISED POTATOES AND FAT MUTTON"
 
 # Opens the split as a process of its own, so that memory is this work's alone. VmHWM, as getrusage's ru_maxrss also
 # counts the parent's pages at the fork.
@@ -35,7 +33,7 @@ print(json.dumps({"ids": len(ids), "seconds": opened - begin, "utterance_s": utt
 
 
 def make_tree(root: Path) -> None:
-    """Writes transcripts and empty recordings of 291,960 utterances."""
+    """Write transcripts and empty recordings of 291,960 utterances."""
     for speaker in range(1, SPEAKERS + 1):
         for chapter in range(CHAPTERS_PER_SPEAKER):
             name = f"{speaker}-{10 * speaker + chapter}"
@@ -49,7 +47,7 @@ def make_tree(root: Path) -> None:
 
 
 def measure(root: Path) -> dict[str, float]:
-    """Opens the corpus in a fresh process."""
+    """Open the corpus in a fresh process."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "HF_HOME": str(root / "cache")}
     command = [sys.executable, "-c", OPEN, str(root)]
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)

@@ -22,11 +22,9 @@ Row = tuple[str, str, float]
 
 
 def measure_metadata() -> list[Row]:
-    """One shared spectrum against librosa's features called one by one."""
-    from tests.benchmarks import benchmark_metadata
+    from tests.benchmarks import benchmark_evaluation
 
-    ratios = benchmark_metadata.measure_metadata(repetitions=7)
-    return [(part, "librosa, ten calls", ratio) for part, ratio in ratios.items()]
+    return benchmark_evaluation.measure_metadata()
 
 
 def measure_inference() -> list[Row]:
@@ -104,8 +102,6 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "opening": measure_opening,
     "scale": measure_scale,
 }
-NOT_BY_DEFAULT = ("scale",)
-"""They take long, or need more than the repository holds."""
 
 
 def main() -> None:
@@ -119,7 +115,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all but scale)"
     )
-    names = parser.parse_args().names or [name for name in MEASUREMENTS if name not in NOT_BY_DEFAULT]
+    names = parser.parse_args().names or [name for name in MEASUREMENTS if name != "scale"]
     unknown = sorted(set(names) - set(MEASUREMENTS))
     if unknown:
         parser.error(f"unknown {', '.join(unknown)}; known: {', '.join(MEASUREMENTS)}")

@@ -4,13 +4,12 @@ A parametrised test is a case. It survives when what must come of it came, as to
 or a refusal by name; and nothing else was lost, left in halves, or answered with a traceback.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,8 +18,8 @@ import pytest
 from librispeech_clf.configuration import PROJECT_ROOT
 from tests.helpers.bad_checkpoints import write_checkpoint
 from tests.helpers.bad_recordings import encode, make_sound
-from tests.helpers.bad_servers import SUBSET, BadServer, Server, md5, pack
-from tests.helpers.trials import Trial, answer_slowly, make_archive
+from tests.helpers.bad_servers import SUBSET, BadServer, Server, answer_well, md5, pack
+from tests.helpers.trials import Conversion, Evaluation, Preparation
 
 MOST_BYTES = 4 << 30
 HEADINGS = ("tried", "survived", "lost")
@@ -68,7 +67,7 @@ def bounded_memory():
 def evaluate(tiny_model):
     """Return a function that runs the command over a folder of own recordings with the tiny model."""
 
-    def run(root: Path, split: str, out: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    def run(root, split, out, *more):
         options = ["--source", "files", "--root", root, "--split", split, "--model", tiny_model, "--out", out]
         command = [sys.executable, "-m", MODULE, *map(str, [*options, *more])]
         environment = {**os.environ, "COLUMNS": "120", "PYTHONWARNINGS": "default"}
@@ -95,41 +94,39 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="session")
 def evaluation(forked, corpus, tiny_model, tmp_path_factory):
     options = ["--source", "files", "--root", corpus, "--split", "own", "--model", tiny_model]
+    folder = tmp_path_factory.mktemp("evaluations")
+    return Evaluation(
+        forked, folder, lambda out: ["evaluate", *options, "--out", out], {"window": 2}, seed=22
+    )
 
-    def request(out):
-        return ["evaluate", *options, "--out", out]
 
-    return Trial(forked, tmp_path_factory.mktemp("evaluations"), request, {"window": 2}, seed=22)
+def answer_slowly(asked):
+    answered = answer_well(asked)
+    for start in range(0, len(answered), 6000):
+        yield answered[start : start + 6000]
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
 def preparation(forked, tmp_path_factory):
-    members = make_archive()
-    content = pack(members)
-    settings = {
-        "subset": SUBSET,
-        "size": len(content),
-        "md5": md5(content),
-        "utterances": 60,
-        "pause_s": 0.005,
-    }
+    content, folder = pack(Preparation.members), tmp_path_factory.mktemp("preparations")
+    settings = {"size": len(content), "md5": md5(content), "utterances": 60, "pause_s": 0.005}
     with Server(BadServer("slow", [answer_slowly], for_ever=True), content) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-        def request(root):
-            return ["prepare", "--subset", SUBSET, "--root", root, "--base-url", server.url]
-
-        trial = Trial(forked, tmp_path_factory.mktemp("preparations"), request, settings, seed=23)
-        trial.members = members
-        yield trial
+        request = ["prepare", "--subset", SUBSET, "--base-url", server.url, "--root"]
+        yield Preparation(
+            forked, folder, lambda root: [*request, root], {"subset": SUBSET} | settings, seed=23
+        )
         server.shutdown()
 
 
 @pytest.fixture(scope="session")
 def conversion(forked, tmp_path_factory):
-    source = write_checkpoint(tmp_path_factory.mktemp("source") / "checkpoint")
-
-    def request(folder):
-        return ["convert_model", "--from", source, "--to", folder / "tiny.h5"]
-
-    return Trial(forked, tmp_path_factory.mktemp("conversions"), request, {}, seed=24)
+    request = [
+        "convert_model",
+        "--from",
+        write_checkpoint(tmp_path_factory.mktemp("source") / "checkpoint"),
+        "--to",
+    ]
+    folder = tmp_path_factory.mktemp("conversions")
+    return Conversion(forked, folder, lambda out: [*request, out / "tiny.h5"], {}, seed=24)
