@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 UNITS = ("word", "character")
+LISTS_AT_ONCE = 100
 OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
 METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
 SPEAKER = "record_speaker_id"
@@ -66,6 +67,11 @@ class Column:
     def label(self) -> str:
         """Return the name in words: "spectral centroid mean"."""
         return label_column(self.name)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no row holds anything."""
+        return not (self.codes >= 0).any() and (self.numbers is None or not np.isfinite(self.numbers).any())
 
     @property
     def categories(self) -> np.ndarray:
@@ -202,6 +208,17 @@ class Record:
             return [None] * len(self)
         return [None if value is None else str(value) for value in self._take(name).to_pylist()]
 
+    def lists(self, name: str) -> Iterator[list[Any] | None]:
+        """Yield a column's lists of records, None where null or where the table lacks the column.
+
+        Some at a time: as Python's objects they take a hundred times the memory.
+        """
+        import pyarrow
+
+        column = self._take(name) if name in self.names else pyarrow.nulls(len(self))
+        for start in range(0, len(column), LISTS_AT_ONCE):
+            yield from column.slice(start, LISTS_AT_ONCE).to_pylist()
+
     @cached_property
     def aligned(self) -> Aligned:
         """Return the rows with both texts that did not fail, their words aligned."""
@@ -287,13 +304,6 @@ def label_column(name: str) -> str:
 def physical_unit(name: str) -> str | None:
     """Return the unit a column's name ends in ("Hz", "s", "dB" ...), None for a plain number."""
     return _PHYSICAL_UNITS.get(name.rsplit("_", 1)[-1])
-
-
-def is_null(value: object) -> bool:
-    """Tell whether a cell is empty: None, NaN, NaT or pandas.NA. Lists and arrays never are."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
 def _open(

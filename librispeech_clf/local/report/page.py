@@ -16,11 +16,13 @@ import jinja2
 from markupsafe import Markup
 
 from librispeech_clf.atomic_write import atomic_write
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report.payload import build_payload, escape_json, list_heard
 from librispeech_clf.local.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow
 
 SCRIPTS = [
     f"{name}.js"
@@ -35,7 +37,7 @@ AUDIO_LIMIT_BYTES = 30_000_000
 
 def write_page(
     path: Path | str,
-    results: pd.DataFrame,
+    results: pd.DataFrame | pyarrow.Table | Path,
     *,
     audio: AudioProvider | None = None,
     audio_limit_bytes: float = AUDIO_LIMIT_BYTES,
@@ -54,9 +56,10 @@ def write_page(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    payload = build_payload(results, **told)
+    record = Record(results)
+    payload = build_payload(record, **told)
     payload["audio"], blocks = place_recordings(
-        path.parent / audio_folder, list_heard(results), audio, limit_bytes=audio_limit_bytes, advance=advance
+        path.parent / audio_folder, list_heard(record), audio, limit_bytes=audio_limit_bytes, advance=advance
     )
     atomic_write(path, render_page(payload, blocks).encode())
     remove_old_audio(path.parent / audio_folder, payload["audio"].get("scripts", ()))

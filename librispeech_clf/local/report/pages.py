@@ -67,8 +67,6 @@ def write_pages(
         bounds: of columns of numbers, see `analysis.groups`.
         shared: what else `page.write_page` takes.
     """
-    import pandas as pd
-
     for old in (folder / "pages").glob("*.html"):
         old.unlink()
     limit = AUDIO_LIMITS.get(travels or "", AUDIO_LIMIT_BYTES)
@@ -77,8 +75,7 @@ def write_pages(
     record = Record(source)
     recordings = record.select_recordings()
     if len(recordings) <= MOST_ON_INDEX:
-        results = pd.read_parquet(source)
-        write_page(folder / "index.html", results, analysis=sections, title=title, **shared)
+        write_page(folder / "index.html", source, analysis=sections, title=title, **shared)
         return
     places = np.arange(len(record)) if recordings.rows is None else recordings.rows
     drawn = np.random.default_rng(_SEED).choice(len(recordings), MOST_ON_INDEX, replace=False)
@@ -87,8 +84,8 @@ def write_pages(
     held = np.unique(np.concatenate([sample, *(page.rows for page in pages)]))
     taken = take_rows(source, held)
 
-    def cut(rows: np.ndarray) -> pd.DataFrame:
-        return taken.take(np.searchsorted(held, rows)).to_pandas()
+    def cut(rows: np.ndarray) -> pyarrow.Table:
+        return taken.take(np.searchsorted(held, rows))
 
     whole = summarize_whole(recordings, analysis.systems, bounds)
     whole["confusions"] = {name: report_confusions(counts) for name, counts in analysis.confusions.items()}

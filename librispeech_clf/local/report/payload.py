@@ -1,8 +1,8 @@
 """Turn a results table and its analysis into the compact JSON which the page reads.
 
-In: the results table (one row per utterance, simulated ones among them) and optional analysis sections. Out: plain
-dictionaries and lists without NaN, columnar, floats rounded to five significant digits; JSON that is safe inside a
-`<script>` element.
+In: the record of results (one row per utterance, simulated ones among them) and optional analysis sections. Out:
+plain dictionaries and lists without NaN, columnar, floats rounded to five significant digits; JSON that is safe inside
+a `<script>` element.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +25,8 @@ from librispeech_clf.local.analysis import summary
 from librispeech_clf.local.analysis.groups import describe_groupings, list_groupings
 from librispeech_clf.local.analysis.record import (
     METADATA_GROUPS,
+    Column,
     Record,
-    is_null,
     label_column,
     physical_unit,
 )
@@ -35,12 +35,9 @@ from librispeech_clf.text.alignment import choose_operations, find_operations, s
 from librispeech_clf.text.plain_text import escape_texts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from librispeech_clf.local.analysis.calibration import Calibration
 
 TEXT_COLUMNS = ("utterance_id", "reference", "hypothesis", "error")
-NESTED_COLUMNS = ("words", "letters", "latent", "acoustic_statistics")
 METRICS = (
     *("word_error_rate", "match_error_rate", "word_information_lost", "word_information_preserved"),
     *("word_hits", "word_substitutions", "word_deletions", "word_insertions"),
@@ -61,7 +58,7 @@ MISSING_TIME = -1
 
 
 def build_payload(
-    results: pd.DataFrame,
+    record: Record,
     *,
     analysis: Mapping[str, Any] | None = None,
     systems: Mapping[str, pyarrow.Table] | None = None,
@@ -73,7 +70,7 @@ def build_payload(
     """Build everything the page needs except the audio; texts with what is not printable escaped.
 
     Args:
-        results: one row per utterance, as in results.parquet; rows with a `simulation` become the robustness charts.
+        record: the results; rows with a `simulation` become the robustness charts.
         analysis: sections by name: records, arrays or tables; absent, None and unknown ones are left out.
         systems: results of every system by its name, the main one first.
         title: heading of the page.
@@ -81,36 +78,33 @@ def build_payload(
         notes: of a review, by utterance id; further ones are made in the page and kept by its `report_id`.
         scope: of a page that holds some of the utterances, what it says of all, see `pages`.
     """
-    simulated = build_simulated(results)
-    results, _ = split_simulated(results)
-    references, hypotheses = read_texts(results["reference"]), read_texts(results["hypothesis"])
+    recordings, _ = split_simulated(record)
+    references, hypotheses = read_texts(recordings, "reference"), read_texts(recordings, "hypothesis")
     words, letters = align_texts(references, hypotheses)
-    failures = read_texts(results["error"]) if "error" in results.columns else [""] * len(results)
-    ids = [str(value) for value in results["utterance_id"]]
-    record = Record(results)
+    failures, ids = read_texts(recordings, "error"), recordings.ids.tolist()
     calibration = (analysis or {}).get("calibration")
     said = [text.split() for text in hypotheses]
     payload = {
         "title": title,
         "description": {str(key): str(value) for key, value in (description or {}).items()},
-        "count": len(results),
+        "count": len(recordings),
         "ids": ids,
         "references": references,
         "hypotheses": hypotheses,
         "errors": failures,
-        "columns": build_columns(results),
+        "columns": build_columns(recordings),
         "word_operations": ["" if failed else of for of, failed in zip(words, failures, strict=True)],
         "letter_operations": ["" if failed else of for of, failed in zip(letters, failures, strict=True)],
-        "word_timings": _timings(results, "words", said, calibration),
-        "letter_timings": _timings(results, "letters", [list(text.strip()) for text in hypotheses]),
+        "word_timings": _timings(recordings, "words", said, calibration),
+        "letter_timings": _timings(recordings, "letters", [list(text.strip()) for text in hypotheses]),
         "system": next(iter(systems), "") if systems else "",
         "systems": [build_system(*of, ids, references) for of in list((systems or {}).items())[1:]],
-        "simulated": simulated,
+        "simulated": build_simulated(record),
         "groups": to_jsonable(
-            (analysis or {}).get("rates", {}).get("groups") or describe_groupings(list_groupings(record))
+            (analysis or {}).get("rates", {}).get("groups") or describe_groupings(list_groupings(recordings))
         ),
-        "nearest": find_nearest(record),
-        "doubles": find_doubles(record),
+        "nearest": find_nearest(recordings),
+        "doubles": find_doubles(recordings),
         "notes": {row: notes[name] for row, name in enumerate(ids) if notes and name in notes},
         "report_id": hashlib.sha256("\n".join([title, *ids]).encode()).hexdigest()[:16],
         "analysis": build_analysis(ids, analysis),
@@ -120,26 +114,24 @@ def build_payload(
 
 
 def _timings(
-    results: pd.DataFrame, column: str, tokens: list[list[str]], calibration: Calibration | None = None
+    record: Record, column: str, tokens: list[list[str]], calibration: Calibration | None = None
 ) -> list[list[int]]:
-    if column not in results.columns:
-        return [[] for _ in tokens]
-    lists = [None if is_null(value) else value for value in results[column].tolist()]
+    lists = record.lists(column)
     if calibration is not None:
-        lists = [calibration.replace(timings) for timings in lists]
+        lists = map(calibration.replace, lists)
     return [encode_timings(of_row, timings) for of_row, timings in zip(tokens, lists, strict=True)]
 
 
-def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
-    """Build every scalar column of the results table, metrics first.
+def build_columns(record: Record) -> list[dict[str, Any]]:
+    """Build every scalar column of the results, metrics first.
 
     Empty columns are left out, and so are those that say the same as one before by the same name.
     """
-    keys = [key for key in results.columns if key not in TEXT_COLUMNS + NESTED_COLUMNS]
-    keys = [key for key in keys if results[key].notna().any()]
-    ordered = [key for key in METRICS if key in keys] + [key for key in keys if key not in METRICS]
+    read = {name: record.column(name) for name in record.names if name not in TEXT_COLUMNS}
+    columns = {name: column for name, column in read.items() if column is not None and not column.is_empty}
     built: dict[tuple[str, str], dict[str, Any]] = {}
-    for column in (build_column(key, results[key]) for key in ordered):
+    for key in dict.fromkeys([*(key for key in METRICS if key in columns), *columns]):
+        column = build_column(columns[key])
         same = built.get((column["label"], column["unit"]))
         if same is None:
             built[column["label"], column["unit"]] = column
@@ -149,24 +141,27 @@ def build_columns(results: pd.DataFrame) -> list[dict[str, Any]]:
     return list(built.values())
 
 
-def build_column(key: str, series: pd.Series) -> dict[str, Any]:
+def build_column(column: Column) -> dict[str, Any]:
     """Build one column: description, `kind` (number, category or text) and values.
 
     Text of more than 400 different values is free text, unless the key ends in `_id`.
     """
-    import pandas as pd
+    described = describe_column(column.name)
+    if column.numbers is not None:
+        return described | {"kind": "number", "values": list(map(round_number, column.numbers.tolist()))}
+    levels, codes = order_levels(column)
+    if len(levels) > MAX_LEVELS and not column.name.endswith("_id"):
+        return described | {"kind": "text", "values": [text or "" for text in column.categories]}
+    return described | {"kind": "category", "levels": levels, "values": codes.tolist()}
 
-    described = describe_column(key)
-    is_number = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
-    if is_number and not key.endswith("_id"):
-        return described | {"kind": "number", "values": [round_number(value) for value in series.tolist()]}
-    texts = [None if is_null(value) else str(value) for value in series.tolist()]
-    levels = sorted({text for text in texts if text is not None}, key=natural_order)
-    if len(levels) > MAX_LEVELS and not key.endswith("_id"):
-        return described | {"kind": "text", "values": read_texts(series)}
-    codes: dict[str | None, int] = {level: code for code, level in enumerate(levels)}
-    values = [codes.get(text, -1) for text in texts]
-    return described | {"kind": "category", "levels": levels, "values": values}
+
+def order_levels(column: Column) -> tuple[list[str], np.ndarray]:
+    """Return the categories that rows hold, numbers in them by their size, and which each row holds, int (N,)."""
+    held = np.unique(column.codes[column.codes >= 0]).tolist()
+    held.sort(key=lambda code: _natural_order(column.levels[code]))
+    places = np.full(len(column.levels) + 1, -1)
+    places[held] = np.arange(len(held))
+    return [column.levels[code] for code in held], places[column.codes]
 
 
 def describe_column(key: str) -> dict[str, str]:
@@ -177,7 +172,7 @@ def describe_column(key: str) -> dict[str, str]:
     return {"key": key, "group": group, "label": label_column(key), "unit": unit}
 
 
-def natural_order(text: str) -> list[tuple[int, int, str]]:
+def _natural_order(text: str) -> list[tuple[int, int, str]]:
     """Return what sorts texts with numbers in them by these numbers."""
     parts = re.split(r"(\d+)", text)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
@@ -227,60 +222,60 @@ def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
     return replaced
 
 
-def split_simulated(results: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split a results table into the recordings as they are and those with simulated conditions.
+def split_simulated(record: Record) -> tuple[Record, Record]:
+    """Split results into the recordings as they are and those with simulated conditions.
 
-    A table without the column `simulation`, or with simulated rows only, is taken as it is.
+    Results without the column `simulation`, or of simulated rows only, are taken as they are.
     """
-    if "simulation" not in results.columns or results["simulation"].notna().all():
-        return results, results.iloc[:0]
-    simulated = results["simulation"].notna()
-    return results[~simulated].reset_index(drop=True), results[simulated].reset_index(drop=True)
+    column = record.column("simulation")
+    simulated = np.zeros(len(record), bool) if column is None else column.codes >= 0
+    simulated &= not simulated.all()
+    return record.select(~simulated), record.select(np.flatnonzero(simulated))
 
 
-def build_simulated(results: pd.DataFrame) -> list[dict[str, Any]]:
+def build_simulated(record: Record) -> list[dict[str, Any]]:
     """Build, per simulation, each simulated utterance's row number, severity, errors, words and hypothesis.
 
     `audio` is the number of the first one's recording behind those of the rows, see `list_heard`.
     """
-    built, start = [], len(split_simulated(results)[0])
-    for name, table in _order_simulated(results).groupby("simulation"):
-        hypotheses = read_texts(table["hypothesis"])
-        operations = align_texts(read_texts(table["reference"]), hypotheses)[0]
-        numbers = {key: to_jsonable(table[key]) for key in ("row", "severity", "errors", "words")}
-        told = {"simulation": str(name), "severity_name": name_severity(str(name)), **numbers}
+    built, start = [], len(split_simulated(record)[0])
+    for name, simulated, rows in _list_simulated(record):
+        hypotheses = read_texts(simulated, "hypothesis")
+        operations = list(map(encode_words, read_texts(simulated, "reference"), hypotheses))
+        severities, errors, words = simulated.numbers("severity"), simulated.errors(), simulated.units()
+        numbers = to_jsonable({"row": rows, "severity": severities, "errors": errors, "words": words})
+        told = {"simulation": name, "severity_name": name_severity(name), **numbers}
         built.append(told | {"hypotheses": hypotheses, "word_operations": operations, "audio": start})
-        start += len(table)
+        start += len(rows)
     return built
 
 
-def list_heard(results: pd.DataFrame) -> list[str]:
+def list_heard(record: Record) -> list[str]:
     """Name what can be heard: the ids of the recordings in the order of the rows, then the simulated ones."""
-    ids = read_texts(split_simulated(results)[0]["utterance_id"])
-    table = _order_simulated(results)
-    keys = zip(table["row"], table["simulation"], table["severity"], strict=True)
-    return ids + [name_simulated(ids[row], str(name), float(severity)) for row, name, severity in keys]
+    ids = split_simulated(record)[0].ids
+    return ids.tolist() + [
+        name_simulated(recording, name, severity)
+        for name, simulated, rows in _list_simulated(record)
+        for recording, severity in zip(ids[rows], simulated.numbers("severity"), strict=True)
+    ]
+
+
+def _list_simulated(record: Record) -> Iterator[tuple[str, Record, np.ndarray]]:
+    """Yield each simulation by name, its rows that were scored, and which recordings they are of, int (N,)."""
+    recordings, simulated = split_simulated(record)
+    places = {name: row for row, name in enumerate(recordings.ids)}
+    scored = simulated.select_scored()
+    # A simulated id is one of a recording, or one with "+" and the conditions behind.
+    rows = np.array([places.get(name, places.get(name.rpartition("+")[0], -1)) for name in scored.ids], int)
+    named = np.array(scored.texts("simulation"), object)
+    for name in sorted({*named[rows >= 0]}):
+        own = np.flatnonzero((named == name) & (rows >= 0))
+        yield name, scored.select(own), rows[own]
 
 
 def name_simulated(utterance_id: str, simulation: str, severity: float) -> str:
     """Name a simulated recording, as "1089-134686-0000+additive_noise:babble=10"."""
     return f"{utterance_id}+{simulation}={severity:g}"
-
-
-def _order_simulated(results: pd.DataFrame) -> pd.DataFrame:
-    """The simulated rows that were scored, by simulation, with `row` of their recording, `errors` and `words`."""
-    recordings, simulated = split_simulated(results)
-    if simulated.empty:
-        return simulated.reindex(columns=["simulation", "severity", "row", "hypothesis", "reference"])
-    rows = {utterance_id: row for row, utterance_id in enumerate(read_texts(recordings["utterance_id"]))}
-    record = Record(simulated)
-    scored = simulated[np.isfinite(record.counts()).all(axis=1)]
-    errors, words = (values[np.isfinite(values)] for values in (record.errors(), record.units()))
-    ids = read_texts(scored["utterance_id"])
-    # A simulated id is one of a recording, or one with "+" and the conditions behind.
-    found = [rows.get(name, rows.get(name.rpartition("+")[0], -1)) for name in ids]
-    table = scored.assign(row=found, errors=errors, words=words)
-    return table[table["row"] >= 0].sort_values("simulation", kind="stable")
 
 
 def name_severity(simulation: str) -> str:
@@ -348,9 +343,9 @@ def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] |
     return encoded
 
 
-def read_texts(series: pd.Series) -> list[str]:
+def read_texts(record: Record, name: str) -> list[str]:
     """Read a column of texts, missing ones as empty."""
-    return ["" if is_null(value) else str(value) for value in series.tolist()]
+    return [text or "" for text in record.texts(name)]
 
 
 def escape_json(value: Any) -> str:

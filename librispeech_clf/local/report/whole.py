@@ -15,7 +15,7 @@ import numpy as np
 from librispeech_clf.local.analysis.groups import list_groupings
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
 from librispeech_clf.local.analysis.record import SPEAKER, Record
-from librispeech_clf.local.report.payload import natural_order
+from librispeech_clf.local.report.payload import order_levels
 
 if TYPE_CHECKING:
     from librispeech_clf.local.analysis.systems import Systems
@@ -79,13 +79,9 @@ def summarize_whole(
             continue
         chosen = figures if (name in own or name.endswith(STANDARD)) and name != SPEAKER else figures[:1]
         if column.numbers is None:
-            present = np.unique(column.codes[column.codes >= 0]).tolist()
-            if len(present) <= (MOST_SPEAKERS if name == SPEAKER else MOST_LEVELS):
-                order = sorted(present, key=lambda code: natural_order(column.levels[code]))
-                places = np.full(len(column.levels) + 1, -1)
-                places[order] = np.arange(len(order))
-                labels = [column.levels[code] for code in order]
-                split(name, places[column.codes], len(order), chosen, labels=labels)
+            labels, codes = order_levels(column)
+            if len(labels) <= (MOST_SPEAKERS if name == SPEAKER else MOST_LEVELS):
+                split(name, codes, len(labels), chosen, labels=labels)
             continue
         for count in BIN_COUNTS:
             edges = find_edges(column.numbers, count)

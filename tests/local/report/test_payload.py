@@ -9,11 +9,12 @@ import pandas as pd
 import pyarrow
 import pytest
 
+from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report import payload as payloads
 
 
 @dataclass(frozen=True)
-class Record:
+class Named:
     """A record as the analysis gives them."""
 
     name: str
@@ -44,7 +45,7 @@ def table():
 def test_numbers_are_rounded_and_records_arrays_and_tables_become_records_arrays_and_tables():
     numbers = [None, math.nan, math.inf, 3.0, 0.123456789, -1234.5678]
     assert [payloads.round_number(value) for value in numbers] == [None, None, None, 3, 0.12346, -1234.6]
-    value = {1: Record("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
+    value = {1: Named("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
     assert payloads.to_jsonable(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
 
 
@@ -66,7 +67,7 @@ def test_describe_column(key, group, label, unit):
 
 
 def test_columns_have_kinds_and_a_name_once_and_leave_empty_ones_out(table):
-    columns = {column["key"]: column for column in payloads.build_columns(table)}
+    columns = {column["key"]: column for column in payloads.build_columns(Record(table))}
     shown = ["word_error_rate", "ctc_loss", "signal_duration_s", "record_speaker_id", "record_gender"]
     assert list(columns) == shown
     assert columns["ctc_loss"]["values"] == [123.46, None]
@@ -74,11 +75,11 @@ def test_columns_have_kinds_and_a_name_once_and_leave_empty_ones_out(table):
     assert columns["record_speaker_id"] == speaker | {"levels": ["9", "10"], "values": [1, 0]}
     assert columns["record_gender"]["values"] == [0, -1]
     twins = table.assign(subset=["x", "y"], record_subset=["x", "y"], corpus_gender=["a", "b"])
-    labels = {column["key"]: column["label"] for column in payloads.build_columns(twins)}
+    labels = {column["key"]: column["label"] for column in payloads.build_columns(Record(twins))}
     assert labels["subset"] == "subset" and "record_subset" not in labels
     assert (labels["record_gender"], labels["corpus_gender"]) == ("gender", "gender (corpus)")
-    titles = pd.Series([f"title {number}" for number in range(payloads.MAX_LEVELS + 1)])
-    assert payloads.build_column("record_title", titles)["kind"] == "text"
+    titles = pd.DataFrame({"record_title": [f"title {number}" for number in range(payloads.MAX_LEVELS + 1)]})
+    assert payloads.build_columns(Record(titles))[0]["kind"] == "text"
 
 
 @pytest.mark.parametrize(
@@ -90,13 +91,13 @@ def test_operations_are_counted_in_runs_and_words_paired_by_their_letters(refere
 
 
 def test_payload_aligns_times_and_blanks_failures(table):
-    payload = payloads.build_payload(table)
+    payload = payloads.build_payload(Record(table))
     assert payload["word_operations"] == ["1=1s1d", ""]
     assert payload["letter_operations"][1] == ""
     assert payload["errors"] == ["", "audio is empty"]
     assert payload["word_timings"] == [[-1, -1, -1, 52, 28, 999], []]  # of the words that match
     json.dumps(payload, allow_nan=False)
-    empty = payloads.build_payload(table.iloc[:0])
+    empty = payloads.build_payload(Record(table.iloc[:0]))
     assert (empty["count"], empty["columns"]) == (0, [])
 
 
@@ -118,14 +119,14 @@ def test_simulated_rows_are_apart(table):
     noisy = clean.assign(simulation="additive_noise", severity=10.0)
     noisy["utterance_id"] = ["a-1+additive_noise-10-s0", "gone"]
     both = pd.concat([clean, noisy], ignore_index=True)
-    payload = payloads.build_payload(both)
+    payload = payloads.build_payload(Record(both))
     assert payload["ids"] == ["a-1", "b-2"]
-    assert payloads.list_heard(both) == ["a-1", "b-2", "a-1+additive_noise=10"]
+    assert payloads.list_heard(Record(both)) == ["a-1", "b-2", "a-1+additive_noise=10"]
     counts = {"row": [0], "severity": [10], "errors": [5], "words": [4], "audio": 2}
     texts = {"hypotheses": ["THE COLD"], "word_operations": ["1=1s1d"]}
     named = {"simulation": "additive_noise", "severity_name": "ratio in dB"}
     assert payload["simulated"] == [named | counts | texts]
-    assert payloads.build_payload(noisy)["simulated"] == []
+    assert payloads.build_payload(Record(noisy))["simulated"] == []
     named = {"tempo": "rate", "reverberation": "decay time in s", "own": "severity"}
     assert {name: payloads.name_severity(name) for name in named} == named
 
