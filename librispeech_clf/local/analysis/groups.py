@@ -169,6 +169,7 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
         (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker" (by group, empty
         where the table lacks the column).
     """
+    own = list_groupings(record, bounds)
     columns = {title: record.column(name) for title, name in NAMED.items()}
     durations = record.numbers("signal_duration_s")
     length, lengths = "duration in s", durations
@@ -178,7 +179,6 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
     groups: dict[str, tuple[Sequence[str], np.ndarray]] = {"length": (bins.labels, bins.index)}
     for title, column in columns.items():
         groups[title] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
-    own = list_groupings(record, bounds)
     summary: dict[str, Any] = {
         "utterances": len(record),
         "failed": len(record) - len(record.select_scored()),

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from librispeech_clf.local.analysis.groups import list_groupings
 from librispeech_clf.local.analysis.lacks import Coverage, find_unlabeled
-from librispeech_clf.local.analysis.rates import divide, sum_by
+from librispeech_clf.local.analysis.rates import sum_by
 from librispeech_clf.local.analysis.record import Record
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def predict_rates(record: Record, calibration: Calibration | None) -> tuple[Pred
     """Predict the rates of subsets, of simulated conditions, and of groups of the recordings without transcripts."""
     if calibration is None:
         return ()
-    predicted = calibration.predict_errors(record)
-    sets = (
-        (name, rows) for name, rows in _list_sets(record) if np.isfinite(predicted[rows]).all(axis=1).any()
-    )
-    chosen = itertools.islice(sets, MOST_SETS)
+    predicted, blocks = calibration.predict_errors(record), record.blocks
+    counts = np.nan_to_num(np.stack([record.errors(), record.units()], axis=1))
+    known = np.isfinite(predicted).all(axis=1)
+    sets = ((name, rows) for name, rows in _list_sets(record) if known[rows].any())
     return tuple(
-        predict_rate(name, record.select(rows), predicted[rows], calibration) for name, rows in chosen
+        predict_rate(name, predicted[rows], blocks[rows], counts[rows], calibration)
+        for name, rows in itertools.islice(sets, MOST_SETS)
     )
 
 
@@ -85,20 +85,29 @@ def _list_sets(record: Record) -> Iterator[tuple[str, np.ndarray]]:
             yield f"{each.name}: {label}", unlabeled[each.index == number]
 
 
-def predict_rate(name: str, record: Record, predicted: np.ndarray, calibration: Calibration) -> PredictedRate:
-    """Predict the rate of a set of rows, a word recognized in one, from `Calibration.predict_errors` of them."""
+def predict_rate(
+    name: str, predicted: np.ndarray, blocks: np.ndarray, counts: np.ndarray, calibration: Calibration
+) -> PredictedRate:
+    """Predict the rate of a set of rows, a word recognized in one.
+
+    Args:
+        name: of the set.
+        predicted: float64 (N, 2), as `Calibration.predict_errors` gives them.
+        blocks: int (N,), the speaker of each row.
+        counts: float64 (N, 2), measured errors and words, 0 where there was nothing to measure by.
+        calibration: of the confidences.
+    """
     from scipy.stats import t as student
 
     known = np.isfinite(predicted[:, 0])
-    sums = sum_by(predicted[known], record.select(known).blocks)
+    sums = sum_by(predicted[known], blocks[known])
     errors, words = sums.sum(axis=0).tolist()
     effective = words**2 / float(np.sum(sums[:, 1] ** 2))
     variance = calibration.spread**2 * (1 / effective + 1 / calibration.speakers) + 1 / max(errors, 0.5)
     reach = np.exp(float(student.ppf(0.975, max(calibration.speakers - 1, 1))) * variance**0.5)
-    rate, scored = errors / words, record.select_scored()
-    measured = float(divide(scored.errors().sum(keepdims=True), scored.units().sum(keepdims=True))[0])
+    rate, (wrong, spoken) = errors / words, counts.sum(axis=0).tolist()
     return PredictedRate(
-        name, rate, float(rate / reach), float(rate * reach), measured if np.isfinite(measured) else None,
+        name, rate, float(rate / reach), float(rate * reach), wrong / spoken if spoken else None,
         int(known.sum()), bool(rate * reach > calibration.highest),
     )  # fmt: skip
 

@@ -89,11 +89,6 @@ def sum_by(values: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(blocks, column, count) for column in values.T], axis=1)
 
 
-def divide(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
-    """Divide float64 (R,) by float64 (R,); NaN where a denominator is not positive."""
-    return np.divide(numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0)
-
-
 def find_interval(sums: np.ndarray, scale: str) -> tuple[float, float] | tuple[None, None]:
     """Return the 95 % interval of a ratio of sums.
 

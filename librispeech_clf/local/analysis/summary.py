@@ -26,9 +26,7 @@ from librispeech_clf.local.analysis.error_kinds import (
     measure_recall,
 )
 from librispeech_clf.local.analysis.groups import summarize_rates
-from librispeech_clf.local.analysis.lacks import find_lacks
 from librispeech_clf.local.analysis.latent_space import describe_clusters, group_states, make_latent_maps
-from librispeech_clf.local.analysis.prediction import predict_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.robustness import measure_robustness
 from librispeech_clf.local.analysis.slices import find_slices
@@ -122,6 +120,8 @@ def analyze(
     refused: Mapping[str, str] | None = None,
     terms: Sequence[str] = (),
     calibration: Calibration | None = None,
+    predicted: tuple[PredictedRate, ...] = (),
+    coverage: Coverage | None = None,
     bounds: Mapping[str, Sequence[float]] | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
@@ -132,6 +132,8 @@ def analyze(
         refused: reasons of simulations that could not be run, by name.
         terms: whose recall is measured.
         calibration: of the confidences of the first.
+        predicted: of the first, see `prediction.predict_rates`.
+        coverage: likewise, see `lacks.find_lacks`.
         bounds: of columns of numbers, see `groups.list_groupings`.
         on_progress: told in words what is analyzed next.
     """
@@ -151,8 +153,8 @@ def analyze(
         "words": Counter(),
         "letters": count_letters(recordings.aligned.texts),
     }
-    kinds = find_error_kinds(recordings, confusions["words"])
     recall = measure_recall(recordings, terms)
+    kinds = find_error_kinds(recordings, confusions["words"])
     suspect_references = find_suspect_references(recordings)
     reliability = measure_reliability(recordings, calibration)
     on_progress("associations")
@@ -163,7 +165,7 @@ def analyze(
     systems = compare_systems(records, bounds) if len(records) > 1 else None
     return Analysis(
         rates, worst, failures, search, kinds, recall, suspect_references, clusters, maps, associations, robustness,
-        systems, calibration, reliability, confusions, predict_rates(record, calibration), find_lacks(recordings),
+        systems, calibration, reliability, confusions, predicted, coverage,
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
-from librispeech_clf.local.analysis.prediction import COLUMN
+from librispeech_clf.local.analysis.lacks import find_lacks
+from librispeech_clf.local.analysis.prediction import COLUMN, predict_rates
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import (
     Analysis,
@@ -123,9 +124,11 @@ def write_outputs(
         speeds = {main: round(audio_s / max(evaluation_s, LEAST_SECONDS), 1), **speeds}
     speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds)
     with console.status("Analyzing") as status, speed.measure("analysis"):
+        records = {name: Record(of_system) for name, of_system in tables.items()}
         analysis = analyze(
-            {name: Record(of_system) for name, of_system in tables.items()}, refused=refused, terms=terms,
-            bounds=bounds, calibration=calibration,
+            records, refused=refused, terms=terms, bounds=bounds, calibration=calibration,
+            predicted=predict_rates(records[main], calibration),
+            coverage=find_lacks(records[main].select_recordings()),
             on_progress=lambda words: status.update(f"Analyzing: {words}"),
         )  # fmt: skip
 

@@ -73,7 +73,7 @@ def test_what_is_more_than_3_points_off_is_warned_of(condition, spoken):
     calibration = calibrations.read_calibrations(path, sha256)["openslr"]
     rows = Record(spoken.assign(record_speaker_id=[str(row % 40) for row in spoken.index])[:240])
     words = np.tile([predicted / 5, 20.0], (len(rows), 1))  # about as many as 250 utterances have
-    found = predict_rate(condition, rows, words, calibration)
+    found = predict_rate(condition, words, rows.blocks, np.zeros_like(words), calibration)
     assert found.rate == pytest.approx(predicted / 100)
     assert found.is_beyond or abs(predicted - measured) <= 3
     assert not found.is_beyond or "20 dB" not in condition and condition != "recordings"
