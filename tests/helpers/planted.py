@@ -70,8 +70,7 @@ def with_errors(table, errors):
 
 def plant(table, inside, seed=0, *, times=2):
     """Give some utterances so many times the error rate of the others, by scaling their errors."""
-    errors = table["word_substitutions"].to_numpy() + table["word_insertions"].to_numpy()
-    words = table["text_word_count"].to_numpy()
+    errors, words = Record(table).errors(), Record(table).units()
     rates = [errors[side].sum() / words[side].sum() for side in (inside, ~inside)]
     scaled = errors * times * rates[1] / rates[0]
     rounded = np.floor(scaled + np.random.default_rng(seed).random(len(scaled)))

@@ -1,5 +1,7 @@
 """What the search looks at: ends, categories, pairs and clusters of enough utterances and speakers."""
 
+import operator
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,7 @@ def corpus():
 def listed(corpus):
     """The candidates, three clusters among them."""
     record, rows = Record(corpus), np.arange(200)
-    clusters = {"large": rows % 3 == 0, "small": rows < 19, "one": record.blocks == 0}
+    clusters = {"large": rows % 3 == 0, "small": rows < 19, "most": rows >= 19, "one": record.blocks == 0}
     candidates, note = looked_at.list_candidates(Features(record), record.blocks, clusters)
     assert note is None
     return candidates
@@ -39,13 +41,10 @@ def test_bounds_say_exactly_which_utterances_are_inside(corpus, listed):
         if candidate.kind in ("number", "category", "pair") and "rare" not in candidate.conditions[0].column:
             inside = np.ones(len(corpus), bool)
             for condition in candidate.conditions:
-                column = corpus[condition.column]
-                if condition.equals is not None:
-                    inside &= (column == condition.equals).to_numpy()
-                if condition.below is not None:
-                    inside &= (column < condition.below).to_numpy()
-                if condition.at_least is not None:
-                    inside &= (column >= condition.at_least).to_numpy()
+                bounds = {"equals": operator.eq, "below": operator.lt, "at_least": operator.ge}
+                for name, fits in bounds.items():
+                    if (bound := getattr(condition, name)) is not None:
+                        inside &= fits(corpus[condition.column], bound).to_numpy()
             assert (inside == candidate.scores).all(), candidate.conditions
 
 

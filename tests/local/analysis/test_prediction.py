@@ -54,7 +54,7 @@ def test_less_sure_than_any_speaker_is_told(learnt, spoken):
 
 def test_few_speakers_widen_the_interval(learnt, spoken):
     several = dataclasses.replace(learnt, spread=0.2)
-    tables = spoken[spoken["record_speaker_id"] == "0"], spoken
+    tables = spoken.assign(record_speaker_id="0"), spoken
     (one,), (whole,) = (predict_rates(Record(table), several) for table in tables)
     assert np.log(one.high / one.low) > 2 * np.log(whole.high / whole.low)
 
