@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from librispeech_clf.configuration import load_configuration
@@ -38,6 +39,13 @@ def test_more_confidence_is_never_less_chance(chance):
     learnt = fit(make_spoken(2, chance=chance))
     assert (np.diff(learnt.apply(SURE)) >= 0).all()
     assert min(learnt.certain, learnt.uncertain) >= 0
+
+
+def test_speakers_who_differ_at_equal_confidence_spread():
+    alike, other = make_spoken(0), make_spoken(1, chance=lambda sure: sure**4)
+    both = pd.concat([alike, other.assign(record_speaker_id=other["record_speaker_id"] + "x")])
+    # Half of them err in 54 % of their words, half in 72 %.
+    assert (fit(alike).spread, fit(both).spread) == pytest.approx((0, np.log(0.72 / 0.54) / 2), abs=0.03)
 
 
 def test_no_words_no_reliability(make_results):
