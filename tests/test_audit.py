@@ -1,25 +1,18 @@
 """The look-up of vulnerabilities in .ci: what has no data is never called safe."""
 
-import importlib.util
 import json
+import runpy
 import sys
 
 import pytest
 
 from librispeech_clf.configuration import PROJECT_ROOT
 
-LOCK = "".join(f'[[package]]\nname = "{name}"\nversion = "1.0"\n' for name in ("b", "a"))
+AUDIT = runpy.run_path(str(PROJECT_ROOT / ".ci" / "audit.py"))
+LOCKED = AUDIT["list_locked"]("".join(f'[[package]]\nname = "{name}"\nversion = "1.0"\n' for name in "ba"))
 SAFE = {"name": "a", "version": "1.0", "vulns": []}
 BAD = {"name": "b", "version": "1.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1"]}]}
 SKIPPED = {"name": "b", "skip_reason": "not found"}
-
-
-@pytest.fixture(scope="module")
-def audit():
-    specification = importlib.util.spec_from_file_location("audit", PROJECT_ROOT / ".ci" / "audit.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -32,16 +25,14 @@ def audit():
     ],
     ids=["vulnerable", "partly", "no data", "no answer"],
 )
-def test_every_package_is_known_or_called_unchecked(audit, found, lines, code):
-    printed, returned = audit.describe(audit.list_locked(LOCK), found)
+def test_every_package_is_known_or_called_unchecked(found, lines, code):
+    printed, returned = AUDIT["describe"](LOCKED, found)
     assert returned == code
-    assert len(printed) == len(lines)
-    for line, start in zip(printed, lines, strict=True):
-        assert line.startswith(start)
+    assert [line[: len(start)] for line, start in zip(printed, lines, strict=True)] == lines
 
 
 @pytest.mark.parametrize("answer", [json.dumps({"dependencies": [SAFE]}), "no JSON", None])
-def test_pip_audit_is_asked_for_the_locked_versions(audit, tmp_path, answer):
+def test_pip_audit_is_asked_for_the_locked_versions(tmp_path, answer):
     fake = tmp_path / "pip-audit"
     write = f"pathlib.Path(sys.argv[-1]).write_text({answer!r})" if answer else "sys.exit(1)"
     fake.write_text(
@@ -49,9 +40,8 @@ def test_pip_audit_is_asked_for_the_locked_versions(audit, tmp_path, answer):
         f"assert pathlib.Path(sys.argv[2]).read_text() == 'a==1.0\\nb==1.0'\n{write}\n"
     )
     fake.chmod(0o755)
-    found = audit.look_up(str(fake), audit.list_locked(LOCK))
-    assert found == ([SAFE] if answer and answer[0] == "{" else [])
+    assert AUDIT["look_up"](str(fake), LOCKED) == ([SAFE] if answer and answer[0] == "{" else [])
 
 
-def test_pip_audit_that_is_not_there_checks_nothing(audit):
-    assert audit.look_up("/nowhere/pip-audit", ["a==1.0"]) == []
+def test_pip_audit_that_is_not_there_checks_nothing():
+    assert AUDIT["look_up"]("/nowhere/pip-audit", ["a==1.0"]) == []

@@ -11,47 +11,27 @@ from code_loader.contract.enums import DataStateType
 import leap_binder
 from librispeech_clf.corpus.schema import Utterance
 
-RATE = 16_000
+TONE = 0.3 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
 METADATA = ("signal_metadata", "text_metadata", "readability_metadata", "record_metadata")
 
 
-def make_tone(*, seconds=1.0, rate=RATE):
-    return 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
-
-
-def encode(samples, *, rate=RATE, subtype="PCM_16", form="FLAC"):
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format=form, subtype=subtype)
-    return buffer.getvalue()
-
-
-def make_call(audio=None, text="A TONE", *, speaker=None):
-    """An utterance id and the split that holds that utterance alone."""
-    utterance = Utterance(
-        "7-8-0001", text, "7", "8", encode(make_tone()) if audio is None else audio, "7.flac"
-    )
-    nothing = lambda _: None  # noqa: E731
-    split = SimpleNamespace(
-        utterance=lambda _: utterance,
-        speaker=lambda _: speaker,
-        chapter=nothing,
-        book=nothing,
-        subset_of=lambda _: "test",
-    )
+def make_call(samples=TONE, text="A TONE"):
+    """An utterance id and the split that holds that utterance alone, of a speaker missing from the table."""
+    audio = io.BytesIO()
+    soundfile.write(audio, samples, 16_000, format="FLAC")
+    utterance = Utterance("7-8-0001", text, "7", "8", audio.getvalue(), "7.flac")
+    tables = dict.fromkeys(("speaker", "chapter", "book"), lambda _: None)
+    split = SimpleNamespace(utterance=lambda _: utterance, subset_of=lambda _: "test", **tables)
     response = PreprocessResponse(
         data=split, sample_ids=["7-8-0001"], sample_id_type=str, state=DataStateType.test
     )
     return "7-8-0001", response
 
 
-def measure(call):
-    """Encode the audio and compute all metadata of the sound."""
-    return leap_binder.encode_audio(*call), leap_binder.signal_metadata(*call)
-
-
 def test_silence_has_values_and_unknowns():
-    encoded, metadata = measure(make_call(encode(np.zeros(RATE))))
-    assert not encoded.any()
+    call = make_call(np.zeros(16_000))
+    assert not leap_binder.encode_audio(*call).any()
+    metadata = leap_binder.signal_metadata(*call)
     assert metadata["duration_s"] == 1.0
     assert metadata["silence_share"] in (None, 1.0)
     assert metadata["fundamental_frequency_median_hz"] is None
@@ -67,8 +47,6 @@ def test_empty_transcript_has_no_labels_and_unknown_measures():
 
 
 def test_speaker_missing_from_the_table_is_unknown():
-    metadata = leap_binder.record_metadata(*make_call(speaker=None))
-    assert metadata["speaker_id"] == "7"
-    assert metadata["gender"] is None
-    assert metadata["speaker_total_minutes"] is None
-    assert metadata["reader_name"] is None
+    metadata = leap_binder.record_metadata(*make_call())
+    shown = [metadata[name] for name in ("speaker_id", "gender", "speaker_total_minutes", "reader_name")]
+    assert shown == ["7", None, None, None]

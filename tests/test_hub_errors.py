@@ -18,31 +18,25 @@ def refuse(status):
 
 
 @pytest.mark.parametrize(
-    ("status", "message"),
+    ("error", "message"),
     [
-        (429, "me/it: the hub's rate limit is reached (HTTP 429). Wait some minutes"),
-        (500, "me/it: the hub has a fault of its own (HTTP 500). Try again later."),
-        (503, "me/it: the hub has a fault of its own (HTTP 503)"),
-        (403, "me/it: the hub refuses access (HTTP 403). Log in with `hf auth login`"),
+        (refuse(429), "me/it: the hub's rate limit is reached (HTTP 429). Wait some minutes"),
+        (refuse(500), "me/it: the hub has a fault of its own (HTTP 500). Try again later."),
+        (refuse(503), "me/it: the hub has a fault of its own (HTTP 503)"),
+        (refuse(403), "me/it: the hub refuses access (HTTP 403). Log in with `hf auth login`"),
+        (HFValidationError("--"), "me/it: the hub has no such dataset. Check how it is spelled (owner/name)"),
     ],
 )
-def test_status_is_explained_wherever_it_stands_among_the_causes(status, message):
+def test_refusal_is_explained_wherever_it_stands_among_the_causes(error, message):
     missing = LocalEntryNotFoundError("not cached")
-    missing.__cause__ = refuse(status)
-    for error in (refuse(status), missing):
-        assert explain_hub_error(error, name="me/it", kind="model").startswith(message)
+    missing.__cause__ = error
+    for raised in (error, missing):
+        assert explain_hub_error(raised, name="me/it", kind="dataset").startswith(message)
 
 
-def test_name_that_cannot_be_one():
-    told = explain_hub_error(HFValidationError("--"), name="a--b/c", kind="dataset")
-    assert told.startswith("a--b/c: the hub has no such dataset. Check how it is spelled (owner/name)")
-
-
-@pytest.mark.parametrize(
-    "error", [OSError("offline"), LocalEntryNotFoundError("not cached"), ValueError("x")]
-)
-def test_hub_that_was_not_reached_refused_nothing(error):
-    assert explain_hub_error(error, name="me/it", kind="model") is None
+def test_hub_that_was_not_reached_refused_nothing():
+    for error in (OSError("offline"), LocalEntryNotFoundError("not cached"), ValueError("x")):
+        assert explain_hub_error(error, name="me/it", kind="model") is None
 
 
 def test_refused_checkpoint_gives_the_reason(monkeypatch):

@@ -1,11 +1,18 @@
 """Private parts of libraries that the package relies on: each is listed here, and fails a test when it changes."""
 
+import argparse
 import ast
 
 import numpy as np
 import pytest
+from code_loader.contract.datasetclasses import DatasetIntegrationSetup
+from code_loader.contract.enums import DatasetMetadataType, DataStateEnum
+from code_loader.inner_leap_binder import global_leap_binder
 
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
+from librispeech_clf.local.commands.check_push import read_result
+from librispeech_clf.local.evaluation.engine import Engine, Task, open_loader
+from librispeech_clf.metadata import readability
 
 USED = {
     "_count_syllables",
@@ -19,59 +26,31 @@ USED = {
 OVERRIDDEN = {"_metadata_name_to_type"}
 
 
-def parse_package():
-    paths = [PROJECT_ROOT / "leap_binder.py", *PACKAGE_FOLDER.rglob("*.py")]
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
-
-
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-def list_imported(tree: ast.Module) -> set[str]:
-    """Private names imported from other packages."""
-    foreign = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("librispeech_clf")
-    ]
-    parts = [part for node in foreign for part in (node.module or "").split(".")]
-    return {
-        name
-        for name in [*parts, *(alias.name for node in foreign for alias in node.names)]
-        if is_private(name)
-    }
-
-
-def list_accessed(tree: ast.Module) -> set[str]:
-    """Private attributes of anything but the own object."""
-    attributes = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and is_private(node.attr)
-    ]
-    return {
-        node.attr
-        for node in attributes
-        if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
-    }
-
-
-def list_overridden(tree: ast.Module) -> set[str]:
-    """Private methods of classes that extend a class of code-loader."""
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    extending = [node for node in classes if any(ast.unparse(base) == "LeapLoader" for base in node.bases)]
-    names = {item.name for node in extending for item in node.body if isinstance(item, ast.FunctionDef)}
-    return {name for name in names if is_private(name)}
+def list_private(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """Private names imported from other packages and attributes of other objects; methods of code-loader overridden."""
+    used, overridden = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("librispeech_clf"):
+            used |= {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            used.add(node.attr)
+        if isinstance(node, ast.ClassDef) and "LeapLoader" in map(ast.unparse, node.bases):
+            overridden |= {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+    return set(filter(is_private, used)), set(filter(is_private, overridden))
 
 
 def test_no_other_private_part_is_used():
-    trees = parse_package()
-    assert set().union(*map(list_imported, trees), *map(list_accessed, trees)) == USED
-    assert set().union(*map(list_overridden, trees)) == OVERRIDDEN
+    paths = [PROJECT_ROOT / "leap_binder.py", *PACKAGE_FOLDER.rglob("*.py")]
+    found = [list_private(ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
+    used, overridden = (set().union(*names) for names in zip(*found, strict=True))
+    assert (used, overridden) == (USED, OVERRIDDEN)
 
 
 def test_textstat_counts_by_our_syllables():
-    from librispeech_clf.metadata import readability
-
     textstat = readability._textstat()
     words = ["blorptiquel", "readability", "queueing"]
     expected = [readability.count_syllables(word) for word in words]
@@ -82,8 +61,6 @@ def test_textstat_counts_by_our_syllables():
 def test_textstat_that_takes_its_dictionary_elsewhere_is_refused(monkeypatch):
     from textstat.backend.counts import _count_syllables
 
-    from librispeech_clf.metadata import readability
-
     monkeypatch.delattr(_count_syllables, "get_cmudict")
     readability._textstat.cache_clear()
     with pytest.raises(ImportError, match=r"textstat: this version .* than version 0\.7\.13 does; install"):
@@ -93,11 +70,6 @@ def test_textstat_that_takes_its_dictionary_elsewhere_is_refused(monkeypatch):
 @pytest.fixture(scope="module")
 def engine():
     """The engine over the bundled corpus, without a model; what other tests registered comes back behind it."""
-    from code_loader.contract.datasetclasses import DatasetIntegrationSetup
-    from code_loader.inner_leap_binder import global_leap_binder
-
-    from librispeech_clf.local.evaluation.engine import Engine, open_loader
-
     registered = global_leap_binder.setup_container, global_leap_binder.mapping_connections
     global_leap_binder.setup_container = DatasetIntegrationSetup()
     loader = open_loader(PROJECT_ROOT)
@@ -106,17 +78,12 @@ def engine():
 
 
 def test_code_loader_gives_the_corpus(engine):
-    from code_loader.contract.enums import DataStateEnum
-
-    assert set(engine.loader._preprocess_result()) >= {DataStateEnum.training, DataStateEnum.test}
-    assert engine.split.ids[0] in engine.loader._preprocess_result()[DataStateEnum.test].sample_ids
+    found = engine.loader._preprocess_result()
+    assert set(found) >= {DataStateEnum.training, DataStateEnum.test}
+    assert engine.split.ids[0] in found[DataStateEnum.test].sample_ids
 
 
 def test_code_loader_reads_simulated_utterances_until_they_are_forgotten(engine):
-    from code_loader.contract.enums import DataStateEnum
-
-    from librispeech_clf.local.evaluation.engine import Task
-
     (name,) = engine.simulate("clipping", {"share": 0.4}, count=1, seed=0)
     original = engine.loader.get_sample(DataStateEnum.test, name.rpartition("+")[0])
     simulated = engine.loader.get_sample(DataStateEnum.additional, name)
@@ -127,8 +94,6 @@ def test_code_loader_reads_simulated_utterances_until_they_are_forgotten(engine)
 
 
 def test_code_loader_takes_the_declared_types_of_metadata(engine, monkeypatch):
-    from code_loader.contract.enums import DatasetMetadataType, DataStateEnum
-
     declared = engine.loader._metadata_name_to_type()
     assert declared["text_word_count"] == DatasetMetadataType.int
     changed = dict.fromkeys(declared, DatasetMetadataType.string)
@@ -137,8 +102,10 @@ def test_code_loader_takes_the_declared_types_of_metadata(engine, monkeypatch):
     assert isinstance(sample.metadata["text_word_count"], str)
 
 
-def test_argparse_fills_the_paragraphs_of_a_help_text():
-    import argparse
+def test_result_is_found_among_what_code_loader_prints_at_exit():
+    assert read_result('loading\nrehearsal: {"valid": true}\nSimulation(s) not called\n') == {"valid": True}
 
+
+def test_argparse_fills_the_paragraphs_of_a_help_text():
     text = argparse.HelpFormatter("evaluate")._fill_text("one two three", 9, "  ")
     assert text == "  one two\n  three"
