@@ -18,9 +18,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import leap_binder
 from librispeech_clf.local.commands.check_push import read_result
-from librispeech_clf.text.vocabulary import BLANK
 from tests.helpers.letters import LETTERS, encode
 from tests.helpers.stand_in import save_stand_in
+from tests.helpers.vocabularies import make_logits
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 REHEARSAL = PROJECT_ROOT / "librispeech_clf" / "local" / "push" / "rehearsal.py"
@@ -111,18 +111,6 @@ def score(logits, transcript):
     return {**leap_binder.word_errors(logits, transcript), **leap_binder.character_errors(logits, transcript)}
 
 
-def spell_as_logits(texts):
-    """Logits whose greedy path is exactly the transcript: float32 (B, T, 32), a blank before every letter."""
-    labels = [encode(text, utterance_id="test") for text in texts]
-    logits = np.full((len(texts), 2 * max(map(len, labels)) + 1, len(LETTERS)), -1e4, np.float32)
-    for row, ids in enumerate(labels):
-        logits[row, 1 : 2 * len(ids) : 2, BLANK] = -1e4
-        logits[row, np.arange(1, 2 * len(ids), 2), ids] = 1e4
-        logits[row, 0::2, BLANK] = 1e4
-        logits[row, 2 * len(ids) :, BLANK] = 1e4
-    return logits
-
-
 def test_dataset_check_is_valid():
     out, _ = run_python(REHEARSAL, PROJECT_ROOT, IS_TENSORLEAP_PLATFORM="true")
     result = read_result(out)
@@ -211,7 +199,10 @@ def test_hypothesis_equal_to_the_transcript_is_perfect(batch_size, dtype, transc
         batch = transcribed[first : first + batch_size]
         texts = [response.data.utterance(utterance_id).text for utterance_id, response in batch]
         transcript = np.stack([leap_binder.encode_transcript(*utterance) for utterance in batch])
-        scores = score(spell_as_logits(texts).astype(dtype), transcript.astype(dtype))
+        scores = score(
+            make_logits([encode(text) for text in texts], len(LETTERS)).astype(dtype),
+            transcript.astype(dtype),
+        )
         for name in ZERO_FOR_PERFECT:
             assert not scores[name].any(), (name, batch)
         assert scores["word_information_preserved"].tolist() == [1] * len(batch)
