@@ -33,15 +33,12 @@ def test_systems_become_word_error_rates(configuration, tmp_path):
     assert changes == {"whisper_minus_model": [-0.25, 0.5, None, None]}
 
 
-def test_a_file_that_is_not_there_is_told(configuration):
+def test_files_names_and_places_that_cannot_be_are_refused(configuration):
     with pytest.raises(FileNotFoundError, match="whisper.csv: no such file of hypotheses"):
         _ = Context(configuration).systems
-
-
-@pytest.mark.parametrize("systems", [{"a b": "x.csv"}, {"a": "/x.csv"}, {"a": "../x.csv"}])
-def test_names_and_places_that_cannot_be_are_refused(configuration, systems):
-    with pytest.raises(ValueError, match="systems: a name of letters and digits and a file under"):
-        dataclasses.replace(configuration, systems=systems)
+    for systems in ({"a b": "x.csv"}, {"a": "/x.csv"}, {"a": "../x.csv"}):
+        with pytest.raises(ValueError, match="systems: a name of letters and digits and a file under"):
+            dataclasses.replace(configuration, systems=systems)
 
 
 WITHOUT_ACCOUNT = """
