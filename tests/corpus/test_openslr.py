@@ -59,7 +59,7 @@ def test_speakers_are_in_the_order_of_their_numbers(tmp_path):
 def test_folders_that_others_leave_are_skipped(tree, open_tree):
     others = ("@eaDir/x", ".git/x", "12/.ipynb_checkpoints", "12/@eaDir", "lost+found/x", "12/$RECYCLE.BIN")
     for other in others:
-        (tree / other).mkdir(parents=True)
+        write_table(tree / other / "x.flac", b"")
     assert open_tree()["id"][:] == IDS
 
 

@@ -222,9 +222,11 @@ def test_whole_file_and_progress(server, tmp_path):
     assert fetch(server, tmp_path / "file")[-1] == (SIZE, SIZE)
 
 
-def test_beginning_of_another_file(server, tmp_path):
+def test_beginning_of_another_file_and_server_that_ignores_ranges(server, tmp_path):
     fetch(server, tmp_path / "file", bytes(10_000))
-    assert server.starts == [10_000, None]
+    server.answers = [answer_well, answer_well, lambda asked: head("200 OK") + asked.content]
+    fetch(server, tmp_path / "file", CONTENT[:100])
+    assert server.starts == [10_000, None, 100]
 
 
 @pytest.mark.parametrize("total", [SIZE, "*"])
