@@ -78,7 +78,7 @@ def write_table(path: Path, table: pyarrow.Table) -> None:
     pyarrow.parquet.write_table(
         table, target, compression="zstd", write_page_checksum=True, row_group_size=ROW_GROUP
     )
-    atomic_write(path, target.getvalue().to_pybytes())
+    atomic_write(path, memoryview(target.getvalue()))
 
 
 def check_writable(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Speed of inference: base configuration, random weights.
 
 1. test-clean's lengths: `inference.plan_batches` against padding every utterance to 35 s.
-2. Unpadded utterances of 2 to 35 s against `transformers` on torch, onnxruntime and OpenVINO, where they are installed.
+2. Unpadded utterances of 2 to 35 s against ours in bfloat16, where the processor has it, and against `transformers` on
+   torch, onnxruntime and OpenVINO, where they are installed.
    They get them one by one: the base model's group norm makes its answer depend on padding, so only so is it exact.
    Ours gets them one by one as well, then in the batches that `inference.plan_batches` makes.
 
@@ -47,6 +48,25 @@ def measure(predict: Predict, audio: np.ndarray, calls: int = 1) -> tuple[float,
     for _ in range(calls):
         predict(audio)
     return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def open_in_bfloat16(predict: Predict) -> dict[str, Predict]:
+    """Return our own model, whose functions are compiled anew for this precision, by name; none on other processors."""
+    from librispeech_clf.local.evaluation.run import FLOAT32, check_bfloat16, use_precision
+
+    try:
+        check_bfloat16(with_model=True)
+    except ValueError:
+        return {}
+
+    def predict_in_bfloat16(audio: np.ndarray) -> object:
+        use_precision("bfloat16")
+        try:
+            return predict(audio)
+        finally:
+            use_precision(FLOAT32)
+
+    return {"ours in bfloat16": predict_in_bfloat16}
 
 
 def open_rivals(folder: Path) -> dict[str, Predict]:

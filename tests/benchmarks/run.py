@@ -39,7 +39,8 @@ def measure_inference() -> list[Row]:
     padding = benchmark_inference.compare_with_padding(predict, count_frames, 64)
     ratios = {("inference, test-clean's lengths", "padded to 35 s"): padding}
     with tempfile.TemporaryDirectory() as folder:
-        rivals = benchmark_inference.open_rivals(Path(folder))
+        rivals = benchmark_inference.open_in_bfloat16(compile_model(model))
+        rivals |= benchmark_inference.open_rivals(Path(folder))
         compared = benchmark_inference.compare_with_rivals(predict, rivals, 3)
     ratios |= {
         (f"inference, {seconds} s, {count} in a batch", f"{rival}, one by one"): pair

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
@@ -27,7 +28,6 @@ from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
 
 if TYPE_CHECKING:
-    import pyarrow
     from rich.console import Console
 
     from librispeech_clf.local.model.decoder import Decoder
@@ -249,8 +249,9 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
             if not terminal and (done + len(batch)) * 10 // total > done * 10 // total:  # a line every tenth
                 console.print(f"{done + len(batch)} of {total} utterances. {speed}")
         before, last = last, time.perf_counter()
-        keyed = {key: rows[task.utterance_id] for key, task in window.items()}
-        run.store.save(keyed, run.engine.schema, seconds=last - before)
+        ordered = [rows[task.utterance_id] for task in window.values()]
+        table = pyarrow.Table.from_pylist(ordered, schema=run.engine.schema)
+        run.store.save(window, table, seconds=last - before)
 
     with progress if waiting else nullcontext():
         if waiting and ray is not None:

@@ -13,7 +13,7 @@ import hashlib
 import importlib.metadata
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -71,28 +71,26 @@ class Store:
             found.update(dict.fromkeys(self._list_keys(path.stem, schema), path.stem))
         return found
 
-    def save(
-        self, rows: Mapping[str, dict[str, Any]], schema: pyarrow.Schema, *, seconds: float = 0.0
-    ) -> str:
-        """Write rows as a part; return its name.
+    def save(self, keys: Iterable[str], rows: pyarrow.Table, *, seconds: float = 0.0) -> str:
+        """Write rows, in the order of their keys, as a part; return its name.
 
         Args:
-            rows: by their keys.
-            schema: of the results table.
+            keys: of the rows.
+            rows: of the results table.
             seconds: that evaluating them took.
 
         Raises:
             OSError: they cannot be written.
         """
-        keys = " ".join(rows)
-        name = _digest(keys)
+        joined = " ".join(keys)
+        name = _digest(joined)
         path = self.path(name)
         with explain_disk(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 shutil.rmtree(path)
-        marked = schema.with_metadata({"run": self.folder.name, "rows": keys, "seconds": repr(seconds)})
-        write_table(path, pyarrow.Table.from_pylist(list(rows.values()), schema=marked))
+        marks = {"run": self.folder.name, "rows": joined, "seconds": repr(seconds)}
+        write_table(path, rows.replace_schema_metadata(marks))
         return name
 
     def remove_outdated(self) -> None:

@@ -25,6 +25,10 @@ def row(name, simulation=None, severity=None):
     return {"utterance_id": name, "simulation": simulation, "severity": severity}
 
 
+def save(store, rows, **seconds):
+    return store.save(rows, pyarrow.Table.from_pylist(list(rows.values()), schema=SCHEMA), **seconds)
+
+
 def make_split(*utterances: Utterance) -> Split:
     dataset = dataset_from_utterances(utterances)
     counts = {"part": len(utterances)}
@@ -37,8 +41,8 @@ TASK = Task("1-2-3", "1-2-3", "test", "part")
 
 def test_rows_come_back_by_id_with_simulations_last(tmp_path):
     store = Store(tmp_path, "key")
-    store.save({"1": row("b"), "2": row("c", "tempo", 0.5)}, SCHEMA)
-    store.save({"3": row("a", "tempo", 0.7), "4": row("a"), "5": row("a", "tempo", 0.5)}, SCHEMA)
+    save(store, {"1": row("b"), "2": row("c", "tempo", 0.5)})
+    save(store, {"3": row("a", "tempo", 0.7), "4": row("a"), "5": row("a", "tempo", 0.5)})
     assert store.collect(list("12345"))[0].to_pylist() == [
         row("a"),
         row("b"),
@@ -50,8 +54,8 @@ def test_rows_come_back_by_id_with_simulations_last(tmp_path):
 
 def test_any_choice_of_rows_is_taken_from_the_parts_that_hold_them(tmp_path):
     """With their share of the seconds; whichever windows they were evaluated in."""
-    Store(tmp_path, "key").save({key: row(key) for key in "badc"}, SCHEMA, seconds=8.0)
-    Store(tmp_path, "key").save({key: row(key) for key in "fe"}, SCHEMA, seconds=1.0)
+    save(Store(tmp_path, "key"), {key: row(key) for key in "badc"}, seconds=8.0)
+    save(Store(tmp_path, "key"), {key: row(key) for key in "fe"}, seconds=1.0)
     store = Store(tmp_path, "key")
     assert store.find_rows().keys() == set("abcdef")
     table, seconds = store.collect(list("eca"))
@@ -65,7 +69,7 @@ def test_part_that_does_not_fit_the_disk_leaves_nothing_and_says_what_to_do(tmp_
     store = Store(tmp_path, "key")
     monkeypatch.setattr(os, "fsync", fill_disk)
     with pytest.raises(OSError, match=r"[0-9a-f]{20}.parquet: the disk is full: [0-9,]+ bytes are needed"):
-        store.save({"1": row("a")}, SCHEMA)
+        save(store, {"1": row("a")})
     assert not store.find_rows() and list(store.folder.iterdir()) == []
 
 
@@ -91,7 +95,7 @@ def flip(content, place):
 )
 def test_rows_of_a_damaged_part_are_renewed(tmp_path, damage):
     store, keys = Store(tmp_path, "key"), [str(number) for number in range(200)]
-    path = store.path(store.save({key: row(f"u-{key}") for key in keys}, SCHEMA, seconds=9.0))
+    path = store.path(save(store, {key: row(f"u-{key}") for key in keys}, seconds=9.0))
     spoilt = damage(path.read_bytes())
     for renewed in (False, True):
         path.write_bytes(spoilt)
@@ -100,7 +104,7 @@ def test_rows_of_a_damaged_part_are_renewed(tmp_path, damage):
         def renew(keys, renewed=renewed, lost=lost):
             lost += keys
             if renewed:
-                store.save({key: row(key) for key in keys}, SCHEMA, seconds=2.5)
+                save(store, {key: row(key) for key in keys}, seconds=2.5)
 
         if renewed:
             table, seconds = store.collect(["7", "5"], renew=renew)
@@ -115,9 +119,9 @@ def test_rows_of_a_damaged_part_are_renewed(tmp_path, damage):
 
 def test_part_of_other_rows_another_run_or_table_is_foreign(tmp_path):
     store, other = Store(tmp_path, "key"), Store(tmp_path, "other")
-    first = store.path(store.save({"1": row("a")}, SCHEMA))
+    first = store.path(save(store, {"1": row("a")}))
     for foreign, keys in ((store, "2"), (other, "1")):
-        first.write_bytes(foreign.path(foreign.save({keys: row("a")}, SCHEMA)).read_bytes())
+        first.write_bytes(foreign.path(save(foreign, {keys: row("a")})).read_bytes())
         assert "1" not in store.find_rows()
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), first)
     assert "1" not in store.find_rows()
@@ -125,11 +129,11 @@ def test_part_of_other_rows_another_run_or_table_is_foreign(tmp_path):
 
 def test_folder_in_the_place_of_a_part_gives_way(tmp_path):
     store = Store(tmp_path, "key")
-    path = store.path(store.save({"1": row("a")}, SCHEMA))
+    path = store.path(save(store, {"1": row("a")}))
     path.unlink()
     (path / "inside").mkdir(parents=True)
     assert not store.find_rows()
-    store.save({"1": row("a")}, SCHEMA)
+    save(store, {"1": row("a")})
     assert store.find_rows() == {"1": path.stem}
 
 
@@ -138,7 +142,7 @@ def test_part_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
     fsync, replace_file = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda opened: done.append("fsync") or fsync(opened))
     monkeypatch.setattr(os, "replace", lambda *names: done.append("replace") or replace_file(*names))
-    Store(tmp_path, "key").save({"1": row("a")}, SCHEMA)
+    save(Store(tmp_path, "key"), {"1": row("a")})
     assert done == ["fsync", "replace", "fsync"]
 
 
@@ -146,7 +150,7 @@ def test_parts_of_another_key_are_not_used_and_go_when_asked(tmp_path):
     stores_of_runs = [Store(tmp_path, "old"), Store(tmp_path, "new")]
     for key in "12":
         for store in stores_of_runs:
-            store.save({key: row(f"{store.folder.name}-{key}")}, SCHEMA)
+            save(store, {key: row(f"{store.folder.name}-{key}")})
     for store in stores_of_runs:
         found = store.collect(["1", "2"])[0]["utterance_id"].to_pylist()
         assert found == [f"{store.folder.name}-1", f"{store.folder.name}-2"]
