@@ -14,7 +14,6 @@ from librispeech_clf.local.commands import prepare_data
 from librispeech_clf.local.commands.prepare_data import Archive, download_verified, main, unpack_archive
 from tests.helpers.bad_servers import SUBSET, BadServer, Server, answer_well, head, make_members, md5, pack
 from tests.helpers.own_corpora import corpus_rows, write_table, write_tree
-from tests.helpers.trials import assert_whole_or_absent
 
 MEMBERS = make_members() | {"LibriSpeech/LICENSE.TXT": b"CC BY 4.0\n"}
 CONTENT = pack(MEMBERS)
@@ -53,8 +52,15 @@ def list_work(root):
     return {path.name for path in (root / ".prepare-data").iterdir()} - {f"{SUBSET}.lock"}
 
 
+def assert_whole(root, members=MEMBERS):
+    """The tree is as it was packed."""
+    files = [path for path in (root / "LibriSpeech").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(root)): path.read_bytes() for path in files} == members
+
+
 def test_subset_and_tables_are_put_in_place_once(root, server):
-    assert run(root, server) and assert_whole_or_absent(root, MEMBERS)
+    assert run(root, server)
+    assert_whole(root)
     assert (len(openslr.open_subset(root, SUBSET)), list_work(root)) == (8, set())
     assert not run(root, server)
     assert server.starts == [None]
@@ -65,7 +71,8 @@ def test_what_a_killed_run_left_is_continued(root, server, begun):
     work = root / ".prepare-data"
     write_table(work / f"{SUBSET}.tar.gz", CONTENT[:begun])
     write_table(work / SUBSET / f"LibriSpeech/{SUBSET}/1/2/1-2-0000.flac", "half")
-    assert run(root, server) and assert_whole_or_absent(root, MEMBERS)
+    assert run(root, server)
+    assert_whole(root)
     assert (server.starts, list_work(root)) == ([begun or None], set())
     (work / SUBSET / "LibriSpeech").mkdir(parents=True)  # killed at its very end
     (work / f"{SUBSET}.tar.gz").write_bytes(CONTENT)
@@ -80,13 +87,13 @@ def test_second_subset_joins_the_first(root, server):
     server.content = pack(others)
     run(root, server, "dev-clean")
     corrected = {"LibriSpeech/SPEAKERS.TXT": b"corrected by hand\n"}
-    assert assert_whole_or_absent(root, MEMBERS | others | corrected)
+    assert_whole(root, MEMBERS | others | corrected)
 
 
 def test_root_may_be_the_tree_itself(root, server):
     (root / "LibriSpeech").mkdir(parents=True)
     run(root / "LibriSpeech", server)
-    assert assert_whole_or_absent(root, MEMBERS)
+    assert_whole(root)
 
 
 def test_disk_too_small_is_told_before_the_download(root, server, monkeypatch):
@@ -119,7 +126,8 @@ def test_disk_that_fills_up_during_unpacking(root, server, monkeypatch):
         with pytest.raises(OSError, match="the disk is full"):
             run(root, server)
     assert (list_work(root), (root / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
-    assert run(root, server) and assert_whole_or_absent(root, MEMBERS)
+    assert run(root, server)
+    assert_whole(root)
     assert server.starts == [None, SIZE]
 
 
@@ -132,7 +140,8 @@ def test_of_two_at_once_one_waits_for_the_other(root, server):
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(prepare, range(2))) == [False, True]
-    assert server.starts == [None] and assert_whole_or_absent(root, MEMBERS)
+    assert_whole(root)
+    assert server.starts == [None]
 
 
 def test_command(root, server, capsys):
