@@ -81,9 +81,10 @@ def test_words_are_boxes_at_their_times_where_their_label_fits_and_are_listened_
         assert any(place == pytest.approx(of_word, abs=0.04) for of_word in times[text]), text
         assert cut <= 1 and height > 100 and label < 20  # it covers the spectrogram by its label alone
     first = opened.read(".word-box:not([hidden])")
+    opened.run(f"{AUDIO}.play = async () => {{}}")  # it stays where it is set, on a busy machine, too
     opened.click(".word-box:not([hidden])")
-    heard = opened.run(f"return {AUDIO}.currentTime")
-    assert min(abs(heard - start) for start, _ in times[first]) < 0.3
+    heard = opened.run(f"delete {AUDIO}.play; return {AUDIO}.currentTime")
+    assert min(abs(heard - start) for start, _ in times[first]) < 0.05
     zoom(opened, "0")
     latest = max(start for of_word in times.values() for start, _ in of_word)
     lines = ["0 s", "4 s", "8 s"][: int(latest // 4) + 1] if latest >= 4 else []
