@@ -28,6 +28,8 @@ def test_only_audio_and_text_are_needed(tmp_path):
 CSV, TSV, JSONL = "own/metadata.csv", "own/metadata.tsv", "own/metadata.jsonl"
 PARQUET = "own/0.parquet"
 BESIDE = ("own/a", "A", "own/a.wav")
+CLIP = ("a", "A", "clips/a.wav")
+OWN_CLIP = ("clips/a", "A", "own/clips/a.wav")
 INSIDE = ("a", "A", "own/a.wav")
 LJ = ("LJ-1", 'It "cost two')
 DATED = ("7", "2021-03-04", "own/a.wav")
@@ -37,9 +39,13 @@ DATED = ("7", "2021-03-04", "own/a.wav")
     ("table", "content", "row"),
     [
         ("own.csv", f"{HEADER}own/a.wav,A", BESIDE),
-        ("own.csv", f"{HEADER}a.wav,A", BESIDE),
+        ("own.csv", f"{HEADER}a.wav,A", BESIDE),  # csikasote/BembaSpeech#2
         ("own.jsonl", '{"file_name": "own/a.wav", "text": "A"}', BESIDE),
         ("own.json", '{"file_name": "own/a.wav", "text": "A"}', BESIDE),
+        ("own.tsv", "path\tsentence\nclips/a.wav\tA\n", CLIP),  # mozilla/DeepSpeech#2646
+        ("own.tsv", "path\tsentence\na.wav\tA\n", CLIP),  # common-voice/common-voice#2075
+        (CSV, "file_name, text\nclips/a.wav, A\n", OWN_CLIP),  # label-sleuth/label-sleuth#315
+        (CSV, "text,file_name\nA, clips/a.wav \n", OWN_CLIP),  # fastai/fastai#937
         # Audio objects of the datasets library
         (JSONL, '{"audio": {"path": "a.wav"}, "text": "A"}', INSIDE),
         (JSONL, '{"audio": {"path": "a.wav", "bytes": null, "sampling_rate": 16000}, "text": "A"}', INSIDE),
@@ -218,15 +224,22 @@ def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
         (CSV, f"{HEADER}a.wav,café\n".encode("latin-1"), "metadata.csv:2: is not UTF-8; save"),
         (CSV, "", "metadata.csv: is empty; a header"),
         (CSV, f"{HEADER}a.wav,A, B\n", "metadata.csv:2: has 3 fields, the header 2; put texts"),
+        # facebookresearch/fairseq#3962: the part in the path
+        (CSV, f"{HEADER}a.wav:0:16000,A\n", "a.wav:0:16000.*neither it nor another"),
         (CSV, f"{HEADER}missing.wav,A\n", "missing.wav: .*metadata.csv lists it"),
         (CSV, f'{HEADER}a.wav,"ONE\nb.wav,TWO\n', "metadata.csv:3: is no row .*close the quotation"),
         (CSV, f"{HEADER}a.wav,{'A' * 200_000}", "metadata.csv:2: is no row of a table .field larger"),
         (CSV, "file_name,text,text\na.wav,A,B\n", "the column text occurs more than once; keep one"),
+        # cschlaffner/PROTzilla#450
         (CSV, "file_name;text\na.wav;A\n", "a single column, 'file_name;text'; .*by commas, not by ';'"),
+        # absadiki/easymms#7: a path and a text with a pipe between, no header
+        (CSV, "kss_wavs/1_0367.wav|busaneun\n", "single column.*not by '|'"),
         (TSV, "path,sentence\na.wav,A\n", "a single column, 'path,sentence'; .*by tabs, not by ','"),
         (JSONL, '\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
         (JSONL, "\n", "metadata.jsonl: is empty; a JSON object"),
         (JSONL, '{"file_name": "a.wav", "text": "\\ud800"}', "jsonl:1: holds half of a surrogate pair"),
+        # speechbrain/speechbrain#1225: the part in an object, in samples
+        (JSONL, '{"wave": {"file": "a.wav", "start": 0, "stop": 32000}, "text": "A"}', "no column audio"),
         ("own/metadata.parquet", b"junk", "metadata.parquet: cannot be read as parquet"),
         (PARQUET, b"version https://git-lfs.github.com/spec/v1\n", "0.parquet: .*git lfs pull"),
         (PARQUET, b"", "0.parquet: cannot be read as parquet"),

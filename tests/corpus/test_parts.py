@@ -171,20 +171,28 @@ def test_channels_that_cancel_each_other_are_not_averaged(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("table", "content"),
+    ("table", "content", "more_texts"),
     [
-        ("metadata.jsonl", '{"id": "u", "file_name": "call.wav", "text": ["ONE", "WON", null]}'),
-        ("metadata.csv", "id,file_name,text,text_2\nu,call.wav,ONE,WON\n"),
-        ("metadata.csv", "id,file_name,sentence_1,text_1,text_2\nu,call.wav,x,ONE,WON\n"),
-        ("metadata.csv", "id,file_name,text\nu,call.wav,ONE\nu,call.wav,WON\n"),
-        ("0.parquet", [{"id": "u", "audio": "call.wav", "text": ["ONE", "WON"]}]),
+        # jitsi/jiwer#37: equivalent spellings
+        ("metadata.jsonl", '{"id": "u", "file_name": "call.wav", "text": ["ONE", "WON", null]}', ("WON",)),
+        ("metadata.csv", "id,file_name,text,text_2\nu,call.wav,ONE,WON\n", ("WON",)),
+        ("metadata.csv", "id,file_name,sentence_1,text_1,text_2\nu,call.wav,x,ONE,WON\n", ("WON",)),
+        ("metadata.csv", "id,file_name,text\nu,call.wav,ONE\nu,call.wav,WON\n", ("WON",)),
+        ("0.parquet", [{"id": "u", "audio": "call.wav", "text": ["ONE", "WON"]}], ("WON",)),
+        # usnistgov/SCTK#47: "double reference text for id"
+        ("text", "u ONE\nu WON\n", ("WON",)),
+        # chuyq/MESC#7: one row twice is no second reference
+        ("metadata.csv", "id,file_name,text\nu,call.wav,ONE\nu,call.wav,ONE\n", ()),
     ],
 )
-def test_several_references_belong_to_one_utterance(folder, table, content):
+def test_several_references_belong_to_one_utterance(folder, table, content, more_texts):
     write_table(folder / table, content)
+    if table == "text":
+        write_table(folder / "wav.scp", "u call.wav\n")
     split = open_split(folder)
     utterance = split.utterance("u")
-    assert (split.ids, utterance.text, utterance.more_texts) == (["u"], "ONE", ("WON",))
+    assert (split.ids, utterance.text, utterance.more_texts) == (["u"], "ONE", more_texts)
+    assert split.more_texts == ({"u": more_texts} if more_texts else {})
 
 
 def test_nobody_is_nobody(folder):
