@@ -139,6 +139,8 @@ def test_utterances_of_a_speaker_do_not_multiply_the_evidence():
     often = compare_groups(*(np.repeat(own, 30) for own in sides))
     assert (often.p_value, often.low) == pytest.approx((once.p_value, once.low))
     assert once.value == pytest.approx(0.15)
+    score = once.value / (once.high - once.value) * student.ppf(0.975, 6)  # Welch's freedom of 4 and 4
+    assert once.p_value == pytest.approx(2 * student.sf(score, 6))
 
 
 def test_correlation_is_spearmans_and_ranks_anew_without_each_speaker():
