@@ -45,6 +45,12 @@ def test_what_is_chosen_is_in_the_address_and_back_undoes_it(own):
     own.wait("return document.getElementById('tab-overview').ariaSelected === 'true'")
     assert own.read("#utterance", "hidden")
     assert not own.read("#errors-only", "checked")
+    own.show("map")
+    for text in ("b", "br", "bri"):  # what is typed is one step
+        own.enter("#search", text)
+        own.wait(f"return location.hash === '#tab=map&search={text}'")
+    own.back("#tab=map")
+    assert own.read("#search", "value") == ""
 
 
 def test_a_link_to_an_utterance_a_selection_a_color_and_a_theme(browser, report, results):
@@ -57,48 +63,11 @@ def test_a_link_to_an_utterance_a_selection_a_color_and_a_theme(browser, report,
     assert browser.run("return document.documentElement.dataset.theme") == "dark"
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        "#tab=nothing",
-        "#utterance=gone",
-        "#only=x&sort=gone&color=gone",
-        "#filter.gone=1..2",
-        "#only=0-999999999",
-    ],
-)
-def test_a_foreign_address_shows_the_page(opened, state):
-    opened.go(state)
-    assert opened.count(".tile") == 6
-
-
-def test_filters_that_leave_nothing_say_so(opened):
-    opened.click("[data-key=record_gender] input")
-    opened.enter("#search", "zebra")
-    opened.wait("return !document.getElementById('empty').hidden")
-    text = opened.text("#empty")
-    assert "No utterance passes the filters" in text and "search: zebra · gender: F" in text
-    assert opened.read("#panel", "hidden")
-    opened.click("#empty button")
-    assert not opened.read("#panel", "hidden")
-    assert opened.count("#panel svg") > 3
-
-
-def test_search_takes_an_expression_and_says_what_is_none(opened, results):
-    found = int(results["utterance_id"].str.contains("^10[34]-").sum())
-    for search, count in (("^(103|104)-", found), ("(", 0)):
-        opened.enter("#search", search)
-        opened.wait_for_count(count)
-        assert opened.read("#search-note", "hidden") == (count > 0)
-
-
-def test_typing_is_one_step_back(own):
-    own.show("map")
-    for text in ("b", "br", "bri"):
-        own.enter("#search", text)
-        own.wait(f"return location.hash === '#tab=map&search={text}'")
-    own.back("#tab=map")
-    assert own.read("#search", "value") == ""
+def test_a_foreign_address_shows_the_page(opened):
+    for state in ("tab=nothing", "utterance=gone", "only=x&sort=gone&color=gone", "filter.gone=1..2",
+                  "only=0-999999999"):  # fmt: skip
+        opened.go(f"#{state}")
+        assert opened.count(".tile") == 6
 
 
 def test_print_shows_the_section_alone_and_whole(opened):

@@ -91,13 +91,17 @@ def test_words_are_boxes_at_their_times_where_their_label_fits_and_are_listened_
     assert opened.texts(".time-line > button") == lines  # a long diff is in lines of time
 
 
-def test_space_plays_and_pauses(opened):
+def test_space_plays_and_pauses_and_the_player_stays_while_the_panel_scrolls(opened):
     opened.run("document.querySelector('#utterance h2').focus()")
     opened.press(" ")
     opened.wait(f"return !{AUDIO}.paused && {AUDIO}.currentTime > 0")
     opened.press(" ")
     opened.wait(f"return {AUDIO}.paused")
     assert opened.read("#utterance", "scrollTop") == 0
+    opened.run("document.getElementById('utterance').scrollTop = 400")
+    player = opened.box("#utterance audio")
+    assert 0 <= player["top"] < 120
+    assert opened.box(".stage")["bottom"] < player["bottom"]
 
 
 def test_a_word_loops_at_half_speed(opened, results):
@@ -116,13 +120,6 @@ def test_a_word_loops_at_half_speed(opened, results):
     opened.wait(f"return {AUDIO}?.readyState >= 2")
     assert opened.run(f"return {AUDIO}.playbackRate") == 0.5
     opened.enter("#speed", "1")
-
-
-def test_the_player_stays_while_the_panel_scrolls(opened):
-    opened.run("document.getElementById('utterance').scrollTop = 400")
-    player = opened.box("#utterance audio")
-    assert 0 <= player["top"] < 120
-    assert opened.box(".stage")["bottom"] < player["bottom"]
 
 
 def test_escape_returns_the_focus(browser, report):
