@@ -55,12 +55,6 @@ def make_results_fixture():
     return results.make_results
 
 
-@pytest.fixture(scope="session", name="make_analysis")
-def make_analysis_fixture():
-    """Give the maker of analysis sections."""
-    return results.make_analysis
-
-
 @pytest.fixture(scope="session", name="make_audio")
 def make_audio_fixture():
     """Give the maker of WAV files."""

@@ -1,4 +1,4 @@
-"""Synthetic results tables, analysis sections and audio for tests of what reads them."""
+"""Synthetic results tables and audio for tests of what reads them."""
 
 import io
 
@@ -98,31 +98,3 @@ def make_audio(duration_s: float = 1.0, frequency_hz: float = 440.0, amplitude: 
     target = io.BytesIO()
     soundfile.write(target, samples, 16000, format="WAV")
     return target.getvalue()
-
-
-def make_analysis(results: pd.DataFrame) -> dict:
-    """Make hand-written analysis sections in the shapes of `librispeech_clf.local.analysis`; speaker 103 is weak."""
-    ids, is_weak = tuple(results["utterance_id"]), results["record_speaker_id"] == "103"
-    generator = np.random.default_rng(1)
-    rates = [{"rate": 0.41, "low": 0.3, "high": 0.5}, {"rate": 0.17, "low": 0.1, "high": 0.2}]
-    men = {
-        "column": "record_gender", "label": "men", "value": "M", "effect": 0.6, "inside": 1.0, "outside": 0.4,
-        "unit": None, "p_corrected": 0.0001,
-    }  # fmt: skip
-    clusters = [
-        {
-            "number": number, "name": "men" * weak, "rate": rate, "rest": rest,
-            "utterance_ids": tuple(results.loc[is_weak == weak, "utterance_id"]),
-            "difference": rate["rate"] - rest["rate"], "low": 0.1, "high": 0.4,
-            "speakers": 1, "largest_speaker": "103", "largest_speaker_share": 1.0, "p": 0.002, "findings": [],
-            "is_weak": weak, "untested": None, "traits": [men] if weak else (),
-            "sentence": f"men: {(is_weak == weak).sum()} utterances",
-        }
-        for number, weak, rate, rest in ((1, True, *rates), (2, False, *rates[::-1]))
-    ]  # fmt: skip
-    points = {space: generator.normal(size=(len(ids), 2)) for space in ("latent", "acoustic_statistics")}
-    maps = {
-        space: {"space": space, "utterance_ids": ids, "points": at, "method": "PCA"}
-        for space, at in points.items()
-    }
-    return {"clusters": {"clusters": clusters, "criterion": "k-means", "alpha": 0.02}, "latent_maps": maps}

@@ -1,6 +1,6 @@
 """One run with everything that a page tells, its page written once and opened by nearly all tests in the browser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.analysis.summary import Analysis, analyze
 from librispeech_clf.local.analysis.suspect_references import Suspicion
+from librispeech_clf.local.analysis.traits import Trait
 from librispeech_clf.local.report.outputs import Speed
 from librispeech_clf.local.report.page import write_page
 from tests.helpers.results import count_errors
@@ -88,8 +89,12 @@ def run(results, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def sections(run, results, make_analysis):
+def sections(run, results):
     """The analysis, and what it does not find in these results: a weak cluster, a finding, a suspicion."""
+    first, *others = run.analysis.clusters.clusters
+    rate = replace(first.rate, rate=0.41, low=0.3, high=0.5)
+    trait = Trait("record_gender", "men", "M", 0.6, 1.0, 0.4, None, 0.0001)
+    first = replace(first, name="men", is_weak=True, rate=rate, traits=(trait,))
     weak = results[results["record_speaker_id"] == "103"]
     finding = {
         "name": "the worst speakers", "where": "speaker 103", "kind": "speakers", "utterances": len(weak),
@@ -100,7 +105,7 @@ def sections(run, results, make_analysis):
     }  # fmt: skip
     name = results["utterance_id"].iloc[4]
     return vars(run.analysis) | {
-        "clusters": make_analysis(results)["clusters"],
+        "clusters": replace(run.analysis.clusters, clusters=(first, *others)),
         "search": {"findings": [finding], "candidates_tested": 123, "alpha": 0.05, "note": None},
         "suspect_references": (Suspicion(name, ("too many letters a second",), 5.0, 2.5, 40.0, "A", "B"),),
         "speed": Speed(600.0, {"evaluation": 60.0, "analysis": 3.0}).report() | {"systems": {"this": 11.5}},
