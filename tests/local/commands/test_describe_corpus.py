@@ -26,31 +26,15 @@ def encode(seconds: float) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-def split() -> Split:
-    texts = ["THE CAT", "THE DOG SAT", "INDEMNIFICATION", ""]
+def test_counts():
     utterances = [
-        Utterance(
-            id=f"{speaker}-1-{number:04d}",
-            text=text,
-            speaker_id=speaker,
-            chapter_id=1,
-            audio_bytes=encode(1 + number),
-            audio_path=None,
+        Utterance(f"{speaker}-1-{seconds}", text, speaker, 1, encode(seconds), None)
+        for seconds, text, speaker in (
+            (1, "THE CAT", 1), (2, "THE DOG SAT", 1), (3, "INDEMNIFICATION", 2), (4, "", 3),
         )
-        for number, (text, speaker) in enumerate(zip(texts, (1, 1, 2, 3), strict=True))
-    ]
-    speakers = {
-        1: Speaker(id=1, gender="F", subset="own", total_minutes=1.0, name="Ada"),
-        2: Speaker(id=2, gender="M", subset="own", total_minutes=1.0, name="Bob"),
-    }
-    dataset = dataset_from_utterances(utterances)
-    return Split(
-        name="test", dataset=dataset, row_counts={"own": 4}, speakers=speakers, chapters={}, books={}
-    )
-
-
-def test_counts(split):
+    ]  # fmt: skip
+    speakers = {number: Speaker(number, gender, "own", 1.0, "Ada") for number, gender in ((1, "F"), (2, "M"))}
+    split = Split("test", dataset_from_utterances(utterances), {"own": 4}, speakers, {}, {})
     statistics = describe_split(split, VOCABULARY)
     assert statistics.utterances == 4
     assert statistics.seconds == (1.0, 2.0, 3.0, 4.0)
@@ -67,41 +51,50 @@ def test_command_prints_the_bundled_corpus(capsys):
         assert speakers in line
 
 
-def test_command_says_what_normalization_took_out(capsys, tmp_path, monkeypatch):
-    audio = [{"bytes": encode(1), "path": f"{name}.flac"} for name in "ab"]
-    table = pyarrow.table({"audio": audio, "text": ["Well-known, he said.", "PLAIN"]})
-    pyarrow.parquet.write_table(table, tmp_path / "test.parquet")
-    for normalization, line in (
-        ("letters", "test: text.normalize letters: 1 of 2 transcripts changed; signs taken out: 3"),
-        ("strict", None),
-    ):
-        monkeypatch.setenv("LIBRISPEECH_NORMALIZE", normalization)
-        main(["--source", "files", "--root", str(tmp_path)])
-        printed = capsys.readouterr().out
-        assert ("text.normalize" in printed) == (line is not None) and (line or "") in printed
+FURTHER = {"accent": ["irish"] * 3, "age": [3] * 3}
+NORMALIZED = "test: text.normalize letters: 1 of 2 transcripts changed; signs taken out: 3"
+NO_LETTERS = "test: 2 of 3 transcripts hold signs that the model has no letters for: & 1 2"
 
 
-def test_subsets_of_the_environment_count_for_a_source_of_the_command_line(capsys, tmp_path, monkeypatch):
-    pyarrow.parquet.write_table(
-        pyarrow.table({"audio": [encode(1)], "text": ["A"]}), tmp_path / "mine.parquet"
+@pytest.mark.parametrize(
+    ("texts", "columns", "environment", "code", "told", "untold"),
+    [
+        (
+            ["Well-known, he said.", "PLAIN"],
+            {},
+            {"NORMALIZE": "letters"},
+            0,
+            [NORMALIZED],
+            ["no letters for"],
+        ),
+        (["Well-known, he said.", "PLAIN"], {}, {"NORMALIZE": "strict"}, 0, [], ["text.normalize"]),
+        (
+            ["A"],
+            {},
+            {"SUBSETS": "test"},
+            0,
+            [],
+            ["not there"],
+        ),  # stand in for those of the command line's source
+        (["ROOM 12", "A & B 2", "PLAIN"], {}, {}, 0, [NO_LETTERS], ["further columns"]),
+        (["A", "B", "C"], FURTHER, {}, 0, ["test: further columns: accent (string), age (float)"], []),
+        (["A", None], {"id": ["a", "b"]}, {}, 1, ["test: b: row 1 of"], []),
+        ([], {}, {}, 1, ["training: ", "training is not there"], []),
+    ],
+)
+def test_what_is_missing_or_unusual_is_told(
+    texts, columns, environment, code, told, untold, capsys, tmp_path, monkeypatch
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(f"LIBRISPEECH_{name}", value)
+    if texts:
+        table = {"audio": [encode(1)] * len(texts), "text": texts} | columns
+        pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "test.parquet")
+    assert main(["--source", "files", "--root", str(tmp_path)]) == code
+    printed = capsys.readouterr().out.replace("\n", "")
+    assert (
+        [line for line in told if line not in printed] == [line for line in untold if line in printed] == []
     )
-    monkeypatch.setenv("LIBRISPEECH_SUBSETS", "mine")
-    assert main(["--source", "files", "--root", str(tmp_path)]) == 0
-    assert "not there" not in capsys.readouterr().out
-
-
-def test_signs_without_letters_and_further_columns_are_told(capsys, tmp_path):
-    table = {
-        "audio": [encode(1)] * 3,
-        "text": ["ROOM 12", "A & B 2", "PLAIN"],
-        "accent": ["irish"] * 3,
-        "age": [3] * 3,
-    }
-    pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "test.parquet")
-    assert main(["--source", "files", "--root", str(tmp_path)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "test: 2 of 3 transcripts hold signs that the model has no letters for: & 1 2" in lines
-    assert "test: further columns: accent (string), age (float)" in lines
 
 
 def test_table_of_a_corpus_of_librispeechs_size_fits_80_columns():
@@ -114,15 +107,3 @@ def test_table_of_a_corpus_of_librispeechs_size_fits_80_columns():
         console.print(statistics_table("Corpus", [statistics]))
         printed = console.file.getvalue()
         assert "\u2026" not in printed and all(figures in printed for figures in shown)
-
-
-def test_row_that_cannot_be_evaluated_is_named(capsys, tmp_path):
-    table = pyarrow.table({"audio": [encode(1)] * 2, "text": ["A", None], "id": ["a", "b"]})
-    pyarrow.parquet.write_table(table, tmp_path / "test.parquet")
-    assert main(["--source", "files", "--root", str(tmp_path)]) == 1
-    assert "test: b: row 1 of" in "".join(capsys.readouterr().out.split("\n"))
-
-
-def test_command_names_what_is_missing(capsys, tmp_path):
-    assert main(["--source", "files", "--root", str(tmp_path)]) == 1
-    assert "training is not there" in capsys.readouterr().out

@@ -20,11 +20,8 @@ NOBODY = [
 
 def is_allowed() -> bool:
     """Whether a process may become nobody here."""
-    if shutil.which("setpriv") is None:
-        return False
-    return (
-        subprocess.run([*NOBODY, sys.executable, "-c", ""], capture_output=True, check=False).returncode == 0
-    )
+    command = [*NOBODY, sys.executable, "-c", ""]
+    return bool(shutil.which("setpriv")) and not subprocess.run(command, capture_output=True).returncode
 
 
 @pytest.mark.slow
@@ -36,11 +33,8 @@ def test_user_without_a_home_and_read_only_packages(command):
         folder.chmod(0o777)
         (folder / "tmp").mkdir(mode=0o700)
         os.chown(folder / "tmp", 65534, 65534)
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("HF_", "NUMBA_", "XDG_", "MPL"))
-        }
+        owned = ("HF_", "NUMBA_", "XDG_", "MPL")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(owned)}
         environment |= {
             "HOME": "/nonexistent",
             "TMPDIR": str(folder / "tmp"),

@@ -13,11 +13,11 @@ def test_unlabeled_split_is_predicted_and_its_lacks_are_named(forked, tmp_path):
     assert done.code == 0, done.stderr
     results = pd.read_parquet(tmp_path / "results.parquet")
     assert results["transcribed"].value_counts().to_dict() == {True: 113, False: 40}
-    for name in ("word_error_rate", "character_hits", "ctc_loss", "reference", "text_word_count"):
-        assert results[name].isna().all(), name
-    summary = json.loads((tmp_path / "summary.json").read_text())
+    empty = ["word_error_rate", "character_hits", "ctc_loss", "reference", "text_word_count"]
+    assert results[empty].isna().all(axis=None)
+    summary, findings = (json.loads((tmp_path / f"{x}.json").read_text()) for x in ("summary", "findings"))
     assert not {"word", "character"} & set(summary)
-    lacks = json.loads((tmp_path / "findings.json").read_text())["coverage"]["lacks"][:3]
+    lacks = findings["coverage"]["lacks"][:3]
     accents = results.set_index("utterance_id")["corpus_accent"]
     shares = [(accents[lack["utterance_ids"]] == "German").mean() for lack in lacks]
     assert max(shares) > 0.9 and any("noisy recordings" in lack["name"] for lack in lacks)
@@ -39,9 +39,8 @@ def test_what_needs_transcripts_is_refused_before_work(option, forked, tmp_path)
 )
 def test_a_filled_table_is_never_overwritten(content, forked, tmp_path):
     (tmp_path / "transcribe.csv").write_bytes(content)
-    done = forked.run(
-        "evaluate", "--split", "unlabeled", "--limit", "4", "--transcribe", "1", "--out", tmp_path
-    )
+    options = ["--split", "unlabeled", "--limit", "4", "--transcribe", "1"]
+    done = forked.run("evaluate", *options, "--out", tmp_path)
     assert done.code == 2 and "transcribe.csv was changed" in done.stderr
     assert (tmp_path / "transcribe.csv").read_bytes() == content
     assert not (tmp_path / "results.parquet").exists()
