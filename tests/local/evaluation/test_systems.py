@@ -1,12 +1,12 @@
 """Systems of a run: names, normalization, times, tables, an older run."""
 
 import json
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.hypotheses import System
 from librispeech_clf.local.evaluation.systems import (
     Systems,
@@ -16,30 +16,18 @@ from librispeech_clf.local.evaluation.systems import (
     open_older_run,
     time_tokens,
 )
+from tests.helpers.letters import VOCABULARY
 
-VOCABULARY = load_configuration(environment={}).read_vocabulary()
 REFERENCES = {"a": ("MISTER BROWN PAID TWENTY DOLLARS",), "b": ("HE WENT",)}
 
 
-@pytest.mark.parametrize(
-    ("asked", "name", "path"),
-    [
-        ("whisper=hyp/out.json", "whisper", "hyp/out.json"),
-        ("hyp/b1+nnlm.tsv", "b1+nnlm", "hyp/b1+nnlm.tsv"),
-        ("s3 of 1,000=x=y.tsv", "s3 of 1,000", "x=y.tsv"),
-    ],
-)
-def test_a_system_is_named_or_has_its_files_name(asked, name, path):
-    found = name_system(asked)
-    assert (found[0], str(found[1])) == (name, path)
-
-
-@pytest.mark.parametrize(
-    "asked", ["=file.tsv", "../up=file.tsv", "a/b=file.tsv", "\x1b[1m=file.tsv", ".hidden"]
-)
-def test_a_name_that_cannot_be_a_files_is_refused(asked):
-    with pytest.raises(ValueError, match="a system's name holds"):
-        name_system(asked)
+def test_a_system_is_named_or_has_its_files_name():
+    assert name_system("whisper=hyp/out.json") == ("whisper", Path("hyp/out.json"))
+    assert name_system("hyp/b1+nnlm.tsv") == ("b1+nnlm", Path("hyp/b1+nnlm.tsv"))
+    assert name_system("s3 of 1,000=x=y.tsv") == ("s3 of 1,000", Path("x=y.tsv"))
+    for asked in ("=file.tsv", "../up=file.tsv", "a/b=file.tsv", "\x1b[1m=file.tsv", ".hidden"):
+        with pytest.raises(ValueError, match="a system's name holds"):
+            name_system(asked)
 
 
 @pytest.mark.parametrize(
@@ -76,34 +64,30 @@ def test_a_manifest_with_references_is_a_corpus(tmp_path, content, told):
     assert not is_corpus(tmp_path)
 
 
-def word(text, start, end, sure=0.5):
-    return {"text": text, "start_s": start, "end_s": end, "confidence": sure}
+TIMES = ("start_s", "end_s", "confidence")
+
+
+def words(*timed):
+    return [dict(zip(("text", *TIMES), word, strict=True)) for word in timed]
 
 
 def test_times_follow_the_words_through_the_normalization():
-    words = [word("Mr.", 0, 1), word("Brown,", 1, 2, 0.9), word("paid", 2, 3), word("twenty", 3, 4, 0.4),
-             word("dollars.", 4, 5, 0.8)]  # fmt: skip
+    heard = words(
+        ("Mr.", 0, 1, 0.5), ("Brown,", 1, 2, 0.9), ("paid", 2, 3, 0.5), ("twenty", 3, 4, 0.4), ("dollars.", 4, 5, 0.8)
+    )  # fmt: skip
     normalize = make_normalizer(VOCABULARY, "whisper")
     tokens = normalize("Mr. Brown, paid twenty dollars.").split()
-    timed = time_tokens(tokens, words, normalize)
-    assert [(piece["text"], piece["start_s"], piece["end_s"], piece["confidence"]) for piece in timed] == [
-        ("MISTER", 0, 1, 0.5), ("BROWN", 1, 2, 0.9), ("PAID", 2, 3, 0.5), ("$20", 3, 5, 0.4),
-    ]  # fmt: skip
-    assert time_tokens(["A", "B"], [word("b", 1, 2, None)], normalize) == [word("B", 1, 2, None)]
+    expected = ("MISTER", 0, 1, 0.5), ("BROWN", 1, 2, 0.9), ("PAID", 2, 3, 0.5), ("$20", 3, 5, 0.4)
+    assert time_tokens(tokens, heard, normalize) == words(*expected)
+    assert time_tokens(["A", "B"], words(("b", 1, 2, None)), normalize) == words(("B", 1, 2, None))
     assert time_tokens(["A"], [], normalize) == []
 
 
 def make_rows(**columns):
-    names = ["word_error_rate", "match_error_rate", "word_information_lost", "word_information_preserved"]
-    kinds = ("hits", "substitutions", "deletions", "insertions")
-    names += (
-        [f"word_{kind}" for kind in kinds]
-        + ["character_error_rate"]
-        + [f"character_{kind}" for kind in kinds]
-    )
-    timed = pyarrow.struct(
-        {"text": pyarrow.string(), **dict.fromkeys(("start_s", "end_s", "confidence"), pyarrow.float64())}
-    )
+    kinds = ("error_rate", "hits", "substitutions", "deletions", "insertions")
+    names = [f"{unit}_{kind}" for unit in ("word", "character") for kind in kinds]
+    names += ["match_error_rate", "word_information_lost", "word_information_preserved"]
+    timed = pyarrow.struct({"text": pyarrow.string(), **dict.fromkeys(TIMES, pyarrow.float64())})
     table = {
         "utterance_id": ["a", "b"], "simulation": pyarrow.nulls(2, pyarrow.string()),
         "reference": ["", ""], "hypothesis": ["", ""], "error": pyarrow.nulls(2, pyarrow.string()),
@@ -113,21 +97,25 @@ def make_rows(**columns):
     return pyarrow.table(table | columns)
 
 
+def read_columns(table, *names):
+    return [table[name].to_pylist() for name in names]
+
+
 def test_the_first_system_fills_the_rows_and_the_others_have_tables():
     systems = Systems([], REFERENCES, "strict", VOCABULARY)
-    systems.add(System("one", {"a": "mister brown paid twenty", "b": "he went"}, {"b": [word("he", 0, 1)]}))
+    spoken = {"a": "mister brown paid twenty", "b": "he went"}
+    systems.add(System("one", spoken, {"b": words(("he", 0, 1, 0.5))}))
     systems.add(System("two", {"b": "we went there"}))
     with pytest.raises(ValueError, match="two systems have this name"):
         systems.add(System("two", {}))
+    rows = make_rows(record_speaker_id=["s1", "s2"])
+    tables = systems.make_tables(rows)
+    assert list(tables) == ["one", "two"] and tables["one"].schema == rows.schema
+    heard = [None, words(("HE", 0, 1, 0.5))]
+    assert read_columns(tables["one"], "word_deletions", "words") == [[1, 0], heard]
+    names = ("record_speaker_id", "hypothesis", "word_error_rate")
+    assert read_columns(tables["two"], *names) == [["s1", "s2"], [None, "WE WENT THERE"], [None, 1.0]]
     broken = make_rows(error=pyarrow.array([None, "b: the recording is damaged."]))
-    tables = systems.make_tables(make_rows(record_speaker_id=["s1", "s2"]))
-    assert tables["two"]["record_speaker_id"].to_pylist() == ["s1", "s2"]
-    assert list(tables) == ["one", "two"]
-    assert tables["one"].schema == make_rows(record_speaker_id=["s1", "s2"]).schema
-    assert tables["one"]["word_deletions"].to_pylist() == [1, 0]
-    assert tables["one"]["words"].to_pylist() == [None, [word("HE", 0, 1)]]
-    assert tables["two"]["hypothesis"].to_pylist() == [None, "WE WENT THERE"]
-    assert tables["two"]["word_error_rate"].to_pylist() == [None, 1.0]
     assert systems.make_tables(broken)["one"]["word_error_rate"].to_pylist() == [pytest.approx(0.2), None]
 
 
@@ -154,9 +142,8 @@ def test_an_older_run_is_a_system(tmp_path):
     rows = make_rows(reference=[text for (text,) in REFERENCES.values()], hypothesis=["MISTER", "HE WENT"])
     pyarrow.parquet.write_table(rows, tmp_path / "results.parquet")
     older = open_older_run(tmp_path, {**REFERENCES, "c": ("NEW",)}, taken=[tmp_path.name])
-    assert older.texts == {"a": "MISTER", "b": "HE WENT"}
-    assert older.name == f"{tmp_path.name} (older)"
-    assert older.speed is None
+    found = (older.name, older.texts, older.speed)
+    assert found == (f"{tmp_path.name} (older)", {"a": "MISTER", "b": "HE WENT"}, None)
     for run, speed in (({"model": "w.h5"}, 11.5), ({}, None)):  # without a model nothing was recognized
         summary = {"run": run, "speed": {"evaluation": {"times_real_time": 11.5}}}
         (tmp_path / "summary.json").write_text(json.dumps(summary))
@@ -175,7 +162,6 @@ def test_each_system_is_scored_over_the_reference_that_is_nearest_to_it():
     systems.add(System("one", {"a": "the color", "b": "two many"}))
     systems.add(System("two", {"a": "the colour"}))
     tables = systems.make_tables(make_rows())
-    assert tables["one"]["reference"].to_pylist() == ["THE COLOR", "TOO MANY"]
-    assert tables["one"]["word_error_rate"].to_pylist() == [0, 0.5]
-    assert tables["two"]["reference"].to_pylist() == ["THE COLOUR", "TWO"]
-    assert tables["two"]["word_error_rate"].to_pylist() == [0, None]
+    names = ("reference", "word_error_rate")
+    assert read_columns(tables["one"], *names) == [["THE COLOR", "TOO MANY"], [0, 0.5]]
+    assert read_columns(tables["two"], *names) == [["THE COLOUR", "TWO"], [0, None]]
