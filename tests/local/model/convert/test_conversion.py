@@ -16,14 +16,14 @@ from librispeech_clf.local.model.convert.conversion import (
     convert_checkpoint,
     convert_configuration,
 )
-from librispeech_clf.local.model.convert.weights import convert_weights, fold_weight_norm, name_as_wav2vec2
+from librispeech_clf.local.model.convert.weights import convert_weights
 from librispeech_clf.local.model.load import load_model
 from librispeech_clf.text.vocabulary import read_vocabulary
 from tests.helpers.letters import LETTERS
 from tests.helpers.torch_format import make_tensor, write_torch
 
 POSITIONAL = "wav2vec2.encoder.pos_conv_embed.conv"
-DIRECTION = f"{POSITIONAL}.parametrizations.weight.original1"
+MAGNITUDE, DIRECTION = (f"{POSITIONAL}.parametrizations.weight.original{part}" for part in (0, 1))
 NORM, LATER_NORM = "wav2vec2.encoder.layer_norm.bias", "wav2vec2.encoder.layers.1.final_layer_norm.bias"
 CTC = {"architectures": ["Wav2Vec2ForCTC"], "model_type": "wav2vec2"}
 
@@ -94,11 +94,6 @@ def test_prefix_of_a_wrapper_is_taken_off(prefix, golden_base, write_checkpoint)
     golden_base.assert_first_logits(convert_checkpoint(read_checkpoint(folder))[0])
 
 
-def test_names_with_and_without_prefix_collide():
-    with pytest.raises(ValueError, match="with and without 'm.'"):
-        name_as_wav2vec2(dict.fromkeys(("m.lm_head.weight", "m.x", "x")), "wav2vec2")
-
-
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(np.float16, 0.02), (ml_dtypes.bfloat16, 0.1), (np.float64, 1e-5)]
 )
@@ -108,16 +103,6 @@ def test_other_precisions_are_read(dtype, tolerance, golden_base, write_checkpoi
     assert {tensor.dtype.name for tensor in checkpoint.tensors.values()} == {"float32"}
     logits = convert_checkpoint(checkpoint)[0](golden_base.audio[0][None])[0]
     np.testing.assert_allclose(logits, golden_base.logits[0], atol=tolerance)
-
-
-def test_weight_norm_folds_over_all_but_the_position():
-    generator = np.random.default_rng(0)
-    magnitude, direction = generator.random((1, 1, 3)), generator.normal(size=(4, 2, 3))
-    names = [f"{POSITIONAL}.weight_g", f"{POSITIONAL}.weight_v"]
-    kernel = fold_weight_norm(dict(zip(names, (magnitude, direction), strict=True)))[f"{POSITIONAL}.weight"]
-    np.testing.assert_allclose(np.linalg.norm(kernel.reshape(8, 3), axis=0), magnitude[0, 0], rtol=1e-6)
-    with pytest.raises(ValueError, match=r"weight_g: must have shape \(1, 1, 3\)"):
-        fold_weight_norm(dict(zip(names, (magnitude[..., :2], direction), strict=True)))
 
 
 def test_configuration_of_the_base_model_and_its_defaults():
@@ -207,7 +192,13 @@ ONES = np.ones(3, np.float32)
         ({}, {LATER_NORM: np.append(np.zeros(23), -np.inf)}, f"NaN or infinity: {LATER_NORM}."),
         ({}, {NORM: np.full(24, 1e300)}, f"infinity: {NORM}"),  # beyond float32
         ({}, {DIRECTION: np.ones((24, 6, 6)) * [1, 1, 0, 1, 1, 1]}, f"{DIRECTION}: must not be 0"),
+        ({}, {MAGNITUDE: ONES}, rf"{MAGNITUDE}: must have shape \(1, 1, 6\)"),
         ({}, {f"{POSITIONAL}.weight": np.ones((24, 6, 6))}, "hold this convolution twice"),
+        (
+            {},
+            {"lm_head.weight": None, "m.lm_head.weight": ONES, "m.lm_head.bias": ONES},
+            "without 'm.'; keep",
+        ),
         ({}, {"lm_head.bias": np.ones(32, np.int8)}, "Received: lm_head.bias int8"),
         ({}, {"lm_head.bias": np.ones(32, np.complex64)}, "Received: lm_head.bias complex64"),
         ({}, {"lm_head.bias": np.ones(32, np.bool_)}, "Received: lm_head.bias bool"),
