@@ -10,12 +10,8 @@ import rich.console
 import soundfile
 
 from librispeech_clf.corpus.schema import Speaker, Split, Utterance
-from librispeech_clf.local.commands.describe_corpus import (
-    SplitStatistics,
-    describe_split,
-    main,
-    statistics_table,
-)
+from librispeech_clf.local.commands import describe_corpus
+from librispeech_clf.local.commands.describe_corpus import SplitStatistics, main
 from tests.helpers.letters import VOCABULARY
 from tests.helpers.made_utterances import dataset_from_utterances
 
@@ -35,7 +31,7 @@ def test_counts():
     ]  # fmt: skip
     speakers = {number: Speaker(number, gender, "own", 1.0, "Ada") for number, gender in ((1, "F"), (2, "M"))}
     split = Split("test", dataset_from_utterances(utterances), {"own": 4}, speakers, {}, {})
-    statistics = describe_split(split, VOCABULARY)
+    statistics = describe_corpus.describe_split(split, VOCABULARY)
     assert statistics.utterances == 4
     assert statistics.seconds == (1.0, 2.0, 3.0, 4.0)
     assert statistics.speakers == {"?": 1, "F": 1, "M": 1}
@@ -104,6 +100,6 @@ def test_table_of_a_corpus_of_librispeechs_size_fits_80_columns():
     )  # fmt: skip
     for width, shown in ((80, ("1201 F, 1283 M", "0.1-19.2")), (40, ())):
         console = rich.console.Console(width=width, file=io.StringIO())
-        console.print(statistics_table("Corpus", [statistics]))
+        console.print(describe_corpus.statistics_table("Corpus", [statistics]))
         printed = console.file.getvalue()
         assert "\u2026" not in printed and all(figures in printed for figures in shown)

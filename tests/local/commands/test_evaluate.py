@@ -180,12 +180,15 @@ def test_decoded_text_is_a_system_beside_the_greedy_one(finished, again):
     assert name in run.told
 
 
-def test_numbers_agree_with_jiwer_to_the_last_digit(finished):
-    out, _ = finished
-    results = pd.read_parquet(out / "results.parquet")
-    scored = results[results["error"].isna() & results["simulation"].isna()]
+@pytest.fixture(scope="module")
+def rows(finished) -> pd.DataFrame:
+    return pd.read_parquet(finished[0] / "results.parquet")
+
+
+def test_numbers_agree_with_jiwer_to_the_last_digit(finished, rows):
+    scored = rows[rows["error"].isna() & rows["simulation"].isna()]
     references, hypotheses = scored["reference"].tolist(), scored["hypothesis"].tolist()
-    summary, _ = read_summary(out)
+    summary, _ = read_summary(finished[0])
     assert summary["word"]["all"]["rate"] == jiwer.wer(references, hypotheses)
     assert summary["character"]["all"]["rate"] == jiwer.cer(references, hypotheses)
     for row in scored.itertuples():
@@ -195,24 +198,20 @@ def test_numbers_agree_with_jiwer_to_the_last_digit(finished):
         assert counts == (words.hits, words.substitutions, words.deletions, words.insertions)
 
 
-def test_results_hold_every_column_and_come_in_order(finished):
-    out, _ = finished
-    results = pd.read_parquet(out / "results.parquet")
-    recordings = results[results["simulation"].isna()]
-    assert recordings["utterance_id"].is_monotonic_increasing and len(recordings) == 5
-    assert set(recordings["split"]) == {"spoken"}
+def test_results_hold_every_column_and_come_in_order(rows):
+    recordings = rows[rows["simulation"].isna()]
+    assert recordings["utterance_id"].is_monotonic_increasing and list(recordings["split"]) == ["spoken"] * 5
     fine = recordings[recordings["error"].isna()].iloc[0]
-    for column in ("ctc_loss", "confidence", "signal_duration_s", "text_word_count", "record_speaker_id"):
-        assert pd.notna(fine[column]), column
+    columns = ["ctc_loss", "confidence", "signal_duration_s", "text_word_count", "record_speaker_id"]
+    assert fine[columns].notna().all()
     assert " ".join(word["text"] for word in fine["words"]) == fine["hypothesis"]
     assert len(fine["latent"]) > 8 and len(fine["acoustic_statistics"]) == 60
     failed = recordings[recordings["utterance_id"] == FOREIGN].iloc[0]
     assert failed["reference"] == "ROOM 12" and pd.isna(failed["word_hits"])
 
 
-def test_simulations_come_as_rows_with_severities(finished):
-    results = pd.read_parquet(finished[0] / "results.parquet")
-    severities = results.loc[results["simulation"] == "clipping", "severity"]
+def test_simulations_come_as_rows_with_severities(finished, rows):
+    severities = rows.loc[rows["simulation"] == "clipping", "severity"]
     assert sorted(severities) == pytest.approx(np.repeat([0.02, 0.115, 0.21, 0.305, 0.4], 5))
     points = read_summary(finished[0])[0]["robustness"][0]["points"]
     assert [point["word"]["utterances"] for point in points] == [3] * 5
@@ -229,19 +228,17 @@ def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_o
     assert speed["audio_s"] > 0 and {"analysis", "page"} < speed.keys()
 
 
-def test_another_choice_takes_what_is_finished(finished, request_options, forked, tmp_path):
+def test_another_choice_takes_what_is_finished(finished, rows, request_options, forked, tmp_path):
     """Whether fewer utterances are asked for than before, or more."""
     shutil.copytree(finished[0] / "parts", tmp_path / "parts")
-    whole = (
-        pd.read_parquet(finished[0] / "results.parquet").query("simulation.isna()").set_index("utterance_id")
-    )
+    whole = rows[rows["simulation"].isna()].set_index("utterance_id")
     for limit, known in ((3, 3), (3, 0), (len(whole), 3)):
         if not known:
             shutil.rmtree(tmp_path / "parts")
         run = forked.run("evaluate", *request_options, "--limit", limit, "--out", tmp_path)
         assert (f"{known} of {limit} utterances were finished before." in run.stdout) == (known > 0)
-        rows = pd.read_parquet(tmp_path / "results.parquet").set_index("utterance_id")
-        assert len(rows) == limit and rows["hypothesis"].equals(whole.loc[rows.index, "hypothesis"])
+        chosen = pd.read_parquet(tmp_path / "results.parquet").set_index("utterance_id")["hypothesis"]
+        assert len(chosen) == limit and chosen.equals(whole.loc[chosen.index, "hypothesis"])
 
 
 def test_thresholds_end_with_3_and_figures_stand_in_findings_json(finished, request_options, forked):
@@ -257,8 +254,7 @@ def test_thresholds_end_with_3_and_figures_stand_in_findings_json(finished, requ
     found, (summary, _) = json.loads((finished[0] / "findings.json").read_text()), read_summary(finished[0])
     assert [item["violated"] for item in found["thresholds"]] == [True, False]
     assert found["word"] == summary["word"]
-    errors = summary["word"]["all"]["errors"]
-    assert sum(kind["errors"] for kind in found["error_kinds"]) == errors
+    assert sum(kind["errors"] for kind in found["error_kinds"]) == summary["word"]["all"]["errors"]
     assert {item["term"] for item in found["terms"]} == {None, "ONE", "WATER"}
     assert found["findings"] == [] and "speakers are known" in found["note"]
     run = forked.run("evaluate", *options, "--fail-if", "wer of gender: X > 0.5")
@@ -266,10 +262,8 @@ def test_thresholds_end_with_3_and_figures_stand_in_findings_json(finished, requ
 
 
 def test_hypotheses_are_evaluated_without_a_model(corpus, finished, forked, tmp_path):
-    texts = {
-        row["id"]: row["text"]
-        for row in pyarrow.parquet.read_table(corpus / "spoken.parquet", columns=["id", "text"]).to_pylist()
-    }
+    spoken = pyarrow.parquet.read_table(corpus / "spoken.parquet")
+    texts = dict(zip(*(spoken[name].to_pylist() for name in ("id", "text")), strict=True))
     good, bad = tmp_path / "good.json", tmp_path / "bad.trn"
     good.write_text("".join(json.dumps({"id": id, "pred_text": text}) + "\n" for id, text in texts.items()))
     bad.write_text("".join(f"{text.lower()}, (clips/{id}.wav)\n" for id, text in [*texts.items()][1:]))

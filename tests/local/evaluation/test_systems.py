@@ -8,14 +8,8 @@ import pyarrow.parquet
 import pytest
 
 from librispeech_clf.corpus.hypotheses import System
-from librispeech_clf.local.evaluation.systems import (
-    Systems,
-    is_corpus,
-    make_normalizer,
-    name_system,
-    open_older_run,
-    time_tokens,
-)
+from librispeech_clf.local.evaluation import systems as module
+from librispeech_clf.local.evaluation.systems import Systems, make_normalizer, name_system, open_older_run
 from tests.helpers.letters import VOCABULARY
 
 REFERENCES = {"a": ("MISTER BROWN PAID TWENTY DOLLARS",), "b": ("HE WENT",)}
@@ -60,8 +54,8 @@ def test_reference_and_hypothesis_are_normalized_alike(normalization, left, righ
 )
 def test_a_manifest_with_references_is_a_corpus(tmp_path, content, told):
     (tmp_path / "manifest.json").write_text(content)
-    assert is_corpus(tmp_path / "manifest.json") is told
-    assert not is_corpus(tmp_path)
+    assert module.is_corpus(tmp_path / "manifest.json") is told
+    assert not module.is_corpus(tmp_path)
 
 
 TIMES = ("start_s", "end_s", "confidence")
@@ -78,9 +72,9 @@ def test_times_follow_the_words_through_the_normalization():
     normalize = make_normalizer(VOCABULARY, "whisper")
     tokens = normalize("Mr. Brown, paid twenty dollars.").split()
     expected = ("MISTER", 0, 1, 0.5), ("BROWN", 1, 2, 0.9), ("PAID", 2, 3, 0.5), ("$20", 3, 5, 0.4)
-    assert time_tokens(tokens, heard, normalize) == words(*expected)
-    assert time_tokens(["A", "B"], words(("b", 1, 2, None)), normalize) == words(("B", 1, 2, None))
-    assert time_tokens(["A"], [], normalize) == []
+    assert module.time_tokens(tokens, heard, normalize) == words(*expected)
+    assert module.time_tokens(["A", "B"], words(("b", 1, 2, None)), normalize) == words(("B", 1, 2, None))
+    assert module.time_tokens(["A"], [], normalize) == []
 
 
 def make_rows(**columns):

@@ -87,12 +87,14 @@ def search_exhaustively(logits, word_score=0.0, weight=0.0):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_lexicon_alone_gives_its_most_probable_words(arpa, seed):
+def test_it_finds_the_most_probable_words_of_a_lexicon_and_text_without(arpa, seed):
     logits, lexicon = make_logits(seed), arpa.with_name("lexicon.txt")
     lexicon.write_text("\n".join(WORDS))
     totals = search_exhaustively(logits, word_score=0.4)
     decoder = Decoder(VOCABULARY, lexicon=lexicon, beam=500, word_score=0.4)
     assert decoder.decode(logits) == max(totals, key=totals.__getitem__)
+    freely = beam_search(logits, beam_width=300)[0].labels
+    assert Decoder(VOCABULARY, beam=300).decode(logits) == VOCABULARY.spell(freely)
 
 
 def test_with_a_language_model_it_finds_the_best_words(arpa):
@@ -118,12 +120,6 @@ def test_the_language_model_and_the_word_score_decide(arpa):
         for settings in ((0.0, 3.0), (2.0, 3.0), (0.0, -60.0))
     }
     assert found == {(0.0, 3.0): "EAT A", (2.0, 3.0): "EAT AT", (0.0, -60.0): ""}
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_without_lexicon_it_finds_the_most_probable_text(arpa, seed):
-    logits = make_logits(seed)
-    assert Decoder(VOCABULARY, beam=300).decode(logits) == beam_search(logits, beam_width=300)[0].text
 
 
 @pytest.mark.parametrize("model", [True, False])

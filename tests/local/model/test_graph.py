@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from librispeech_clf.local.model.architecture import BASE
 from librispeech_clf.local.model.graph import build_pooled_model
-
-
-def test_base_configuration_counts_frames():
-    assert BASE.count_frames(559_280) == 1_747
 
 
 def test_any_length_one_input_one_output(golden_model):

@@ -5,17 +5,11 @@ import functools
 import numpy as np
 import pytest
 
+from librispeech_clf.local.model import inference
 from librispeech_clf.local.model.graph import build_pooled_model
-from librispeech_clf.local.model.inference import (
-    BATCH_SAMPLES,
-    bucket_length,
-    compile_model,
-    pad_logits,
-    plan_batches,
-    predict_batch,
-)
+from librispeech_clf.local.model.inference import BATCH_SAMPLES, bucket_length, pad_logits, plan_batches
 
-compile_once = functools.cache(compile_model)
+compile_once = functools.cache(inference.compile_model)
 LENGTHS = [2_000, 17_000, 900, 16_500, 16_800, 5]
 
 
@@ -26,8 +20,8 @@ def test_predictions_are_those_of_single_unpadded_utterances(golden_base_model, 
     predict, count_frames = compile_once(golden_base_model), golden_base_model.configuration.count_frames
     for batch in plan_batches(LENGTHS, batch_samples=batch_samples):
         chosen = [waveforms[index] for index in batch]
-        logits, pooled = predict_batch(predict, chosen, count_frames=count_frames)
-        again = predict_batch(predict, chosen, count_frames=count_frames)
+        logits, pooled = inference.predict_batch(predict, chosen, count_frames=count_frames)
+        again = inference.predict_batch(predict, chosen, count_frames=count_frames)
         assert [x.tobytes() for x in again] == [logits.tobytes(), pooled.tobytes()]
         for index, rows, mean in zip(batch, logits, pooled, strict=True):
             frames = count_frames(LENGTHS[index])

@@ -72,7 +72,10 @@ def configure(**fields):
 def fill(layer, value):
     def change(file):
         group = file["model_weights"][layer]
-        group[group.attrs["weight_names"][0]][...] = value
+        name = group.attrs["weight_names"][0]
+        array = np.full(group[name].shape, value)
+        del group[name]
+        group[name] = array
 
     return change
 
@@ -92,61 +95,68 @@ def add(name, shape, **options):
     return lambda file: file.create_dataset(f"model_weights/{name}", shape, "f4", **options)
 
 
+def keep(share):
+    return lambda content: content[: int(share * len(content))]
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+NO_MODEL, NO_HDF5 = "not a readable Keras model", "is not an HDF5 file"
+LINK, OUTSIDE = "lm_head is a link to another place", "outside keeps its numbers in other files"
+VIRTUAL = "virtual keeps its numbers in other files"
+CLAIM = "huge claims 4000000000000 bytes and holds 0"
+
+
 def spoil(path, change):
     with h5py.File(path, "r+") as file:
         change(file)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "loaded", "pushed"),
     [
-        (lambda file: file.attrs.pop(CONFIGURATION), "not a wav2vec 2.0 model of this project"),
-        (configure(hidden_size=48), "not those of its configuration"),
-        (configure(num_hidden_layers=1), "in the layers .*layer_1_"),
-        (configure(size=1), "cannot be read .*size"),
-        (fill("lm_head", np.nan), "weights hold NaN or infinity: lm_head"),
-        (fill("encoder_norm", np.inf), "weights hold NaN or infinity: encoder_norm"),
+        (lambda file: file.attrs.pop(CONFIGURATION), "not a wav2vec 2.0 model of this project", None),
+        (configure(hidden_size=48), "not those of its configuration", None),
+        (configure(num_hidden_layers=1), "in the layers .*layer_1_", None),
+        (configure(size=1), "cannot be read .*size", None),
+        (fill("lm_head", np.nan), "weights hold NaN or infinity: lm_head", "^weights .*: not all finite"),
+        (fill("encoder_norm", np.inf), "NaN or infinity: encoder_norm", "encoder_norm.*: not all finite"),
+        (fill("lm_head", b"pickled"), NO_MODEL, "model_weights/lm_head/.*: holds .S7, not numbers"),
+        (link_outside, LINK, LINK),
+        (add("outside", (4,), external=[("/etc/hostname", 0, 16)]), OUTSIDE, OUTSIDE),
+        (make_virtual, VIRTUAL, VIRTUAL),
+        (add("huge", (10**12,), chunks=(1024,)), CLAIM, CLAIM),
+        (lambda file: file.attrs.pop("model_config"), None, "holds no model_config"),
     ],
 )
-def test_file_that_is_no_model_is_refused_by_name(saved, change, message):
+def test_content_that_is_wrong_is_named_when_loaded_or_pushed(saved, change, loaded, pushed):
     spoil(saved, change)
-    with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
-        load_model(saved)
+    (finding,) = check_model_file(saved)
+    assert finding.problem is None if pushed is None else re.search(pushed, finding.problem)
+    if loaded is not None:
+        with pytest.raises(ValueError, match=f"tiny.h5: .*{loaded}"):
+            load_model(saved)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "loaded", "pushed"),
     [
-        (link_outside, "lm_head is a link to another place"),
-        (
-            add("outside", (4,), external=[("/etc/hostname", 0, 16)]),
-            "outside keeps its numbers in other files",
-        ),
-        (make_virtual, "virtual keeps its numbers in other files"),
-        (add("huge", (10**12,), chunks=(1024,)), "huge claims 4000000000000 bytes and holds 0"),
+        (keep(0.3), NO_MODEL, "truncated"),
+        (keep(0.9), NO_MODEL, "truncated"),
+        (lambda _: POINTER, "a Git LFS pointer.*git lfs pull", "is a Git LFS pointer"),
+        (lambda _: b"\x80\x04\x95payload", NO_MODEL, NO_HDF5),
+        (lambda _: b"", NO_MODEL, NO_HDF5),
+        (None, "no model file.*convert-model", "does not exist"),
     ],
 )
-def test_numbers_of_other_files_and_empty_claims_are_refused(saved, change, message):
-    spoil(saved, change)
-    with pytest.raises(ValueError, match=f"tiny.h5: .*{message}"):
+def test_other_files_are_refused_by_name(saved, change, loaded, pushed):
+    if change is None:
+        saved.unlink()
+    else:
+        saved.write_bytes(change(saved.read_bytes()))
+    with pytest.raises((ValueError, FileNotFoundError), match=f"tiny.h5: {loaded}"):
         load_model(saved)
     (finding,) = check_model_file(saved)
-    assert message in finding.problem
-
-
-def test_other_files_are_refused_by_name(saved):
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
-    for content, message in (
-        (saved.read_bytes()[:5000], "not a readable Keras model"),
-        (b"?", "not a readable Keras model"),
-        (pointer, "a Git LFS pointer.*git lfs pull"),
-    ):
-        saved.write_bytes(content)
-        with pytest.raises(ValueError, match=f"tiny.h5: {message}"):
-            load_model(saved)
-    saved.unlink()
-    with pytest.raises(FileNotFoundError, match="tiny.h5: no model file.*convert-model"):
-        load_model(saved)
+    assert finding.what == str(saved) and pushed in finding.problem
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,6 @@ from librispeech_clf.ctc.frames import count_frames
 from librispeech_clf.local.commands import check_push
 from librispeech_clf.local.commands.check_push import main
 from librispeech_clf.local.push import engine
-from librispeech_clf.local.push.engine import (
-    MIXED_SAMPLES,
-    ask_python,
-    check_answers,
-    check_model_file,
-    check_wiring,
-    find_python,
-    make_batches,
-    prepare_environment,
-    run_importer,
-)
 
 INITIALIZER = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
 
@@ -45,7 +34,7 @@ def check(tmp_path):
         with h5py.File(path, "w") as file:
             file.attrs["model_config"] = text
             file["model_weights/lm_head/kernel:0"] = np.array(weights)
-        return [finding.problem for finding in check_model_file(path)]
+        return [finding.problem for finding in engine.check_model_file(path)]
 
     run.path = path
     return run
@@ -98,43 +87,8 @@ def test_another_architecture_is_refused(check, changes, words):
     assert words in problem
 
 
-@pytest.mark.parametrize(
-    ("weights", "problem"),
-    [
-        ((1.0, np.nan), "weights model_weights/lm_head/kernel:0: not all finite; train"),
-        ((1.0, np.inf), "weights model_weights/lm_head/kernel:0: not all finite; train"),
-        ((b"pickled", b"payload"), "model_weights/lm_head/kernel:0: holds |S7, not numbers"),
-    ],
-)
-def test_weights_that_are_no_finite_numbers_are_named(check, weights, problem):
-    (found,) = check(weights=weights)
-    assert found.startswith(problem)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda whole: whole[: len(whole) // 3], "truncated"),
-        (lambda whole: whole[: 9 * len(whole) // 10], "truncated"),
-        (lambda whole: whole.replace(b"model_config", b"nodel_config"), "holds no model_config"),
-        (lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
-        (lambda _: b"\x80\x04\x95payload", "is not an HDF5 file"),
-        (lambda _: b"", "is not an HDF5 file"),
-        (None, "does not exist"),
-    ],
-)
-def test_other_files_are_refused_by_name(check, change, words):
-    check(weights=np.ones(10_000))
-    if change is None:
-        check.path.unlink()
-    else:
-        check.path.write_bytes(change(check.path.read_bytes()))
-    (finding,) = check_model_file(check.path)
-    assert finding.what == str(check.path) and words in finding.problem
-
-
 def test_bundled_model_is_made_of_what_the_importer_knows():
-    (finding,) = check_model_file(PROJECT_ROOT / "models" / "wav2vec.h5")
+    (finding,) = engine.check_model_file(PROJECT_ROOT / "models" / "wav2vec.h5")
     assert finding.problem is None
 
 
@@ -170,9 +124,9 @@ def test_script_is_valid_for_the_engines_oldest_python():
 
 
 def test_no_python_is_said_plainly_and_fails(machine):
-    assert find_python() is None
+    assert engine.find_python() is None
     with pytest.raises(ValueError, match="needs a Python 3.8 to 3.10; none found.*pyenv install 3.10"):
-        prepare_environment(None)
+        engine.prepare_environment(None)
     (finding,) = engine.rehearse_engine(machine / "model.h5", [], python=None)
     assert "--engine-python PATH" in finding.problem
 
@@ -180,32 +134,32 @@ def test_no_python_is_said_plainly_and_fails(machine):
 def test_newest_python_that_starts_is_found_on_the_path_and_in_pyenv(machine):
     old = make_python(machine / "bin/python3.8", "3.8")
     make_python(machine / "bin/python3.9", "3.9").write_text("#!/bin/sh\nexit 127\n")
-    assert find_python() == old
+    assert engine.find_python() == old
     new = make_python(machine / "pyenv/versions/3.10.13/bin/python", "3.10")
-    assert find_python() == new
+    assert engine.find_python() == new
 
 
 def test_python_of_another_version_is_refused_by_name(machine):
     with pytest.raises(ValueError, match="python: is not a Python 3.8 to 3.10"):
-        prepare_environment(make_python(machine / "python", "3.11"))
-    assert ask_python(machine / "none") is None
+        engine.prepare_environment(make_python(machine / "python", "3.11"))
+    assert engine.ask_python(machine / "none") is None
 
 
 def test_environment_is_the_python_that_has_the_importer_or_made_once(machine):
     path = make_python(machine / "python", "3.9", has_importer=True)
-    assert prepare_environment(path) == path
+    assert engine.prepare_environment(path) == path
     python = make_python(machine / "bin/python3.10", "3.10")  # says its version, makes no environment
     with pytest.raises(ValueError, match="leap-model-parser.* could not be installed by .*python3.10"):
-        prepare_environment(python)
+        engine.prepare_environment(python)
     folder = machine / "cache/librispeech_clf/leap-model-parser-0.1.257-python3.10"
     kept = make_python(folder / "bin/python", "3.10", has_importer=True)
     (folder / "complete").touch()
-    assert prepare_environment(python) == kept
+    assert engine.prepare_environment(python) == kept
 
 
 def logits(rows, samples):
     """Logits that say blank for certain where a row is padded, and the letter 5 elsewhere."""
-    made = np.zeros((rows, count_frames(max(MIXED_SAMPLES)), 32), np.float32)
+    made = np.zeros((rows, count_frames(max(engine.MIXED_SAMPLES)), 32), np.float32)
     made[..., 5] = 3.0
     for row, length in zip(made, samples, strict=True):
         row[count_frames(length) :] = -1e4
@@ -214,10 +168,10 @@ def logits(rows, samples):
 
 
 ANSWERS = {
-    "mixed": logits(3, MIXED_SAMPLES),
-    "whole": logits(1, MIXED_SAMPLES[:1]),
+    "mixed": logits(3, engine.MIXED_SAMPLES),
+    "whole": logits(1, engine.MIXED_SAMPLES[:1]),
     "silence": logits(1, [0]),
-    "gradient": np.ones((3, max(MIXED_SAMPLES)), np.float32),
+    "gradient": np.ones((3, max(engine.MIXED_SAMPLES)), np.float32),
 }
 
 
@@ -235,7 +189,7 @@ ANSWERS = {
     ],
 )
 def test_each_defect_fails_its_check(name, change, expected):
-    findings = check_answers(ANSWERS | {name: change(ANSWERS[name])}, ANSWERS)
+    findings = engine.check_answers(ANSWERS | {name: change(ANSWERS[name])}, ANSWERS)
     assert {found.what.removeprefix("engine: ") for found in findings if found.problem} == expected
 
 
@@ -260,21 +214,21 @@ WIRING = [
 )
 def test_wiring(changes, problem):
     result = {"inputs": ["audio"], "outputs": [[0, 0, 32]], "foreign": []}
-    found = [finding.problem for finding in check_wiring(result | changes, WIRING) if finding.problem]
+    found = [finding.problem for finding in engine.check_wiring(result | changes, WIRING) if finding.problem]
     assert [text.startswith(problem) for text in found] == ([True] if problem else [])
 
 
 def test_batches_are_the_same_every_time_and_end_in_padding():
-    batches = make_batches()
-    assert [int(np.flatnonzero(row)[-1]) + 1 for row in batches["mixed"]] == list(MIXED_SAMPLES)
+    batches = engine.make_batches()
+    assert [int(np.flatnonzero(row)[-1]) + 1 for row in batches["mixed"]] == list(engine.MIXED_SAMPLES)
     assert batches["whole"].shape == (1, 562_480)
     assert not batches["silence"].any()
-    assert np.array_equal(batches["mixed"], make_batches()["mixed"])
+    assert np.array_equal(batches["mixed"], engine.make_batches()["mixed"])
 
 
 def test_importer_that_is_not_there_is_told(tmp_path):
     batches = {"mixed": np.zeros((1, 400), np.float32)}
-    result, answers = run_importer(sys.executable, tmp_path / "model.h5", WIRING, batches, tmp_path)
+    result, answers = engine.run_importer(sys.executable, tmp_path / "model.h5", WIRING, batches, tmp_path)
     assert "No module named 'leap_model_parser'" in result["error"]
     assert answers == {}
 

@@ -10,12 +10,9 @@ from safetensors.numpy import save, save_file
 
 from librispeech_clf.local.commands.convert_model import main
 from librispeech_clf.local.model.architecture import BASE
+from librispeech_clf.local.model.convert import conversion
 from librispeech_clf.local.model.convert.checkpoint import DESCRIPTIONS, find_checkpoint, read_checkpoint
-from librispeech_clf.local.model.convert.conversion import (
-    check_preprocessing,
-    convert_checkpoint,
-    convert_configuration,
-)
+from librispeech_clf.local.model.convert.conversion import convert_checkpoint, convert_configuration
 from librispeech_clf.local.model.convert.weights import convert_weights
 from librispeech_clf.local.model.load import load_model
 from librispeech_clf.text.vocabulary import read_vocabulary
@@ -166,7 +163,7 @@ def test_other_preprocessing_is_refused(name, fields, message):
     if name == "processor_config.json":  # transformers 5
         fields, place = {"feature_extractor": fields}, f"{name}: feature_extractor"
     with pytest.raises(ValueError, match=f"{place}:? {message}"):
-        check_preprocessing(dict.fromkeys(DESCRIPTIONS, {}) | {name: fields})
+        conversion.check_preprocessing(dict.fromkeys(DESCRIPTIONS, {}) | {name: fields})
 
 
 ONES = np.ones(3, np.float32)
