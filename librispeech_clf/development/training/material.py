@@ -56,7 +56,7 @@ def list_speech(root: Path, subset: str) -> list[Recording]:
         source="openslr", root=root, subsets_by_state={"training": [subset]}
     )
     split = load_split(configuration.corpus, "training")
-    return _list([split.utterance(utterance_id) for utterance_id in split.ids])
+    return _list(list(split.utterances()))
 
 
 def list_pairs(folder: Path) -> list[Recording]:

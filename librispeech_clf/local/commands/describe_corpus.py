@@ -83,7 +83,7 @@ def describe_split(split: Split, vocabulary: Vocabulary, normalization: str = ST
     """Count what a split holds; decodes only recordings whose header does not tell their length."""
     genders: dict[str, str] = {}
     seconds, unreadable = [], []
-    for utterance in map(split.utterance, split.ids):
+    for utterance in split.utterances():
         speaker = split.speaker(utterance)
         genders[utterance.speaker_id] = (speaker.gender if speaker else None) or "?"
         try:

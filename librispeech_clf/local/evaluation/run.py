@@ -23,7 +23,7 @@ from librispeech_clf.context import set_context
 from librispeech_clf.local.evaluation import engine as engines
 from librispeech_clf.local.evaluation.engine import Engine, Row, Task
 from librispeech_clf.local.evaluation.plan import Window, plan_recordings, plan_simulated, plan_sweep
-from librispeech_clf.local.evaluation.store import Store, hash_file, row_key, run_key
+from librispeech_clf.local.evaluation.store import Store, hash_file, row_key, run_key, utterance_keys
 from librispeech_clf.local.model.quiet import suppress_stderr
 from librispeech_clf.text.vocabulary import WORDS
 
@@ -119,7 +119,8 @@ def open_run(request: Request, out: Path) -> Run:
     if request.simulate:
         each = min(request.simulated_utterances, request.limit or request.simulated_utterances)
         described["simulated"] = f"{', '.join(request.simulate)}; {each} utterances each"
-    keyed = [{row_key(task, engine.split): task for task in window} for window in windows]
+    utterances = utterance_keys(engine.split, {task.utterance_id for window in windows for task in window})
+    keyed = [{row_key(task, utterances[task.utterance_id]): task for task in window} for window in windows]
     tasks = {row: task for window in keyed for row, task in window.items()}
     return Run(
         request, engine, Store(out, key), tasks, [list(window) for window in keyed], described, refused

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -205,16 +206,27 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def row_key(task: Task, split: Split) -> str:
-    """Return the key of a task's row: a digest of the task, and of its utterance with audio and table rows."""
-    held: Any
-    try:
-        utterance = split.utterance(task.utterance_id)
-        held = utterance, split.speaker(utterance), split.chapter(utterance), split.book(utterance)
-        audio = utterance.audio_bytes or _recording_key(utterance.audio_path)
-    except Exception as error:  # it will fail again when it is evaluated, and be reported there
-        held, audio = error, b""
-    return _digest(repr((replace(task, drawn=False), held)), audio)
+def row_key(task: Task, utterance_key: str) -> str:
+    """Return the key of a task's row: a digest of the task and of its utterance's key."""
+    return _digest(repr(replace(task, drawn=False)), utterance_key.encode())
+
+
+def utterance_keys(split: Split, ids: Collection[str]) -> dict[str, str]:
+    """Return the keys of utterances by id: digests of the utterance with its audio and table rows."""
+    keys = {}
+    for utterance in split.utterances():
+        if utterance.id not in ids:
+            continue
+        try:
+            audio = utterance.audio_bytes or _recording_key(utterance.audio_path)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # it will fail again when it is evaluated, and be reported there
+            audio = repr(error).encode()
+        rows = split.speaker(utterance), split.chapter(utterance), split.book(utterance)
+        keys[utterance.id] = _digest(repr((utterance, rows)), audio)
+    return keys
 
 
 def _recording_key(path: str | None) -> bytes:
@@ -224,8 +236,8 @@ def _recording_key(path: str | None) -> bytes:
     """
     if path is None:
         return b"missing"
-    with open(path, "rb") as file:
-        status = Path(path).stat()
+    with open(path, "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
         header = file.read(FLAC_HEADER_BYTES)
     checksum: object = status.st_ctime_ns
     if header[:4] == b"fLaC" and any(header[-16:]):

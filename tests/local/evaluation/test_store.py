@@ -13,7 +13,14 @@ import soundfile
 from librispeech_clf.corpus.schema import Split, Utterance
 from librispeech_clf.local.evaluation import store as stores
 from librispeech_clf.local.evaluation.engine import Task
-from librispeech_clf.local.evaluation.store import Store, hash_file, list_code, row_key, run_key
+from librispeech_clf.local.evaluation.store import (
+    Store,
+    hash_file,
+    list_code,
+    row_key,
+    run_key,
+    utterance_keys,
+)
 from tests.helpers.made_utterances import dataset_from_utterances
 
 SCHEMA = pyarrow.schema(
@@ -194,8 +201,12 @@ def test_code_holds_the_entry_file_and_what_it_calls():
     ],
 )
 def test_row_depends_on_its_utterance(changed):
-    assert row_key(TASK, make_split(UTTERANCE)) == row_key(TASK, make_split(UTTERANCE))
-    assert row_key(TASK, make_split(UTTERANCE)) != row_key(TASK, make_split(changed))
+    assert utterance_keys(make_split(UTTERANCE), [UTTERANCE.id]) == utterance_keys(
+        make_split(UTTERANCE), [UTTERANCE.id]
+    )
+    assert utterance_keys(make_split(UTTERANCE), [UTTERANCE.id]) != utterance_keys(
+        make_split(changed), [UTTERANCE.id]
+    )
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC"])
@@ -203,21 +214,24 @@ def test_row_depends_on_what_its_audio_file_holds(tmp_path, form):
     """Size, time and FLAC's own checksum are looked at, not the whole content: a copy with its time is the same."""
     path = tmp_path / "1-2-3.audio"
     split = make_split(replace(UTTERANCE, audio_bytes=None, audio_path=str(path)))
-    names, states = [row_key(TASK, split)], []
+    names, states = list(utterance_keys(split, split.ids).values()), []
     for level in (0.1, 0.2, 0.1):
         soundfile.write(path, np.full(1600, level), 16000, format=form)
         if states:
             os.utime(path, ns=(states[0].st_atime_ns, states[0].st_mtime_ns))
         states.append(path.stat())
-        names.append(row_key(TASK, split))
+        names += utterance_keys(split, split.ids).values()
     assert len(set(names[:3])) == 3
     assert (names[3] == names[1]) == (form == "FLAC")  # others count by the inode's time, which cannot be set
 
 
-def test_row_depends_on_the_conditions():
-    noisy, split = replace(TASK, simulation="tempo", severity=0.7), make_split(UTTERANCE)
-    assert row_key(TASK, split) != row_key(noisy, split)
+def test_row_depends_on_the_conditions_and_the_utterance():
+    noisy = replace(TASK, simulation="tempo", severity=0.7)
+    assert len({row_key(TASK, "a"), row_key(TASK, "b"), row_key(noisy, "a")}) == 3
+    assert row_key(TASK, "a") == row_key(replace(TASK, drawn=True), "a")
 
 
-def test_row_of_an_unknown_utterance_has_a_key():
-    assert len(row_key(Task("none", "none", "test", "part"), make_split(UTTERANCE))) == 20
+def test_utterances_that_are_asked_for_have_keys():
+    split = make_split(UTTERANCE, replace(UTTERANCE, id="1-2-4"))
+    assert list(utterance_keys(split, ["1-2-4"])) == ["1-2-4"]
+    assert list(split.utterances()) == [split.utterance(name) for name in split.ids]
