@@ -222,10 +222,9 @@ def test_what_is_not_to_be_scored_is_left_out_and_counted(folder, capsys):
     assert "2 rows say ignore_time_segment_in_scoring; they are left out" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def call(tmp_path_factory):
-    """A call of a minute, in which two speak at once, in four forms, and its parts as files; return the folder."""
-    root = tmp_path_factory.mktemp("call")
+@pytest.mark.slow
+def test_the_model_makes_of_parts_what_it_makes_of_files_cut_by_hand(forked, tmp_path):
+    """Two speak at once in a call of a minute."""
     spoken: dict[str, list] = {}
     for row in pyarrow.parquet.read_table(PACKAGE_FOLDER / "corpus/bundled/test.parquet").to_pylist():
         samples, _ = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="int16")
@@ -239,18 +238,13 @@ def call(tmp_path_factory):
         samples[start * RATE : start * RATE + len(said), channel] = said
         parts.append((f"{number}-{channel}", channel, start, start + len(said) / RATE, text))
         cut.append({"file_name": f"cut-{number}-{channel}.wav", "text": text})
-        (root / "cut").mkdir(exist_ok=True)
-        soundfile.write(root / "cut" / cut[-1]["file_name"], said, RATE)
-    write_table(root / "cut/metadata.csv", cut)
+        (tmp_path / "cut").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "cut" / cut[-1]["file_name"], said, RATE)
+    write_table(tmp_path / "cut/metadata.csv", cut)
     for form in FORMS:
-        write_call(root / form, form, parts)
-        soundfile.write(root / form / "call.wav", samples, RATE)
-    return root
-
-
-@pytest.mark.slow
-def test_the_model_makes_of_parts_what_it_makes_of_files_cut_by_hand(call, forked, tmp_path):
-    options = ["--source", "files", "--root", call, "--split", ",".join((*FORMS, "cut"))]
+        write_call(tmp_path / form, form, parts)
+        soundfile.write(tmp_path / form / "call.wav", samples, RATE)
+    options = ["--source", "files", "--root", tmp_path, "--split", ",".join((*FORMS, "cut"))]
     run = forked.run("evaluate", *options, "--out", tmp_path / "out")
     assert run.code == 0, run.log[-2000:]
     results = pd.read_parquet(tmp_path / "out/results.parquet")

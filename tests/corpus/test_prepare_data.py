@@ -36,11 +36,6 @@ def server(monkeypatch):
         running.shutdown()
 
 
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "root"
-
-
 def run(root, server, subset=SUBSET, report=lambda *_: None):
     """Prepare one subset."""
     archive = describe(subset, server.content)
@@ -58,65 +53,65 @@ def assert_whole(root, members=MEMBERS):
     assert {str(path.relative_to(root)): path.read_bytes() for path in files} == members
 
 
-def test_subset_and_tables_are_put_in_place_once(root, server):
-    assert run(root, server)
-    assert_whole(root)
-    assert (len(openslr.open_subset(root, SUBSET)), list_work(root)) == (8, set())
-    assert not run(root, server)
+def test_subset_and_tables_are_put_in_place_once(tmp_path, server):
+    assert run(tmp_path, server)
+    assert_whole(tmp_path)
+    assert (len(openslr.open_subset(tmp_path, SUBSET)), list_work(tmp_path)) == (8, set())
+    assert not run(tmp_path, server)
     assert server.starts == [None]
 
 
 @pytest.mark.parametrize("begun", [0, 1, SIZE // 2, SIZE])
-def test_what_a_killed_run_left_is_continued(root, server, begun):
-    work = root / ".prepare-data"
+def test_what_a_killed_run_left_is_continued(tmp_path, server, begun):
+    work = tmp_path / ".prepare-data"
     write_table(work / f"{SUBSET}.tar.gz", CONTENT[:begun])
     write_table(work / SUBSET / f"LibriSpeech/{SUBSET}/1/2/1-2-0000.flac", "half")
-    assert run(root, server)
-    assert_whole(root)
-    assert (server.starts, list_work(root)) == ([begun or None], set())
+    assert run(tmp_path, server)
+    assert_whole(tmp_path)
+    assert (server.starts, list_work(tmp_path)) == ([begun or None], set())
     (work / SUBSET / "LibriSpeech").mkdir(parents=True)  # killed at its very end
     (work / f"{SUBSET}.tar.gz").write_bytes(CONTENT)
-    assert not run(root, server)
-    assert list_work(root) == set()
+    assert not run(tmp_path, server)
+    assert list_work(tmp_path) == set()
 
 
-def test_second_subset_joins_the_first(root, server):
-    run(root, server)
-    (root / "LibriSpeech/SPEAKERS.TXT").write_text("corrected by hand\n")
+def test_second_subset_joins_the_first(tmp_path, server):
+    run(tmp_path, server)
+    (tmp_path / "LibriSpeech/SPEAKERS.TXT").write_text("corrected by hand\n")
     others = {name.replace(SUBSET, "dev-clean"): content for name, content in MEMBERS.items()}
     server.content = pack(others)
-    run(root, server, "dev-clean")
+    run(tmp_path, server, "dev-clean")
     corrected = {"LibriSpeech/SPEAKERS.TXT": b"corrected by hand\n"}
-    assert_whole(root, MEMBERS | others | corrected)
+    assert_whole(tmp_path, MEMBERS | others | corrected)
 
 
-def test_root_may_be_the_tree_itself(root, server):
-    (root / "LibriSpeech").mkdir(parents=True)
-    run(root / "LibriSpeech", server)
-    assert_whole(root)
+def test_root_may_be_the_tree_itself(tmp_path, server):
+    (tmp_path / "LibriSpeech").mkdir(parents=True)
+    run(tmp_path / "LibriSpeech", server)
+    assert_whole(tmp_path)
 
 
-def test_disk_too_small_is_told_before_the_download(root, server, monkeypatch):
+def test_disk_too_small_is_told_before_the_download(tmp_path, server, monkeypatch):
     free = shutil._ntuple_diskusage(0, 0, 2 * SIZE - 1)
     monkeypatch.setattr(prepare_data.shutil, "disk_usage", lambda _: free)
     with pytest.raises(OSError, match="the disk is full; test-clean takes about 0.0 GB until it is unpacked"):
-        run(root, server)
-    assert (server.starts, list_work(root), (root / "LibriSpeech").exists()) == ([], set(), False)
+        run(tmp_path, server)
+    assert (server.starts, list_work(tmp_path), (tmp_path / "LibriSpeech").exists()) == ([], set(), False)
 
 
-def test_disk_that_fills_up_during_the_download(root, server):
-    (root / ".prepare-data").mkdir(parents=True)
-    (root / f".prepare-data/{SUBSET}.tar.gz").symlink_to("/dev/full")
+def test_disk_that_fills_up_during_the_download(tmp_path, server):
+    (tmp_path / ".prepare-data").mkdir(parents=True)
+    (tmp_path / f".prepare-data/{SUBSET}.tar.gz").symlink_to("/dev/full")
     with pytest.raises(OSError, match="the disk is full.*Free space and run the command again"):
-        run(root, server)
-    assert (list_work(root), (root / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
+        run(tmp_path, server)
+    assert (list_work(tmp_path), (tmp_path / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
 
 
-def test_disk_that_fills_up_during_unpacking(root, server, monkeypatch):
+def test_disk_that_fills_up_during_unpacking(tmp_path, server, monkeypatch):
     extract, left = tarfile.TarFile.extract, iter(range(6))
 
     def extract_until_full(*arguments, **options):
-        assert not (root / "LibriSpeech").exists()
+        assert not (tmp_path / "LibriSpeech").exists()
         if next(left, None) is None:
             raise OSError(errno.ENOSPC, "No space left on device")
         extract(*arguments, **options)
@@ -124,40 +119,42 @@ def test_disk_that_fills_up_during_unpacking(root, server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tarfile.TarFile, "extract", extract_until_full)
         with pytest.raises(OSError, match="the disk is full"):
-            run(root, server)
-    assert (list_work(root), (root / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
-    assert run(root, server)
-    assert_whole(root)
+            run(tmp_path, server)
+    assert (list_work(tmp_path), (tmp_path / "LibriSpeech").exists()) == ({f"{SUBSET}.tar.gz"}, False)
+    assert run(tmp_path, server)
+    assert_whole(tmp_path)
     assert server.starts == [None, SIZE]
 
 
-def test_of_two_at_once_one_waits_for_the_other(root, server):
+def test_of_two_at_once_one_waits_for_the_other(tmp_path, server):
     waits = threading.Event()
     server.answers = [lambda asked: waits.wait(20) and answer_well(asked)]
 
-    def prepare(_):
-        return run(root, server, report=lambda stage, *_: waits.set() if stage.startswith("wait") else None)
+    def report(stage, *_):
+        if stage.startswith("wait"):
+            waits.set()
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(prepare, range(2))) == [False, True]
-    assert_whole(root)
+        runs = [pool.submit(run, tmp_path, server, report=report) for _ in range(2)]
+    assert sorted(begun.result() for begun in runs) == [False, True]
+    assert_whole(tmp_path)
     assert server.starts == [None]
 
 
-def test_command(root, server, capsys):
-    arguments = ["--subset", SUBSET, "--root", str(root), "--base-url", server.url]
+def test_command(tmp_path, server, capsys):
+    arguments = ["--subset", SUBSET, "--root", str(tmp_path), "--base-url", server.url]
     for state in ("ready", "already there"):
         assert main(arguments) == 0
-        assert f"{SUBSET}: {state}, {root}/LibriSpeech/{SUBSET}" in capsys.readouterr().out
+        assert f"{SUBSET}: {state}, {tmp_path}/LibriSpeech/{SUBSET}" in capsys.readouterr().out
 
 
-def test_list(root, server, capsys):
-    run(root, server)
-    write_tree(root, "dev-clean", {"1-2-0000": "A"})
-    with (root / ".prepare-data/dev-other.tar.gz").open("wb") as file:
+def test_list(tmp_path, server, capsys):
+    run(tmp_path, server)
+    write_tree(tmp_path, "dev-clean", {"1-2-0000": "A"})
+    with (tmp_path / ".prepare-data/dev-other.tar.gz").open("wb") as file:
         file.truncate(prepare_data.ARCHIVES["dev-other"].size // 4)
     server.starts.clear()
-    assert main(["--list", "--root", str(root)]) == 0
+    assert main(["--list", "--root", str(tmp_path)]) == 0
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
     assert "there" in lines[SUBSET] and "utterances only" not in lines[SUBSET]
     assert "there, 1 utterances only" in lines["dev-clean"]
@@ -165,22 +162,22 @@ def test_list(root, server, capsys):
     assert server.starts == []
 
 
-def test_unknown_subset(root, capsys):
-    assert main(["--subset", "test-cleam", "--root", str(root)]) == 2
+def test_unknown_subset(tmp_path, capsys):
+    assert main(["--subset", "test-cleam", "--root", str(tmp_path)]) == 2
     told = "prepare-data: test-cleam: LibriSpeech has no such subset; it has dev-clean"
     assert told in capsys.readouterr().err
 
 
-def test_stopped_by_hand(root, monkeypatch, capsys):
+def test_stopped_by_hand(tmp_path, monkeypatch, capsys):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(prepare_data, "prepare_subset", stop)
-    assert main(["--subset", SUBSET, "--root", str(root)]) == 130
+    assert main(["--subset", SUBSET, "--root", str(tmp_path)]) == 130
     assert "stopped; the next run continues" in capsys.readouterr().err
 
 
-def test_hub_cache_is_filled(tmp_path, root, monkeypatch, capsys):
+def test_hub_cache_is_filled(tmp_path, monkeypatch, capsys):
     write_table(tmp_path / "snapshot/all/validation.clean/0000.parquet", corpus_rows())
     calls = []
 
@@ -189,7 +186,7 @@ def test_hub_cache_is_filled(tmp_path, root, monkeypatch, capsys):
         return str(tmp_path / "snapshot")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    arguments = ["--source", "huggingface", "--subset", "dev-clean", "--root", str(root)]
+    arguments = ["--source", "huggingface", "--subset", "dev-clean", "--root", str(tmp_path)]
     assert main(arguments) == 0
     assert "validation.clean: ready, 4 utterances of openslr/librispeech_asr" in capsys.readouterr().out
     assert calls == [(["all/validation.clean/*.parquet"], False)]
