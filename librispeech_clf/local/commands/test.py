@@ -30,9 +30,10 @@ def test(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("pytest") is None:
         raise ImportError("the tests need pytest: pip install -e '.[test]'.")
     # The whole suite in as many processes as there are cores; a choice of tests in one, which starts sooner.
+    # Files in their own order: by the number of their tests, slow files of few tests would end the run alone.
     # One that crashes ends the run: pytest-xdist waits for ever for one started in its place (pytest-xdist#1323).
     processes = min(MOST_PROCESSES, os.cpu_count() or 1)
-    whole = f"-n {processes} --dist loadfile --max-worker-restart 0".split()
+    whole = f"-n {processes} --dist loadfile --no-loadscope-reorder --max-worker-restart 0".split()
     command = [sys.executable, "-m", "pytest", *(options.others or whole)]
     environment = {**os.environ, "TL_DISABLE_ANALYTICS": "1"}
     return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=False).returncode
