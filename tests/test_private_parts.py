@@ -14,15 +14,10 @@ from librispeech_clf.local.commands.check_push import read_result
 from librispeech_clf.local.evaluation.engine import Engine, Task, open_loader
 from librispeech_clf.metadata import readability
 
-USED = {
-    "_count_syllables",
-    "_synthetic_lookup",
-    "_preprocess_result",
-    "_get_custom_latent_spaces",
-    "_metadata_name_to_type",
-    "_fill_text",
-    "_cells",  # of a column of rich's tables
-}
+USED = set(
+    "_count_syllables _synthetic_lookup _preprocess_result _get_custom_latent_spaces _metadata_name_to_type "
+    "_fill_text _cells".split()  # cells: of a column of rich's tables
+)
 OVERRIDDEN = {"_metadata_name_to_type"}
 
 

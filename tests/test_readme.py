@@ -93,9 +93,11 @@ def test_pictures_are_there_and_shown():
     assert {path for path in there if path not in CARD} <= shown <= there
 
 
-def test_links_to_sections_lead_somewhere():
+def test_links_to_sections_lead_somewhere_and_every_section_of_the_hub_example_has_its_place():
     anchors = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in SECTIONS}
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+    assert set(SEED_SECTIONS) <= set(SECTIONS)
+    assert [link for link in SEED_LINKS if link not in README] == []
 
 
 def test_paths_exist_and_every_folder_of_the_package_is_told_of():
@@ -105,11 +107,6 @@ def test_paths_exist_and_every_folder_of_the_package_is_told_of():
     assert {path for path in paths if not any((place / path).exists() for place in places)} == set()
     folders = {path.parent.name for path in PACKAGE_FOLDER.glob("**/__init__.py")}
     assert folders - {"librispeech_clf"} <= set(re.findall(r"(\w+)`", PACKAGE_README))
-
-
-def test_every_section_of_the_hub_example_has_its_place():
-    assert set(SEED_SECTIONS) <= set(SECTIONS)
-    assert [link for link in SEED_LINKS if link not in README] == []
 
 
 def test_registered_names():

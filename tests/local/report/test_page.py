@@ -72,16 +72,13 @@ def test_large_audio_is_beside_the_page_and_a_smaller_report_leaves_no_old_one(
     assert [path.name for path in folder.iterdir()] == ["mine.wav"]
 
 
-def test_every_script_is_part_of_the_page_and_cannot_close_its_element():
+def test_sources_are_parts_of_the_page_that_begin_with_what_they_are_for():
     assert sorted(page.SCRIPTS) == [name for name in SOURCES if name.endswith(".js")]
-    assert [name for name in page.SCRIPTS if "</script" in (page.TEMPLATE / name).read_text().lower()] == []
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_source_begins_with_what_it_is_for_and_has_no_long_line(name):
-    lines = (page.TEMPLATE / name).read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith(("// ", "/* "))
-    assert [line for line in lines if len(line) > LONGEST_LINE] == []
+    for name in SOURCES:
+        text = (page.TEMPLATE / name).read_text(encoding="utf-8")
+        assert text.startswith(("// ", "/* ")), name
+        assert [line for line in text.splitlines() if len(line) > LONGEST_LINE] == [], name
+        assert "</script" not in text.lower(), name  # it would close its element
 
 
 @pytest.mark.skipif(shutil.which("oxfmt") is None, reason="needs oxfmt: pip install oxfmt==0.74.0")

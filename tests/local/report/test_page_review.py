@@ -1,5 +1,7 @@
 """Reviewing a corpus in the page: notes, most alike utterances, doubles, what a selection has in common."""
 
+import csv
+
 import pytest
 
 from librispeech_clf.local.report.outputs import read_notes
@@ -9,18 +11,27 @@ from tests.local.report.conftest import TWINS
 pytestmark = pytest.mark.browser
 
 
-def test_a_note_survives_a_reload_and_the_next_run(browser, results, tmp_path):
-    names = list(results["utterance_id"][:3])
-    path = write_page(tmp_path / "a.html", results[:9], notes={names[1]: "from a file"})
+def test_notes_survive_a_reload_and_the_next_run_and_the_export_holds_the_filtered_rows(
+    browser, results, tmp_path
+):
+    table = results[:9].assign(signal_level_dbfs=-12.5)
+    table.loc[0, "reference"] = '=HYPERLINK("x"), "quoted"\nline'
+    names = list(table["utterance_id"][:3])
+    path = write_page(tmp_path / "a.html", table, notes={names[1]: "from a file"})
     browser.open(path, f"#utterance={names[0]}")
     browser.enter("#note", "=wrong reference")
     browser.open(path, f"#utterance={names[0]}&tab=utterances")
     assert browser.read("#note", "value") == "=wrong reference"
-    browser.enter("#search", "nothing")
-    browser.enter("#search", "")
+    browser.enter("#search", f"{names[0]}|{names[1]}")
+    browser.wait_for_count(2)
     exported = browser.export()
     assert read_notes(exported) == {names[0]: "=wrong reference", names[1]: "from a file"}
-    assert exported.read_text("utf-8-sig").startswith("utterance_id,note,")
+    with exported.open(newline="", encoding="utf-8-sig") as file:
+        rows = {row["utterance_id"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 2 and list(rows[names[0]])[:2] == ["utterance_id", "note"]
+    assert rows[names[0]]["reference"] == "'" + table["reference"][0]
+    assert rows[names[0]]["signal_level_dbfs"] == "-12.5"
+    assert float(rows[names[0]]["word_error_rate"]) == pytest.approx(table["word_error_rate"][0], rel=1e-4)
     again = write_page(tmp_path / "b.html", results[:8], notes=read_notes(exported))
     browser.open(again, f"#utterance={names[0]}")
     assert browser.read("#note", "value") == "=wrong reference"

@@ -87,30 +87,24 @@ def test_sample_shows_the_figures_of_all_and_sections_bear_the_real_analysis(bro
 
 
 @pytest.mark.browser
-def test_filter_is_of_the_sample_and_says_so(browser, sample):
+def test_filter_is_of_the_sample_and_says_so_and_pages_beside_open_and_lead_back(browser, sample):
     browser.open(sample)
     assert "all 160" in browser.text("#scope") and f"{SAMPLE} of them" in browser.text("#scope")
     assert "pandas.read_parquet" in browser.text("#panel")
+    links = browser.run(
+        "return [...document.querySelectorAll('#panel a')].map((a) => a.getAttribute('href'))"
+    )
     browser.click('[aria-label="room: car"]')
     rooms = next(column for column in read_payload(sample)["columns"] if column["key"] == "corpus_room")
     browser.wait_for_count(sum(rooms["levels"][code] == "car" for code in rooms["values"]))
     assert "filter is set" in browser.text("#scope")
-    assert browser.problems() == []
-
-
-@pytest.mark.browser
-def test_pages_beside_open_and_lead_back(browser, sample):
-    browser.open(sample)
-    links = browser.run(
-        "return [...document.querySelectorAll('#panel a')].map((a) => a.getAttribute('href'))"
-    )
     written = {f"pages/{each.name}" for each in (sample.parent / "pages").iterdir()}
     assert {"pages/worst.html", "pages/failed.html", "pages/simulated.html"} <= set(links) == written
     for link in sorted(written):
         browser.open(sample.parent / link)
         assert "All figures are of these" in browser.text("#scope")
         assert browser.read("#scope a", "href").endswith("/index.html")
-        assert browser.problems() == []
+    assert browser.problems() == []
 
 
 def test_sample_is_drawn_the_same_and_pages_hold_the_worst(run, results, sample, tmp_path):

@@ -131,20 +131,15 @@ def test_simulated_rows_are_apart(table):
     assert {name: payloads.name_severity(name) for name in named} == named
 
 
-def test_a_system_follows_the_rows_of_the_main_one():
-    counts = dict.fromkeys(payloads.SYSTEM_COUNTS, [1.0, None])
+def test_a_system_follows_the_rows_of_the_main_one_and_has_its_own_words_over_another_reference():
+    counts = dict.fromkeys([*payloads.SYSTEM_COUNTS, "word_hits", "character_hits"], [1.0, None])
     texts = {"reference": ["THE BRIDGE", "THE OLD"], "hypothesis": ["THE OLD BRIDGE", None]}
     other = pyarrow.table({"utterance_id": ["b-2", "a-1"], **texts, **counts})
-    system = payloads.build_system("b1", other, ["a-1", "b-2", "c-3"], ["THE OLD", "THE BRIDGE", "NO"])
+    ids = ["a-1", "b-2", "c-3"]
+    system = payloads.build_system("b1", other, ids, ["THE OLD", "THE BRIDGE", "NO"])
     assert system["hypotheses"] == ["", "THE OLD BRIDGE", ""]
     assert system["word_operations"] == ["", "1=1i1=", ""]
     assert system["counts"]["word_insertions"] == [None, 1, None]
-    assert "word_hits" not in system["counts"]  # it was scored over the main one's references
-
-
-def test_a_system_that_was_scored_over_another_reference_has_its_own_words():
-    counts = dict.fromkeys([*payloads.SYSTEM_COUNTS, "word_hits", "character_hits"], [3.0])
-    texts = {"reference": ["THE OLD ONE"], "hypothesis": ["THE OLD"]}
-    other = pyarrow.table({"utterance_id": ["a"], **texts, **counts})
-    system = payloads.build_system("b1", other, ["a"], ["THE OLD"])
-    assert system["counts"]["word_hits"] == [3] and system["nearest"] == {0: "THE OLD ONE"}
+    assert "word_hits" not in system["counts"] and not system["nearest"]
+    system = payloads.build_system("b1", other, ids, ["THE OLD", "A BRIDGE", "NO"])
+    assert system["counts"]["word_hits"] == [None, 1, None] and system["nearest"] == {1: "THE BRIDGE"}

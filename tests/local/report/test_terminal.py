@@ -59,11 +59,9 @@ def test_a_finding_has_its_figures_and_examples_and_no_markup_and_hangs_behind_i
 
 
 def test_nothing_found_says_how_much_was_looked_at():
-    search = Search((), 483, 0.02, "too many utterances and metadata to look at pairs")
-    assert write(show_findings(search)) == (
-        "What to look at first: nothing stands out in 483 slices (too many utterances and metadata to look at "
-        "pairs).\n"
-    )
+    note = "too many utterances and metadata to look at pairs"
+    written = write(show_findings(Search((), 483, 0.02, note)))
+    assert written == f"What to look at first: nothing stands out in 483 slices ({note}).\n"
 
 
 def test_kinds_of_errors_fit_into_a_narrow_terminal():
