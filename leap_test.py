@@ -93,11 +93,7 @@ def chosen(responses):
 def predict():
     """The model of config.yaml, as the engine calls it: a batch in, logits out, padding cut to the longest."""
     model = leap_binder.load_model()
-
-    def call(audio):
-        return np.asarray(model(audio[:, : np.flatnonzero(audio.any(axis=0))[-1] + 1]))
-
-    return call
+    return lambda audio: np.asarray(model(audio[:, : np.flatnonzero(audio.any(axis=0))[-1] + 1]))
 
 
 def stack(encoder, utterances):

@@ -1,6 +1,7 @@
 """Settings: what is read, what is refused."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import pytest
@@ -55,18 +56,15 @@ def test_with_corpus_changes_a_copy_only_and_refuses_unknown_states():
 
 
 def write_settings(folder, key, value):
-    """Write the package's settings with one of them, by its dotted name, changed, or left out; return the file."""
+    """Write the package's settings with one of them, by its dotted name, changed or left out; return the file."""
     values = yaml.safe_load((PACKAGE_FOLDER / "config.yaml").read_text())
     *sections, name = key.split(".")
-    section = values
-    for part in sections:
-        section = section[part]
+    section = functools.reduce(dict.get, sections, values)
     section[name] = value
     if value is MISSING:
         del section[name]
-    path = folder / "own.yaml"
-    path.write_text(yaml.safe_dump(values))
-    return path
+    (folder / "own.yaml").write_text(yaml.safe_dump(values))
+    return folder / "own.yaml"
 
 
 MISSING = object()

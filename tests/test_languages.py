@@ -1,6 +1,5 @@
 """Other languages from recordings to the page: a small random model with the language's vocabulary, five recordings."""
 
-import csv
 import os
 import shutil
 import subprocess
@@ -25,12 +24,11 @@ def write_split(folder, text, count=5):
     """Write recordings of noise, all of one text."""
     folder.mkdir()
     generator = np.random.default_rng(0)
-    with open(folder / "metadata.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file_name", "text", "speaker_id"])
-        for number in range(count):
-            soundfile.write(folder / f"u{number}.wav", generator.normal(0, 0.1, 9_000), 16_000)
-            writer.writerow([f"u{number}.wav", text, f"s{number}"])
+    names = [f"u{number}.wav" for number in range(count)]
+    for name in names:
+        soundfile.write(folder / name, generator.normal(0, 0.1, 9_000), 16_000)
+    table = pd.DataFrame({"file_name": names, "text": text, "speaker_id": [name[:2] for name in names]})
+    table.to_csv(folder / "metadata.csv", index=False)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

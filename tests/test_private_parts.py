@@ -72,13 +72,10 @@ def engine():
     global_leap_binder.setup_container, global_leap_binder.mapping_connections = registered
 
 
-def test_code_loader_gives_the_corpus(engine):
+def test_code_loader_gives_the_corpus_and_simulated_utterances_until_they_are_forgotten(engine):
     found = engine.loader._preprocess_result()
     assert set(found) >= {DataStateEnum.training, DataStateEnum.test}
     assert engine.split.ids[0] in found[DataStateEnum.test].sample_ids
-
-
-def test_code_loader_reads_simulated_utterances_until_they_are_forgotten(engine):
     (name,) = engine.simulate("clipping", {"share": 0.4}, count=1, seed=0)
     original = engine.loader.get_sample(DataStateEnum.test, name.rpartition("+")[0])
     simulated = engine.loader.get_sample(DataStateEnum.additional, name)

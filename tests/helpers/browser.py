@@ -94,39 +94,38 @@ class Browser:
         """Click the first of some elements that begins with a text."""
         self.click(selector, [shown.startswith(text) for shown in self.texts(selector)].index(True))
 
+    def ask(self, selector: str, question: str):
+        """Evaluate JavaScript about `e`, an element."""
+        return self.run(f"const e = document.querySelector(arguments[0]); return {question}", selector)
+
     def read(self, selector: str, name: str = "textContent"):
         """Read a property of an element."""
-        return self.run("return document.querySelector(arguments[0])[arguments[1]]", selector, name)
+        return self.ask(selector, f"e.{name}")
 
     def text(self, selector: str) -> str:
         """Give the text that an element shows."""
-        return self.read(selector, "innerText")
-
-    def texts(self, selector: str) -> list[str]:
-        """Give the texts of all elements."""
-        return self.run(
-            "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", selector
-        )
-
-    def count(self, selector: str) -> int:
-        """Count elements."""
-        return self.run("return document.querySelectorAll(arguments[0]).length", selector)
+        return self.ask(selector, "e.innerText")
 
     def box(self, selector: str) -> dict:
         """Give an element's place in the window, in CSS pixels."""
-        return self.run(
-            "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector
-        )
+        return self.ask(selector, "e.getBoundingClientRect().toJSON()")
 
     def is_visible(self, selector: str) -> bool:
         """Tell whether an element is drawn."""
-        return self.run("return document.querySelector(arguments[0]).checkVisibility()", selector)
+        return self.ask(selector, "e.checkVisibility()")
 
     def look(self, selector: str, name: str) -> str:
         """Read a computed style of an element."""
-        return self.run(
-            "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, name
-        )
+        return self.ask(selector, f"getComputedStyle(e).{name}")
+
+    def texts(self, selector: str, name: str = "textContent") -> list[str]:
+        """Give the texts, or another property, of all elements."""
+        elements = "[...document.querySelectorAll(arguments[0])]"
+        return self.run(f"return {elements}.map((e) => e.{name})", selector)
+
+    def count(self, selector: str) -> int:
+        """Count elements."""
+        return len(self.texts(selector, "tagName"))
 
     def enter(self, selector: str, value: str) -> None:
         """Type a value into an input, or choose it in a menu."""
@@ -152,10 +151,7 @@ class Browser:
 
     def list_sections(self) -> list[str]:
         """List the sections that the page has."""
-        return [
-            name.removeprefix("tab-")
-            for name in self.run("return [...document.querySelectorAll('[role=tab]')].map((tab) => tab.id)")
-        ]
+        return [name.removeprefix("tab-") for name in self.texts("[role=tab]", "id")]
 
     def export(self) -> Path:
         """Export through the button; give the file."""

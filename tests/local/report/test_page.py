@@ -4,8 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -79,9 +77,3 @@ def test_sources_are_parts_of_the_page_that_begin_with_what_they_are_for():
         assert text.startswith(("// ", "/* ")), name
         assert [line for line in text.splitlines() if len(line) > LONGEST_LINE] == [], name
         assert "</script" not in text.lower(), name  # it would close its element
-
-
-@pytest.mark.skipif(shutil.which("oxfmt") is None, reason="needs oxfmt: pip install oxfmt==0.74.0")
-def test_sources_are_formatted():
-    done = subprocess.run(["oxfmt", "--check", page.TEMPLATE], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -26,8 +26,7 @@ def test_a_link_shows_tab_filters_and_order(browser, report, results):
     assert 0 < len(shown) < 20
     assert browser.texts(".trow .id") == list(shown["utterance_id"])
     assert browser.read("#tab-utterances", "ariaSelected") == "true"
-    values = "return [...document.querySelectorAll('[data-key=signal_duration_s] input')].map((i) => i.value)"
-    assert browser.run(values) == ["3", "6"]
+    assert browser.texts("[data-key=signal_duration_s] input", "value") == ["3", "6"]
     assert browser.hash == FILTERED
     assert browser.problems() == []
 

@@ -1,7 +1,11 @@
-"""Every bar, bin, point and row of a chart is a filter; columns are chosen from a searchable list."""
+"""Every bar, bin and point of a chart is a filter; columns are found by typing; one's own groups come first."""
 
+import numpy as np
 import pytest
 
+from librispeech_clf.local.analysis.groups import summarize_rates
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.report.page import write_page
 from tests.local.report.conftest import COUNTS, WORDS
 
 pytestmark = pytest.mark.browser
@@ -51,15 +55,6 @@ def test_a_click_on_a_chart_filters_and_a_second_one_undoes_it(opened, results, 
     assert opened.read(selector, "ariaPressed") == "true"
 
 
-def test_the_bars_of_a_filter_filter(opened, results):
-    bars = '#filters [data-key="word_error_rate"] [role="button"]'
-    assert opened.look(bars, "fill") == "rgba(0, 0, 0, 0)" != opened.look(f"{bars} + rect", "fill")
-    opened.click(bars)
-    assert opened.read("#filters .chip").startswith("0 to under") and 0 < read_count(opened) < len(results)
-    opened.click("#filters .chip")
-    opened.wait_for_count(len(results))
-
-
 def test_a_point_of_a_curve_is_heard_and_a_bar_of_words_is_listed(opened, results):
     opened.show("robustness")
     opened.run(
@@ -73,7 +68,13 @@ def test_a_point_of_a_curve_is_heard_and_a_bar_of_words_is_listed(opened, result
     assert 0 < read_count(opened) < len(results)
 
 
-def test_two_bins_of_a_chart_add_up_and_the_keyboard_does_the_same(opened, results):
+def test_bars_of_a_filter_filter_two_bins_of_a_chart_add_up_and_the_keyboard_does_the_same(opened, results):
+    bars = '#filters [data-key="word_error_rate"] [role="button"]'
+    assert opened.look(bars, "fill") == "rgba(0, 0, 0, 0)" != opened.look(f"{bars} + rect", "fill")
+    opened.click(bars)
+    assert opened.read("#filters .chip").startswith("0 to under") and 0 < read_count(opened) < len(results)
+    opened.click("#filters .chip")
+    opened.wait_for_count(len(results))
     bins = "#panel [aria-label^='duration (s): ']"
     counts = []
     for place in (0, 1):
@@ -110,8 +111,7 @@ def test_columns_are_found_by_typing(opened):
 def test_a_link_to_an_utterance_gives_what_a_click_gives(browser, report, width):
     def measure():
         browser.rest()
-        names = "return [...document.querySelectorAll('.thead [data-key]')].map((head) => head.dataset.key)"
-        return browser.run(names), browser.box(".trow .text")["width"]
+        return browser.texts(".thead [data-key]", "dataset.key"), browser.box(".trow .text")["width"]
 
     with browser.sized(width, 900):
         browser.open(report, "#tab=utterances")
@@ -149,3 +149,58 @@ def test_dashboards_hold_all_metrics_and_all_speakers(opened, results):
     sums = results.groupby("record_speaker_id")[[*COUNTS, "word_hits"]].sum()
     worst = opened.texts("#explorer svg g.clickable > text:first-of-type")[0]
     assert worst == (sums[COUNTS].sum(axis=1) / sums[WORDS].sum(axis=1)).idxmax()
+
+
+def write(folder, results):
+    analysis = {"rates": summarize_rates(Record(results), {})}
+    return write_page(folder / "index.html", results, analysis=analysis)
+
+
+def test_own_groups_come_first_and_filter_with_the_bounds_and_the_figure_of_findings_json(opened, run):
+    rates = run.analysis.rates
+    titles = opened.texts("#panel .lanes:first-of-type .card h2, #panel .card h3")
+    named = [title for title in titles if "Word error rate by" in title]
+    assert {"gender", "accent", "room", "snr (dB)"} < {name.rpartition(" by ")[2] for name in named}
+    assert titles[:2] == named[:2]  # the others are in further lanes
+    assert opened.texts("#filters legend")[:4] == ["gender", "accent", "snr (dB)", "room"]
+    for grouping in rates["groups"]:
+        name = {"snr": "snr (dB)"}.get(grouping["name"], grouping["name"])
+        for label in rates["word"]["groups"][grouping["name"]]:
+            assert opened.count(f"#panel [aria-label='{name}: {label}']") == 1
+    opened.click('[aria-label="snr (dB): 10 to 20"]')
+    rate = rates["word"]["groups"]["snr"]["10 to 20"]
+    opened.wait_for_count(rate["utterances"])
+    value = opened.read("[data-figure=word_error_rate]", "dataset.value")
+    assert float(value) == pytest.approx(rate["rate"], rel=1e-12)
+    opened.show("dashboards")
+    assert "against accent" in opened.texts("#panel .lanes .card h2")[0]
+
+
+def test_200_columns_and_300_speakers_are_still_a_page(browser, make_results, tmp_path):
+    results = make_results(600, speakers=300)
+    generator = np.random.default_rng(0)
+    own = {f"corpus_category_{number}": generator.choice(["a", "b", "c"], 600) for number in range(100)}
+    own |= {f"corpus_number_{number}": generator.normal(size=600) for number in range(100)}
+    browser.open(write(tmp_path, results.assign(**own)))
+    for section in ("overview", "utterances", "dashboards"):
+        browser.show(section)
+        assert len(browser.text("#panel")) > 60
+    assert browser.problems() == []
+
+
+def test_failures_of_one_reason_are_one_line(browser, make_results, tmp_path):
+    results = make_results(60)
+    names = results["utterance_id"]
+    reasons = [
+        f"{name}: letters are needed; received {list(str(row))}." for row, name in enumerate(names[:50])
+    ]
+    results["error"] = [*reasons, f"{names[50]}: /data/x.wav does not exist.", *[None] * 9]
+    browser.open(write(tmp_path, results))
+    lines = browser.texts(".panel.wide table tbody tr, .card table tbody tr")
+    (alike,) = [line for line in lines if "letters are needed" in line]
+    assert "50" in alike
+    browser.click_text("td button", "50")
+    browser.wait_for_count(50)
+    browser.show("dashboards")
+    assert browser.text("#against").startswith("Dale-Chall score")  # where there are no groups of one's own
+    assert browser.problems() == []

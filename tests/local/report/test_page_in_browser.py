@@ -1,5 +1,6 @@
-"""The page in headless Chromium: filters, figures, table, map, words, systems, robustness, export, playing, markup."""
+"""The page in headless Chromium: filters, figures, table, map, words, systems, robustness, notes, playing, markup."""
 
+import csv
 import time
 from dataclasses import replace
 
@@ -10,9 +11,10 @@ import pytest
 from librispeech_clf.local.analysis.latent_space import LatentMap, make_latent_maps
 from librispeech_clf.local.analysis.rates import rate_errors
 from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.report.outputs import read_notes
 from librispeech_clf.local.report.page import write_page
 from librispeech_clf.text.alignment import align_words
-from tests.local.report.conftest import COUNTS, WORDS, make_systems, word_error_rate
+from tests.local.report.conftest import COUNTS, TWINS, WORDS, make_systems, word_error_rate
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +23,7 @@ HOSTILE = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1
 
 def read_figure(browser, key: str) -> tuple[float | None, ...]:
     """Read a headline figure and its interval at full precision; None where the page has no number."""
-    data = browser.run(f"return {{...document.querySelector('[data-figure={key}]').dataset}}")
+    data = browser.ask(f"[data-figure={key}]", "{...e.dataset}")
     return tuple(float(data[part]) if data[part] else None for part in ("value", "low", "high"))
 
 
@@ -169,23 +171,17 @@ def test_confusions_agree_with_the_counts_and_open_their_utterances(opened, resu
 def test_every_word_is_listed_sorted_and_searched(opened, results):
     opened.show("confusions")
     spoken = results["reference"][results["error"].isna()].str.split().explode().value_counts()
-    cells = (
-        "return [...document.querySelectorAll('.words-card tbody tr')]"
-        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
-    )
+    rows_of = ".words-card tbody tr", "innerText.split('\\t')"
     opened.click("[data-word-key=spoken]")
-    rows = opened.run(cells)
+    rows = opened.texts(*rows_of)
     assert [int(row[1]) for row in rows if row[1] != "0"] == sorted(spoken, reverse=True)[: len(rows)]
     assert opened.run("return document.activeElement.dataset.wordKey") == "spoken"
     opened.enter("#word-search", "^(RIVER|BRIDGE)$")
-    rows = {row[0]: [int(cell) for cell in row[1:3]] for row in opened.run(cells)}
+    rows = {row[0]: [int(cell) for cell in row[1:3]] for row in opened.texts(*rows_of)}
     assert {word: counts[0] for word, counts in rows.items()} == {w: spoken[w] for w in ("RIVER", "BRIDGE")}
     opened.click_text(".words-card .link", "RIVER")
-    heard = opened.run(
-        "return [...document.querySelectorAll('.trow .said-grid tr:nth-child(2) .said:not(.op-correct)')]"
-        ".map((said) => said.title.split(' ')[1])"
-    )
-    assert heard.count("RIVER") == rows["RIVER"][1]
+    wrong = opened.texts(".trow .said-grid tr:nth-child(2) .said:not(.op-correct)", "title")
+    assert [title.split()[1] for title in wrong].count("RIVER") == rows["RIVER"][1]
 
 
 def test_words_of_two_systems_are_compared(opened, results):
@@ -298,8 +294,7 @@ def test_buttons_filter_what_one_system_has_right_and_the_panel_stacks_all(opene
 
 
 def test_robustness_follows_the_filters_and_compares_with_the_same_recordings(opened, results, run):
-    table = run.table
-    own = results[:40]
+    own, table = results[:40], run.table
     assert round(word_error_rate(own), 3) != round(word_error_rate(results), 3)
     opened.show("robustness")
     assert f"recordings as they are: {100 * word_error_rate(own):.1f} %" in opened.text("#panel")
@@ -324,6 +319,61 @@ def test_simulated_recordings_are_heard_and_shown(opened, results):
     assert opened.count(".listening .urow") == results["word_error_rate"][:40].notna().sum()
     opened.click(".listening .link")
     assert "Simulated: 2" in opened.text(".simulated")
+
+
+def test_notes_survive_a_reload_and_the_next_run_and_the_export_holds_the_filtered_rows(
+    browser, results, tmp_path
+):
+    table = results[:9].assign(signal_level_dbfs=-12.5)
+    table.loc[0, "reference"] = '=HYPERLINK("x"), "quoted"\nline'
+    names = list(table["utterance_id"][:3])
+    path = write_page(tmp_path / "a.html", table, notes={names[1]: "from a file"})
+    browser.open(path, f"#utterance={names[0]}")
+    browser.enter("#note", "=wrong reference")
+    browser.open(path, f"#utterance={names[0]}&tab=utterances")
+    assert browser.read("#note", "value") == "=wrong reference"
+    browser.enter("#search", f"{names[0]}|{names[1]}")
+    browser.wait_for_count(2)
+    exported = browser.export()
+    assert read_notes(exported) == {names[0]: "=wrong reference", names[1]: "from a file"}
+    with exported.open(newline="", encoding="utf-8-sig") as file:
+        rows = {row["utterance_id"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 2 and list(rows[names[0]])[:2] == ["utterance_id", "note"]
+    assert rows[names[0]]["reference"] == "'" + table["reference"][0]
+    assert rows[names[0]]["signal_level_dbfs"] == "-12.5"
+    assert float(rows[names[0]]["word_error_rate"]) == pytest.approx(table["word_error_rate"][0], rel=1e-4)
+    again = write_page(tmp_path / "b.html", results[:8], notes=read_notes(exported))
+    browser.open(again, f"#utterance={names[0]}")
+    assert browser.read("#note", "value") == "=wrong reference"
+    assert browser.problems() == []
+
+
+def test_the_panel_lists_the_most_alike(opened, results):
+    opened.go(f"#utterance={results['utterance_id'].iloc[0]}")
+    assert opened.count(".nearest .urow") == 5
+    assert "hidden states of the model" in opened.text(".nearest summary")
+    other = opened.read(".nearest .link")
+    opened.click(".nearest .link")
+    assert opened.text("#utterance h2") == other
+
+
+def test_doubles_are_in_the_overview(opened, results):
+    text = opened.text("#doubles")
+    assert "Doubles and leakage: 1" in text and "1 of 1 lie in two splits" in text
+    assert "same audio" in text and "test/test-clean, test/test-other" in text
+    opened.click("#doubles > button")
+    opened.wait_for_count(2)
+    opened.show("utterances")
+    assert set(opened.texts(".trow .id")) == set(results["utterance_id"].iloc[[*TWINS]])
+
+
+def test_a_selection_says_what_it_has_in_common(opened, results):
+    long = [row for row, count in enumerate(results["text_word_count"]) if count >= 18]
+    opened.go(f"#tab=map&selected={','.join(map(str, long))}")
+    opened.wait("return document.getElementById('traits')")
+    text = opened.text("#traits")
+    assert "word count" in text and "duration (s)" in text
+    assert f"Selection: {len(long)} utterances" in opened.text("#map-list")
 
 
 @pytest.mark.parametrize("place", ["inside", "beside"])

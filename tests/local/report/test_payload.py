@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import make_dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,6 @@ import pytest
 
 from librispeech_clf.local.analysis.record import Record
 from librispeech_clf.local.report import payload as payloads
-
-
-@dataclass(frozen=True)
-class Named:
-    """A record as the analysis gives them."""
-
-    name: str
-    values: np.ndarray
 
 
 @pytest.fixture
@@ -45,7 +37,10 @@ def table():
 def test_numbers_are_rounded_and_records_arrays_and_tables_become_records_arrays_and_tables():
     numbers = [None, math.nan, math.inf, 3.0, 0.123456789, -1234.5678]
     assert [payloads.round_number(value) for value in numbers] == [None, None, None, 3, 0.12346, -1234.6]
-    value = {1: Named("x", np.array([1.0, np.nan])), "t": pd.DataFrame({"a": [np.float32(0.5)]})}
+    value = {
+        1: make_dataclass("Named", ["name", "values"])("x", np.array([1.0, np.nan])),
+        "t": pd.DataFrame({"a": [np.float32(0.5)]}),
+    }
     assert payloads.to_jsonable(value) == {"1": {"name": "x", "values": [1, None]}, "t": [{"a": 0.5}]}
 
 

@@ -37,14 +37,21 @@ def test_what_browsers_play_stays_as_it_is(kind):
     assert recordings.make_playable(content)["content"] == content
 
 
-@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "CAF", "NIST", "RF64", "WAV DOUBLE", "WAV IMA_ADPCM"])
-def test_other_containers_become_flac_of_the_same_samples(kind):
-    content = encode(kind=kind)
+@pytest.mark.parametrize(
+    ("kind", "channels"),
+    [
+        ("AIFF", 12),
+        *((kind, 1) for kind in ("AIFF", "AU", "W64", "CAF", "NIST", "RF64", "WAV DOUBLE", "WAV IMA_ADPCM")),
+    ],
+)
+def test_other_containers_become_flac_of_the_same_samples_in_one_channel(kind, channels):
+    content = encode(np.stack([TONE] * channels, axis=1), kind=kind)
     held = recordings.make_playable(content)["content"]
     assert recordings.guess_audio_type(held) == ("flac", "audio/flac")
     samples, rate = soundfile.read(io.BytesIO(held))
     assert rate == 16000
-    assert samples == pytest.approx(soundfile.read(io.BytesIO(content))[0], abs=2**-15)
+    expected = soundfile.read(io.BytesIO(content), always_2d=True)[0].mean(axis=1)
+    assert samples == pytest.approx(expected, abs=2**-15)
 
 
 @pytest.mark.parametrize("claimed", [0, 2**36 - 1, 2**31, 2**32 - 1, 16001])
@@ -102,11 +109,6 @@ def test_enormous_samples_are_drawn_without_a_warning(value, channels):
         warnings.simplefilter("error")
         picture = recordings.make_playable(encode(samples, kind="WAV FLOAT"))["picture"]
     assert picture["peak"] == pytest.approx(abs(value), rel=0.01)
-
-
-def test_many_channels_become_one():
-    held = recordings.make_playable(encode(np.stack([TONE] * 12, axis=1), kind="AIFF"))["content"]
-    assert soundfile.info(io.BytesIO(held)).channels == 1
 
 
 @pytest.mark.parametrize(
