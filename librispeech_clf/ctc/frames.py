@@ -7,7 +7,7 @@ SAMPLING_RATE_HZ = 16_000
 BASE_KERNELS = (10, 3, 3, 3, 3, 2, 2)
 BASE_STRIDES = (5, 2, 2, 2, 2, 2, 2)
 TYPICAL_FIELD = 720
-"""Samples that a frame sees: between 400 of the published models and 1,040 of `WHISPER_HEIR`."""
+"""Samples that a frame sees: between 400 of the published models and 1,040 of a frame of Whisper's encoder."""
 FRAME_DURATION_S = 0.02
 """Seconds from one frame to the next: 320 samples, the product of the strides, at 16,000 Hz."""
 

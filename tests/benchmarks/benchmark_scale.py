@@ -125,7 +125,7 @@ summarize(done, {}), collect_findings(done, {})
 WRITE_PAGE = """
 import pickle, sys
 from pathlib import Path
-from librispeech_clf.local.report.pages import write_pages
+from librispeech_clf.local.report.page import write_pages
 
 folder = Path(sys.argv[1])
 done = pickle.loads((folder / "analysis.pickle").read_bytes())

@@ -15,6 +15,20 @@ from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 if TYPE_CHECKING:
     import torch
 
+WHISPER_HEIR = Wav2Vec2Configuration(
+    conv_dim=(48, 80, 128, 192, 256, 384, 512),
+    conv_kernel=(10, 3, 3, 3, 3, 4, 5),
+    conv_bias=True,
+    hidden_size=384,
+    num_hidden_layers=5,
+    num_attention_heads=6,
+    intermediate_size=1536,
+    num_conv_pos_embeddings=16,
+    do_stable_layer_norm=True,
+    sinusoidal_positions=True,
+)
+"""What is trained: the sizes of Whisper tiny.en's encoder, which it inherits, and one more layer.
+The last two convolutions look at 1,040 samples, as a frame of Whisper's encoder does."""
 LONGEST_PERIOD = 1e4
 PADDED = -3e4
 """Added to the score of a padded key."""

@@ -29,10 +29,10 @@ from librispeech_clf.development.training.material import (
     spread,
 )
 from librispeech_clf.development.training.stages import Course, Stage
-from librispeech_clf.development.training.student import inherit, make_student, name_tensors
+from librispeech_clf.development.training.student import WHISPER_HEIR, inherit, make_student, name_tensors
 from librispeech_clf.development.training.whisper import WhisperEncoder, load_encoder, read_variables
 from librispeech_clf.local.cli import count, make_parser, run, share
-from librispeech_clf.local.model.architecture import WHISPER_HEIR, Wav2Vec2Configuration
+from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:

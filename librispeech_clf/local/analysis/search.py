@@ -40,7 +40,7 @@ FEWEST_SPEAKERS = 8
 LARGEST_PART = 8
 MOST_WORST = 100
 """Speakers that may stand out together, and an eighth of all at most."""
-_CELLS_AT_ONCE = 10_000_000
+_CELLS_AT_ONCE = 3_000_000
 _ENOUGH_WITHIN = 0.2
 """Share of a candidate's variance within speakers from which on it tells how independent their utterances are."""
 

@@ -113,23 +113,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="added for each word to the natural logarithm (default: what the language model states, or 0)",
     )  # fmt: skip
     add(
-        "--lexicon",
-        type=Path,
-        metavar="FILE",
-        help="words that may be written, one a line (default: the --lm's)",
-    )
+        "--lexicon", type=Path, metavar="FILE", help="words that may be written, one a line (default: the --lm's)"
+    )  # fmt: skip
     add(
-        "--beam",
-        type=count,
-        metavar="N",
-        help="hypotheses of the beam search, with or without --lm (default: 50)",
-    )
+        "--beam", type=count, metavar="N", help="hypotheses of the beam search, also without --lm (default: 50)"
+    )  # fmt: skip
     add(
-        "--limit",
-        type=count,
-        metavar="N",
-        help="evaluate N utterances, spread over the corpus (default: all)",
-    )
+        "--limit", type=count, metavar="N", help="evaluate N utterances, spread over the corpus (default: all)"
+    )  # fmt: skip
     add("--out", type=Path, default=Path("report"), help="folder to write to")
     add(
         "--audio", choices=("inside", "folder", "none"),

@@ -111,29 +111,3 @@ def _check_kind(name: str, value: Any, example: Any) -> None:
 
 BASE = Wav2Vec2Configuration()
 """facebook/wav2vec2-base-960h (its `config.json`)."""
-
-COMPACT = Wav2Vec2Configuration(
-    conv_dim=(32, 64, 96, 128, 160, 192, 192),
-    hidden_size=256,
-    num_hidden_layers=10,
-    num_attention_heads=4,
-    intermediate_size=1024,
-    num_conv_pos_embeddings=64,
-    do_stable_layer_norm=True,
-)
-"""The bundled model: the base model's front end made narrow, and a small transformer with layer norm first."""
-
-WHISPER_HEIR = Wav2Vec2Configuration(
-    conv_dim=(48, 80, 128, 192, 256, 384, 512),
-    conv_kernel=(10, 3, 3, 3, 3, 4, 5),
-    conv_bias=True,
-    hidden_size=384,
-    num_hidden_layers=5,
-    num_attention_heads=6,
-    intermediate_size=1536,
-    num_conv_pos_embeddings=16,
-    do_stable_layer_norm=True,
-    sinusoidal_positions=True,
-)
-"""What `development.training` trains: the sizes of Whisper tiny.en's encoder, which it inherits, and one more layer.
-The last two convolutions look at 1,040 samples, as a frame of Whisper's encoder does."""

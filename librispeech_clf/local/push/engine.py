@@ -91,19 +91,17 @@ NO_PYTHON = (
 ASK = "import sys, importlib.util as u; print(*sys.version_info[:2], u.find_spec('leap_model_parser') is not None)"
 
 
-def check_model_file(
-    path: Path, *, input_name: str = "audio", vocabulary: Vocabulary | None = None
-) -> list[Finding]:
+def check_model_file(path: Path, *, vocabulary: Vocabulary | None = None) -> list[Finding]:
     """Check that a Keras .h5 file opens in the importer, as far as its text and numbers tell, and its vocabulary."""
     try:
-        problems = list(find_problems(path, input_name, vocabulary))
+        problems = list(find_problems(path, vocabulary))
     except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
         problems = [f"cannot be read to its end ({error}); the file is truncated or damaged: {CONVERT_AGAIN}"]
     note = "layers, keys and operations known to Keras 2.12; weights finite"
     return [Finding(str(path), problem) for problem in problems] or [Finding(str(path), None, note)]
 
 
-def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) -> Iterator[str]:
+def find_problems(path: Path, vocabulary: Vocabulary | None) -> Iterator[str]:
     """Go through a model file from the outside in; stop where the rest cannot be judged."""
     import h5py
 
@@ -122,7 +120,7 @@ def find_problems(path: Path, input_name: str, vocabulary: Vocabulary | None) ->
             if isinstance(configuration, str):
                 yield configuration
                 return
-            yield from find_architecture_problems(configuration, input_name)
+            yield from find_architecture_problems(configuration)
             foreign = list(find_foreign(file))
             yield from foreign or find_weight_problems(file)
             if (
@@ -152,7 +150,7 @@ def read_model_configuration(file: h5py.File) -> dict | str:
     return f"its model_config has a layer without class or configuration; {CONVERT_AGAIN}"
 
 
-def find_architecture_problems(configuration: Mapping, input_name: str) -> Iterator[str]:
+def find_architecture_problems(configuration: Mapping) -> Iterator[str]:
     """Name every kind of layer, key and operation that the importer does not know, once."""
     # Keras 3 writes a single input or output without its list.
     wired, outputs = (
@@ -163,8 +161,8 @@ def find_architecture_problems(configuration: Mapping, input_name: str) -> Itera
         ]
         for key in ("input_layers", "output_layers")
     )
-    if wired != [input_name]:
-        yield f"takes {wired}; expected the one input {input_name!r}, as the integration test wires it."
+    if wired != ["audio"]:
+        yield f"takes {wired}; expected the one input 'audio', as the integration test wires it."
     if len(outputs) != 1:
         yield f"gives {len(outputs)} outputs; expected one, the logits."
     seen = set()

@@ -10,6 +10,7 @@ import soundfile
 from librispeech_clf.development.training import train as command
 from librispeech_clf.development.training.stages import Stage
 from librispeech_clf.development.training.student import (
+    WHISPER_HEIR,
     draw_sinusoids,
     inherit,
     look_ahead,
@@ -17,7 +18,7 @@ from librispeech_clf.development.training.student import (
     name_tensors,
 )
 from librispeech_clf.development.training.whisper import load_encoder, read_variables
-from librispeech_clf.local.model.architecture import BASE, WHISPER_HEIR
+from librispeech_clf.local.model.architecture import BASE
 from librispeech_clf.local.model.convert.conversion import convert_weights
 from librispeech_clf.local.model.load import load_model
 from tests.helpers.made_up_encoder import FITTING, LAYERS, WIDTH, make_variables, write_variables

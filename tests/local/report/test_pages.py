@@ -10,7 +10,7 @@ import pytest
 
 from librispeech_clf import atomic_write
 from librispeech_clf.local.analysis.error_kinds import count_letters
-from librispeech_clf.local.report import pages
+from librispeech_clf.local.report import page as pages
 from librispeech_clf.local.report.expectations import list_tables
 from librispeech_clf.local.report.page import write_page
 from librispeech_clf.text.alignment import align_characters
