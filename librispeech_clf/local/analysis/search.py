@@ -40,7 +40,8 @@ FEWEST_SPEAKERS = 8
 LARGEST_PART = 8
 MOST_WORST = 100
 """Speakers that may stand out together, and an eighth of all at most."""
-_CELLS_AT_ONCE = 3_000_000
+_CELLS_AT_ONCE, _FEWEST_AT_ONCE = 1_000_000, 32
+"""Numbers of candidates or tables that are held, and how many of these at least: products of fewer are slow."""
 _ENOUGH_WITHIN = 0.2
 """Share of a candidate's variance within speakers from which on it tells how independent their utterances are."""
 
@@ -179,7 +180,7 @@ class Basis:
 
 def batch(scores: Sequence[np.ndarray]) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield candidates' scores some at a time, as places and float32 (N, C)."""
-    at_once = max(1, _CELLS_AT_ONCE // max(len(scores[0]), 1)) if scores else 1
+    at_once = max(_FEWEST_AT_ONCE, _CELLS_AT_ONCE // max(len(scores[0]), 1)) if scores else 1
     for start in range(0, len(scores), at_once):
         places = slice(start, min(start + at_once, len(scores)))
         yield places, np.stack(scores[places], axis=1).astype(np.float32)
@@ -267,7 +268,7 @@ def permute(sample: Sample, count: int) -> Iterator[np.ndarray]:
         * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
     )
     bounds = [*sample.starts, len(words)]
-    at_once = max(1, _CELLS_AT_ONCE // len(words))
+    at_once = max(_FEWEST_AT_ONCE, _CELLS_AT_ONCE // len(words))
     for first in range(0, count, at_once):
         drawn = np.empty((min(at_once, count - first), len(words)))
         for table in drawn:

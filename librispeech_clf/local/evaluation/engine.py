@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow
 from threadpoolctl import threadpool_limits
 
-from librispeech_clf.audio.reading import count_samples
+from librispeech_clf.audio.reading import count_samples, read_waveform
 from librispeech_clf.context import context
 from librispeech_clf.ctc.decoding import greedy_letters, greedy_text, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
@@ -174,7 +174,8 @@ class Engine:
         return self._open_model()
 
     def release_model(self) -> None:
-        """Free the model's memory for what comes after the evaluation."""
+        """Free the memory of model and audio for what comes after the evaluation."""
+        read_waveform.cache_clear()
         if self.__dict__.pop("model", None) is not None:
             gc.collect()
 

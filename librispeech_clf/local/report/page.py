@@ -190,12 +190,12 @@ def write_page(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     record = Record(results)
-    payload = build_payload(record, **told)
-    payload["audio"], blocks = place_recordings(
+    placed, blocks = place_recordings(
         path.parent / audio_folder, list_heard(record), audio, limit_bytes=audio_limit_bytes, advance=advance
     )
+    payload = build_payload(record, **told) | {"audio": placed}
     atomic_write(path, render_page(payload, blocks).encode())
-    remove_old_audio(path.parent / audio_folder, payload["audio"].get("scripts", ()))
+    remove_old_audio(path.parent / audio_folder, placed.get("scripts", ()))
     return path
 
 
