@@ -83,15 +83,7 @@ class ErrorCounts:
 
 
 def count_words(reference: str, hypothesis: str) -> ErrorCounts:
-    """Count the word errors of a hypothesis.
-
-    Args:
-        reference: the transcript; may be empty.
-        hypothesis: the recognized text; may be empty.
-
-    Returns:
-        The counts over words.
-    """
+    """Count the word errors of a hypothesis; either text may be empty."""
     output = jiwer.process_words(reference, hypothesis)
     return ErrorCounts(output.hits, output.substitutions, output.insertions, output.deletions)
 
@@ -104,15 +96,7 @@ def find_nearest(references: Sequence[str], hypothesis: str) -> str:
 
 
 def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
-    """Count the character errors of a hypothesis; a space between words is a character.
-
-    Args:
-        reference: the transcript; may be empty.
-        hypothesis: the recognized text; may be empty.
-
-    Returns:
-        The counts over characters.
-    """
+    """Count the character errors of a hypothesis; a space between words is a character."""
     output = jiwer.process_characters(reference, hypothesis)
     return ErrorCounts(output.hits, output.substitutions, output.insertions, output.deletions)
 
@@ -176,11 +160,7 @@ def measure_characters(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray
 
 
 def confidence(logits: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Log-probability of the greedy path per emitted letter, see `decoding.greedy_confidence`.
-
-    Args:
-        logits: float (B, T, V).
-        vocabulary: what the rows mean.
+    """Log-probability of the greedy path of logits, float (B, T, V), per letter, see `decoding.greedy_confidence`.
 
     Returns:
         float32 (B,), <= 0; 0 is certain; NaN, no confidence, where an utterance's logits hold NaN.

@@ -49,12 +49,7 @@ def complete(content: bytes) -> bytes:
 
 
 def find_cut(content: bytes, log: str) -> str | None:
-    """Say why a file is not whole, from what libsndfile logged when it opened it; None: it is.
-
-    Args:
-        content: the file.
-        log: libsndfile's.
-    """
+    """Say why a file is not whole, from what libsndfile logged when it opened it; None: it is."""
     for name, declared, actual in ((name, int(a), int(b)) for name, a, b in SIZES.findall(log)):
         if name == "RIFF" or declared >= UNKNOWN_SIZE:
             continue

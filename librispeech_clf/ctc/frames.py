@@ -17,13 +17,7 @@ def count_frames(
 ) -> int:
     """Return how many frames a stack of unpadded convolutions makes of `samples` samples.
 
-    Args:
-        samples: samples of audio, 0 or more.
-        kernels: kernel size of each convolution.
-        strides: stride of each convolution.
-
-    Returns:
-        Frames, 0 when the audio is shorter than the receptive field: 16,000 samples give 49, 559,280 give 1,747.
+    It is 0 where the audio is shorter than the receptive field: 16,000 samples give 49, 559,280 give 1,747.
     """
     for kernel, stride in zip(kernels, strides, strict=True):
         samples = max(0, (samples - kernel) // stride + 1)

@@ -39,29 +39,13 @@ class Edit(NamedTuple):
 
 
 def align_words(reference: str, hypothesis: str) -> tuple[Edit, ...]:
-    """Align two texts word by word.
-
-    Args:
-        reference: the transcript; may be empty, then every word of the hypothesis is inserted.
-        hypothesis: the recognized text; may be empty, then every word of the reference is deleted.
-
-    Returns:
-        The edit operations in order, as many as jiwer counts; none if both texts are empty.
-    """
+    """Align two texts, which may be empty, word by word: edit operations in order, as many as jiwer counts."""
     expected, received = split_words(reference), split_words(hypothesis)
     return pair_tokens(expected, received, choose_operations(expected, received))
 
 
 def align_characters(reference: str, hypothesis: str) -> tuple[Edit, ...]:
-    """Align two texts character by character; a space between words is a character.
-
-    Args:
-        reference: the transcript; may be empty.
-        hypothesis: the recognized text; may be empty.
-
-    Returns:
-        The edit operations in order; none if both texts are empty.
-    """
+    """Align two texts, which may be empty, character by character; a space between words is one."""
     expected, received = reference.strip(), hypothesis.strip()
     return pair_tokens(expected, received, find_operations(expected, received))
 

@@ -89,13 +89,7 @@ def name_remedy(unknown: Iterable[str], normalization: str) -> str:
 
 
 def describe_normalization(texts: Iterable[str], vocabulary: "Vocabulary", normalization: str) -> str | None:
-    """Say in one line how much normalization changed transcripts, besides case and white space; None: nothing.
-
-    Args:
-        texts: the transcripts as the corpus has them.
-        vocabulary: what spells them.
-        normalization: the configured one.
-    """
+    """Say in one line how much normalization changes transcripts, besides case and white space; None: nothing."""
     counts: Counter[str] = Counter()
     changes = [_count_changes(text, vocabulary, normalization) for text in texts]
     for of_text in changes:

@@ -29,14 +29,9 @@ _MIRRORED = str.maketrans("()[]{}<>", ")(][}{><")
 
 
 def escape_unprintable(text: str, *, keep: str = "") -> str:
-    r"""Write every character that is not seen, but does something, by its code.
+    r"""Write every character that is not seen, but does something, by its code, such as \x1b and \u202e.
 
-    Args:
-        text: any.
-        keep: characters to leave as they are, besides joiners.
-
-    Returns:
-        The text, with \x1b, \u202e and the like in place of such characters.
+    Joiners and the characters of `keep` stay.
     """
     return _replace_unprintable(text, _name_code, keep=keep)
 

@@ -289,11 +289,7 @@ class Vocabulary:
         return " ".join(filter(None, text.split(" ")))
 
     def decode(self, labels: np.ndarray) -> str:
-        """Spell label ids as text: nothing is collapsed, so double letters stay.
-
-        Args:
-            labels: (L,) of any number type, zero-padded or not.
-        """
+        """Spell label ids, (L,) of any number type, zero-padded or not; nothing is collapsed: double letters stay."""
         return self.spell(to_ids(labels))
 
     def spell_characters(self, labels: Iterable[int]) -> str:
@@ -376,15 +372,10 @@ def to_ids(labels: np.ndarray) -> list[int]:
 
 
 def pad_labels(labels: np.ndarray, *, max_letters: int, utterance_id: str) -> np.ndarray:
-    """Pad label ids with the blank to a fixed length.
-
-    Args:
-        labels: int (L,), as `Vocabulary.encode` returns them.
-        max_letters: length of the result.
-        utterance_id: named in errors.
+    """Pad label ids, int (L,) of `Vocabulary.encode`, with the blank, which never occurs within a transcript.
 
     Returns:
-        float32 (max_letters,): the label ids, then zeros (the blank never occurs within a transcript).
+        float32 (max_letters,): the label ids, then zeros.
 
     Raises:
         ValueError: the transcript has more than `max_letters` letters.

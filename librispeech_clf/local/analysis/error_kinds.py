@@ -62,14 +62,9 @@ class ErrorKind:
 
 
 def find_error_kinds(record: Record, words: Confusions | None = None) -> tuple[ErrorKind, ...]:
-    """Count the kinds of word errors; rows without reference or hypothesis are left out.
+    """Count the word errors of every kind; rows without reference or hypothesis are left out.
 
-    Args:
-        record: the results.
-        words: to which the words of the alignments are added.
-
-    Returns:
-        All kinds, those without errors, too; none without texts.
+    The words of the alignments are added to `words`. Without texts there are no kinds.
     """
     aligned = record.aligned
     rows = aligned.rows
@@ -133,11 +128,7 @@ def report_confusions(confusions: Confusions) -> dict[str, Any]:
 
 
 def classify_errors(edits: Sequence[Edit]) -> Iterator[tuple[str, int, str, str]]:
-    """Yield each error's kind, the number of word errors it counts for, and its reference and hypothesis.
-
-    Args:
-        edits: an alignment of words.
-    """
+    """Yield each error of aligned words: its kind, how many word errors it counts for, reference and hypothesis."""
     for is_equal, run in itertools.groupby(edits, lambda edit: edit.operation == "equal"):
         if not is_equal:
             yield from _classify_run(list(run))
@@ -196,11 +187,7 @@ class TermRecall:
 
 
 def read_terms(path: Path, normalize: Callable[[str], str]) -> tuple[str, ...]:
-    """Read terms, one a line; empty lines and those after `#` are left out.
-
-    Args:
-        path: the file.
-        normalize: spells a term as the transcripts are spelled.
+    """Read terms, one a line, spelled by `normalize` as transcripts are; empty lines and those after `#` are left out.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -224,11 +211,7 @@ def read_terms(path: Path, normalize: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ...]:
-    """Measure the recall of terms.
-
-    Args:
-        record: the results; rows without reference or hypothesis are left out.
-        terms: one or more words each, as `read_terms` gives them.
+    """Measure the recall of terms, as `read_terms` gives them; rows without reference or hypothesis are left out.
 
     Returns:
         All terms together, then each, the lowest recall first, those that do not occur last; none without terms.

@@ -157,11 +157,7 @@ def describe_groupings(groupings: Iterable[Grouping]) -> list[dict[str, Any]]:
 
 
 def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None = None) -> dict[str, Any]:
-    """Summarize a run: corpus rates of words and characters, overall and by group.
-
-    Args:
-        record: the recordings.
-        bounds: of columns of numbers, see `list_groupings`.
+    """Summarize a run's recordings: corpus rates of words and characters, overall and by group.
 
     Returns:
         A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), "groups" (see
@@ -201,9 +197,7 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
 def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[str]:
     """Name the groups of a run as far as its corpus tells of them: "accent: british", "duration: 5 to 10".
 
-    Args:
-        corpus: what is known of the recordings before they are read.
-        bounds: see `list_groupings`.
+    `corpus` is what is known of the recordings before they are read.
     """
     named = [(each.name, each.labels) for each in list_groupings(corpus, bounds)]
     named += [

@@ -168,11 +168,9 @@ def name_cluster(count: int, label: int) -> str:
 
 
 def group_states(record: Record, *, fewest: int = FEWEST_UTTERANCES) -> Grouping:
-    """Group the hidden states by k-means, at several numbers of clusters.
+    """Group the hidden states of scored utterances by k-means, at several numbers of clusters.
 
-    Args:
-        record: the scored utterances; those without the column `latent` are in no cluster.
-        fewest: utterances of a cluster on average.
+    On average a cluster has `fewest` utterances or more; those without the column `latent` are in none.
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
@@ -266,13 +264,7 @@ class Clustering:
 
 
 def describe_clusters(record: Record, grouping: Grouping, search: Search) -> Clustering:
-    """Describe the clusters to show.
-
-    Args:
-        record: the scored utterances.
-        grouping: their clusters.
-        search: whose candidates these clusters were.
-    """
+    """Describe the clusters of the scored utterances to show, all of which were candidates of the search."""
     count = grouping.shown
     labels = grouping.labels.get(count, np.full(len(record), -1))
     clustered = record.select(labels >= 0)

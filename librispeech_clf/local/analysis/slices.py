@@ -165,13 +165,7 @@ def is_bound(p: float, kind: str) -> bool:
 
 
 def describe_slice(features: Features, candidate: Candidate, p: float) -> Finding:
-    """Describe a slice: rates, effect with interval, what else differs, examples.
-
-    Args:
-        features: of the scored utterances.
-        candidate: with their scores.
-        p: corrected for everything that was looked at.
-    """
+    """Describe a candidate and its corrected p: rates, effect with interval, what else differs, examples."""
     scored, inside = features.record, candidate.scores > 0
     conditions, kind = candidate.conditions, candidate.kind
     if 2 * inside.sum() > len(inside):  # of a majority, the others are told: they err less

@@ -221,9 +221,7 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
 def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:
     """Convert records, arrays and tables to what JSON knows.
 
-    Args:
-        value: what to convert.
-        digits: significant ones that floats keep; those that are not finite become None.
+    Floats keep so many significant digits; those that are not finite become None.
     """
     if value is None or isinstance(value, str | bool | int):
         return value

@@ -90,12 +90,7 @@ class Systems:
 def compare_systems(
     records: Mapping[str, Record], bounds: Mapping[str, Sequence[float]] | None = None
 ) -> Systems:
-    """Compare systems, by name; the first is the main one, which holds the metadata.
-
-    Args:
-        records: of each system.
-        bounds: of columns of numbers, see `groups.list_groupings`.
-    """
+    """Compare systems by name, first the main one, which holds the metadata; `bounds` as for `list_groupings`."""
     names, recordings = list(records), [record.select_recordings() for record in records.values()]
     main = recordings[0].select_scored()
     counted = {unit: align_errors(main, recordings, unit) for unit in UNITS}

@@ -217,10 +217,7 @@ class Engine:
             self.loader._synthetic_lookup.pop(task.sample_id, None)
 
     def evaluate(self, tasks: Sequence[Task]) -> Iterator[list[Row]]:
-        """Evaluate a window of tasks; the same tasks give the same rows in the same order.
-
-        Args:
-            tasks: so few that their inputs fit into memory.
+        """Evaluate a window, tasks whose inputs fit into memory; the same tasks give the same rows in the same order.
 
         Yields:
             Rows, a batch at a time: first of the tasks that could not be encoded, then by falling length.

@@ -28,8 +28,7 @@ class Wire:
 def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
     """Read which tensor feeds which argument of each metric, loss and visualizer.
 
-    Args:
-        connections: `global_leap_binder.mapping_connections`, from the integration test's calls.
+    `connections` are `global_leap_binder.mapping_connections`, from the integration test's calls.
     """
     return tuple(
         Wire(

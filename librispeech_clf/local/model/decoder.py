@@ -251,11 +251,7 @@ class Decoder:
         return words
 
     def decode(self, logits: np.ndarray) -> str:
-        """Return the best text.
-
-        Args:
-            logits: float (T, V) or (1, T, V); frames that hold NaN are skipped.
-        """
+        """Return the best text of logits, float (T, V) or (1, T, V); frames that hold NaN are skipped."""
         frames = log_probabilities(logits)
         frames = frames[~np.isnan(frames).any(axis=1)]
         if not len(frames):

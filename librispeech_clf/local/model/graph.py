@@ -43,13 +43,9 @@ class Graph:
 
 
 def build_wav2vec2(configuration: Wav2Vec2Configuration) -> keras.Model:
-    """Build the model with random weights.
+    """Build the model with random weights, from `Graph.audio` to `Graph.logits`.
 
-    Args:
-        configuration: the architecture; the model keeps it as `model.configuration`.
-
-    Returns:
-        A model from `Graph.audio` to `Graph.logits`.
+    It keeps the configuration as `model.configuration`.
     """
     graph = connect(configuration, Keras3Layers())
     model = keras.Model(graph.audio, graph.logits, name="wav2vec2_ctc")
@@ -73,12 +69,7 @@ def build_pooled_model(model: keras.Model) -> keras.Model:
 
 
 def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers) -> Graph:
-    """Connect the whole graph.
-
-    Args:
-        configuration: the architecture.
-        layers: what it is made of.
-    """
+    """Connect the whole graph, made of these layers."""
     # A user's keras.json may set others for other projects: channels first, half or double precision.
     layers.keras.backend.set_image_data_format("channels_last")
     layers.keras.backend.set_floatx("float32")

@@ -53,10 +53,7 @@ def predict_batch(
 
 
 def compile_model(model: "keras.Model") -> Predict:
-    """Return a compiled call that takes any batch size and length, in the operations of `fused.py`.
-
-    Args:
-        model: as `load.load_model` returns it.
+    """Return a compiled call of a model of `load_model`, for any batch and length, in the operations of `fused.py`.
 
     Returns:
         From audio, float32 (B, N), to logits (B, T, V) and the pooled last hidden state (B, C), float32.

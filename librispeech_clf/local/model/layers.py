@@ -47,13 +47,7 @@ class Keras3Layers:
         return keras.ops.concatenate(parts, axis=-1)
 
     def layer(self, kind: str, name: str, **options):
-        """Return a built-in layer.
-
-        Args:
-            kind: class name, such as "Dense".
-            name: address of its weights.
-            options: arguments of the class.
-        """
+        """Return a built-in layer of a class such as "Dense"; the name is the address of its weights."""
         return getattr(self.keras_layers, kind)(name=name, **options)
 
     def count_samples(self, audio):

@@ -105,11 +105,7 @@ def _refuse_layers(names: list[str], path: Path) -> None:
 def read_model_file(
     path: Path, vocabulary: Vocabulary | None = None
 ) -> tuple[Wav2Vec2Configuration, dict[str, list[np.ndarray]]]:
-    """Read the numbers of a model file.
-
-    Args:
-        path: an `.h5` file.
-        vocabulary: as for `load_model`.
+    """Read the numbers of an `.h5` file; `vocabulary` as for `load_model`.
 
     Returns:
         The architecture, and the weights by layer name, in the layer's order.

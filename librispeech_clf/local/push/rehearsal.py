@@ -120,9 +120,7 @@ def describe_wiring(contract) -> list[dict]:
 def call_functions(loader, wiring: list[dict]) -> dict[str, str | None]:
     """Call every metric and loss on 1 and 4 utterances of each split, every visualizer on 1, without a model.
 
-    Args:
-        loader: code-loader's loader of the bundle, whose dataset check was valid.
-        wiring: The declared connections; what they take of the model is noise of its shape.
+    What the wiring takes of the model is noise of its shape; the loader's dataset check was valid.
 
     Returns:
         None or the reason of a failure, by function, split and batch size.

@@ -46,12 +46,7 @@ class Figure(NamedTuple):
 def summarize_whole(
     record: Record, systems: Systems | None = None, bounds: Mapping[str, Sequence[float]] | None = None
 ) -> dict[str, Any]:
-    """Summarize all recordings of a run.
-
-    Args:
-        record: the recordings.
-        systems: beside each other, if there are several.
-        bounds: of columns of numbers, see `analysis.groups`.
+    """Summarize all recordings of a run; `bounds` as for `list_groupings`.
 
     Returns:
         `size`, `sums` of the error counts, `figures` by key, `splits` by column and number of bins, and `spread`.

@@ -48,11 +48,9 @@ class Checkpoint:
 
 
 def find_checkpoint(source: str, language: str | None = None) -> Path:
-    """Return the folder of a checkpoint; a hub name is downloaded to Hugging Face's cache first.
+    """Return the folder of a checkpoint; a hub name, owner/name, is downloaded to Hugging Face's cache first.
 
-    Args:
-        source: a local folder, or a hub name such as "facebook/wav2vec2-base-960h".
-        language: whose adapter is downloaded, too, where there is one.
+    With it comes the adapter of the language, where there is one.
 
     Raises:
         FileNotFoundError: there is no such folder, and the hub does not give it.
@@ -79,11 +77,7 @@ def find_checkpoint(source: str, language: str | None = None) -> Path:
 
 
 def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
-    """Read every file of a checkpoint folder that matters.
-
-    Args:
-        folder: as `find_checkpoint` returns it.
-        language: whose adapter replaces tensors, where the folder has adapters.
+    """Read every file of a checkpoint folder that matters; of adapters, that of the language replaces tensors.
 
     Raises:
         FileNotFoundError: a file is missing.

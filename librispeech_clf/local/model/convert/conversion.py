@@ -151,11 +151,7 @@ def check_preprocessing(files: Mapping[str, Mapping[str, Any]]) -> None:
 def convert_checkpoint(
     checkpoint: Checkpoint, *, language: str | None = None
 ) -> tuple["keras.Model", Vocabulary, list[int]]:
-    """Convert a checkpoint.
-
-    Args:
-        checkpoint: as `read_checkpoint` returns it.
-        language: see `convert_vocabulary`.
+    """Convert a checkpoint; `language` as for `convert_vocabulary`.
 
     Returns:
         The Keras model, what its logits mean, and the rows of the checkpoint's head that it has.

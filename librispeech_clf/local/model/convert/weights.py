@@ -162,13 +162,9 @@ def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> 
 
 
 def find_tensor_name(path: str) -> str:
-    """Return Hugging Face's name of a variable.
+    """Return Hugging Face's name of a variable, by its path in the Keras model.
 
-    Args:
-        path: the variable's path in the Keras model, such as "layer_0_attention_query/kernel".
-
-    Returns:
-        The tensor's name, such as "wav2vec2.encoder.layers.0.attention.q_proj.weight".
+    "layer_0_attention_query/kernel" is "wav2vec2.encoder.layers.0.attention.q_proj.weight".
     """
     layer, variable = path.split("/")
     match, module = next(
