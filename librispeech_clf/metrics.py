@@ -133,20 +133,12 @@ def measure_words(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray]:
 
 
 def character_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """Character error measures of each utterance; a space between words is a character, and so is each token.
-
-    Args:
-        logits: float (B, T, V).
-        labels: (B, L) of any number type, label ids, zero-padded.
-        vocabulary: what the rows mean.
+    """Character error measures of each utterance, as `word_errors`; a space is a character, and so is each token.
 
     Returns:
         float32 (B,) by name: `character_error_rate` (>= 0; the number of insertions where the reference is
         empty) and the counts `character_hits`, `character_substitutions`, `character_deletions`,
         `character_insertions`.
-
-    Raises:
-        ValueError: batch sizes differ.
     """
     return measure_characters(
         tuple(map(vocabulary.spell_characters, pair)) for pair in _pairs(logits, labels)

@@ -56,7 +56,6 @@ ARROWS = {
 UNUSED = {
     "match_error_rate", "information_lost",  # read by name, see metrics.word_errors
     "find_class", "persistent_load",  # called by pickle
-    "build_pooled_model",  # what the tests compare faster models with
 }  # fmt: skip
 """What vulture finds no call of: functions, methods, properties, parameters."""
 MOST_FOLDER_ARROWS = 45

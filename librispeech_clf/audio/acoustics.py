@@ -132,14 +132,9 @@ def change_tempo(waveform: np.ndarray, *, factor: float) -> np.ndarray:
 
 
 def clip(waveform: np.ndarray, *, share: float) -> np.ndarray:
-    """Overdrive a recorder: flatten the loudest samples.
+    """Overdrive a recorder: flatten the loudest samples of float32 (N,).
 
-    Args:
-        waveform: float32 (N,).
-        share: Share of the samples that are cut down to the clipping level, in [0, 1).
-
-    Returns:
-        float32 (N,); its peak is the level below which 1 - share of the magnitudes lie.
+    That share of them, in [0, 1), is cut down to the level below which the other magnitudes lie.
     """
     if waveform.size == 0:
         return waveform.astype(np.float32)

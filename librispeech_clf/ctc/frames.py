@@ -32,11 +32,7 @@ def measure_frame_duration(strides: Sequence[int]) -> float:
 def infer_frame_duration(frames: int, *, samples: int) -> float:
     """Return the seconds from one frame to the next, of a model of which only input and output are at hand.
 
-    Args:
-        frames: logits that the model makes of its whole input, 1 or more.
-        samples: width of that input, many times the receptive field.
-
-    Returns:
-        The product of the strides, as the nearest whole number of samples, at 16,000 Hz; exact from 26 s of audio on.
+    Of the logits of its whole input, `samples` wide, that is the product of the strides, as the nearest whole number of
+    samples, at 16,000 Hz; exact from 26 s of audio on.
     """
     return round((samples - TYPICAL_FIELD) / max(1, frames - 1)) / SAMPLING_RATE_HZ

@@ -314,15 +314,10 @@ class Vocabulary:
 
 
 def make_vocabulary(fields: Any, *, place: str, **others: str | None) -> Vocabulary:
-    """Make a vocabulary of what its JSON holds.
-
-    Args:
-        fields: as `Vocabulary.to_fields` returns them.
-        place: where they stand, for the message.
-        others: fields to have instead, where they are not None.
+    """Make a vocabulary of what its JSON holds, see `Vocabulary.to_fields`; what of `others` is not None counts.
 
     Raises:
-        ValueError: they do not describe a vocabulary.
+        ValueError: the fields, which stand at `place`, do not describe a vocabulary.
     """
     names = ("tokens", "special_tokens", "word_delimiter", "language", "units")
     known = isinstance(fields, Mapping) and set(fields) <= set(names)

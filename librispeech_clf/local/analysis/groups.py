@@ -54,15 +54,11 @@ class Grouping(Bins):
 
 
 def bin_by_quantiles(values: np.ndarray, *, count: int = 5) -> Bins:
-    """Cut numbers into bins that hold about equally many, at edges rounded to what reads well.
+    """Cut numbers, float64 (N,) with NaN where null, into at most `count` bins that hold about equally many.
 
     Edges are quantiles rounded to the fewest significant digits (2 to 6) that keep them distinct; utterances are
     binned by the rounded edges, so a label says exactly what its bin holds. With at most `count` distinct values each
     is a bin of its own; no bin is empty.
-
-    Args:
-        values: float64 (N,), NaN where null.
-        count: the largest number of bins.
     """
     present = values[np.isfinite(values)]
     distinct = np.unique(present)

@@ -174,13 +174,9 @@ def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
 def compare_groups(
     errors: np.ndarray, units: np.ndarray, inside: np.ndarray, blocks: np.ndarray
 ) -> Difference | None:
-    """Test whether utterances inside a group have another rate than those outside.
+    """Test whether utterances inside a group, bool (N,), have another rate than those outside.
 
-    Args:
-        errors: float64 (N,).
-        units: float64 (N,).
-        inside: bool (N,).
-        blocks: int (N,), the speaker of each utterance; one may be on both sides.
+    Errors and units are float64 (N,); blocks, int (N,), are speakers, each of whom may be on both sides.
 
     Returns:
         The rate inside minus that outside; None where one side has no units, or only one speaker's.
@@ -206,15 +202,9 @@ def _subtract_rates(sums: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def correlate_ranks(first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -> Difference | None:
-    """Return Spearman's rank correlation with its test.
+    """Return Spearman's rank correlation of float64 (N,) each with its test, by speaker, int (N,).
 
-    Args:
-        first: float64 (N,).
-        second: float64 (N,).
-        blocks: int (N,), the speaker of each utterance.
-
-    Returns:
-        The correlation; None for fewer than three utterances or two speakers, or where one is constant.
+    It is None for fewer than three utterances or two speakers, or where one is constant.
     """
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None

@@ -300,12 +300,7 @@ def measure_inflation(sample: Sample, columns: np.ndarray, sums: Sums) -> np.nda
 def find_outliers(
     errors: np.ndarray, words: np.ndarray, blocks: np.ndarray
 ) -> tuple[np.ndarray, float] | None:
-    """Find the speakers whose rates are outliers.
-
-    Args:
-        errors: float64 (N,), errors of each utterance.
-        words: float64 (N,), its reference words, above 0.
-        blocks: int (N,), its speaker, from 0.
+    """Find the speakers, int (N,) from 0, whose rates are outliers: errors over words, above 0, float64 (N,) each.
 
     Returns:
         The blocks of the worst speakers, worst first, and p, corrected for the numbers of speakers tried; None

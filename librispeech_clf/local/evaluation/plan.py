@@ -26,11 +26,7 @@ Window = tuple[Task, ...]
 
 
 def read_splits(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Find the subsets of what `--split` names.
-
-    Args:
-        names: states or subsets, or several joined by commas.
-        subsets_by_state: of the chosen source.
+    """Find the subsets of what `--split` names: states or subsets of the chosen source, or several joined by commas.
 
     Returns:
         subset -> the state it belongs to, or its own name; in the order asked for.

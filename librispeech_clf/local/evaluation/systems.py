@@ -194,12 +194,7 @@ def is_corpus(path: Path) -> bool:
 
 
 def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken: Collection[str]) -> System:
-    """Open an older run's results as a system.
-
-    Args:
-        folder: its output folder.
-        references: of this run, normalized, by utterance id.
-        taken: names of other systems.
+    """Open an older run's results as a system; the references are this run's, normalized, the names taken by others.
 
     Raises:
         FileNotFoundError: the folder holds no results.

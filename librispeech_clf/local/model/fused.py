@@ -33,8 +33,8 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
         model: as `build_wav2vec2` or `load_model` returns it, in float32.
 
     Returns:
-        A model from audio to logits and the pooled last hidden state, as `build_pooled_model`'s; it shares `model`'s
-        weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
+        A model from audio to [logits (B, T, V), mean of the last hidden state over valid frames (B, C)]; it shares
+        `model`'s weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
     """
     layers = InferenceLayers(model)
     graph = connect(model.configuration, layers)

@@ -53,21 +53,6 @@ def build_wav2vec2(configuration: Wav2Vec2Configuration) -> keras.Model:
     return model
 
 
-def build_pooled_model(model: keras.Model) -> keras.Model:
-    """Return a model that shares `model`'s weights and gives logits and the pooled last hidden state.
-
-    Args:
-        model: as `build_wav2vec2` or `load_model` returns it.
-
-    Returns:
-        A model from audio to [logits (B, T, V), mean of the last hidden state over valid frames (B, C)].
-    """
-    hidden, mask = (model.get_layer(name).output for name in (HIDDEN_STATE, FRAME_MASK))
-    return keras.Model(
-        model.input, [model.output, pool(hidden, mask, Keras3Layers())], name="wav2vec2_pooled"
-    )
-
-
 def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers) -> Graph:
     """Connect the whole graph, made of these layers."""
     # A user's keras.json may set others for other projects: channels first, half or double precision.

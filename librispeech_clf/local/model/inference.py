@@ -72,11 +72,9 @@ def compile_model(model: "keras.Model") -> Predict:
 
 
 def plan_batches(lengths: Sequence[int], *, batch_samples: int) -> list[list[int]]:
-    """Group utterances of similar length.
+    """Group utterances of similar length, in samples.
 
-    Args:
-        lengths: samples of each utterance.
-        batch_samples: most samples of a batch of several, each row as wide as its bucket.
+    A batch of several has at most `batch_samples`, each row as wide as its bucket.
 
     Returns:
         Indices into `lengths`, batch by batch, longest first; each index once, a power of two in each batch.
@@ -102,11 +100,7 @@ def bucket_length(samples: int) -> int:
 
 
 def pad_logits(logits: np.ndarray, *, frames: int) -> np.ndarray:
-    """Extend logits to a fixed number of frames, as the model itself does for padded audio.
-
-    Args:
-        logits: float32 (T, V).
-        frames: frames wanted, such as `count_frames(audio.max_samples)` on the platform.
+    """Extend logits (T, V) to a fixed number of frames, as the model itself does for padded audio.
 
     Returns:
         float32 (frames, V), the added frames certain blanks (`configuration.FORCED_LOGIT`).

@@ -59,16 +59,9 @@ class Keras3Layers:
         return self.largest(self.where(self.not_equal(audio, 0.0), positions, 0.0))
 
     def mask_frames(self, samples, features, kernels, strides):
-        """Return which frames of convolutions come from real samples only.
+        """Return which frames of convolutions come from real samples only, (B, T), by `count_samples`.
 
-        Args:
-            samples: as `count_samples` returns them.
-            features: (B, T, C), whose frames are meant.
-            kernels: kernel size of each convolution up to there.
-            strides: its stride.
-
-        Returns:
-            A mask (B, T).
+        The frames are those of the features (B, T, C); kernel sizes and strides are of each convolution up to there.
         """
         frames = samples
         for kernel, stride in zip(kernels, strides, strict=True):

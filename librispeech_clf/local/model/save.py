@@ -28,16 +28,12 @@ VOCABULARY = "vocabulary"
 def save_model(
     model: "keras.Model", path: Path, *, vocabulary: Vocabulary | None = None, compressed: bool = False
 ) -> None:
-    """Write a model file whole or not at all; it is made in memory.
+    """Write a model of `build_wav2vec2` or `load_model` whole or not at all; it is made in memory.
 
-    Args:
-        model: as `build_wav2vec2` or `load_model` returns it.
-        path: ends in `.h5`; its folder is made.
-        vocabulary: what its logits mean; None leaves that to the JSON file beside it.
-        compressed: by `compress_h5`.
+    Without a vocabulary, the JSON file beside it says what its logits mean; `compressed`, by `compress_h5`.
 
     Raises:
-        ValueError: another suffix.
+        ValueError: another suffix than `.h5`.
         OSError: the file cannot be written; the message says why, and what to do.
     """
     import h5py

@@ -52,6 +52,17 @@ class Golden:
         np.testing.assert_allclose(model(self.audio[0][None])[0], self.logits[0], atol=1e-5)
 
 
+def build_pooled_model(model):
+    """Return a Keras model of the same weights from audio to logits and the mean of the last hidden state."""
+    import keras
+
+    from librispeech_clf.local.model.graph import FRAME_MASK, HIDDEN_STATE, pool
+    from librispeech_clf.local.model.layers import Keras3Layers
+
+    hidden, mask = (model.get_layer(name).output for name in (HIDDEN_STATE, FRAME_MASK))
+    return keras.Model(model.input, [model.output, pool(hidden, mask, Keras3Layers())])
+
+
 def load_golden(name: str) -> Golden:
     with np.load(GOLDEN_FOLDER / f"{name}.npz") as file:
         arrays = dict(file)

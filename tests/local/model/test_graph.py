@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from librispeech_clf.local.model.graph import build_pooled_model
+from tests.local.model.conftest import build_pooled_model
 
 
 def test_any_length_one_input_one_output(golden_model):

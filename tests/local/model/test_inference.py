@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from librispeech_clf.local.model import inference
-from librispeech_clf.local.model.graph import build_pooled_model
 from librispeech_clf.local.model.inference import BATCH_SAMPLES, bucket_length, pad_logits, plan_batches
+from tests.local.model.conftest import build_pooled_model
 
 compile_once = functools.cache(inference.compile_model)
 LENGTHS = [2_000, 17_000, 900, 16_500, 16_800, 5]

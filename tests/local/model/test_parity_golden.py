@@ -6,9 +6,9 @@ Tolerance: the issue asks for 1e-4; float32 sums in another order differ by some
 import numpy as np
 import pytest
 
-from librispeech_clf.local.model.graph import build_pooled_model
 from librispeech_clf.local.model.save import build_engine_model, save_model
 from librispeech_clf.local.push.engine import check_model_file
+from tests.local.model.conftest import build_pooled_model
 
 TOLERANCE = 1e-5
 TOO_SHORT = np.ones(9, np.float32)

@@ -38,10 +38,7 @@ class _RefusedError(Exception):
 
 
 def read_torch_archive(path: Path) -> dict[str, np.ndarray]:
-    """Read the tensors of a `.bin` file.
-
-    Args:
-        path: a file that `torch.save` wrote: a dictionary of tensors, or one under the key "state_dict".
+    """Read the tensors of a `.bin` file of `torch.save`: a dictionary of them, or one under the key "state_dict".
 
     Returns:
         Arrays by name, of the dtype they were saved in; bfloat16 as float32.

@@ -74,11 +74,7 @@ def name_as_wav2vec2(tensors: Mapping[str, np.ndarray], family: str) -> dict[str
 
 
 def check_tensors(configuration: Wav2Vec2Configuration, tensors: Mapping[str, np.ndarray]) -> None:
-    """Refuse weights that are no numbers, and sizes of `config.json` that they do not have.
-
-    Args:
-        configuration: the architecture, before a model of these sizes is built.
-        tensors: as for `convert_weights`.
+    """Refuse weights that are no numbers, and sizes of `config.json` that they do not have, before a model is built.
 
     Raises:
         ValueError: names fields of `config.json`, or tensors.
