@@ -31,9 +31,7 @@ def server(monkeypatch):
     monkeypatch.setattr(prepare_data, "PAUSE_S", 0)
     monkeypatch.setitem(prepare_data.ARCHIVES, SUBSET, describe(SUBSET, CONTENT))
     with Server(BadServer("good", []), CONTENT) as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield running
-        running.shutdown()
 
 
 def run(root, server, subset=SUBSET, report=lambda *_: None):

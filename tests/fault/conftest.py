@@ -8,7 +8,6 @@ import os
 import resource
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,6 +18,7 @@ from librispeech_clf.configuration import PROJECT_ROOT
 from tests.helpers.bad_checkpoints import write_checkpoint
 from tests.helpers.bad_recordings import encode, make_sound
 from tests.helpers.bad_servers import SUBSET, BadServer, Server, answer_well, md5, pack
+from tests.helpers.own_corpora import write_table
 from tests.helpers.trials import Conversion, Evaluation, Preparation
 
 MOST_BYTES = 4 << 30
@@ -82,12 +82,13 @@ def evaluate(tiny_model):
 def corpus(tmp_path_factory):
     """Twelve utterances of three speakers."""
     root = tmp_path_factory.mktemp("corpus")
-    (root / "own").mkdir()
-    rows = ["file_name,text,speaker"]
-    for number in range(12):
-        (root / "own" / f"u{number:02}.flac").write_bytes(encode(make_sound(0.4 + 0.1 * number), "flac"))
-        rows.append(f"u{number:02}.flac,{' '.join(['A TONE'] * (1 + number % 4))},{number % 3}")
-    (root / "own" / "metadata.csv").write_text("\n".join(rows) + "\n")
+    texts = {f"u{number:02}.flac": " ".join(["A TONE"] * (1 + number % 4)) for number in range(12)}
+    rows = [
+        {"file_name": name, "text": text, "speaker": at % 3} for at, (name, text) in enumerate(texts.items())
+    ]
+    write_table(root / "own" / "metadata.csv", rows)
+    for number, name in enumerate(texts):
+        (root / "own" / name).write_bytes(encode(make_sound(0.4 + 0.1 * number), "flac"))
     return root
 
 
@@ -95,9 +96,7 @@ def corpus(tmp_path_factory):
 def evaluation(forked, corpus, tiny_model, tmp_path_factory):
     options = ["--source", "files", "--root", corpus, "--split", "own", "--model", tiny_model]
     folder = tmp_path_factory.mktemp("evaluations")
-    return Evaluation(
-        forked, folder, lambda out: ["evaluate", *options, "--out", out], {"window": 2}, seed=22
-    )
+    return Evaluation(forked, folder, lambda out: ["evaluate", *options, "--out", out], window=2)
 
 
 def answer_slowly(asked):
@@ -110,23 +109,14 @@ def answer_slowly(asked):
 @pytest.fixture(scope="session")
 def preparation(forked, tmp_path_factory):
     content, folder = pack(Preparation.members), tmp_path_factory.mktemp("preparations")
-    settings = {"size": len(content), "md5": md5(content), "utterances": 60, "pause_s": 0.005}
+    archive = {"subset": SUBSET, "size": len(content), "md5": md5(content), "utterances": 60}
     with Server(BadServer("slow", [answer_slowly], for_ever=True), content) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         request = ["prepare", "--subset", SUBSET, "--base-url", server.url, "--root"]
-        yield Preparation(
-            forked, folder, lambda root: [*request, root], {"subset": SUBSET} | settings, seed=23
-        )
-        server.shutdown()
+        yield Preparation(forked, folder, lambda root: [*request, root], **archive, pause_s=0.005)
 
 
 @pytest.fixture(scope="session")
 def conversion(forked, tmp_path_factory):
-    request = [
-        "convert_model",
-        "--from",
-        write_checkpoint(tmp_path_factory.mktemp("source") / "checkpoint"),
-        "--to",
-    ]
     folder = tmp_path_factory.mktemp("conversions")
-    return Conversion(forked, folder, lambda out: [*request, out / "tiny.h5"], {}, seed=24)
+    request = ["convert_model", "--from", write_checkpoint(folder / "checkpoint"), "--to"]
+    return Conversion(forked, folder, lambda out: [*request, out / "tiny.h5"])

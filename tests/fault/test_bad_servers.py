@@ -1,7 +1,6 @@
 """prepare-data against bad servers and archives: the subset is there whole, or not at all and with a reason."""
 
 import re
-import threading
 
 import pytest
 
@@ -24,9 +23,7 @@ def prepare(tmp_path, monkeypatch):
         record = prepare_data.Archive(SUBSET, len(content), md5(content), 8, 0.1)
         monkeypatch.setitem(prepare_data.ARCHIVES, SUBSET, record)
         with Server(bad, content) as server:
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
             code = prepare_data.main(["--subset", SUBSET, "--root", str(tmp_path), "--base-url", server.url])
-            server.shutdown()
         return code, server.sent
 
     return run

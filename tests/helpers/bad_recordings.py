@@ -4,14 +4,14 @@ The part of a name before the first "-" is the format. An outcome is `SAME`, a n
 reason for which the recording fails.
 """
 
-import io
 import struct
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-RATE = 16_000
+from tests.helpers import sounds
+from tests.helpers.sounds import RATE
+
 SAME = "same"
 """Evaluated like the intact recording of the same format, to the last digit."""
 FORMATS = {
@@ -41,10 +41,7 @@ def make_sound(seconds: float = 1.0) -> np.ndarray:
 
 def encode(samples: np.ndarray, kind: str, *, rate: int = RATE) -> bytes:
     """Encode samples in one of `FORMATS`."""
-    buffer = io.BytesIO()
-    form, subtype = FORMATS[kind]
-    soundfile.write(buffer, samples, rate, format=form, subtype=subtype)
-    return buffer.getvalue()
+    return sounds.encode(samples, rate, *FORMATS[kind])
 
 
 def flip(content: bytes, place: float, count: int = 1) -> bytes:

@@ -9,6 +9,7 @@ import socket
 import socketserver
 import struct
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -124,11 +125,6 @@ def chunked(asked: Asked) -> bytes:
     return head("200 OK", Transfer_Encoding="chunked") + body + b"0\r\n\r\n"
 
 
-def bad_chunks(asked: Asked) -> bytes:
-    """In chunks whose length is none."""
-    return head("200 OK", Transfer_Encoding="chunked") + b"zz\r\n" + asked.rest
-
-
 def endless(asked: Asked) -> Iterator[bytes]:
     """Without an end, to 64 MB."""
     yield head("200 OK")
@@ -192,7 +188,7 @@ def list_short_answers() -> list[BadServer]:
         BadServer("length-absent", [whole()]),
         BadServer("empty-body", [fixed(head("200 OK", Content_Length=0))], NO_ARCHIVE, for_ever=True),
         BadServer("chunked", [chunked]),
-        BadServer("bad-chunks", [bad_chunks]),
+        BadServer("bad-chunks", [fixed(head("200 OK", Transfer_Encoding="chunked") + b"zz\r\n" + bytes(99))]),
         BadServer("compressed", [compress], NO_ARCHIVE + "|" + TOO_LONG, for_ever=True),
     ]
 
@@ -323,6 +319,15 @@ class Server(socketserver.ThreadingTCPServer):
         self.answers, self.for_ever, self.content = bad.answers, bad.for_ever, content
         self.count = self.sent = 0
         self.starts: list[int | None] = []
+
+    def __enter__(self):
+        """Serve in a thread until the block ends."""
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, *_: object) -> None:
         """Keep quiet about clients that go away."""

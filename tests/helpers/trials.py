@@ -25,9 +25,9 @@ class Trial:
     full = "the disk is full: .*; free space and run the command again"
     limits = (1, 5000, 30_000, 100_000)
 
-    def __init__(self, forked, base, request, settings, seed):
+    def __init__(self, forked, base, request, **settings):
         self.forked, self.base, self.request, self.settings = forked, base, request, settings
-        self.random, self.number = random.Random(seed), 0
+        self.random, self.number = random.Random(self.command), 0
         self.whole, self.folder = base / "whole", base / "0"
         self.seconds = self.finish(self.whole).seconds
 
