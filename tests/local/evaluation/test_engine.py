@@ -38,20 +38,21 @@ BROKEN = (
 )
 
 
-def connect(name: str, kind: NodeMappingType, **sources: NodeMapping) -> NodeConnection:
-    return NodeConnection(NodeMapping(name, kind), sources)
+def connect(kind: NodeMappingType, names: str, **sources: NodeMapping) -> list[NodeConnection]:
+    return [NodeConnection(NodeMapping(name, kind), sources) for name in names.split()]
 
 
 CONNECTIONS = [
     NodeConnection(AUDIO, {}),
-    connect("ctc_loss", NodeMappingType.CustomLoss, letters=PREDICTION, transcript=TRANSCRIPT),
-    connect("word_errors", NodeMappingType.Metric, letters=PREDICTION, transcript=TRANSCRIPT),
-    connect("character_errors", NodeMappingType.Metric, letters=PREDICTION, transcript=TRANSCRIPT),
-    connect("confidence", NodeMappingType.Metric, letters=PREDICTION),
-    connect("hypothesis", NodeMappingType.Visualizer, letters=PREDICTION),
-    connect("reference", NodeMappingType.Visualizer, transcript=TRANSCRIPT),
-    connect("waveform", NodeMappingType.Visualizer, audio=AUDIO),
-    connect("posteriors", NodeMappingType.Visualizer, letters=PREDICTION),
+    *connect(NodeMappingType.CustomLoss, "ctc_loss", letters=PREDICTION, transcript=TRANSCRIPT),
+    *connect(
+        NodeMappingType.Metric, "word_errors character_errors", letters=PREDICTION, transcript=TRANSCRIPT
+    ),
+    *connect(NodeMappingType.Metric, "confidence", letters=PREDICTION),
+    *connect(NodeMappingType.Visualizer, "hypothesis", letters=PREDICTION),
+    *connect(NodeMappingType.Visualizer, "reference", transcript=TRANSCRIPT),
+    *connect(NodeMappingType.Visualizer, "waveform", audio=AUDIO),
+    *connect(NodeMappingType.Visualizer, "posteriors", letters=PREDICTION),
 ]
 
 

@@ -1,5 +1,6 @@
 """bfloat16: TensorFlow's switch is set, and refused where it would do nothing."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -8,22 +9,18 @@ from librispeech_clf.configuration import load_configuration
 from librispeech_clf.local.evaluation import run
 
 
-@pytest.mark.parametrize("flags", ["fpu avx512_bf16 sse", "amx_bf16"])
-def test_a_processor_with_bfloat16_is_taken(tmp_path, monkeypatch, flags):
+@pytest.mark.parametrize(
+    ("flags", "fits"),
+    [("fpu avx512_bf16 sse", True), ("amx_bf16", True), ("fpu avx512f avx2", False), (None, False)],
+)
+def test_a_processor_with_bfloat16_and_a_model_are_needed(tmp_path, monkeypatch, flags, fits):
     monkeypatch.setattr(run, "PROCESSOR", tmp_path / "cpuinfo")
-    run.PROCESSOR.write_text(f"flags: {flags}\n")
-    run.check_bfloat16(with_model=True)
+    if flags is not None:
+        run.PROCESSOR.write_text(f"flags: {flags}\n")
+    with nullcontext() if fits else pytest.raises(ValueError, match="--precision bfloat16.*avx512_bf16"):
+        run.check_bfloat16(with_model=True)
     with pytest.raises(ValueError, match="--precision.*--model"):
         run.check_bfloat16(with_model=False)
-
-
-@pytest.mark.parametrize("content", ["flags: fpu avx512f avx2\n", None])
-def test_any_other_processor_is_refused(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(run, "PROCESSOR", tmp_path / "cpuinfo")
-    if content is not None:
-        run.PROCESSOR.write_text(content)
-    with pytest.raises(ValueError, match="--precision bfloat16.*avx512_bf16"):
-        run.check_bfloat16(with_model=True)
 
 
 def test_the_switch_is_set_and_unset():

@@ -71,12 +71,12 @@ PUBLISHED = [
 ]
 
 
-def write_repository(folder, published, golden):
-    """Write a repository's files; those that no reader needs are empty."""
-    mask, rows = "wav2vec2.masked_spec_embed", [*range(32), 4][: len(published.letters)]
-    tensors = golden.older_tensors
+@pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
+def test_published_checkpoint_converts_without_an_option(published, tmp_path, monkeypatch, capsys):
+    golden, rows = load_golden(published.golden), [*range(32), 4][: len(published.letters)]
+    tensors, mask = golden.older_tensors, "wav2vec2.masked_spec_embed"
     tensors |= {name: tensors[name][rows] for name in ("lm_head.weight", "lm_head.bias")}
-    tensors[mask.replace("masked_spec_embed", published.mask)] = tensors.pop(mask)
+    tensors[f"wav2vec2.{published.mask}"] = tensors.pop(mask)
     configuration = {name: golden.configuration[name] for name in FIELDS} | GONE | published.fields
     contents = {
         "config.json": configuration,
@@ -87,44 +87,31 @@ def write_repository(folder, published, golden):
         "tokenizer_config.json": SPECIAL_TOKENS | {"do_lower_case": False, "do_normalize": True},
         "vocab.json": {letter: row for row, letter in enumerate(published.letters)},
     }
-    for name in published.files:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(json.dumps(contents[name]) if name in contents else "")
+    hub, cache = tmp_path / "hub", tmp_path / "cache"
+    cache.mkdir()
+    for name in published.files:  # those that no reader needs are empty
+        (hub / name).parent.mkdir(parents=True, exist_ok=True)
+        (hub / name).write_text(json.dumps(contents[name]) if name in contents else "")
     if published.safetensors:
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        save_file(tensors, hub / "model.safetensors", metadata={"format": "pt"})
     else:
-        write_torch(folder / "pytorch_model.bin", {name: make_tensor(x) for name, x in tensors.items()})
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """A hub with one repository; keeps what was downloaded."""
-    (tmp_path / "hub").mkdir()
-    (tmp_path / "cache").mkdir()
+        write_torch(hub / "pytorch_model.bin", {name: make_tensor(x) for name, x in tensors.items()})
 
     def download(_, allow_patterns):
-        for path in (tmp_path / "hub").iterdir():
+        for path in hub.iterdir():
             if any(fnmatch.fnmatch(path.name, pattern) for pattern in allow_patterns):
-                (tmp_path / "cache" / path.name).write_bytes(path.read_bytes())
-        return str(tmp_path / "cache")
+                (cache / path.name).write_bytes(path.read_bytes())
+        return str(cache)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    return tmp_path / "hub"
-
-
-@pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
-def test_published_checkpoint_converts_without_an_option(published, hub, tmp_path, capsys):
-    golden = load_golden(published.golden)
-    write_repository(hub, published, golden)
     assert main(["--from", published.name, "--to", str(tmp_path / "m.h5")]) == 0
     assert f"wav2vec2.{published.mask}" in capsys.readouterr().out
-    assert (tmp_path / "cache" / "pytorch_model.bin").exists() != published.safetensors
+    assert (cache / "pytorch_model.bin").exists() != published.safetensors
     vocabulary = read_vocabulary(tmp_path / "m.vocabulary.json")
     assert (set(vocabulary.tokens), vocabulary.language) == (set(published.letters), "en")
     logits = np.asarray(load_model(tmp_path / "m.h5", vocabulary)(golden.audio[0][None]))[0]
-    for row, letter in enumerate(vocabulary.tokens):
-        source = [*range(32), 4][published.letters.index(letter)]
-        np.testing.assert_allclose(logits[:, row], golden.logits[0][:, source], atol=1e-5)
+    sources = [rows[published.letters.index(letter)] for letter in vocabulary.tokens]
+    np.testing.assert_allclose(logits, golden.logits[0][:, sources], atol=1e-5)
     hyphen = "twenty-one" if "-" in published.letters else "TWENTY ONE"
     assert vocabulary.normalize("Twenty-One.", "letters") == hyphen
 
