@@ -33,7 +33,7 @@ def test_the_switch_is_set_and_unset():
 
 
 def test_a_run_of_another_precision_has_parts_of_its_own_and_says_so(tmp_path, monkeypatch):
-    engine = SimpleNamespace(split=SimpleNamespace(field_types={}))
+    engine = SimpleNamespace(split=SimpleNamespace(field_types={}, utterances=lambda: []))
     monkeypatch.setattr(run, "open_engine", lambda _: (engine, [], {}))
     configuration = load_configuration()
     runs = [
