@@ -1,7 +1,7 @@
 """Every command of pyproject.toml: what it answers to help, wrong requests, Ctrl-C and a closed pipe."""
 
 import argparse
-import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -89,6 +89,26 @@ def test_output_is_tried_before_the_work(name, options, tmp_path, capsys, monkey
     assert load(name).main(options) == 2
     assert re.fullmatch(rf"{name}: file.* cannot be written .*\n", capsys.readouterr().err)
     assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_without_pytest_the_remedy_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert load("test").main([]) == 2
+    assert "pip install -e '.[test]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "processes"), [([], 1), (["tests/metadata", "-m", "slow"], 0)])
+def test_whole_suite_runs_in_several_processes_and_a_choice_in_one(arguments, processes, monkeypatch):
+    called = []
+
+    def call(command, **_):
+        called.append(command)
+        return subprocess.CompletedProcess(command, 5)
+
+    monkeypatch.setattr(subprocess, "run", call)
+    assert load("test").main(arguments) == 5
+    assert called[0].count("-n") == called[0].count("--max-worker-restart") == processes
+    assert called[0][3 : 3 + len(arguments)] == arguments
 
 
 def parser():

@@ -45,15 +45,12 @@ def table(tmp_path_factory) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def run(table, forked):
-    """Return what evaluates the recognizer's texts: from an output folder and options to exit code and output."""
+    """Return what evaluates the recognizer's texts: from an output folder, options and bounds of groups."""
     folder = table.attrs["folder"]
     request = ["--source", "files", "--root", folder, "--hypotheses", folder / "heard.csv"]
-
-    def run(out, *options, **environment):
-        done = forked.run("evaluate", *request, "--out", out, *options, environment=environment)
-        return done.code, done.log
-
-    return run
+    return lambda out, *options, groups="{}": forked.run(
+        "evaluate", *request, "--out", out, *options, environment={"LIBRISPEECH_GROUPS": groups}
+    )
 
 
 def test_sums_are_those_of_pandas(table, run, tmp_path):
@@ -63,9 +60,9 @@ def test_sums_are_those_of_pandas(table, run, tmp_path):
         "wer.high of device: phone > 0.9",
     )
     options = (part for text in conditions for part in ("--fail-if", text))
-    code, _ = run(tmp_path, *options, LIBRISPEECH_GROUPS="{snr_db: [10, 20]}")
+    done = run(tmp_path, *options, groups="{snr_db: [10, 20]}")
     findings = json.loads((tmp_path / "findings.json").read_text())
-    assert code == THRESHOLD_CROSSED
+    assert done.code == THRESHOLD_CROSSED
     assert [crossing["violated"] for crossing in findings["thresholds"]] == [True, True, False]
     words, heard = (table[name].str.split().str.len() for name in ("text", "heard"))
     names = ["under 10", "10 to 20", "20 and over"]
@@ -84,9 +81,9 @@ def test_sums_are_those_of_pandas(table, run, tmp_path):
 
 
 def test_terminal_has_them_right_after_the_whole(run, tmp_path):
-    code, output = run(tmp_path, "--limit", "70")
-    assert code == 0
-    lines = output.splitlines()
+    done = run(tmp_path, "--limit", "70")
+    assert done.code == 0
+    lines = done.log.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(" all "))
     named = [line.strip().split("  ")[0] for line in lines[first + 1 :] if ":" in line]
     assert named[:6] == [*(f"accent: {accent}" for accent in ACCENTS), "device: headset"]
@@ -108,6 +105,6 @@ def test_terminal_has_them_right_after_the_whole(run, tmp_path):
     ],
 )
 def test_what_cannot_fit_is_refused_before_anything_is_recognized(run, options, groups, reason, tmp_path):
-    code, output = run(tmp_path / "out", *options, LIBRISPEECH_GROUPS=groups)
-    assert code == 2 and reason in output
+    done = run(tmp_path / "out", *options, groups=groups)
+    assert done.code == 2 and reason in done.log
     assert not (tmp_path / "out").exists()

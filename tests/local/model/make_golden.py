@@ -1,4 +1,4 @@
-"""Make the golden arrays of `test_parity_golden.py`: tiny random `transformers` models and their logits.
+"""Make the golden arrays of `test_graph.py`: tiny random `transformers` models and their logits.
 
 Needs torch and transformers (not dependencies of this project): `python tests/local/model/make_golden.py`.
 Also the source of the random models of `test_parity_torch.py`.
