@@ -23,12 +23,11 @@ def encode(seconds: float) -> bytes:
 
 
 def test_counts():
+    spoken = [(1, "THE CAT", 1), (2, "THE DOG SAT", 1), (3, "INDEMNIFICATION", 2), (4, "", 3)]
     utterances = [
         Utterance(f"{speaker}-1-{seconds}", text, speaker, 1, encode(seconds), None)
-        for seconds, text, speaker in (
-            (1, "THE CAT", 1), (2, "THE DOG SAT", 1), (3, "INDEMNIFICATION", 2), (4, "", 3),
-        )
-    ]  # fmt: skip
+        for seconds, text, speaker in spoken
+    ]
     speakers = {number: Speaker(number, gender, "own", 1.0, "Ada") for number, gender in ((1, "F"), (2, "M"))}
     split = Split("test", dataset_from_utterances(utterances), {"own": 4}, speakers, {}, {})
     statistics = describe_corpus.describe_split(split, VOCABULARY)

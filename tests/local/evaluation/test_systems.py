@@ -66,9 +66,8 @@ def words(*timed):
 
 
 def test_times_follow_the_words_through_the_normalization():
-    heard = words(
-        ("Mr.", 0, 1, 0.5), ("Brown,", 1, 2, 0.9), ("paid", 2, 3, 0.5), ("twenty", 3, 4, 0.4), ("dollars.", 4, 5, 0.8)
-    )  # fmt: skip
+    spelled, sure = ["Mr.", "Brown,", "paid", "twenty", "dollars."], [0.5, 0.9, 0.5, 0.4, 0.8]
+    heard = words(*zip(spelled, range(5), range(1, 6), sure, strict=True))
     normalize = make_normalizer(VOCABULARY, "whisper")
     tokens = normalize("Mr. Brown, paid twenty dollars.").split()
     expected = ("MISTER", 0, 1, 0.5), ("BROWN", 1, 2, 0.9), ("PAID", 2, 3, 0.5), ("$20", 3, 5, 0.4)
