@@ -124,15 +124,20 @@ class Store:
                 "run the command again."
             )
         table = pyarrow.concat_tables(tables)
-        order = [(name, "ascending", "at_start") for name in ("simulation", "severity", "utterance_id")]
-        return table.take(pyarrow.compute.sort_indices(table, order)), seconds
+        tables.clear()
+        by = [(name, "ascending", "at_start") for name in ("simulation", "severity", "utterance_id")]
+        order, columns = pyarrow.compute.sort_indices(table, by), {}
+        for name in table.column_names:  # one after the other: a large corpus is not in memory twice
+            columns[name] = table[name].take(order)
+            table = table.drop_columns([name])
+        return pyarrow.table(columns), seconds
 
     def _take(self, keys: Iterable[str]) -> tuple[list[pyarrow.Table], float, list[str]]:
         """Take rows from the parts that hold them: tables, their share of the seconds, and keys that no part holds."""
         found, by_part = self.find_rows(), defaultdict(list)
         for key in keys:
             by_part[found.get(key, "")].append(key)
-        lost, tables, seconds = by_part.pop("", []), [], 0.0
+        lost, blocks, tables, seconds = by_part.pop("", []), [], [], 0.0
         for name, own in by_part.items():
             part = self._read(name)
             if part is None:
@@ -142,7 +147,10 @@ class Store:
             seconds += float(part.schema.metadata[b"seconds"]) * len(own) / len(stored)
             part = part.replace_schema_metadata(None)
             tables.append(part if own == stored else part.take([stored.index(key) for key in own]))
-        return tables, seconds, lost
+            if len(tables) == 100:  # so small, tables take twice the memory of what they hold
+                blocks.append(pyarrow.concat_tables(tables).combine_chunks())
+                tables.clear()
+        return blocks + tables, seconds, lost
 
     def _read(self, name: str) -> pyarrow.Table | None:
         """The part, every page verified by its checksum; None, and it is removed, when it is not whole."""
