@@ -20,18 +20,3 @@ from librispeech_clf.visualizers.waveform import (
     map_waveform_heatmap,
     play_audio,
 )
-
-__all__ = [
-    "draw_letter_posteriors",
-    "draw_mel_spectrogram",
-    "draw_waveform",
-    "map_mel_spectrogram_heatmap",
-    "map_waveform_heatmap",
-    "play_audio",
-    "show_character_alignment",
-    "show_edit_operations",
-    "show_hypothesis",
-    "show_reference",
-    "show_word_alignment",
-    "show_word_confidence",
-]
