@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import ctypes
-import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +27,7 @@ from librispeech_clf.local.analysis.summary import (
     summarize,
 )
 from librispeech_clf.local.analysis.thresholds import Threshold, check_threshold
-from librispeech_clf.local.report.page import MOST_ON_INDEX, write_pages
+from librispeech_clf.local.report.page import MOST_ON_INDEX, release_memory, write_pages
 from librispeech_clf.local.report.payload import name_simulated
 from librispeech_clf.local.report.terminal import format_crossing, name_units, show_analysis, without_markup
 
@@ -158,14 +156,6 @@ def write_outputs(
     console.print(str(speed))
     console.print(f"Report: {(out / 'index.html').resolve().as_uri()}", soft_wrap=True)
     return analysis
-
-
-def release_memory() -> None:
-    """Give back to the system what is freed; allocators keep it, 100 MB at the end of a stage."""
-    gc.collect()
-    pyarrow.default_memory_pool().release_unused()
-    with suppress(OSError, AttributeError, TypeError):  # another C library than glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def write_findings(
