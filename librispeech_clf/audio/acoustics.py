@@ -54,12 +54,8 @@ def room_impulse_response(
 ) -> np.ndarray:
     """Impulse response of the simplest room: the direct path, then exponentially decaying Gaussian noise.
 
-    The model is Polack's (J.-D. Polack, "La transmission de l'energie sonore dans les salles", 1988).
-
-    Args:
-        decay_time_s: Time in which the echo falls by 60 dB (T60), s; above 0.
-        sampling_rate: Hz.
-        generator: Source of randomness.
+    The model is Polack's (J.-D. Polack, "La transmission de l'energie sonore dans les salles", 1988). In the
+    decay time, s, above 0, the echo falls by 60 dB (T60).
 
     Returns:
         float32 (1 + decay_time_s * sampling_rate,); sample 0 is the direct path and is 1.

@@ -239,12 +239,8 @@ def make_babble(
 ) -> np.ndarray:
     """Sum six other utterances of equal power, each repeated to length and started anywhere.
 
-    Args:
-        split: where the voices come from; fewer than six others are all taken, unreadable ones are replaced.
-        utterance: left out, and so is its speaker where the split has others.
-        count: number of samples.
-        generator: chooses voices and starts.
-        sampling_rate: Hz.
+    Fewer than six others are all taken, unreadable ones are replaced; the utterance's speaker is left out where the
+    split has others.
 
     Returns:
         float32 (count,).

@@ -155,13 +155,10 @@ def mel_energy(spectrum: Spectrum) -> np.ndarray:
 
 
 def mel_cepstrum(energy: np.ndarray) -> np.ndarray:
-    """The 20 lowest mel-frequency cepstral coefficients, float32 (T, 20).
+    """The 20 lowest mel-frequency cepstral coefficients of `mel_energy`, float32 (T, 128): float32 (T, 20).
 
     Statistics run over frames and coefficients together: the minimum is in practice the first coefficient
     (level) of the quietest frame, the deviation tells how far the spectral envelope is from flat.
-
-    Args:
-        energy: float32 (T, 128), from `mel_energy`.
     """
     import scipy.fft
 
@@ -171,13 +168,9 @@ def mel_cepstrum(energy: np.ndarray) -> np.ndarray:
 def acoustic_statistics(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
     """Return voice and channel of an utterance as a point in space, without the model: its custom latent space.
 
-    Args:
-        waveform: float32 (N,), raw samples in [-1, 1], N > 0.
-        sampling_rate: Hz.
-
     Returns:
-        float32 (60,): of the 20 MFCC mean and standard deviation over time, then the standard deviation of their
-        change from frame to frame (zeros for a single frame).
+        float32 (60,): of the 20 MFCC of raw samples, float32 (N,) in [-1, 1], mean and standard deviation over time,
+        then the standard deviation of their change from frame to frame (zeros for a single frame).
     """
     cepstrum = mel_cepstrum(mel_energy(short_time_spectrum(waveform, sampling_rate=sampling_rate)))
     changes = np.diff(cepstrum, axis=0, append=cepstrum[-1:])

@@ -62,12 +62,9 @@ class Association:
 def find_associations(
     record: Record, *, against: Sequence[str] = AGAINST, metrics: Sequence[str] = METRICS
 ) -> tuple[Association, ...]:
-    """Test each metric that the record holds against each metadata column that it holds.
+    """Test each metric, of `METRICS`, against each metadata column; what the record lacks is skipped, and failed rows.
 
-    Args:
-        record: the results; failed rows are left out.
-        against: metadata columns; those that the record lacks or that are null throughout are skipped.
-        metrics: of `METRICS`; the correction takes in all that are tested, so figures of another choice differ.
+    The correction takes in all that are tested, so figures of another choice differ.
 
     Returns:
         By metadata column, then metric, what there is something to test of: no constant columns, no more than two

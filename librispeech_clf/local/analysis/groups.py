@@ -99,11 +99,9 @@ def bin_at(values: np.ndarray, edges: Sequence[float]) -> Bins:
 def find_bounds(
     groups: Mapping[str, Sequence[float]], numbers: Iterable[str]
 ) -> dict[str, tuple[float, ...]]:
-    """Find the columns whose bounds config.yaml gives, the corpus' own before those that are measured.
+    """Find the columns whose bounds config.yaml gives, by their names, in words or as the table has them.
 
-    Args:
-        groups: bounds by the column's name, in words or as its table has it.
-        numbers: columns of numbers, metrics among them.
+    Of the columns of numbers, metrics among them, the corpus' own come before those that are measured.
 
     Raises:
         ValueError: no column of numbers has the name.

@@ -95,16 +95,11 @@ def make_latent_map(record: Record, space: str) -> LatentMap:
 def reduce_vectors(
     vectors: np.ndarray, *, most_components: int = 50, variance_kept: float = 0.95
 ) -> np.ndarray:
-    """Standardize vectors and keep their first principal components.
-
-    Args:
-        vectors: float (K, D), K at least 1.
-        most_components: the largest number of components.
-        variance_kept: the share of the variance to keep, in (0, 1].
+    """Standardize vectors, float (K, D) with K at least 1, and keep their first principal components.
 
     Returns:
-        float64 (K, C). C is the fewest components that hold `variance_kept`, at most `most_components`; 0 when all
-        vectors are alike.
+        float64 (K, C). C is the fewest components that hold `variance_kept`, a share in (0, 1], at most
+        `most_components`; 0 when all vectors are alike.
     """
     from sklearn.decomposition import PCA
 

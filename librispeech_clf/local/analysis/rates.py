@@ -160,9 +160,7 @@ def _test(value: float, without: np.ndarray, freedom: float) -> Difference:
 def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
     """Test whether two runs over the same utterances have the same error rate.
 
-    Args:
-        errors: float64 (K, 2), of both runs, by speaker.
-        units: float64 (K, 2), reference units; of several references, the nearest to a run's text counts.
+    Errors and units, float64 (K, 2), are of both, by speaker; of several references the nearest to a run's text counts.
 
     Returns:
         The second rate minus the first; None with fewer than two speakers.

@@ -43,14 +43,9 @@ class Curve:
 
 
 def measure_robustness(record: Record) -> tuple[Curve, ...]:
-    """Return the error rate against severity, for each simulation.
+    """Return the error rate against severity of each simulation, by name; none without simulated rows.
 
-    Args:
-        record: the results; rows with a null `simulation` are the recordings as they are. An utterance may occur once
-            per simulation and severity.
-
-    Returns:
-        The curves by name; none without simulated rows.
+    Rows with a null `simulation` are the recordings as they are. An utterance may occur once a simulation and severity.
 
     Raises:
         ValueError: a simulated row lacks its severity.

@@ -157,12 +157,9 @@ class Basis:
         return Sums(squares, sides)
 
     def t_statistics(self, sums: Sums, slopes: np.ndarray, sides: np.ndarray) -> np.ndarray:
-        """Divide slopes by their standard errors.
+        """Divide slopes (C, R), products of scores and prepared tables, by their standard errors.
 
-        Args:
-            sums: of C candidates.
-            slopes: (C, R), products of scores and prepared tables.
-            sides: float64 (K, R), of the tables.
+        The sums are of the C candidates, the sides, float64 (K, R), of the tables.
 
         Returns:
             float64 (C, R); 0 where nothing varies.

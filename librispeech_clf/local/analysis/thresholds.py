@@ -109,13 +109,10 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
 def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, compare: bool) -> None:
     """Refuse, before anything is recognized, what the run will not have.
 
-    Args:
-        thresholds: the conditions.
-        groups: names of those that the corpus tells of; those of a length show in the results only.
-        compare: whether there is an older run.
+    The groups are those that the corpus tells of, by name; those of a length show in the results only.
 
     Raises:
-        ValueError: a threshold is of a group that there is not, or of a change from nothing.
+        ValueError: a threshold is of a group that there is not, or of a change without an older run to compare with.
     """
     known = {simplify(name): None for name in groups}
     for threshold in thresholds:

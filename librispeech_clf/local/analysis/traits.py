@@ -118,13 +118,10 @@ class Features:
         return abs(float(self._correlations[self._places[first], self._places[second]]))
 
     def describe(self, inside: np.ndarray) -> tuple[Trait, ...]:
-        """Find what sets some utterances apart from the others.
+        """Find what sets some utterances, bool (N,), apart from the others.
 
         Numbers are compared by Mann & Whitney's test and Cliff's delta, categories by Fisher's exact test of each
         value that is more frequent inside.
-
-        Args:
-            inside: bool (N,), the utterances to set apart.
 
         Returns:
             What is significant at 1 % after correction over everything tested and not negligible, largest effect

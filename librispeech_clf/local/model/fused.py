@@ -27,14 +27,11 @@ oneDNN), and the columns of zeros that spread the rows."""
 
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
-    """Return a model that computes the same faster, as the module's first lines tell.
-
-    Args:
-        model: as `build_wav2vec2` or `load_model` returns it, in float32.
+    """Return a model that computes the same as one in float32, faster, as the module's first lines tell.
 
     Returns:
         A model from audio to [logits (B, T, V), mean of the last hidden state over valid frames (B, C)]; it shares
-        `model`'s weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
+        the other's weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
     """
     layers = InferenceLayers(model)
     graph = connect(model.configuration, layers)

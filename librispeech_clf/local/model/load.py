@@ -24,11 +24,9 @@ _SHOWN = 3
 
 
 def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras.Model":
-    """Read a wav2vec 2.0 CTC model of this project, ready to predict.
+    """Read a wav2vec 2.0 CTC model of this project, an `.h5` file, ready to predict.
 
-    Args:
-        path: an `.h5` file.
-        vocabulary: the configured one, which must be the file's; None does not compare.
+    Its vocabulary must be the configured one; None does not compare.
 
     Returns:
         A model from audio (B, N) to logits (B, T, V), as `graph.build_wav2vec2` describes it.

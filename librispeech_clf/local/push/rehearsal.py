@@ -41,11 +41,7 @@ def main() -> None:
 
 
 def check(folder: Path, entry_file: str) -> dict:
-    """Check the dataset and fetch the first sample of every split.
-
-    Args:
-        folder: Absolute path of the unpacked bundle.
-        entry_file: The file that registers the integration.
+    """Check the dataset of an unpacked bundle, by its absolute path, and fetch the first sample of every split.
 
     Returns:
         `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or

@@ -67,10 +67,9 @@ _PREPROCESSING = {
 
 
 def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configuration:
-    """Return the architecture that a Hugging Face `config.json` describes.
+    """Return the architecture that a Hugging Face `config.json` describes, of `Wav2Vec2Config` or another family's.
 
-    Args:
-        hugging_face: the fields of `Wav2Vec2Config` or of another family's; absent ones have that class's defaults.
+    Absent fields have that class's defaults.
 
     Raises:
         ValueError: another family, a part that this model does not have, or a value that no model can have.
@@ -182,12 +181,9 @@ def convert_checkpoint(
 
 
 def convert_file(source: str, path: Path, *, language: str | None = None) -> None:
-    """Convert a checkpoint to a model file and its vocabulary, and print what was converted.
+    """Convert a folder of Hugging Face, or a hub name, to an `.h5` file and its vocabulary; print what was converted.
 
-    Args:
-        source: Hugging Face folder or hub name.
-        path: the `.h5` file to write.
-        language: ISO 639 code of what it hears; which adapter, where there is one for each language.
+    The language is the ISO 639 code of what it hears; of adapters, it names one.
 
     Raises:
         ValueError: the suffix is another, or the checkpoint cannot be converted.

@@ -97,13 +97,10 @@ def check_tensors(configuration: Wav2Vec2Configuration, tensors: Mapping[str, np
 
 
 def fold_weight_norm(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Replace the positional convolution's magnitude and direction by its kernel.
+    """Replace the positional convolution's magnitude and direction, in either spelling of torch, by its kernel.
 
     `torch.nn.utils.weight_norm` with `dim=2` (Salimans and Kingma 2016, arXiv 1602.07868): at each position k
-    of the kernel, w[:, :, k] = g[k] * v[:, :, k] / ||v[:, :, k]||.
-
-    Args:
-        tensors: weights by wav2vec 2.0's name, in either spelling of torch (`_WEIGHT_NORM_SPELLINGS`).
+    of the kernel, w[:, :, k] = g[k] * v[:, :, k] / ||v[:, :, k]||. Tensors have wav2vec 2.0's names.
 
     Raises:
         ValueError: the magnitude does not have one value per position.
