@@ -59,10 +59,8 @@ def test_user_without_an_account_and_home(tmp_path):
     """pytorch/pytorch#140765, LMCache/LMCache#4597: a container's user whose number has no name."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_HOME", "XDG_"))}
     environment = kept | {"PYTHONPATH": str(PROJECT_ROOT), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_ACCOUNT],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-c", WITHOUT_ACCOUNT]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     count, home = done.stdout.split()
     assert int(count) > 50 and home.startswith(str(tmp_path))

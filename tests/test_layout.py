@@ -167,19 +167,15 @@ def test_no_function_or_parameter_is_unused():
     assert unused == UNUSED
 
 
-def test_requirements_are_lines_of_the_project_pinned_and_locked_and_name_no_registry():
+def test_requirements_are_the_projects_pinned_locked_name_no_registry_and_linters_are_an_extra():
     lines = (PROJECT_ROOT / "requirements.txt").read_text().splitlines()
     assert {line for line in lines if line and line[0] != "#"} <= set(PROJECT["dependencies"])
     names = {re.match(r"([\w.-]+)(\[\w+\])?[~=]=", line)[1] for line in PROJECT["dependencies"]}
     assert names <= {package["name"] for package in LOCKED}
     assert [package["name"] for package in LOCKED if "source" in package] == []
-
-
-def test_linters_are_an_extra_of_their_own():
     extras = PROJECT["optional-dependencies"]
-    names = {extra: {line.split("~=")[0] for line in lines} for extra, lines in extras.items()}
-    assert names["lint"] == {"mypy", "ruff"}
-    assert not names["lint"] & names["test"]
+    lint, test = ({line.split("~=")[0] for line in extras[name]} for name in ("lint", "test"))
+    assert lint == {"mypy", "ruff"} and not lint & test
 
 
 def test_classifiers_name_the_python_versions():

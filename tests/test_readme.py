@@ -60,10 +60,6 @@ def read_help(command: str) -> str:
     return said.getvalue()
 
 
-def test_commands_exist():
-    assert {"evaluate", "test", "check-push", "prepare-data"} <= set(COMMANDS) <= set(PROJECT["scripts"])
-
-
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("test", "benchmark")])
 def test_options_exist(command):
     calls = re.findall(rf"(?:poetry run|and|`) ?{command} ([^`#\n|]*)", README)
@@ -78,7 +74,8 @@ def test_options_of_prose_belong_to_a_command():
     assert {option for option in re.findall(r"`(--[a-z-]+)", PROSE) if option not in known} == set()
 
 
-def test_the_first_screen_sets_everything_up():
+def test_commands_exist_and_the_first_screen_sets_everything_up():
+    assert {"evaluate", "test", "check-push", "prepare-data"} <= set(COMMANDS) <= set(PROJECT["scripts"])
     head = README.split("\n## ")[0]
     start = "python3.11 -m venv .venv && . .venv/bin/activate && pip install -e"
     assert f"{start} . poetry && poetry run evaluate\n" in head

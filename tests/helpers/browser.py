@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,8 @@ class Browser:
 
     driver: object
     downloads: Path
-
-    @cached_property
-    def keys(self):
-        """Keys without a letter, by name."""
-        from selenium.webdriver.common.keys import Keys
-
-        return Keys
+    keys: type
+    """Keys without a letter, by name."""
 
     @property
     def actions(self):
@@ -206,5 +200,5 @@ def browser(tmp_path_factory):
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_path))
-    yield Browser(driver, downloads)
+    yield Browser(driver, downloads, webdriver.Keys)
     driver.quit()

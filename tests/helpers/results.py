@@ -26,15 +26,9 @@ def corrupt(words: list[str], rate: float, generator: np.random.Generator) -> li
 def time_tokens(tokens: list[str], duration_s: float, generator: np.random.Generator) -> list[dict]:
     """Spread tokens evenly over the duration, with random confidence."""
     step = duration_s / max(len(tokens), 1)
-    return [
-        {
-            "text": token,
-            "start_s": i * step,
-            "end_s": (i + 0.8) * step,
-            "confidence": float(generator.random()),
-        }
-        for i, token in enumerate(tokens)
-    ]
+    spans = [(i * step, (i + 0.8) * step, float(generator.random())) for i in range(len(tokens))]
+    names = ("text", "start_s", "end_s", "confidence")
+    return [dict(zip(names, (token, *span), strict=True)) for token, span in zip(tokens, spans, strict=True)]
 
 
 def make_row(index: int, speakers: int, generator: np.random.Generator) -> dict:
