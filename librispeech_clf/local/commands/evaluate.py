@@ -338,6 +338,7 @@ def evaluate(options: argparse.Namespace) -> int:
             table = table.drop_columns(["decoded"])
         audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.tasks.values())
         tables = systems.make_tables(table)
+        del table
         calibration = None
         if with_model:
             calibration, described["confidence"] = transcripts.calibrate(
@@ -350,7 +351,7 @@ def evaluate(options: argparse.Namespace) -> int:
             travels=options.audio,
         )  # fmt: skip
         if options.transcribe:
-            rows = Record(next(iter(tables.values())))
+            rows = Record(options.out / "results.parquet")
             told = transcripts.write_transcribe(options.out, rows, options.transcribe, analysis, audio)
             console.print(without_markup(told), soft_wrap=True)
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)

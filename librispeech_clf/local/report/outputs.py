@@ -80,7 +80,7 @@ class Speed:
 
 
 def write_outputs(
-    tables: Mapping[str, pyarrow.Table],
+    tables: dict[str, pyarrow.Table],
     out: Path,
     *,
     evaluation_s: float,
@@ -97,7 +97,8 @@ def write_outputs(
 ) -> Analysis:
     """Write the results, analyze them, write the summary, print the tables, and write the page.
 
-    `tables` are of each system by its name, the first of the main one, see `evaluation.systems`; `refused` has the
+    `tables` are of each system by its name, the first of the main one, see `evaluation.systems`, which is taken out of
+    them and read from the disk from then on: 300,000 utterances take 2 GB. `refused` has the
     reasons of simulations that could not be run; `speeds`, of further systems, are in seconds of audio a second. With
     the `calibration` of the main system's confidences, calibrated confidence and predicted rate become columns.
 
@@ -105,7 +106,8 @@ def write_outputs(
         OSError: a file cannot be written.
     """
     release_memory()
-    (main, table), *others = tables.items()
+    main = next(iter(tables))
+    table, path = tables.pop(main), out / "results.parquet"
     # The same columns with a calibration and without.
     means = rates = pyarrow.nulls(len(table), pyarrow.float32())
     if calibration is not None:
@@ -113,19 +115,20 @@ def write_outputs(
         errors, words = calibration.predict_errors(Record(table)).T
         rates = pyarrow.array(errors / words, pyarrow.float32(), from_pandas=True)
     table = table.append_column("calibrated_confidence", means).append_column(COLUMN, rates)
-    tables = {**tables, main: table}
-    write_table(out / "results.parquet", table)
+    write_table(path, table)
     for old in (out / "systems").glob("*.parquet"):
         old.unlink()
-    for name, of_system in others:
+    for name, of_system in tables.items():
         (out / "systems").mkdir(exist_ok=True)
         write_table(out / "systems" / f"{name}.parquet", of_system)
     audio_s = float(table.column(DURATION).to_pandas().sum()) if DURATION in table.column_names else 0.0
-    if others and "model" in described:
+    count = len(table)
+    del table, means, rates
+    if tables and "model" in described:
         speeds = {main: round(audio_s / max(evaluation_s, LEAST_SECONDS), 1), **speeds}
     speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds)
     with console.status("Analyzing") as status, speed.measure("analysis"):
-        records = {name: Record(of_system) for name, of_system in tables.items()}
+        records = {main: Record(path), **{name: Record(of_system) for name, of_system in tables.items()}}
         analysis = analyze(
             records, refused=refused, terms=terms, bounds=bounds, calibration=calibration,
             predicted=predict_rates(records[main], calibration),
@@ -144,11 +147,11 @@ def write_outputs(
         console.print(name_units(part, described.get("units")))
     bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
-        task = progress.add_task("", total=min(len(table), MOST_ON_INDEX))
-        recognizer = "wav2vec 2.0" if "model" in described else "Speech recognition" if others else main
+        task = progress.add_task("", total=min(count, MOST_ON_INDEX))
+        recognizer = "wav2vec 2.0" if "model" in described else "Speech recognition" if tables else main
         title = f"{recognizer} on {described['source']}: {described['split']}"
         write_pages(
-            out, out / "results.parquet", analysis, speed=speed.report(), audio=audio, systems=tables, title=title,
+            out, path, analysis, speed=speed.report(), audio=audio, systems={main: path, **tables}, title=title,
             description=dict(described), notes=notes, travels=travels, bounds=bounds,
             advance=lambda count: progress.advance(task, count),
         )  # fmt: skip

@@ -61,7 +61,7 @@ def build_payload(
     record: Record,
     *,
     analysis: Mapping[str, Any] | None = None,
-    systems: Mapping[str, pyarrow.Table] | None = None,
+    systems: Mapping[str, Any] | None = None,
     title: str = "Speech recognition report",
     description: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
@@ -72,11 +72,11 @@ def build_payload(
     Args:
         record: the results; rows with a `simulation` become the robustness charts.
         analysis: sections by name: records, arrays or tables; absent, None and unknown ones are left out.
-        systems: results of every system by its name, the main one first.
+        systems: tables of every system by its name; of the main one, the first, the name alone counts.
         title: heading of the page.
         description: what the run was, as name and value (model, split, source).
         notes: of a review, by utterance id; further ones are made in the page and kept by its `report_id`.
-        scope: of a page that holds some of the utterances, what it says of all, see `pages`.
+        scope: of a page that holds some of the utterances, what it says of all, see `page.write_pages`.
     """
     recordings, _ = split_simulated(record)
     references, hypotheses = read_texts(recordings, "reference"), read_texts(recordings, "hypothesis")
