@@ -5,6 +5,7 @@ seconds.
 """
 
 import faulthandler
+import gc
 import json
 import os
 import pkgutil
@@ -19,15 +20,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from librispeech_clf import local
 from librispeech_clf.configuration import PROJECT_ROOT
+from librispeech_clf.ctc.loss import ctc_loss
 
 STREAMS = ("stdout", "stderr")
 LONGEST_RUN_S = 300.0
 """A run that takes longer ends with its stack in the log."""
 LIBRARIES = (
     "code_loader.leaploader datasets keras librosa matplotlib.figure numba pandas scipy.signal scipy.stats "
-    "sklearn.cluster tensorflow textstat tf_keras"
+    "sklearn.cluster tensorflow textstat tf_keras librosa.filters librispeech_clf.metadata.signal "
+    "librispeech_clf.metadata.record librispeech_clf.metadata.text librispeech_clf.visualizers"
 ).split()
 
 
@@ -95,6 +100,8 @@ def warm_up() -> None:
     modules = pkgutil.walk_packages(local.__path__, f"{local.__name__}.")
     for name in (*LIBRARIES, *(module.name for module in modules if not module.name.endswith("rehearsal"))):
         import_module(name)
+    ctc_loss(np.zeros((1, 2, 3), np.float32), np.ones((1, 1), np.float32))  # numba reads what it has compiled
+    gc.freeze()  # a child's collections do not walk all of that again
 
 
 def evaluate(request: dict) -> int:
