@@ -41,7 +41,7 @@ def measure_inference() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         rivals = benchmark_inference.open_in_bfloat16(compile_model(model))
         rivals |= benchmark_inference.open_rivals(Path(folder))
-        compared = benchmark_inference.compare_with_rivals(predict, rivals, 3)
+        compared = benchmark_inference.compare_with_rivals(predict, rivals, 2)
     ratios |= {
         (f"inference, {seconds} s, {count} in a batch", f"{rival}, one by one"): pair
         for (seconds, count, rival), pair in compared.items()
