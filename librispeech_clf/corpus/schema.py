@@ -184,7 +184,7 @@ class Split:
         return self._read(utterance_id, self.dataset[number])
 
     def utterances(self) -> Iterator[Utterance]:
-        """All utterances, in the dataset's order; in less than a tenth of the time that one after the other takes."""
+        """All utterances, in the dataset's order; ten times as fast as asking for each."""
         batches = self.dataset.with_format("arrow").iter(batch_size=1000)
         rows = (row for batch in batches for row in batch.to_pylist())
         return map(self._read, self.ids, rows)

@@ -211,7 +211,9 @@ def tabulate_corpus(run: Run) -> Record:
     split, rows = run.engine.split, []
     places = {name: row for row, name in enumerate(split.ids)}
     fields, speakers = (split.column(name).to_pylist() for name in ("fields", "speaker_id"))
-    for task in (task for task in run.tasks.values() if task.simulation is None):
+    for task in run.tasks.values():
+        if task.simulation is not None:
+            continue
         name = speakers[places[task.utterance_id]]
         speaker, own = split.speakers.get(table_key(name)), fields[places[task.utterance_id]]
         row = task.start_row() | {
@@ -256,6 +258,7 @@ def evaluate(options: argparse.Namespace) -> int:
         read_notes,
         write_findings,
         write_outputs,
+        write_results,
     )
     from librispeech_clf.local.report.terminal import without_markup
     from librispeech_clf.text.plain_text import print_plain
@@ -344,8 +347,10 @@ def evaluate(options: argparse.Namespace) -> int:
             calibration, described["confidence"] = transcripts.calibrate(
                 opened, next(iter(tables.values())), options.calibrate
             )
+        results = write_results(tables, options.out, calibration)
+        del tables
         analysis = write_outputs(
-            tables, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
+            results, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
             speeds={system.name: system.speed for system in systems.systems if system.speed},
             notes=notes, bounds=bounds, audio=audio, console=console, calibration=calibration,
             travels=options.audio,

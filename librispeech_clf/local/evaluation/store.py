@@ -15,7 +15,6 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +55,7 @@ class Store:
     def __init__(self, out: Path, key: str) -> None:
         """Take the output folder and the run's key."""
         self.folder = out / "parts" / key
+        self._parts: dict[str, str] | None = None  # what `find_rows` found, and `save` added
 
     def path(self, name: str) -> Path:
         """Where a part is, or will be."""
@@ -70,6 +70,7 @@ class Store:
             except (OSError, pyarrow.ArrowException):
                 continue
             found.update(dict.fromkeys(self._list_keys(path.stem, schema), path.stem))
+        self._parts = found
         return found
 
     def save(self, keys: Iterable[str], rows: pyarrow.Table, *, seconds: float = 0.0) -> str:
@@ -83,6 +84,7 @@ class Store:
         Raises:
             OSError: they cannot be written.
         """
+        keys = list(keys)
         joined = " ".join(keys)
         name = _digest(joined)
         path = self.path(name)
@@ -92,6 +94,8 @@ class Store:
                 shutil.rmtree(path)
         marks = {"run": self.folder.name, "rows": joined, "seconds": repr(seconds)}
         write_table(path, rows.replace_schema_metadata(marks))
+        if self._parts is not None:
+            self._parts |= dict.fromkeys(keys, name)
         return name
 
     def remove_outdated(self) -> None:
@@ -134,16 +138,16 @@ class Store:
 
     def _take(self, keys: Iterable[str]) -> tuple[list[pyarrow.Table], float, list[str]]:
         """Take rows from the parts that hold them: tables, their share of the seconds, and keys that no part holds."""
-        found, by_part = self.find_rows(), defaultdict(list)
+        parts, by_part = self.find_rows() if self._parts is None else self._parts, defaultdict(list)
         for key in keys:
-            by_part[found.get(key, "")].append(key)
+            by_part[parts.get(key, "")].append(key)
         lost, blocks, tables, seconds = by_part.pop("", []), [], [], 0.0
         for name, own in by_part.items():
             part = self._read(name)
-            if part is None:
+            stored = [] if part is None else self._list_keys(name, part.schema)
+            if part is None or not stored:
                 lost += own
                 continue
-            stored = self._list_keys(name, part.schema)
             seconds += float(part.schema.metadata[b"seconds"]) * len(own) / len(stored)
             part = part.replace_schema_metadata(None)
             tables.append(part if own == stored else part.take([stored.index(key) for key in own]))
@@ -153,13 +157,11 @@ class Store:
         return blocks + tables, seconds, lost
 
     def _read(self, name: str) -> pyarrow.Table | None:
-        """The part, every page verified by its checksum; None, and it is removed, when it is not whole."""
+        """The part, every page verified by its checksum; None when it does not exist or is not whole."""
         try:
             content = pyarrow.BufferReader(self.path(name).read_bytes())
             return pyarrow.parquet.read_table(content, page_checksum_verification=True)
         except (OSError, pyarrow.ArrowException):
-            with suppress(OSError):
-                self.path(name).unlink()
             return None
 
     def _list_keys(self, name: str, schema: pyarrow.Schema) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -79,8 +80,38 @@ class Speed:
         return f"{self.audio_s / 60:.1f} minutes of audio: {', '.join(stages)}."
 
 
+def write_results(
+    tables: Mapping[str, pyarrow.Table], out: Path, calibration: Calibration | None = None
+) -> dict[str, pyarrow.Table | Path]:
+    """Write the results of every system by its name, first the main one, see `evaluation.systems`.
+
+    With the `calibration` of the main system's confidences, calibrated confidence and predicted rate become columns.
+
+    Returns:
+        The results by name: the main system's on the disk, as 300,000 utterances take 2 GB.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    (main, table), *others = tables.items()
+    # The same columns with a calibration and without.
+    means = rates = pyarrow.nulls(len(table), pyarrow.float32())
+    if calibration is not None:
+        means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
+        errors, words = calibration.predict_errors(Record(table)).T
+        rates = pyarrow.array(errors / words, pyarrow.float32(), from_pandas=True)
+    path = out / "results.parquet"
+    write_table(path, table.append_column("calibrated_confidence", means).append_column(COLUMN, rates))
+    for old in (out / "systems").glob("*.parquet"):
+        old.unlink()
+    for name, of_system in others:
+        (out / "systems").mkdir(exist_ok=True)
+        write_table(out / "systems" / f"{name}.parquet", of_system)
+    return {main: path, **dict(others)}
+
+
 def write_outputs(
-    tables: dict[str, pyarrow.Table],
+    results: Mapping[str, pyarrow.Table | Path],
     out: Path,
     *,
     evaluation_s: float,
@@ -95,40 +126,22 @@ def write_outputs(
     calibration: Calibration | None = None,
     travels: str | None = None,
 ) -> Analysis:
-    """Write the results, analyze them, write the summary, print the tables, and write the page.
+    """Analyze the results of `write_results`, write the summary, print the tables, and write the page.
 
-    `tables` are of each system by its name, the first of the main one, see `evaluation.systems`, which is taken out of
-    them and read from the disk from then on: 300,000 utterances take 2 GB. `refused` has the
-    reasons of simulations that could not be run; `speeds`, of further systems, are in seconds of audio a second. With
-    the `calibration` of the main system's confidences, calibrated confidence and predicted rate become columns.
+    `refused` has the reasons of simulations that could not be run; `speeds`, of further systems, are in seconds of
+    audio a second.
 
     Raises:
         OSError: a file cannot be written.
     """
     release_memory()
-    main = next(iter(tables))
-    table, path = tables.pop(main), out / "results.parquet"
-    # The same columns with a calibration and without.
-    means = rates = pyarrow.nulls(len(table), pyarrow.float32())
-    if calibration is not None:
-        means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
-        errors, words = calibration.predict_errors(Record(table)).T
-        rates = pyarrow.array(errors / words, pyarrow.float32(), from_pandas=True)
-    table = table.append_column("calibrated_confidence", means).append_column(COLUMN, rates)
-    write_table(path, table)
-    for old in (out / "systems").glob("*.parquet"):
-        old.unlink()
-    for name, of_system in tables.items():
-        (out / "systems").mkdir(exist_ok=True)
-        write_table(out / "systems" / f"{name}.parquet", of_system)
-    audio_s = float(table.column(DURATION).to_pandas().sum()) if DURATION in table.column_names else 0.0
-    count = len(table)
-    del table, means, rates
-    if tables and "model" in described:
+    records = {name: Record(of_system) for name, of_system in results.items()}
+    main = next(iter(records))
+    count, audio_s = len(records[main]), float(np.nansum(records[main].numbers(DURATION)))
+    if len(results) > 1 and "model" in described:
         speeds = {main: round(audio_s / max(evaluation_s, LEAST_SECONDS), 1), **speeds}
     speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds)
     with console.status("Analyzing") as status, speed.measure("analysis"):
-        records = {main: Record(path), **{name: Record(of_system) for name, of_system in tables.items()}}
         analysis = analyze(
             records, refused=refused, terms=terms, bounds=bounds, calibration=calibration,
             predicted=predict_rates(records[main], calibration),
@@ -148,10 +161,12 @@ def write_outputs(
     bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
         task = progress.add_task("", total=min(count, MOST_ON_INDEX))
-        recognizer = "wav2vec 2.0" if "model" in described else "Speech recognition" if tables else main
+        recognizer = (
+            "wav2vec 2.0" if "model" in described else "Speech recognition" if len(results) > 1 else main
+        )
         title = f"{recognizer} on {described['source']}: {described['split']}"
         write_pages(
-            out, path, analysis, speed=speed.report(), audio=audio, systems={main: path, **tables}, title=title,
+            out, out / "results.parquet", analysis, speed=speed.report(), audio=audio, systems=results, title=title,
             description=dict(described), notes=notes, travels=travels, bounds=bounds,
             advance=lambda count: progress.advance(task, count),
         )  # fmt: skip

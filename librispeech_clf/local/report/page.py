@@ -80,11 +80,11 @@ def write_pages(
         analysis: of all of it.
         title: heading of the pages.
         speed: of the run.
-        audio: see `page.write_page`.
+        audio: see `write_page`.
         travels: where the recordings are put: "inside" the pages, in a "folder" beside them, or "none"; by default
             inside up to 30 MB.
         bounds: of columns of numbers, see `analysis.groups`.
-        shared: what else `page.write_page` takes.
+        shared: what else `write_page` takes.
     """
     for old in (folder / "pages").glob("*.html"):
         old.unlink()

@@ -66,8 +66,9 @@ function describeBest() {
   if (isWhole()) return `${told} ${formatShare(whole.systems.oracle)}.`;
   const errorsOf = (row) => systems.map((system) => system.errors(row));
   const shared = [...state.rows].filter((row) => !errorsOf(row).includes(null));
-  const words = sum(shared.map(referenceWords));
-  const best = sum(shared.map((row) => Math.min(...errorsOf(row))));
+  const chosen = shared.map((row) => [row, errorsOf(row).indexOf(Math.min(...errorsOf(row)))]);
+  const words = sum(chosen.map(([row, place]) => systems[place].words(row)));
+  const best = sum(chosen.map(([row, place]) => systems[place].errors(row)));
   const missed = shared
     .filter((row) => errorsOf(row).some((errors) => errors))
     .flatMap(alignSystems)

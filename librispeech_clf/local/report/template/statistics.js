@@ -42,26 +42,50 @@ function sum(values) {
   return total;
 }
 
-// Ratio of sums with its 95 % interval, the speaker as the unit; utterances where no speaker is known.
-// Returns {estimate, low, high, unit, units, count}; low and high are null where there is no interval.
+// Ratio of sums with its 95 % interval, the speaker as the unit; utterances where no speaker is known. Of a
+// metric with `minus`, its ratio less that one's. Returns {estimate, low, high, unit, units, count}; low and
+// high are null where there is no interval.
 function estimateRatio(rows, metric, unitOf = speakerOf) {
-  let sums = sumByUnit(rows, metric, unitOf);
+  const metrics = metric.minus ? [metric, metric.minus] : [metric];
   let unit = "speakers";
-  if (sums.speakers < 1) {
-    sums = sumByUnit(rows, metric, () => -1);
+  let parts = metrics.map((part) => sumByUnit(rows, part, unitOf));
+  if (parts[0].speakers < 1) {
     unit = "utterances";
+    parts = metrics.map((part) => sumByUnit(rows, part, () => -1));
   }
-  const { numerators, denominators } = sums;
-  const units = numerators.length;
-  const [low, high] = findInterval(numerators, denominators, metric.scale ?? "rate");
-  return {
-    estimate: divide(sum(numerators), sum(denominators), units),
-    low,
-    high,
-    unit,
-    units,
-    count: sums.count,
+  const [sums, minus] = parts;
+  const units = sums.numerators.length;
+  const [low, high] = minus
+    ? findDifference(sums, minus)
+    : findInterval(sums.numerators, sums.denominators, metric.scale ?? "rate");
+  const ratios = parts.map((part) => divide(sum(part.numerators), sum(part.denominators), units));
+  const estimate = ratios.reduce(subtract);
+  return { estimate, low, high, unit, units, count: sums.count };
+}
+
+function subtract(left, right) {
+  return left === null || right === null ? null : left - right;
+}
+
+// The interval of a difference of two ratios over the same units, as compare_paired of analysis/rates.py.
+function findDifference(sums, minus) {
+  const kept = [...sums.numerators.keys()].filter((unit) =>
+    [sums, minus].every(({ denominators }) => denominators[unit] > 0),
+  );
+  if (kept.length < 2) return [null, null];
+  const leaveOut = (of) => {
+    const [numerators, denominators] = [of.numerators, of.denominators].map((values) =>
+      kept.map((unit) => values[unit]),
+    );
+    const [whole, total] = [sum(numerators), sum(denominators)];
+    return [whole / total, ...numerators.map((one, index) => (whole - one) / (total - denominators[index]))];
   };
+  const [ratios, others] = [sums, minus].map(leaveOut);
+  const [value, ...without] = ratios.map((ratio, index) => ratio - others[index]);
+  const squares = sum(without.map((one) => (one - value) ** 2));
+  const error = Math.sqrt(((kept.length - 1) / kept.length) * squares);
+  const half = findStudentQuantile(kept.length - 1) * error;
+  return [value - half, value + half];
 }
 
 // The intervals of analysis/rates.py: sources and reasons are told there.

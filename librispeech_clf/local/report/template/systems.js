@@ -57,22 +57,13 @@ if (systems.length > 1) {
   );
 }
 
-function subtract(left, right) {
-  return left === null || right === null ? null : left - right;
-}
-
 // The second system's rate minus the first's, over the utterances that both recognized.
 function pairFigure(first, second) {
-  // Rates over other words are put on those of the first system of the run.
-  const [before, after] = [first, second].map(({ errors, words }) => {
-    const rows = words === referenceWords ? [] : [...state.rows].filter((row) => errors(row) !== null);
-    const own = sum(rows.map(words));
-    const scale = own ? sum(rows.map(referenceWords)) / own : 1;
-    return (row) => (errors(row) === null ? null : scale * errors(row));
-  });
+  const ofBoth = (errors) => (row) =>
+    first.errors(row) === null || second.errors(row) === null ? null : errors(row);
   const label = `${second.name} minus ${first.name}`;
-  const difference = (row) => subtract(after(row), before(row));
-  return { ...makeRate(label, label, difference, referenceWords, "linear"), label, points: true };
+  const minus = { numerator: ofBoth(first.errors), denominator: first.words };
+  return { ...makeRate(label, label, ofBoth(second.errors), second.words), label, minus, points: true };
 }
 
 // A paired difference with its two-sided p, of the t that its interval was made with.
