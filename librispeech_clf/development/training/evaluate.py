@@ -173,8 +173,22 @@ def write_card(folder: Path, tables: Sequence[Table]) -> None:
     draw_learning_curve(record["log"], folder.parent / LEARNING_CURVE)
 
 
+def list_measurements(log: list[dict]) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Return (hours of audio, CTC loss) and (hours of audio, WER) of the letters' stages, one after the other."""
+    ends: dict[str, float] = {}
+    losses, rates = [], []
+    for entry in (entry for entry in log if entry["phase"] == "ctc"):
+        before = sum(end for stage, end in ends.items() if stage != entry["stage"])
+        ends[entry["stage"]] = entry["audio_s"]
+        hours = (before + entry["audio_s"]) / 3600
+        losses.append((hours, entry["loss"]))
+        if "development" in entry:
+            rates.append((hours, entry["development"]["wer"]))
+    return losses, rates
+
+
 def draw_learning_curve(log: list[dict], path: Path) -> None:
-    """Draw CTC loss per letter, and the development set's WER where it was measured, over the audio trained on.
+    """Draw CTC loss per letter, and the development set's WER where it was measured, over the stages' audio.
 
     Args:
         log: entries of `log.jsonl`, as `train` writes them.
@@ -184,10 +198,7 @@ def draw_learning_curve(log: list[dict], path: Path) -> None:
 
     figure = Figure(figsize=(6, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    letters = [entry for entry in log if entry["phase"] == "ctc"]
-    losses = [(entry["audio_s"] / 3600, entry["loss"]) for entry in letters if "loss" in entry]
-    told = [entry for entry in letters if "development" in entry]
-    rates = [(entry["audio_s"] / 3600, entry["development"]["wer"]) for entry in told]
+    losses, rates = list_measurements(log)
     axes.plot(*zip(*losses, strict=True), marker=".", label="CTC loss, nats per letter")
     axes.set(xlabel="hours of audio trained on", ylabel="CTC loss, nats per letter", yscale="log")
     axes.grid(alpha=0.3, which="both")

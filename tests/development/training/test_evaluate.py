@@ -105,10 +105,18 @@ def test_figures_replace_those_between_the_marks(tmp_path):
     before = (PROJECT_ROOT / "models" / evaluate.CARD).read_text() + "\nWhat comes after them stays.\n"
     card.write_text(before)
     log = [
-        {"phase": "front", "audio_s": 60, "development": {"front_error": 0.5}},
-        {"phase": "ctc", "audio_s": 3600, "loss": 1.0},
-        {"phase": "ctc", "audio_s": 7200, "development": {"wer": 0.5, "cer": 0.2}},
+        {"stage": "front", "phase": "front", "audio_s": 60, "development": {"front_error": 0.5}},
+        {"stage": "begin", "phase": "ctc", "audio_s": 3600, "loss": 1.0},
+        {"stage": "begin", "phase": "ctc", "audio_s": 7200, "loss": 0.9},
+        {
+            "stage": "whole",
+            "phase": "ctc",
+            "audio_s": 3600,
+            "loss": 0.8,
+            "development": {"wer": 0.5, "cer": 0.2},
+        },
     ]
+    assert evaluate.list_measurements(log) == ([(1, 1.0), (2, 0.9), (3, 0.8)], [(3, 0.5)])
     (card.parent / evaluate.TRAINING_RECORD).write_text(json.dumps({"log": log}))
     tables = [
         Table("data sets", [("test", "2", "1", "0.500", "0.250")]), Table("By voice", [("x", *"1111")])

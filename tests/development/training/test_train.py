@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
 
 from librispeech_clf.development.training import train as command
+from librispeech_clf.development.training.batches import make_batch
+from librispeech_clf.development.training.losses import draw_masks, find_letters_loss
+from librispeech_clf.development.training.material import Recording, bundled_vocabulary
 from librispeech_clf.development.training.stages import Stage
 from librispeech_clf.development.training.student import (
     WHISPER_HEIR,
+    adopt,
     draw_sinusoids,
     inherit,
     look_ahead,
@@ -50,8 +55,16 @@ def arguments(tmp_path, monkeypatch, torch):
     short = {"steps": 3, "falling_steps": 2, "seconds": 3.0, "log_steps": 1, "measure_steps": 2}
     courses = {
         command.FRONT: command.Course(**short, front_rate=0.02),
-        "borrowed": command.Course(**short, inherited_rate=1e-4, frozen_layers=1, borrowed_front=True),
-        "whole": command.Course(**short, front_rate=1e-4, inherited_rate=1e-4, new_rate=1e-3),
+        "begin": command.Course(**short, new_rate=1e-3, frozen_layers=LAYERS),
+        "whole": command.Course(
+            **short,
+            front_rate=1e-4,
+            inherited_rate=1e-4,
+            new_rate=1e-3,
+            consistency=0.2,
+            masked=0.2,
+            dropout=0.1,
+        ),
     }
     monkeypatch.setattr(command, "STAGES", courses)
     model = write_variables(tmp_path / "model.bin", make_variables())
@@ -65,16 +78,21 @@ def test_from_whispers_file_to_a_model_file_with_a_stop_on_the_way(tmp_path, arg
 
     def stop(stage, *figures, **seconds):
         ask(stage, *figures, **seconds)
-        if stage.name == "borrowed" and stage.step == 3:
+        if stage.name == "begin" and stage.step == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(Stage, "_log", stop)
         assert command.main(arguments) == 130
     assert command.main(arguments) == 0
-    assert load_model(tmp_path / "out" / command.MODEL).configuration == FITTING
+    model = tmp_path / "out" / command.MODEL
+    assert load_model(model).configuration == FITTING
+    further = [*arguments, f"--out={tmp_path / 'further'}", f"--from={model}", "--stages=whole"]
+    assert command.main(further) == 0
+    own = json.loads((tmp_path / "further" / command.RECORD).read_text())
+    assert set(own["stages"]) == {"whole"} and own["speech"]
     log = json.loads((tmp_path / "out" / command.RECORD).read_text())["log"]
-    steps = {command.FRONT: (1, 2, 3), "borrowed": (1, 2, 3, 3), "whole": (1, 2, 3)}
+    steps = {command.FRONT: (1, 2, 3), "begin": (1, 2, 3, 3), "whole": (1, 2, 3)}
     expected = [(name, step) for name, own in steps.items() for step in own]
     assert [(entry["stage"], entry["step"]) for entry in log] == expected
     for entry in log:
@@ -101,6 +119,10 @@ def test_the_student_computes_what_the_graph_does(torch):
     for row, count in enumerate(frames):
         np.testing.assert_allclose(found[row, :count], expected[row, :count], atol=1e-4)
     assert (expected[1, frames[1] :].argmax(-1) == 0).all()
+    other = make_student(FITTING)
+    adopt(other, model)
+    for name, value in student.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value), name
 
 
 def test_with_whispers_front_the_student_begins_as_whisper(encoder, torch):
@@ -111,6 +133,54 @@ def test_with_whispers_front_the_student_begins_as_whisper(encoder, torch):
     expected = encoder.encode_upper(features + draw_sinusoids(25, WIDTH))
     found = student.wav2vec2["encoder"]["layer_norm"](student.upper(features, torch.tensor([25])))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_stage_trains_what_has_a_rate_and_no_more(torch, encoder, monkeypatch, tmp_path, arguments):
+    before = make_student(FITTING)
+    inherit(before, encoder)
+    monkeypatch.setattr(command, "STAGES", {"begin": replace(command.STAGES["begin"], masked=0.5)})
+    assert command.main(arguments) == 0
+    after = torch.load(tmp_path / "out" / "begin.pt")["student"]
+    kept = {name for name, value in before.named_parameters() if torch.equal(value, after[name])}
+    assert "wav2vec2.encoder.layers.0.attention.q_proj.weight" in kept
+    assert {"lm_head.weight", f"wav2vec2.encoder.layers.{LAYERS}.attention.out_proj.weight"}.isdisjoint(kept)
+
+
+def test_consistency_adds_the_divergence_of_two_views_and_none_of_equal_ones(torch):
+    """Without masks and dropout both views are the same, and the loss is CTC's alone."""
+    torch.manual_seed(0)
+    student = make_student(FITTING)
+    for parameter in student.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.2)
+    student.lm_head.weight.data *= 30  # else so small a model says the same of all frames
+    recordings = [
+        Recording(
+            text, len(sing(text)), bundled_vocabulary().encode(text, utterance_id=text), partial(sing, text)
+        )
+        for text in make_texts(2)
+    ]
+    batch = make_batch(recordings, recordings, generator=np.random.default_rng(0))
+    losses = {
+        (masked, weight): find_letters_loss(
+            batch,
+            student=student,
+            course=command.Course(1, 1, 3.0, masked=masked, consistency=weight),
+            generator=np.random.default_rng(1),
+        ).item()
+        for masked in (0.0, 0.5)
+        for weight in (0.0, 5.0)
+    }
+    assert losses[0.0, 5.0] == pytest.approx(losses[0.0, 0.0], rel=0.02)
+    assert losses[0.5, 5.0] > 1.05 * losses[0.5, 0.0]
+
+
+def test_masks_put_out_spans_of_frames_and_channels_of_each_row():
+    course = command.Course(1, 1, 3.0, masked=0.3, masked_channels=0.2)
+    kept = draw_masks([400, 100], (2, 400, 384), course, np.random.default_rng(0))
+    assert kept.shape == (2, 400, 384) and set(np.unique(kept)) == {0, 1}
+    frames, channels = (kept == 0).all(2), (kept == 0).all(1)
+    assert not frames[1, 100:].any()
+    assert 0.1 < frames[0].mean() < 0.35 and 0.05 < channels[0].mean() < 0.3
 
 
 def test_an_encoder_of_another_size_is_refused(encoder):
