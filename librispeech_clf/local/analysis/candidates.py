@@ -28,7 +28,7 @@ FEWEST_EFFECTIVE = 2.0
 """Equally frequent speakers that would be as many: fewer are a voice of its own, not a weakness of several."""
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8, 0.85, 0.9, 0.95)
 SHARES_OF_TAILS = {"low": SHARES[:8], "high": SHARES[7:]}
-"""At most half of the utterances: of a larger tail, the other is told of."""
+"""At most half of the utterances, but for ties: a larger tail is no group of its own."""
 SHARES_IN_PAIRS = {"low": (1 / 3, 0.5), "high": (0.5, 2 / 3)}
 CORRELATED = 0.8
 MOST_FOR_PAIRS = 20_000

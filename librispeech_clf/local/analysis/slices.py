@@ -12,7 +12,7 @@ significant only within speakers, and whose interval over speakers holds 0, is n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -168,11 +168,6 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
     """Describe a candidate and its corrected p: rates, effect with interval, what else differs, examples."""
     scored, inside = features.record, candidate.scores > 0
     conditions, kind = candidate.conditions, candidate.kind
-    if 2 * inside.sum() > len(inside):  # of a majority, the others are told: they err less
-        inside = ~inside
-        conditions = tuple(
-            replace(own, name=f"all but {own.name}", where=f"all but {own.where}") for own in conditions
-        )
     errors, words = scored.errors(), scored.units()
     rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
     blocks = scored.blocks
@@ -196,9 +191,7 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
         effect_points=100 * float(rate - rest),
         low=None if effect is None else 100 * effect.low,
         high=None if effect is None else 100 * effect.high,
-        avoidable_errors=float(
-            beyond[inside].sum() if rate > rest else (errors - rate * words)[~inside].sum()
-        ),
+        avoidable_errors=float(beyond[inside].sum()),
         p=p,
         p_is_bound=is_bound(p, kind),
         also_differs=others,
