@@ -11,8 +11,8 @@ from librispeech_clf.local.analysis.search import Sample
 from librispeech_clf.local.analysis.slices import ALPHA, describe_slice
 from librispeech_clf.local.analysis.traits import Features
 from tests.helpers.planted import (
-    WEAK_MODEL,
     GOOD_MODEL,
+    WEAK_MODEL,
     choose_weakness,
     plant,
     simulate_corpus,
