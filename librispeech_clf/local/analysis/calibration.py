@@ -48,7 +48,7 @@ class Calibration:
         errors: word errors for each word that is expected to be wrong.
         length: reference words for each word of a hypothesis.
         spread: standard deviation between speakers of the log of measured over predicted rate.
-        highest: predicted rate of a speaker.
+        highest: predicted rate that one speaker in ten exceeds.
     """
 
     corpus: str
@@ -169,7 +169,7 @@ def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
     logs = np.log(errors / words / (expected / length))
     # What is left of the variance without Poisson's.
     between = float(np.var(logs, ddof=1) - np.mean(1 / expected)) if len(logs) > 1 else 0.0
-    highest = float((expected / length).max(initial=0.0))
+    highest = float(np.quantile(expected / length, 0.9)) if len(length) else 0.0
     figures = {"errors": float(scales[0]), "length": float(scales[1]), "spread": max(between, 0.0) ** 0.5}
     return dataclasses.replace(learned, **figures, highest=highest)
 

@@ -46,7 +46,7 @@ class PredictedRate:
     """The predicted word error rate of some recordings with its 95 % interval, and the measured one if there is any.
 
     Of utterances without a word recognized nothing can be expected; they are not counted. A set that may be harder than
-    any speaker of the calibration `is_beyond` what it holds for: the true rate may be far higher.
+    nine in ten speakers of the calibration `is_beyond` what it holds for: the true rate may be far higher.
     """
 
     name: str
