@@ -41,8 +41,8 @@ def _tabulate_predicted(predicted: Sequence[PredictedRate], calibration: Calibra
     note = f"Expected of word confidences calibrated on {calibration}, not measured; intervals by speaker."
     if any(each.is_beyond for each in predicted):
         note += (
-            f" (!) perhaps less sure than with nine in ten speakers of {calibration.split} ({_percent(calibration.highest)} %): "
-            "the true rate may be far higher."
+            f" (!) perhaps less sure than with nine in ten speakers of {calibration.split} "
+            f"({_percent(calibration.highest)} %): the true rate may be far higher."
         )
     rows = (
         (
