@@ -262,7 +262,9 @@ def draw_weak_cluster(
     if not clustering.clusters:
         raise ValueError(f"clusters: none were found ({clustering.note}); evaluate more utterances.")
     cluster = next((cluster for cluster in clustering.clusters if cluster.is_weak), clustering.clusters[0])
-    figure, axes, points, size = _begin_map(results, latent_map, textwrap.fill(cluster.sentence, 88))
+    # The legend tells the rates.
+    title = f"{cluster.name or 'a cluster'}: {len(cluster.utterance_ids)} utterances"
+    figure, axes, points, size = _begin_map(results, latent_map, textwrap.shorten(title, 80))
     inside = results["utterance_id"].isin(cluster.utterance_ids).to_numpy()
     for name, rate, chosen, color in (
         ("others", cluster.rest, points[~inside], "#a9b4bf"), ("cluster", cluster.rate, points[inside], WEAK)
