@@ -31,6 +31,8 @@ SHARES_OF_TAILS = {"low": SHARES[:8], "high": SHARES[7:]}
 """At most half of the utterances, but for ties: a larger tail is no group of its own."""
 SHARES_IN_PAIRS = {"low": (1 / 3, 0.5), "high": (0.5, 2 / 3)}
 CORRELATED = 0.8
+MOST_CATEGORIES = 100
+"""Of a column, the largest: their number must not grow with the corpus, as that of chapters does."""
 MOST_FOR_PAIRS = 20_000
 """Utterances that pairs are looked for in; of more, a sample."""
 MOST_CELLS = 40_000_000
@@ -156,7 +158,8 @@ def _list_categories(features: Features, fewest: int) -> Iterator[Candidate]:
         if not has_plain_label(column.name):
             continue
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
-        for code in np.flatnonzero((counts >= fewest) & (speakers >= FEWEST_SPEAKERS)):
+        large = np.flatnonzero((counts >= fewest) & (speakers >= FEWEST_SPEAKERS))
+        for code in np.sort(large[np.argsort(-counts[large], kind="stable")[:MOST_CATEGORIES]]):
             value = column.levels[code]
             where = f"{label_column(column.name)} {value}"
             condition = Condition(column.name, label_category(column.name, value), where, equals=value)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from librispeech_clf.local.analysis import slices
+from librispeech_clf.local.analysis import candidates, slices
 from librispeech_clf.local.analysis.candidates import Candidate, Condition
 from librispeech_clf.local.analysis.latent_space import group_states
 from librispeech_clf.local.analysis.record import Record
@@ -54,6 +54,17 @@ def test_a_majority_that_is_worse_is_told_as_what_it_is():
     (finding,) = find_slices(plant(table, (table["record_accent"] == "A").to_numpy(), times=3)).findings
     assert (finding.where, finding.utterances) == ("accent A", 560)
     assert finding.error_rate > finding.rest_error_rate and finding.low > 0 < finding.avoidable_errors
+
+
+def test_of_many_categories_the_largest_are_looked_at():
+    table = simulate_corpus(3, speakers=64, utterances=130)
+    chapter = np.minimum(np.random.default_rng(0).permutation(len(table)) // 25, 300)
+    assert list(np.unique(np.bincount(chapter))) == [25, 820]
+    many = table.assign(record_chapter=[f"c{number}" for number in chapter])
+    added = find_slices(many).candidates_tested - find_slices(table).candidates_tested
+    assert candidates.MOST_CATEGORIES <= added < 200  # and pairs of the one that is large
+    inside = (many["record_chapter"] == "c300").to_numpy()
+    assert "c300" in find_slices(plant(many, inside, times=2)).findings[0].where
 
 
 def test_a_corpus_without_weakness_has_no_finding():
