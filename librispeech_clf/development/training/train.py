@@ -50,42 +50,34 @@ MODEL, RECORD = "wav2vec.h5", "wav2vec.training.json"
 SUBSET, DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
 FRONT_UTTERANCES = 24
 """Of the development set, to measure the front end on."""
+WHOLE = Course(
+    steps=3500,
+    falling_steps=1,
+    seconds=30,
+    warmup_steps=200,
+    front_rate=1e-4,
+    inherited_rate=1e-4,
+    new_rate=4e-4,
+    masked=0.08,
+    masked_channels=0.04,
+    dropout=0.05,
+)
 STAGES = {
     FRONT: Course(
         steps=2400, falling_steps=1900, seconds=32, warmup_steps=100, front_rate=0.02, weight_decay=0.0
     ),
     "begin": Course(
-        steps=900,
-        falling_steps=300,
-        seconds=32,
-        new_rate=1e-3,
-        frozen_layers=4,
-        masked=0.04,
-        measure_steps=450,
+        steps=900, falling_steps=300, seconds=32, new_rate=1e-3, frozen_layers=4, measure_steps=450
     ),
-    "whole": Course(
-        steps=3500,
-        falling_steps=1,
-        seconds=30,
-        warmup_steps=200,
-        front_rate=1e-4,
-        inherited_rate=1e-4,
-        new_rate=4e-4,
-        masked=0.08,
-        masked_channels=0.04,
-        dropout=0.05,
-    ),
-    "consistent": Course(
+    "whole": WHOLE,
+    "consistent": replace(
+        WHOLE,
         steps=3400,
         falling_steps=3340,
-        seconds=30,
-        front_rate=1e-4,
-        inherited_rate=1e-4,
-        new_rate=4e-4,
+        warmup_steps=60,
         masked=0.12,
         masked_channels=0.05,
         consistency=0.2,
-        dropout=0.05,
     ),
 }
 """The course of the bundled model, on two cores; its card says what each stage heard and gave."""
@@ -128,6 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train_model(options: argparse.Namespace) -> None:
     """Train, or go on training, and say where the model is."""
+    if options.start is None and list(STAGES)[0] not in options.stages:
+        raise ValueError(
+            f"--stages {' '.join(options.stages)}: what they go on from is not said. Name the stages before them too "
+            "(finished ones are read from their checkpoints in --out), or give a trained model by --from."
+        )
     encoder = load_encoder(read_variables(options.encoder))
     real = [list_speech(options.speech, options.subset), *map(list_pairs, options.voices)]
     lengths = np.array([sum(recording.samples for recording in recordings) for recordings in real])
@@ -207,7 +204,8 @@ def train(
 
     layers = "wav2vec2.encoder.layers."
     front = ("wav2vec2.feature_extractor.", "wav2vec2.feature_projection.")
-    for number, (name, course) in enumerate(courses.items()):
+    for name, course in courses.items():
+        number = list(STAGES).index(name)  # a stage draws the same, whichever others run
         generator = np.random.default_rng((seed, number))
         if name == FRONT:
             trained = dict.fromkeys(front, 0.003)

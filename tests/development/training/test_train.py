@@ -146,6 +146,11 @@ def test_a_stage_trains_what_has_a_rate_and_no_more(torch, encoder, monkeypatch,
     assert {"lm_head.weight", f"wav2vec2.encoder.layers.{LAYERS}.attention.out_proj.weight"}.isdisjoint(kept)
 
 
+def test_stages_that_begin_in_the_middle_need_a_model_to_go_on_from(arguments, capsys):
+    assert command.main([*arguments, "--stages=whole"]) == 2
+    assert "--stages whole" in (said := capsys.readouterr().err) and "--from" in said
+
+
 def test_consistency_adds_the_divergence_of_two_views_and_none_of_equal_ones(torch):
     """Without masks and dropout both views are the same, and the loss is CTC's alone."""
     torch.manual_seed(0)

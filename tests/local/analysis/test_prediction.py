@@ -49,7 +49,7 @@ def test_predicted_rate_is_near_the_measured_one_and_needs_no_transcript(learnt,
     assert dataclasses.replace(alone, measured=whole.measured) == whole
 
 
-def test_less_sure_than_any_speaker_is_told(learnt, spoken):
+def test_less_sure_than_nine_in_ten_speakers_is_told(learnt, spoken):
     (found,) = predict_rates(Record(spoken.assign(words=spoken["words"].map(doubt))), learnt)
     assert found.is_beyond and found.low > learnt.highest
 
