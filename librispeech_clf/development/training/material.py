@@ -86,7 +86,7 @@ def _list(utterances: Sequence[Utterance]) -> list[Recording]:
         recordings = [found for found in pool.map(_open_or_warn, utterances) if found is not None]
     if sum(recording.samples for recording in recordings) > KEPT_HOURS * 3600 * SAMPLING_RATE_HZ:
         return recordings
-    return [recording._replace(read=cache(recording.read)) for recording in recordings]
+    return [Recording(*recording[:-1], cache(recording.read)) for recording in recordings]
 
 
 def _open_or_warn(utterance: Utterance) -> Recording | None:
