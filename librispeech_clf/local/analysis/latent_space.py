@@ -170,12 +170,11 @@ def group_states(record: Record, *, fewest: int = FEWEST_UTTERANCES) -> Grouping
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
-    vectors, rows = record.vectors("latent")
+    # By name, so that the order of the rows does not matter.
+    order = np.argsort(record.ids.astype(str), kind="stable")
+    vectors, rows = record.select(order).vectors("latent")
     if len(vectors) < COUNTS[0] * fewest:
         return Grouping({}, {}, f"{len(vectors)} utterances are too few for {COUNTS[0]} clusters")
-    # By name, so that the order of the rows does not matter.
-    order = np.argsort(record.ids[rows].astype(str), kind="stable")
-    vectors = vectors[order]  # in place of them: 300 MB of 300,000 rows
     reduced = reduce_vectors(vectors, most_components=20, variance_kept=0.9)
     step, sample = -(-len(reduced) // MOST_FOR_NEIGHBORS), min(len(reduced), _SILHOUETTE_SAMPLE)
     labels, silhouettes = {}, {}
@@ -188,7 +187,7 @@ def group_states(record: Record, *, fewest: int = FEWEST_UTTERANCES) -> Grouping
             if count <= MOST_SHOWN:
                 silhouettes[count] = float(silhouette_score(reduced, own, sample_size=sample, random_state=0))
         labels[count] = np.full(len(record), -1)
-        labels[count][rows[order]] = own
+        labels[count][order[rows]] = own
     return Grouping(labels, silhouettes, None if labels else "the hidden states are alike")
 
 

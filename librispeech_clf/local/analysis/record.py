@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 UNITS = ("word", "character")
 LISTS_AT_ONCE = 100
+VECTORS_AT_ONCE = 10_000
 OPERATIONS = ("hits", "substitutions", "deletions", "insertions")
 METADATA_GROUPS = ("signal", "text", "readability", "record", "corpus")
 SPEAKER = "record_speaker_id"
@@ -104,7 +105,7 @@ class Record:
 
     def __init__(self, table: pd.DataFrame | pyarrow.Table | Path) -> None:
         """Take a table, or the path of a Parquet file whose columns are read when they are asked for."""
-        self.names, self._count, self._read = _open(table)
+        self.names, self._count, self._read, self._read_parts = _open(table)
         self._columns: dict[str, Column | None] = {}
         self.rows: np.ndarray | None = None
 
@@ -119,7 +120,7 @@ class Record:
         own = np.arange(self._count) if self.rows is None else self.rows
         chosen = object.__new__(Record)
         # Columns that were read are shared; what is cached of these rows (their ids, ...) is not.
-        shared = ("names", "_count", "_read", "_columns")
+        shared = ("names", "_count", "_read", "_read_parts", "_columns")
         vars(chosen).update({name: vars(self)[name] for name in shared}, rows=own[rows])
         return chosen
 
@@ -241,21 +242,32 @@ class Record:
         """
         import pyarrow
 
-        if name not in self.names or len(self) == 0:
+        own = np.arange(self._count) if self.rows is None else self.rows
+        order = np.argsort(own, kind="stable")
+        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        start = 0
+        for part in self._read_parts(name) if name in self.names else ():
+            first, start = start, start + len(part)
+            places = order[slice(*np.searchsorted(own, (first, start), sorter=order))]
+            if pyarrow.types.is_null(part.type):  # pandas keeps no type of a column without a value
+                continue
+            lists = part.take(pyarrow.array(own[places] - first))
+            lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+            for width in np.unique(lengths[lengths > 0]).tolist():
+                if width not in found:  # each vector is held once: a million take gigabytes
+                    found[width] = np.empty((len(own), width), np.float32), np.zeros(len(own), bool)
+                vectors, filled = found[width]
+                values = lists.filter(pyarrow.array(lengths == width)).flatten().cast(pyarrow.float32())
+                here = places[lengths == width]
+                vectors[here] = values.to_numpy(zero_copy_only=False).reshape(-1, width)
+                filled[here] = True
+        if not found:
             return np.zeros((0, 0), np.float32), np.zeros(0, int)
-        lists = self._take(name)
-        if pyarrow.types.is_null(lists.type):  # pandas keeps no type of a column without a value
-            return np.zeros((0, 0), np.float32), np.zeros(0, int)
-        if lists.type.value_type != pyarrow.float32():
-            lists = lists.cast(pyarrow.list_(pyarrow.float32()))
-        lists = lists.combine_chunks()
-        lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-        width = int(np.bincount(lengths[lengths > 0]).argmax()) if (lengths > 0).any() else 0
-        rows = np.flatnonzero((lengths == width) & (lengths > 0))
-        kept = lists if len(rows) == len(lists) else lists.take(pyarrow.array(rows))
-        vectors = kept.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), width)
-        finite = np.isfinite(vectors.sum(axis=1))
-        return (vectors, rows) if finite.all() else (vectors[finite], rows[finite])
+        # Of equally frequent lengths the shortest.
+        vectors, filled = max((found[width] for width in sorted(found)), key=lambda pair: pair[1].sum())
+        vectors[~filled] = np.nan
+        rows = np.flatnonzero(np.isfinite(vectors.sum(axis=1)))
+        return (vectors if len(rows) == len(own) else vectors[rows]), rows
 
     def confidences(self) -> list[np.ndarray]:
         """Return the confidences of each row's words, float64 (W,), NaN where a word has none; empty without words."""
@@ -308,26 +320,31 @@ def physical_unit(name: str) -> str | None:
 
 def _open(
     table: pd.DataFrame | pyarrow.Table | Path,
-) -> tuple[list[str], int, Callable[[str], pyarrow.ChunkedArray]]:
-    """Return the names of a table's columns, the number of its rows, and what reads a column."""
+) -> tuple[list[str], int, Callable[[str], pyarrow.ChunkedArray], Callable[[str], Iterator[pyarrow.Array]]]:
+    """Return the names of a table's columns, the number of its rows, and what reads a column whole and in parts."""
     import pyarrow
     import pyarrow.parquet
 
     if isinstance(table, Path):
-        file, reading = pyarrow.parquet.ParquetFile(table, memory_map=True), Lock()
+        file, reading = pyarrow.parquet.ParquetFile(table), Lock()
 
         def read_column(name: str) -> pyarrow.ChunkedArray:
             with reading:  # the maps are made in two threads; a ParquetFile is not safe for that
                 return file.read([name]).column(0)
 
-        return file.schema_arrow.names, file.metadata.num_rows, read_column
+        def read_parts(name: str) -> Iterator[pyarrow.Array]:
+            with reading:
+                for part in file.iter_batches(VECTORS_AT_ONCE, columns=[name]):
+                    yield part.column(0)
+
+        return file.schema_arrow.names, file.metadata.num_rows, read_column, read_parts
     if isinstance(table, pyarrow.Table):
-        return table.column_names, table.num_rows, table.column
+        return table.column_names, table.num_rows, table.column, lambda name: iter(table.column(name).chunks)
 
     def read(name: str) -> pyarrow.ChunkedArray:
         return pyarrow.chunked_array([pyarrow.array(table[name], from_pandas=True)])
 
-    return [str(name) for name in table.columns], len(table), read
+    return [str(name) for name in table.columns], len(table), read, lambda name: iter(read(name).chunks)
 
 
 def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:

@@ -100,12 +100,6 @@ def write_pages(
     drawn = np.random.default_rng(_SEED).choice(len(recordings), MOST_ON_INDEX, replace=False)
     sample = places[np.sort(drawn)]
     pages = list_pages(record, analysis)
-    held = np.unique(np.concatenate([sample, *(page.rows for page in pages)]))
-    taken = take_rows(source, held)
-
-    def cut(rows: np.ndarray) -> pyarrow.Table:
-        return taken.take(np.searchsorted(held, rows))
-
     whole = summarize_whole(recordings, analysis.systems, bounds)
     whole["confusions"] = {name: report_confusions(counts) for name, counts in analysis.confusions.items()}
     whole["pages"] = {page.key: [page.name, len(page.rows), page.total] for page in pages}
@@ -118,6 +112,12 @@ def write_pages(
         "whole": whole,
     }
     del record, recordings  # with the columns that they have read
+    held = np.unique(np.concatenate([sample, *(page.rows for page in pages)]))
+    taken = take_rows(source, held)
+
+    def cut(rows: np.ndarray) -> pyarrow.Table:
+        return taken.take(np.searchsorted(held, rows))
+
     write_page(folder / "index.html", cut(sample), analysis=sections, title=title, scope=scope, **shared)
     own = {"rates": analysis.rates, "calibration": analysis.calibration}
     for page in pages:

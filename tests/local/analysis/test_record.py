@@ -73,6 +73,16 @@ def test_vectors_of_another_length_or_not_finite_are_left_out():
     assert Record(pd.DataFrame({"latent": cells})).vectors("other")[0].shape == (0, 0)
 
 
+def test_vectors_come_in_the_order_of_the_rows_from_every_part_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("librispeech_clf.local.analysis.record.VECTORS_AT_ONCE", 3)
+    cells = [None if row == 4 else [float(row), -float(row)] for row in range(11)]
+    pd.DataFrame({"latent": cells}).to_parquet(tmp_path / "results.parquet", row_group_size=5)
+    order = np.array([10, 4, 0, 7, 7, 3])
+    for source in (tmp_path / "results.parquet", pd.DataFrame({"latent": cells})):
+        vectors, rows = Record(source).select(order).vectors("latent")
+        assert (vectors[:, 0].tolist(), rows.tolist()) == ([10, 0, 7, 7, 3], [0, 2, 3, 4, 5])
+
+
 def test_a_file_is_read_as_the_table_is(tmp_path):
     make_table(record_gender=["F", None, "M"]).to_parquet(tmp_path / "results.parquet")
     record = Record(tmp_path / "results.parquet")
@@ -85,7 +95,9 @@ def test_a_file_is_read_as_the_table_is(tmp_path):
 
 def test_threads_read_the_columns_of_a_file_one_after_the_other(tmp_path, monkeypatch):
     """Two at once crash the process, sometimes: seen once with 300,000 rows."""
-    reading, most, read = [], [], pyarrow.parquet.ParquetFile.read
+    reading, most = [], []
+    file_type = pyarrow.parquet.ParquetFile
+    read, iterate = file_type.read, file_type.iter_batches
 
     def read_slowly(file, names):
         reading.append(names)
@@ -94,13 +106,25 @@ def test_threads_read_the_columns_of_a_file_one_after_the_other(tmp_path, monkey
         reading.remove(names)
         return read(file, names)
 
-    pd.DataFrame(dict.fromkeys("abcd", [1.0, 2.0])).to_parquet(tmp_path / "results.parquet")
-    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "read", read_slowly)
+    def iterate_slowly(file, size, columns):
+        reading.append(columns)
+        for part in iterate(file, size, columns=columns):
+            time.sleep(0.02)
+            most.append(len(reading))
+            yield part
+        reading.remove(columns)
+
+    cells = dict.fromkeys("abcd", [1.0, 2.0]) | dict.fromkeys("ef", [[1.0], [2.0]])
+    pd.DataFrame(cells).to_parquet(tmp_path / "results.parquet")
+    monkeypatch.setattr(file_type, "read", read_slowly)
+    monkeypatch.setattr(file_type, "iter_batches", iterate_slowly)
     record = Record(tmp_path / "results.parquet")
-    with ThreadPoolExecutor(4) as pool:
-        columns = list(pool.map(record.column, record.names))
+    with ThreadPoolExecutor(6) as pool:
+        vectors = pool.map(record.vectors, "ef")
+        columns = list(pool.map(record.column, "abcd"))
     assert [column.numbers.tolist() for column in columns] == [[1.0, 2.0]] * 4
-    assert most == [1, 1, 1, 1]
+    assert [found.tolist() for found, _ in vectors] == [[[1.0], [2.0]]] * 2
+    assert most == [1] * 6
 
 
 def test_an_unknown_unit_is_refused():
