@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 FRONT = "front"
 MODEL, RECORD = "wav2vec.h5", "wav2vec.training.json"
 SUBSET, DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
+ONEDNN_PRODUCTS = "8192"
+"""So many prepared products are kept: those of all shapes of batches, see `batches.GRID_SAMPLES`."""
 FRONT_UTTERANCES = 24
 """Of the development set, to measure the front end on."""
 WHOLE = Course(
@@ -62,6 +65,15 @@ WHOLE = Course(
     masked_channels=0.04,
     dropout=0.05,
 )
+CONSISTENT = replace(
+    WHOLE,
+    steps=3400,
+    falling_steps=3340,
+    warmup_steps=60,
+    masked=0.12,
+    masked_channels=0.05,
+    consistency=0.2,
+)
 STAGES = {
     FRONT: Course(
         steps=2400, falling_steps=1900, seconds=32, warmup_steps=100, front_rate=0.02, weight_decay=0.0
@@ -70,14 +82,15 @@ STAGES = {
         steps=900, falling_steps=300, seconds=32, new_rate=1e-3, frozen_layers=4, measure_steps=450
     ),
     "whole": WHOLE,
-    "consistent": replace(
-        WHOLE,
-        steps=3400,
-        falling_steps=3340,
-        warmup_steps=60,
-        masked=0.12,
-        masked_channels=0.05,
-        consistency=0.2,
+    "consistent": CONSISTENT,
+    "longer": replace(
+        CONSISTENT,
+        steps=7500,
+        falling_steps=7400,
+        warmup_steps=100,
+        front_rate=1.5e-4,
+        inherited_rate=1.5e-4,
+        masked=0.15,
     ),
 }
 """The course of the bundled model, on two cores; its card says what each stage heard and gave."""
@@ -120,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train_model(options: argparse.Namespace) -> None:
     """Train, or go on training, and say where the model is."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", ONEDNN_PRODUCTS)
     if options.start is None and list(STAGES)[0] not in options.stages:
         raise ValueError(
             f"--stages {' '.join(options.stages)}: what they go on from is not said. Name the stages before them too "
@@ -205,14 +219,8 @@ def train(
     layers = "wav2vec2.encoder.layers."
     front = ("wav2vec2.feature_extractor.", "wav2vec2.feature_projection.")
     for name, course in courses.items():
-        number = list(STAGES).index(name)  # a stage draws the same, whichever others run
-        generator = np.random.default_rng((seed, number))
         if name == FRONT:
             trained = dict.fromkeys(front, 0.003)
-            loss: Callable = FrontLoss(student, encoder, configuration)
-            batches = _crop(recordings, shares, course, generator)
-            heard = spread(development, FRONT_UTTERANCES)
-            measure = partial(measure_front, student, encoder, configuration, heard)
         else:
             trained = {
                 f"{layers}{index}.": course.inherited_rate if index < encoder.layers else course.new_rate
@@ -221,13 +229,21 @@ def train(
             trained |= {"wav2vec2.encoder.layer_norm": course.new_rate, "lm_head": course.new_rate}
             if course.front_rate:
                 trained |= dict.fromkeys((*front, "wav2vec2.encoder.pos_conv_embed"), course.front_rate)
-            # Of its own: batches are made ahead in a thread, whose draws these would come between.
-            masks = np.random.default_rng((seed, number, 1))
+        student.dropout = course.dropout
+        stage = Stage(name, folder, student, course, trained, muon=name == FRONT)
+        # A stage draws the same whichever others run, and one that is taken up what it has not heard yet. Masks have
+        # draws of their own: batches are made ahead in a thread, whose draws would come between.
+        seeds = seed, list(STAGES).index(name), stage.step
+        generator, masks = np.random.default_rng((*seeds, 1)), np.random.default_rng((*seeds, 2))
+        if name == FRONT:
+            loss: Callable = FrontLoss(student, encoder, configuration)
+            batches = _crop(recordings, shares, course, generator)
+            heard = spread(development, FRONT_UTTERANCES)
+            measure = partial(measure_front, student, encoder, configuration, heard)
+        else:
             loss = partial(find_letters_loss, student=student, course=course, generator=masks)
             batches = _batch(recordings, shares, course, generator)
             measure = partial(measure_letters, student, development)
-        student.dropout = course.dropout
-        stage = Stage(name, folder, student, course, trained, muon=name == FRONT)
         stage.run(batches, loss, measure)
     return student
 

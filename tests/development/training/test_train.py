@@ -81,10 +81,18 @@ def test_from_whispers_file_to_a_model_file_with_a_stop_on_the_way(tmp_path, arg
         if stage.name == "begin" and stage.step == 3:
             raise KeyboardInterrupt
 
+    draws, make_batches = [], command._batch
+
+    def note(recordings, shares, course, generator):
+        draws.append(generator.bit_generator.state["state"]["state"])
+        return make_batches(recordings, shares, course, generator)
+
+    monkeypatch.setattr(command, "_batch", note)
     with monkeypatch.context() as patch:
         patch.setattr(Stage, "_log", stop)
         assert command.main(arguments) == 130
     assert command.main(arguments) == 0
+    assert len(set(draws)) == len(draws) == 3  # a stage that is taken up does not hear the same again
     model = tmp_path / "out" / command.MODEL
     assert load_model(model).configuration == FITTING
     further = [*arguments, f"--out={tmp_path / 'further'}", f"--from={model}", "--stages=whole"]
