@@ -85,8 +85,8 @@ STAGES = {
     "consistent": CONSISTENT,
     "longer": replace(
         CONSISTENT,
-        steps=7500,
-        falling_steps=7400,
+        steps=6500,
+        falling_steps=6400,
         warmup_steps=100,
         front_rate=1.5e-4,
         inherited_rate=1.5e-4,
