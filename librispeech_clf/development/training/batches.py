@@ -23,7 +23,7 @@ ROOM = 1.12
 """Frames per letter at least: a blank belongs between two equal letters."""
 SPARE_FRAMES = 4
 GRID_SAMPLES = 8000
-"""Batches are padded to a multiple of this: oneDNN prepares its products for each shape, a tenth of a step's time."""
+"""Batches are padded to a multiple of this: oneDNN prepares its products for each shape, a tenth of a step."""
 CROP_S = (3.0, 9.0)
 """Shortest and longest piece of a recording that the front end is trained on."""
 SPEEDS = (0.88, 1.13)
@@ -98,8 +98,7 @@ def make_batch(
     if not rows:
         return None
     lengths = [np.array([len(row) for row in column]) for column in (rows, labels)]
-    audio = _stack(rows, np.float32)
-    audio = np.pad(audio, ((0, 0), (0, -audio.shape[1] % GRID_SAMPLES)))
+    audio = _stack(rows, np.float32, grid=GRID_SAMPLES)
     return Batch(audio, lengths[0], _stack(labels, np.int64), lengths[1])
 
 
@@ -173,8 +172,9 @@ def make_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
             yield batch
 
 
-def _stack(rows: Sequence[np.ndarray], dtype: type) -> np.ndarray:
-    stacked: np.ndarray = np.zeros((len(rows), max(len(row) for row in rows)), dtype)
+def _stack(rows: Sequence[np.ndarray], dtype: type, *, grid: int = 1) -> np.ndarray:
+    longest = max(len(row) for row in rows)
+    stacked: np.ndarray = np.zeros((len(rows), -(-longest // grid) * grid), dtype)
     for target, row in zip(stacked, rows, strict=True):
         target[: len(row)] = row
     return stacked

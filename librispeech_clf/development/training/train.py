@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 FRONT = "front"
 MODEL, RECORD = "wav2vec.h5", "wav2vec.training.json"
 SUBSET, DEVELOPMENT_SUBSET = "train-clean-100", "dev-clean"
-ONEDNN_PRODUCTS = "8192"
-"""So many prepared products are kept: those of all shapes of batches, see `batches.GRID_SAMPLES`."""
+ONEDNN_CACHE = "8192"
+"""Capacity of oneDNN's cache of primitives: room for all shapes of batches, see `batches.GRID_SAMPLES`."""
 FRONT_UTTERANCES = 24
 """Of the development set, to measure the front end on."""
 WHOLE = Course(
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train_model(options: argparse.Namespace) -> None:
     """Train, or go on training, and say where the model is."""
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", ONEDNN_PRODUCTS)
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", ONEDNN_CACHE)
     if options.start is None and list(STAGES)[0] not in options.stages:
         raise ValueError(
             f"--stages {' '.join(options.stages)}: what they go on from is not said. Name the stages before them too "
@@ -231,8 +231,8 @@ def train(
                 trained |= dict.fromkeys((*front, "wav2vec2.encoder.pos_conv_embed"), course.front_rate)
         student.dropout = course.dropout
         stage = Stage(name, folder, student, course, trained, muon=name == FRONT)
-        # A stage draws the same whichever others run, and one that is taken up what it has not heard yet. Masks have
-        # draws of their own: batches are made ahead in a thread, whose draws would come between.
+        # A stage draws the same whichever others run; a resumed one must not hear the same batches again. Masks have a
+        # generator of their own, as batches are drawn ahead in a thread.
         seeds = seed, list(STAGES).index(name), stage.step
         generator, masks = np.random.default_rng((*seeds, 1)), np.random.default_rng((*seeds, 2))
         if name == FRONT:

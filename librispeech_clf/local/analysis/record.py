@@ -267,7 +267,10 @@ class Record:
         vectors, filled = max((found[width] for width in sorted(found)), key=lambda pair: pair[1].sum())
         vectors[~filled] = np.nan
         rows = np.flatnonzero(np.isfinite(vectors.sum(axis=1)))
-        return (vectors if len(rows) == len(own) else vectors[rows]), rows
+        for first in range(0, len(rows), VECTORS_AT_ONCE):  # in place of those that are left out
+            kept = rows[first : first + VECTORS_AT_ONCE]
+            vectors[first : first + len(kept)] = vectors[kept]
+        return vectors[: len(rows)], rows
 
     def confidences(self) -> list[np.ndarray]:
         """Return the confidences of each row's words, float64 (W,), NaN where a word has none; empty without words."""

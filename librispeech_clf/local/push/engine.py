@@ -352,10 +352,11 @@ def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndar
     findings = []
     for name in ("mixed", "whole"):
         same = answers[name].shape == local[name].shape
-        difference = float(abs(answers[name] - local[name]).max()) if same else float("inf")
-        allowed = TOLERANCE + RELATIVE * abs(local[name]).max(axis=-1, keepdims=True)
-        fits = same and bool((abs(answers[name] - local[name]) <= allowed).all())
-        what, note = f"engine: logits, {name}", f"differ by {difference:.1e} from the local model's"
+        differences = abs(answers[name] - local[name]) if same else np.array(np.inf)
+        fits = bool(
+            (differences <= TOLERANCE + RELATIVE * abs(local[name]).max(axis=-1, keepdims=True)).all()
+        )
+        what, note = f"engine: logits, {name}", f"differ by {differences.max():.1e} from the local model's"
         findings.append(Finding(what, None if fits else f"{note}; {differ}", note))
     rows = zip(answers["mixed"], MIXED_SAMPLES, strict=True)
     frames = np.concatenate([logits[count_frames(samples) :] for logits, samples in rows])

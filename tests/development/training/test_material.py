@@ -9,7 +9,13 @@ import pytest
 import soundfile
 
 from librispeech_clf.development.training import batches, material
-from librispeech_clf.development.training.batches import STRONG, Augmentation, make_ahead, make_batch
+from librispeech_clf.development.training.batches import (
+    GRID_SAMPLES,
+    STRONG,
+    Augmentation,
+    make_ahead,
+    make_batch,
+)
 from librispeech_clf.development.training.material import Recording, list_pairs, list_shards, list_speech
 from tests.helpers.letters import encode
 from tests.helpers.made_up_speech import make_texts, sing, write_shards, write_speech
@@ -99,6 +105,7 @@ def test_every_recording_gets_its_turn_before_one_comes_again(recordings, genera
 def test_a_batch_is_leveled_and_padded(recordings, generator):
     still = Augmentation(speed=0, tilt=0, noise=0)
     batch = make_batch(recordings[:3], recordings[3:6], augmentation=still, generator=generator)
+    assert batch.audio.shape[1] % GRID_SAMPLES == 0
     assert list(batch.samples) == [recording.samples for recording in recordings[:3]]
     for row, samples, labels, length, recording in zip(*(batch[0:1] + batch[1:]), recordings, strict=False):
         assert row[:samples].std() == pytest.approx(1, abs=1e-3) and not row[samples:].any()

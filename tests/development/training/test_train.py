@@ -92,7 +92,7 @@ def test_from_whispers_file_to_a_model_file_with_a_stop_on_the_way(tmp_path, arg
         patch.setattr(Stage, "_log", stop)
         assert command.main(arguments) == 130
     assert command.main(arguments) == 0
-    assert len(set(draws)) == len(draws) == 3  # a stage that is taken up does not hear the same again
+    assert len(set(draws)) == len(draws) == 3  # a resumed stage does not hear the same batches again
     model = tmp_path / "out" / command.MODEL
     assert load_model(model).configuration == FITTING
     further = [*arguments, f"--out={tmp_path / 'further'}", f"--from={model}", "--stages=whole"]

@@ -193,6 +193,16 @@ def test_each_defect_fails_its_check(name, change, expected):
     assert {found.what.removeprefix("engine: ") for found in findings if found.problem} == expected
 
 
+def test_rounding_may_grow_with_the_logits_of_its_own_frame_only():
+    local = {**ANSWERS, "whole": np.ones((1, 2, 3), np.float32)}
+    local["whole"][0, 1] = 50
+    for frame, problems in ((0, {"engine: logits, whole"}), (1, set())):
+        found = local["whole"].copy()
+        found[0, frame] += 3e-4
+        findings = engine.check_answers({**local, "whole": found}, local)
+        assert {each.what for each in findings if each.problem} == problems
+
+
 SOURCES = {
     "letters": {"name": "", "type": "Prediction0"},
     "transcript": {"name": "transcript", "type": "GroundTruth"},
