@@ -52,16 +52,17 @@ def open_index(
     return datasets.Dataset.from_file(str(path))
 
 
-def file_state(path: Path) -> tuple[object, ...]:
+def file_state(path: str | Path) -> tuple[object, ...]:
     """Return what changes with a file's content, even where somebody keeps its time and size.
 
     Path, size, and the content's SHA-256; of files above 64 MB the times of change instead, of which the system's
     own cannot be set (on Windows it is the time of creation, and the other one counts).
     """
-    status = path.stat()
-    if status.st_size > MOST_HASHED_BYTES:
-        return str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    return str(path), status.st_size, hashlib.sha256(path.read_bytes()).hexdigest()
+    with open(path, "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        if status.st_size > MOST_HASHED_BYTES:
+            return str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        return str(path), status.st_size, hashlib.sha256(file.read()).hexdigest()
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[pyarrow.Table]:

@@ -67,21 +67,21 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
     if not chapters:
         raise FileNotFoundError(f"{folder}: holds no <speaker>/<chapter> folders; unpack the subset again.")
 
-    def state(chapter: Path) -> tuple[object, ...]:
+    def state(chapter: str) -> tuple[object, ...]:
         """It changes whenever a file is added or removed, or the transcript file's content changes."""
-        transcript = chapter / f"{chapter.parent.name}-{chapter.name}.trans.txt"
-        own = file_state(transcript) if transcript.is_file() else None
-        return str(chapter), chapter.stat().st_mtime_ns, own
+        transcript = os.path.join(chapter, "-".join(chapter.split(os.sep)[-2:]) + ".trans.txt")
+        own = file_state(transcript) if os.path.isfile(transcript) else None
+        return chapter, os.stat(chapter).st_mtime_ns, own
 
     def read_rows() -> Iterator[Row]:
-        rows = (row for chapter in chapters for row in read_chapter(chapter))
+        rows = (row for chapter in chapters for row in read_chapter(Path(chapter)))
         return refuse_when_none_is_there(rows, str(folder))
 
     return open_index(folder, state=[state(chapter) for chapter in chapters], rows=read_rows)
 
 
-def list_chapters(folder: Path) -> list[Path]:
-    """List the chapters' folders `<speaker>/<chapter>`, sorted by number.
+def list_chapters(folder: Path) -> list[str]:
+    """List the chapters' folders `<speaker>/<chapter>`, sorted by number; hundreds of thousands are no `Path` each.
 
     Folders that others leave, such as @eaDir, .ipynb_checkpoints or lost+found, are skipped.
     """
@@ -92,7 +92,7 @@ def list_chapters(folder: Path) -> list[Path]:
             found, key=lambda entry: (int(entry.name) if entry.name.isdecimal() else -1, entry.name)
         )
 
-    return [Path(chapter.path) for speaker in named_folders(folder) for chapter in named_folders(speaker)]
+    return [chapter.path for speaker in named_folders(folder) for chapter in named_folders(speaker)]
 
 
 def read_chapter(folder: Path) -> list[Row]:
