@@ -74,6 +74,15 @@ CONSISTENT = replace(
     masked_channels=0.05,
     consistency=0.2,
 )
+LONGER = replace(
+    CONSISTENT,
+    steps=6500,
+    falling_steps=6400,
+    warmup_steps=100,
+    front_rate=1.5e-4,
+    inherited_rate=1.5e-4,
+    masked=0.15,
+)
 STAGES = {
     FRONT: Course(
         steps=2400, falling_steps=1900, seconds=32, warmup_steps=100, front_rate=0.02, weight_decay=0.0
@@ -83,14 +92,15 @@ STAGES = {
     ),
     "whole": WHOLE,
     "consistent": CONSISTENT,
-    "longer": replace(
-        CONSISTENT,
-        steps=6500,
-        falling_steps=6400,
-        warmup_steps=100,
-        front_rate=1.5e-4,
-        inherited_rate=1.5e-4,
-        masked=0.15,
+    "longer": LONGER,
+    "last": replace(
+        LONGER,
+        steps=1500,
+        falling_steps=1450,
+        warmup_steps=50,
+        front_rate=5e-5,
+        inherited_rate=5e-5,
+        new_rate=1.3e-4,
     ),
 }
 """The course of the bundled model, on two cores; its card says what each stage heard and gave."""
