@@ -17,7 +17,7 @@ import contextlib
 import gc
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,7 @@ class Task:
     subset: str
     simulation: str | None = None
     severity: float | None = None
-    drawn: bool = False
+    drawn: bool = field(default=False, repr=False)  # no column depends on it, nor the row's key
     transcribed: bool = True
     labeled: bool = True
 

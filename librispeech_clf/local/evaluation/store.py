@@ -15,7 +15,6 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +65,10 @@ class Store:
         found = {}
         for path in sorted(self.folder.glob("*.parquet")):
             try:
-                schema = pyarrow.parquet.read_schema(path)
+                footer = pyarrow.parquet.read_metadata(path)
             except (OSError, pyarrow.ArrowException):
                 continue
-            found.update(dict.fromkeys(self._list_keys(path.stem, schema), path.stem))
+            found.update(dict.fromkeys(self._list_keys(path.stem, footer), path.stem))
         self._parts = found
         return found
 
@@ -164,9 +163,9 @@ class Store:
         except (OSError, pyarrow.ArrowException):
             return None
 
-    def _list_keys(self, name: str, schema: pyarrow.Schema) -> list[str]:
+    def _list_keys(self, name: str, footer: pyarrow.Schema | pyarrow.parquet.FileMetaData) -> list[str]:
         """Return the keys of a part's rows, in order; none when it is of another run, or not named after them."""
-        found = schema.metadata or {}
+        found = footer.metadata or {}
         keys = found.get(b"rows", b"").decode(errors="replace")
         return (
             keys.split() if found.get(b"run") == self.folder.name.encode() and _digest(keys) == name else []
@@ -218,7 +217,7 @@ def hash_file(path: Path) -> str:
 
 def row_key(task: Task, utterance_key: str) -> str:
     """Return the key of a task's row: a digest of the task and of its utterance's key."""
-    return _digest(repr(replace(task, drawn=False)), utterance_key.encode())
+    return _digest(repr(task), utterance_key.encode())
 
 
 def utterance_keys(split: Split, ids: Collection[str]) -> dict[str, str]:

@@ -112,6 +112,7 @@ def write_pages(
         "whole": whole,
     }
     del record, recordings  # with the columns that they have read
+    release_memory()
     held = np.unique(np.concatenate([sample, *(page.rows for page in pages)]))
     taken = take_rows(source, held)
 
