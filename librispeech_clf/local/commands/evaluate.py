@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import STATES, load_configuration
@@ -29,12 +29,14 @@ from librispeech_clf.local.cli import (
 )
 from librispeech_clf.local.commands import transcripts
 from librispeech_clf.text.normalization import NORMALIZATIONS, SCORING, TO_LETTERS, describe_normalization
+from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:
     import pyarrow
 
     from librispeech_clf.local.analysis.record import Record
-    from librispeech_clf.local.evaluation.run import Run
+    from librispeech_clf.local.evaluation.run import Request, Run
+    from librispeech_clf.local.evaluation.systems import Systems
     from librispeech_clf.local.model.decoder import Decoder
     from librispeech_clf.text.vocabulary import Vocabulary
 
@@ -241,27 +243,31 @@ def refuse_failure(table: pyarrow.Table) -> None:
         raise ValueError(f"none of {len(failures)} utterances can be evaluated. {' '.join(groups)}")
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Evaluate what is not evaluated yet, and report on everything."""
-    os.environ["TL_DISABLE_ANALYTICS"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from rich.console import Console
+class Opened(NamedTuple):
+    """An evaluation with everything opened that the work and the report need.
 
-    from librispeech_clf.local.analysis.error_kinds import read_terms
-    from librispeech_clf.local.analysis.groups import find_bounds, name_groups
-    from librispeech_clf.local.analysis.record import Record
+    Attributes:
+        run: tasks, engine and store.
+        systems: the model's among them.
+        decoded: texts of the decoder's system by utterance id, put in when they are known.
+        described: what is evaluated, by name.
+        bounds: of columns of numbers, see `find_bounds`.
+        told: what is said before the work, a line each.
+    """
+
+    run: Run
+    systems: Systems
+    decoded: dict[str, str]
+    described: dict[str, str]
+    bounds: dict[str, tuple[float, ...]]
+    told: list[str]
+
+
+def read_request(options: argparse.Namespace) -> tuple[Request, str]:
+    """Read what is evaluated, the decoder left out, and how texts are normalized before they are compared."""
     from librispeech_clf.local.evaluation.plan import read_splits
-    from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
-    from librispeech_clf.local.evaluation.systems import System, is_corpus, name_system, open_systems
-    from librispeech_clf.local.report.outputs import (
-        make_audio_provider,
-        read_notes,
-        write_findings,
-        write_outputs,
-        write_results,
-    )
-    from librispeech_clf.local.report.terminal import without_markup
-    from librispeech_clf.text.plain_text import print_plain
+    from librispeech_clf.local.evaluation.run import Request
+    from librispeech_clf.local.evaluation.systems import is_corpus, name_system
 
     if len(options.hypotheses) == 1 and not (options.source or options.root or options.split):
         path = name_system(options.hypotheses[0])[1]
@@ -287,78 +293,107 @@ def evaluate(options: argparse.Namespace) -> int:
             "--calibrate: a model is calibrated on recordings that its test figures do not come from; add --split "
             "validation, and a model."
         )
-    vocabulary = configuration.read_vocabulary()
+    request = Request(
+        configuration, split_by_subset, limit=options.limit, simulate=options.simulate,
+        simulated_utterances=options.simulated_utterances, with_model=with_model, scored=scored,
+        precision=options.precision,
+    )  # fmt: skip
+    return request, normalization
+
+
+def open_evaluation(options: argparse.Namespace, request: Request, normalization: str) -> Opened:
+    """Open corpus, model and systems, and refuse what they do not hold."""
+    from librispeech_clf.local.analysis.groups import find_bounds, name_groups
+    from librispeech_clf.local.evaluation.run import open_run
+    from librispeech_clf.local.evaluation.systems import System, open_systems
+
+    run = open_run(request, options.out)
+    configuration, split, decoder = request.configuration, run.engine.split, request.decoder
+    vocabulary, model = configuration.read_vocabulary(), configuration.model.path.stem
+    evaluated = {task.utterance_id for task in run.tasks.values()}
+    unlabeled = transcripts.refuse_unlabeled(run, options)
+    systems = open_systems(
+        options.hypotheses, split, evaluated, vocabulary, compare=options.compare,
+        model=model if request.with_model else None, normalization=normalization,
+        columns=options.hypotheses_columns, missing=options.missing,
+    )  # fmt: skip
+    decoded: dict[str, str] = {}
+    if decoder is not None:
+        name = f"{model} + {options.lm.stem if options.lm else 'beam'}"
+        systems.add(System(name, decoded, source=decoder.source, notes=tuple(decoder.notes)))
+    described = run.described | systems.describe()
+    numbers = [column.name for column in run.engine.schema if column.type in ("double", "int64")]
+    bounds = find_bounds(configuration.groups or {}, numbers)
+    groups = name_groups(tabulate_corpus(run), bounds)
+    refuse_misfits(options.fail_if, groups, compare=options.compare is not None)
+    texts = filter(None, split.texts)
+    told = [unlabeled, describe_normalization(texts, vocabulary, configuration.text.normalize)]
+    if several := len(evaluated & split.more_texts.keys()):
+        counted = f"{several} of {len(evaluated)} utterances, the nearest to a system's text counts"
+        told.append(f"Several references: {counted}.")
+        described["several references"] = counted
+    told += [note for system in systems.systems for note in system.notes]
+    return Opened(run, systems, decoded, described, bounds, [text for text in told if text])
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Evaluate what is not evaluated yet, and report on everything."""
+    os.environ["TL_DISABLE_ANALYTICS"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+
+    from librispeech_clf.local.analysis.error_kinds import read_terms
+    from librispeech_clf.local.analysis.record import Record
+    from librispeech_clf.local.evaluation.run import evaluate_windows
+    from librispeech_clf.local.report.outputs import (
+        make_audio_provider,
+        read_notes,
+        write_findings,
+        write_outputs,
+        write_results,
+    )
+    from librispeech_clf.local.report.terminal import without_markup
+
+    request, normalization = read_request(options)
+    vocabulary, console = request.configuration.read_vocabulary(), Console()
     # Punctuation is taken out of terms in any case: no transcript that can be scored has it.
     normalize = partial(vocabulary.normalize, normalization=TO_LETTERS)
     notes = {} if options.notes is None else read_notes(options.notes)
     terms = () if options.terms is None else read_terms(options.terms, normalize)
-    console = Console()
-    decoder = open_decoder(options, vocabulary)
+    request = dataclasses.replace(request, decoder=open_decoder(options, vocabulary))
     with console.status("Opening corpus and model"):
-        request = Request(
-            configuration, split_by_subset, limit=options.limit, simulate=options.simulate,
-            simulated_utterances=options.simulated_utterances, with_model=with_model,
-            decoder=decoder, scored=scored, precision=options.precision,
-        )  # fmt: skip
-        opened = open_run(request, options.out)
-        evaluated = {task.utterance_id for task in opened.tasks.values()}
-        unlabeled = transcripts.refuse_unlabeled(opened, options)
-        systems = open_systems(
-            options.hypotheses, opened.engine.split, evaluated, vocabulary, compare=options.compare,
-            model=configuration.model.path.stem if with_model else None, normalization=normalization,
-            columns=options.hypotheses_columns, missing=options.missing,
-        )  # fmt: skip
-        decoded: dict[str, str] = {}
-        if decoder is not None:
-            name = f"{configuration.model.path.stem} + {options.lm.stem if options.lm else 'beam'}"
-            systems.add(System(name, decoded, source=decoder.source, notes=tuple(decoder.notes)))
-        described = opened.described | systems.describe()
-        numbers = [column.name for column in opened.engine.schema if column.type in ("double", "int64")]
-        bounds = find_bounds(configuration.groups or {}, numbers)
-        groups = name_groups(tabulate_corpus(opened), bounds)
-        refuse_misfits(options.fail_if, groups, compare=options.compare is not None)
-    if unlabeled:
-        console.print(without_markup(unlabeled), soft_wrap=True)
-    changes = describe_normalization(
-        filter(None, opened.engine.split.texts), vocabulary, configuration.text.normalize
-    )
-    if changes:
-        console.print(without_markup(changes), soft_wrap=True)
-    if several := len(evaluated & opened.engine.split.more_texts.keys()):
-        count_text = f"{several} of {len(evaluated)} utterances, the nearest to a system's text counts"
-        console.print(f"Several references: {count_text}.", soft_wrap=True)
-        described["several references"] = count_text
-    for note in [note for system in systems.systems for note in system.notes]:
-        console.print(without_markup(note), soft_wrap=True)
+        opened = open_evaluation(options, request, normalization)
+    run, described = opened.run, opened.described
+    for text in opened.told:
+        console.print(without_markup(text), soft_wrap=True)
     with output_lock(options.out, "evaluation"):
-        opened.store.remove_outdated()
-        table, evaluation_s = evaluate_windows(opened, console, ray=options.ray)
+        run.store.remove_outdated()
+        table, evaluation_s = evaluate_windows(run, console, ray=options.ray)
         refuse_failure(table)
-        table = transcripts.mark_transcribed(opened, table)
-        if decoder is not None:
+        table = transcripts.mark_transcribed(run, table)
+        if request.decoder is not None:
             texts = zip(table["utterance_id"].to_pylist(), table["decoded"].to_pylist(), strict=True)
-            decoded |= {name: text for name, text in texts if text is not None}
+            opened.decoded.update({name: text for name, text in texts if text is not None})
             table = table.drop_columns(["decoded"])
-        audio = make_audio_provider(opened.engine.split, opened.engine.simulated, opened.tasks.values())
-        tables = systems.make_tables(table)
+        audio = make_audio_provider(run.engine.split, run.engine.simulated, run.tasks.values())
+        tables, calibration = opened.systems.make_tables(table), None
         del table
-        calibration = None
-        if with_model:
+        if request.with_model:
             calibration, described["confidence"] = transcripts.calibrate(
-                opened, next(iter(tables.values())), options.calibrate
+                run, next(iter(tables.values())), options.calibrate
             )
         results = write_results(tables, options.out, calibration)
         del tables
         analysis = write_outputs(
-            results, options.out, evaluation_s=evaluation_s, described=described, refused=opened.refused, terms=terms,
-            speeds={system.name: system.speed for system in systems.systems if system.speed},
-            notes=notes, bounds=bounds, audio=audio, console=console, calibration=calibration,
+            results, options.out, evaluation_s=evaluation_s, described=described, refused=run.refused, terms=terms,
+            speeds={system.name: system.speed for system in opened.systems.systems if system.speed},
+            notes=notes, bounds=opened.bounds, audio=audio, console=console, calibration=calibration,
             travels=options.audio,
         )  # fmt: skip
         if options.transcribe:
             rows = Record(options.out / "results.parquet")
-            told = transcripts.write_transcribe(options.out, rows, options.transcribe, analysis, audio)
-            console.print(without_markup(told), soft_wrap=True)
+            chosen = transcripts.write_transcribe(options.out, rows, options.transcribe, analysis, audio)
+            console.print(without_markup(chosen), soft_wrap=True)
         crossed = write_findings(options.out, analysis, described, options.fail_if, console)
     if crossed:
         return THRESHOLD_CROSSED
