@@ -19,14 +19,7 @@ from librispeech_clf.atomic_write import output_lock
 from librispeech_clf.configuration import STATES, load_configuration
 from librispeech_clf.corpus.schema import UNLABELED, read_fields, table_key
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold, refuse_misfits
-from librispeech_clf.local.cli import (
-    FAILED_UTTERANCES,
-    SUCCESS,
-    add_corpus_options,
-    count,
-    make_parser,
-    run,
-)
+from librispeech_clf.local.cli import FAILED_UTTERANCES, SUCCESS, add_corpus_options, count, make_parser, run
 from librispeech_clf.local.commands import transcripts
 from librispeech_clf.text.normalization import NORMALIZATIONS, SCORING, TO_LETTERS, describe_normalization
 from librispeech_clf.text.plain_text import print_plain
@@ -218,13 +211,9 @@ def tabulate_corpus(run: Run) -> Record:
             continue
         name = speakers[places[task.utterance_id]]
         speaker, own = split.speakers.get(table_key(name)), fields[places[task.utterance_id]]
-        row = task.start_row() | {
-            "record_speaker_id": name or None,
-            "record_gender": speaker and speaker.gender,
-        }
-        rows.append(
-            row | {f"corpus_{key}": value for key, value in read_fields(own, split.field_types).items()}
-        )
+        known = {"record_speaker_id": name or None, "record_gender": speaker and speaker.gender}
+        known |= {f"corpus_{key}": value for key, value in read_fields(own, split.field_types).items()}
+        rows.append(task.start_row() | known)
     return Record(pyarrow.Table.from_pylist(rows))
 
 

@@ -268,10 +268,10 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     def renew(keys: list[str]) -> None:
         for window in pick(known.intersection(keys)):  # what simulations made of others is released
             save(window, evaluate_window(run.engine, list(window.values()), run.request))
+        run.engine.release_model()
 
-    collected = run.store.collect(list(run.tasks), renew=renew)
     run.engine.release_model()
-    return collected
+    return run.store.collect(list(run.tasks), renew=renew)
 
 
 def evaluate_window(engine: Engine, window: Sequence[Task], request: Request) -> Iterator[list[Row]]:

@@ -75,7 +75,8 @@ def place_recordings(
         held.append((row, playable))
         total += len(playable.get("content", b""))
         if total > limit_bytes:
-            scripts = write_audio_folder(folder, ids, itertools.chain(held, drawn))
+            written = (held.pop(0) for _ in range(len(held)))  # none is kept while the rest is drawn
+            scripts = write_audio_folder(folder, ids, itertools.chain(written, drawn))
             return {"mode": "folder", "scripts": scripts}, []
     blocks = [{"row": row, **playable} for row, playable in held]
     for block in blocks:
