@@ -89,10 +89,13 @@ def measure_scale() -> list[Row]:
         ("its peak memory", "3 GB", 3 / large.analysis.peak_gb),
         ("its growth from 30,000 rows", "12 times", 12 * small.analysis.cpu_s / large.analysis.cpu_s),
         ("analysis of 300,000 rows, a speaker each", "5 minutes (CPU)", 300 / alone.analysis.cpu_s),
+        ("its peak memory", "3 GB", 3 / alone.analysis.peak_gb),
         ("pages of 300,000 rows", "1 minute (CPU)", 60 / large.page.cpu_s),
         ("their peak memory", "1.5 GB", 1.5 / large.page.peak_gb),
+        ("their peak memory, a speaker each", "1.5 GB", 1.5 / alone.page.peak_gb),
         ("index.html", "20 MB", 20 / large.index_mb),
         ("300,000 finished recordings until something is shown", "20 s", 20 / large.shown_s),
+        ("the same, a speaker each", "20 s", 20 / alone.shown_s),
     ]
 
 
