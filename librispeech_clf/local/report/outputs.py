@@ -142,11 +142,16 @@ def write_outputs(
         speeds = {main: round(audio_s / max(evaluation_s, LEAST_SECONDS), 1), **speeds}
     speed = Speed(audio_s, {"evaluation": evaluation_s}, speeds)
     with console.status("Analyzing") as status, speed.measure("analysis"):
+
+        def tell(step: str) -> None:
+            release_memory()  # of the step before
+            status.update(f"Analyzing: {step}")
+
         analysis = analyze(
             records, refused=refused, terms=terms, bounds=bounds, calibration=calibration,
             predicted=predict_rates(records[main], calibration),
             coverage=find_lacks(records[main].select_recordings()),
-            on_progress=lambda words: status.update(f"Analyzing: {words}"),
+            on_progress=tell,
         )  # fmt: skip
         del records
     release_memory()

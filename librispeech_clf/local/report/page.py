@@ -197,8 +197,8 @@ def write_page(
         path.parent / audio_folder, list_heard(record), audio, limit_bytes=audio_limit_bytes, advance=advance
     )
     release_memory()
-    payload = build_payload(record, **told) | {"audio": placed}
-    atomic_write(path, render_page(payload, blocks).encode())
+    page = render_page(build_payload(record, **told) | {"audio": placed}, blocks)
+    atomic_write(path, page.encode())
     remove_old_audio(path.parent / audio_folder, placed.get("scripts", ()))
     return path
 
@@ -218,11 +218,13 @@ def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, 
     sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
     script = '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    title, data = payload["title"], Markup(escape_json(payload))
+    del payload  # ten times the size of its text
     return environment.get_template("index.html.jinja").render(
-        title=payload["title"],
+        title=title,
         style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=digest,  # by which the content security policy knows the inline script
-        data=Markup(escape_json(payload)),
+        data=data,
         audio_blocks=[Markup(escape_json(block)) for block in audio_blocks],
     )

@@ -66,9 +66,12 @@ def test_pad_logits_refuses_longer_audio():
         pad_logits(np.zeros((9, 32), np.float32), frames=8)
 
 
-@pytest.mark.parametrize("slow_step", [1, 2**31 - 1], ids=["spare columns", "none"])
-def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, slow_step):
+@pytest.mark.parametrize(
+    ("slow_step", "most_scores"), [(1, 0), (2**31 - 1, 2**22)], ids=["spare columns, head by head", "neither"]
+)
+def test_model_fused_for_inference_gives_the_same_logits(golden_model, monkeypatch, slow_step, most_scores):
     monkeypatch.setattr(fused, "SLOW_STEP", slow_step)
+    monkeypatch.setattr(fused, "MOST_SCORES", most_scores)
     model = fused.fuse_for_inference(golden_model)
     changed = {layer.name for layer in model.layers if layer not in golden_model.layers}
     assert "layer_0_attention_norm" in changed
