@@ -68,7 +68,7 @@ class Store:
                 footer = pyarrow.parquet.read_metadata(path)
             except (OSError, pyarrow.ArrowException):
                 continue
-            found.update(dict.fromkeys(self._list_keys(path.stem, footer), path.stem))
+            found.update(dict.fromkeys(self._list_keys(path.stem, footer.metadata), path.stem))
         self._parts = found
         return found
 
@@ -143,7 +143,7 @@ class Store:
         lost, blocks, tables, seconds = by_part.pop("", []), [], [], 0.0
         for name, own in by_part.items():
             part = self._read(name)
-            stored = [] if part is None else self._list_keys(name, part.schema)
+            stored = [] if part is None else self._list_keys(name, part.schema.metadata)
             if part is None or not stored:
                 lost += own
                 continue
@@ -163,9 +163,9 @@ class Store:
         except (OSError, pyarrow.ArrowException):
             return None
 
-    def _list_keys(self, name: str, footer: pyarrow.Schema | pyarrow.parquet.FileMetaData) -> list[str]:
+    def _list_keys(self, name: str, metadata: dict[bytes, bytes] | None) -> list[str]:
         """Return the keys of a part's rows, in order; none when it is of another run, or not named after them."""
-        found = footer.metadata or {}
+        found = metadata or {}
         keys = found.get(b"rows", b"").decode(errors="replace")
         return (
             keys.split() if found.get(b"run") == self.folder.name.encode() and _digest(keys) == name else []

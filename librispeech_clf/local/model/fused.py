@@ -208,7 +208,8 @@ class HeadwiseAttention(keras.layers.Layer):
             return tf.concat([attend(*head) for head in heads], axis=1)
 
         query, key, _ = inputs
-        scores = tf.size(query) // query.shape[3] * tf.shape(key)[2]
+        # Minutes of audio have more scores than int32 holds.
+        scores = tf.size(query, tf.int64) // query.shape[3] * tf.shape(key, tf.int64)[2]
         return tf.cond(scores > MOST_SCORES, one_by_one, lambda: attend(*inputs))
 
 
