@@ -144,7 +144,9 @@ def analyze(
     rates, worst = summarize_rates(recordings, bounds), find_worst(scored)
     failures = {**list_failures(record), **(refused or {})}
     on_progress("latent maps")
-    maps, grouping = make_latent_maps(recordings), group_states(scored)
+    maps = make_latent_maps(recordings)
+    on_progress("clusters")
+    grouping = group_states(scored)
     on_progress("what stands out")
     search = find_slices(scored, grouping.list_clusters())
     clusters = describe_clusters(scored, grouping, search)

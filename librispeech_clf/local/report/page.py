@@ -218,6 +218,7 @@ def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, 
     sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
     script = '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    release_memory()  # of what built the payload
     title, data = payload["title"], Markup(escape_json(payload))
     del payload  # ten times the size of its text
     return environment.get_template("index.html.jinja").render(
