@@ -145,6 +145,16 @@ def test_no_arrow_leads_to_a_later_wing_or_back():
     assert [(start, end) for start, end in read_arrows() if wing(end) > wing(start)] == []
 
 
+def test_no_module_imports_itself_by_others():
+    modules = {".".join(("librispeech_clf", *parts)): path for parts, path in read_modules()}
+    imports = {
+        module: {name if name in modules else name.rpartition(".")[0] for name in read_imports(path)}
+        - {module}
+        for module, path in modules.items()
+    }
+    list(graphlib.TopologicalSorter(imports).static_order())
+
+
 def test_what_the_benchmarks_import_is_there():
     paths = (PROJECT_ROOT / "tests" / "benchmarks").glob("*.py")
     names = {name for path in paths for name in read_imports(path) if name.startswith("librispeech_clf.")}

@@ -52,7 +52,7 @@ def measure(predict: Predict, audio: np.ndarray, calls: int = 1) -> tuple[float,
 
 def open_in_bfloat16(predict: Predict) -> dict[str, Predict]:
     """Return a compiled call of our own in bfloat16, by name; none where the processor lacks it."""
-    from librispeech_clf.local.evaluation.run import FLOAT32, check_bfloat16, use_precision
+    from librispeech_clf.local.evaluation.opening import FLOAT32, check_bfloat16, use_precision
 
     try:
         check_bfloat16(with_model=True)

@@ -88,7 +88,8 @@ from pathlib import Path
 begun = time.perf_counter()
 from rich.console import Console
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.local.evaluation.run import Request, evaluate_windows, open_run
+from librispeech_clf.local.evaluation.opening import Request
+from librispeech_clf.local.evaluation.run import evaluate_windows, open_run
 
 folder = Path(sys.argv[1])
 known = {"LIBRISPEECH_SUBSETS": "test-clean"}

@@ -10,7 +10,8 @@ from librispeech_clf import metrics
 from librispeech_clf.configuration import load_configuration
 from librispeech_clf.metadata.readability import readability_metadata
 from librispeech_clf.metadata.text import text_metadata
-from librispeech_clf.text.normalization import APOSTROPHES, describe_normalization
+from librispeech_clf.text.changes import describe_normalization
+from librispeech_clf.text.normalization import APOSTROPHES
 from librispeech_clf.text.vocabulary import Vocabulary, make_vocabulary, read_vocabulary
 from tests.helpers.letters import VOCABULARY
 from tests.helpers.vocabularies import VOCABULARIES, make_logits

@@ -17,7 +17,8 @@ from librispeech_clf.corpus.schema import Split
 from librispeech_clf.local.cli import add_corpus_options, make_parser, run
 from librispeech_clf.local.report.terminal import make_table
 from librispeech_clf.metadata.readability import readability_metadata
-from librispeech_clf.text.normalization import STRICT, describe_normalization
+from librispeech_clf.text.changes import describe_normalization
+from librispeech_clf.text.normalization import STRICT
 from librispeech_clf.text.plain_text import print_plain
 from librispeech_clf.text.vocabulary import Vocabulary
 

@@ -21,14 +21,16 @@ from librispeech_clf.corpus.schema import UNLABELED, read_fields, table_key
 from librispeech_clf.local.analysis.thresholds import Threshold, read_threshold, refuse_misfits
 from librispeech_clf.local.cli import FAILED_UTTERANCES, SUCCESS, add_corpus_options, count, make_parser, run
 from librispeech_clf.local.commands import transcripts
-from librispeech_clf.text.normalization import NORMALIZATIONS, SCORING, TO_LETTERS, describe_normalization
+from librispeech_clf.text.changes import describe_normalization
+from librispeech_clf.text.normalization import NORMALIZATIONS, SCORING, TO_LETTERS
 from librispeech_clf.text.plain_text import print_plain
 
 if TYPE_CHECKING:
     import pyarrow
 
     from librispeech_clf.local.analysis.record import Record
-    from librispeech_clf.local.evaluation.run import Request, Run
+    from librispeech_clf.local.evaluation.opening import Request
+    from librispeech_clf.local.evaluation.run import Run
     from librispeech_clf.local.evaluation.systems import Systems
     from librispeech_clf.local.model.decoder import Decoder
     from librispeech_clf.text.vocabulary import Vocabulary
@@ -254,8 +256,8 @@ class Opened(NamedTuple):
 
 def read_request(options: argparse.Namespace) -> tuple[Request, str]:
     """Read what is evaluated, the decoder left out, and how texts are normalized before they are compared."""
+    from librispeech_clf.local.evaluation.opening import Request
     from librispeech_clf.local.evaluation.plan import read_splits
-    from librispeech_clf.local.evaluation.run import Request
     from librispeech_clf.local.evaluation.systems import is_corpus, name_system
 
     if len(options.hypotheses) == 1 and not (options.source or options.root or options.split):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from librispeech_clf.local.evaluation.engine import Engine, Row, Task
-    from librispeech_clf.local.evaluation.run import Request
+    from librispeech_clf.local.evaluation.opening import Request
 
 _engines: list[Engine] = []
 """Of this process, when Ray runs it: a job has one request."""
@@ -63,7 +63,7 @@ def _evaluate(request: Request, window: Sequence[Task]) -> list[Row]:
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
     # Ray sets OMP_NUM_THREADS to the processors that it gave to the task; TensorFlow has a variable of its own.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-    from librispeech_clf.local.evaluation.run import evaluate_window, open_engine
+    from librispeech_clf.local.evaluation.opening import evaluate_window, open_engine
 
     if not _engines:
         _engines.append(open_engine(request)[0])

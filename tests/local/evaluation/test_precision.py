@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from librispeech_clf.configuration import load_configuration
-from librispeech_clf.local.evaluation import run
+from librispeech_clf.local.evaluation import opening, run
+from librispeech_clf.local.evaluation.opening import Request
 
 
 @pytest.mark.parametrize(
@@ -14,20 +15,20 @@ from librispeech_clf.local.evaluation import run
     [("fpu avx512_bf16 sse", True), ("amx_bf16", True), ("fpu avx512f avx2", False), (None, False)],
 )
 def test_a_processor_with_bfloat16_and_a_model_are_needed(tmp_path, monkeypatch, flags, fits):
-    monkeypatch.setattr(run, "PROCESSOR", tmp_path / "cpuinfo")
+    monkeypatch.setattr(opening, "PROCESSOR", tmp_path / "cpuinfo")
     if flags is not None:
-        run.PROCESSOR.write_text(f"flags: {flags}\n")
+        opening.PROCESSOR.write_text(f"flags: {flags}\n")
     with nullcontext() if fits else pytest.raises(ValueError, match="--precision bfloat16.*avx512_bf16"):
-        run.check_bfloat16(with_model=True)
+        opening.check_bfloat16(with_model=True)
     with pytest.raises(ValueError, match="--precision.*--model"):
-        run.check_bfloat16(with_model=False)
+        opening.check_bfloat16(with_model=False)
 
 
 def test_the_switch_is_set_and_unset():
     import tensorflow as tf
 
     for name, is_set in (("bfloat16", True), ("float32", False)):
-        run.use_precision(name)
+        opening.use_precision(name)
         options = tf.config.optimizer.get_experimental_options()
         assert options["auto_mixed_precision_onednn_bfloat16"] is is_set
 
@@ -37,7 +38,7 @@ def test_a_run_of_another_precision_has_parts_of_its_own_and_says_so(tmp_path, m
     monkeypatch.setattr(run, "open_engine", lambda _: (engine, [], {}))
     configuration = load_configuration()
     runs = [
-        run.open_run(run.Request(configuration, {"test": "test"}, precision=name), tmp_path)
+        run.open_run(Request(configuration, {"test": "test"}, precision=name), tmp_path)
         for name in ("float32", "bfloat16")
     ]
     assert runs[0].store.folder != runs[1].store.folder
