@@ -14,7 +14,6 @@ Legend: B batch, N samples, T frames, V vocabulary.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -179,8 +178,7 @@ class Engine:
         read_waveform.cache_clear()
         if self.__dict__.pop("model", None) is not None:
             gc.collect()
-            with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
-                ctypes.CDLL(None).malloc_trim(0)
+            pyarrow.system_memory_pool().release_unused()  # glibc's malloc_trim
 
     @cached_property
     def split(self) -> Split:

@@ -85,7 +85,7 @@ class Systems:
         main, *others = self.systems
         timing = rows.schema.field("words").type
         kept = [name for name in OF_RECORDING if name in rows.column_names]
-        identified = rows.filter(rows["simulation"].is_null()).select(kept)
+        identified = rows.select(kept).filter(rows["simulation"].is_null())
         if main.texts or self.normalization not in NORMALIZATIONS:  # else the model's rows are scored already
             failed = rows["error"].is_valid().to_pylist()
             ids, texts, words = (rows[name].to_pylist() for name in ("utterance_id", "hypothesis", "words"))

@@ -46,7 +46,9 @@ UTTERANCE = Utterance("1-2-3", "A TEXT", 1, 2, b"RIFF", "1-2-3.wav")
 TASK = Task("1-2-3", "1-2-3", "test", "part")
 
 
-def test_rows_come_back_by_id_with_simulations_last(tmp_path):
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_rows_come_back_by_id_with_simulations_last(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(stores, "ROWS_AT_ONCE", at_once)
     store = Store(tmp_path, "key")
     save(store, {"1": row("b"), "2": row("c", "tempo", 0.5)})
     save(store, {"3": row("a", "tempo", 0.7), "4": row("a"), "5": row("a", "tempo", 0.5)})
