@@ -23,6 +23,7 @@ from librispeech_clf.corpus.index import cache_folder
 from librispeech_clf.corpus.load import load_split
 from librispeech_clf.corpus.schema import Split, Utterance, merge_types
 from librispeech_clf.metrics import count_words
+from librispeech_clf.text.normalization import DROP, drop_annotations
 from librispeech_clf.text.vocabulary import Vocabulary
 
 
@@ -77,6 +78,7 @@ class Context:
             said, reference = texts.get(utterance.id), self.read_transcript(utterance)
             rate = None
             if said is not None and reference is not None:
+                said = drop_annotations(said) if self.configuration.text.annotations == DROP else said
                 said = self.vocabulary.normalize(said, self.configuration.text.normalize)
                 rate = count_words(reference, said).error_rate
             measured[f"{name}_word_error_rate"] = rate

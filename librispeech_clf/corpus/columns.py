@@ -10,6 +10,7 @@ says why it cannot be evaluated.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import sys
@@ -70,10 +71,13 @@ def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: s
         )
     found = dict(columns)
     for key, names in NAMES.items():
-        name = next((name for name in names if name in present and name not in found.values()), None)
+        lowered = {other.lower(): other for other in reversed(present)} | {other: other for other in present}
+        name = next(
+            (lowered[name] for name in names if lowered.get(name, "") not in ("", *found.values())), None
+        )
         if key not in found and name is not None:
             found[key] = name
-            if name not in (key, "file_name"):
+            if name.lower() not in (key, "file_name"):
                 tell(f"Column {name} is taken for {key}.")
     if "audio" not in found:
         raise ValueError(
@@ -138,7 +142,7 @@ def make_rows(
                 "chapter_id": _read_label(row.get(found.get("chapter_id", ""))),
                 "start_s": start,
                 "end_s": end,
-                "channel": _CHANNELS.get(_as_text(row.get(channel)).lower()) if channel else None,
+                "channel": _CHANNELS.get(_read_channel(row.get(channel))) if channel else None,
                 "fields": write_fields({name: row.get(name) for name in further}),
                 "ignored": any(IGNORED in str(text).lower() for text in texts),
                 "problem": problem or (fault and f"{where} {fault}"),
@@ -175,7 +179,7 @@ def _find_times(present: Sequence[str], taken: set[str]) -> dict[str, str]:
     """The columns that say which part of a recording a row is: those of "start", "end" and "duration" there are."""
     times: dict[str, str] = {}
     for name in present:
-        match = TIMES.fullmatch(name.lower())
+        match = TIMES.fullmatch(_spell(name))
         if match and name not in taken:
             what = match["what"]
             times.setdefault("start" if what in STARTS else "end" if what in ENDS else "duration", name)
@@ -203,28 +207,43 @@ def _read_part(row: Row, times: Mapping[str, str]) -> tuple[float | None, float 
 
 
 def _read_seconds(value: Any, name: str) -> float | None:
-    match = TIMES.fullmatch(name.lower())
+    match = TIMES.fullmatch(_spell(name))
     scale = 0.001 if match and (match["unit"] or "").startswith("m") else 1.0
     text = str(value).strip()
     if clock := _CLOCK.fullmatch(text):
         return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3].replace(",", "."))
     try:
-        return float(text) * scale
+        seconds = float(text) * scale
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None
 
 
-_CHANNELS = {str(number): number for number in range(64)} | {
-    "a": 0, "b": 1, "l": 0, "r": 1, "left": 0, "right": 1, "ch0": 0, "ch1": 1, "0.0": 0, "1.0": 1, "2.0": 2
-}  # fmt: skip
+def _spell(name: str) -> str:
+    """A column's name with underlines for blanks, hyphens and brackets: Start Time, start (s)."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+_CHANNELS = {
+    form.format(number): number for number in range(64) for form in ("{}", "{}.0", "ch{}", "channel{}")
+} | {"a": 0, "b": 1, "l": 0, "r": 1, "left": 0, "right": 1}
+_ALL_CHANNELS = frozenset(("average", "mean", "mono", "both", "all", "mix"))
+
+
+def _read_channel(value: Any) -> str:
+    """What a row names as its channel, in small letters; nothing for all of them."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    text = "" if is_nothing(value) else _as_text(value).strip().lower()
+    return "" if text in _ALL_CHANNELS else text
 
 
 def _find_channel(rows: Sequence[Row], present: Sequence[str]) -> str | None:
     """The column that names channels; one of devices or broadcasters is metadata."""
-    for name in CHANNELS:
-        values = {_as_text(row.get(name)).lower() for row in rows if not is_nothing(row.get(name))}
-        if name in present and values and values <= _CHANNELS.keys():
-            return name
+    for name in sorted(present, key=lambda name: name != name.lower()):
+        if name.lower() in CHANNELS:
+            values = {_read_channel(row.get(name)) for row in rows} - {""}
+            if values and values <= _CHANNELS.keys():
+                return name
     return None
 
 
@@ -240,7 +259,7 @@ def _drop_times_of_cut_files(rows: Sequence[Row], place: str) -> None:
                 f"{place}: its times are those of the recordings that its files were cut from; files are read whole."
             )
             for part in parts:
-                part.update(start_s=None, end_s=None)
+                part.update(start_s=None, end_s=None, by_header=True)
             return
 
 
@@ -253,7 +272,7 @@ def _count_channels_from_zero(rows: Sequence[Row], place: str) -> None:
     if _read_header(last, "channels") == last["channel"]:
         tell(f"{place}: its channels are counted from 1.")
         for row in named:
-            row["channel"] -= 1
+            row.update(channel=row["channel"] - 1, by_header=True)
 
 
 def _read_header(row: Row, what: str) -> float | None:

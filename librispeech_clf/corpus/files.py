@@ -103,6 +103,8 @@ def open_subset(
     if table.suffix == ".stm" and table.stem != subset:  # a talk each, as TED-LIUM has them
         sources = sorted(table.parent.glob("*.stm"))
 
+    doubts: list[str] = []
+
     def read_rows() -> Iterable[Row]:
         clips = table.with_name(CLIPS)
         bases = [clips] if table.name not in METADATA_NAMES and clips.is_dir() else []
@@ -113,10 +115,21 @@ def open_subset(
             read = read_stm if table.suffix == ".stm" else read_text_table
             raw = [row for source in sources for row in read(source)]
         rows = make_rows(raw, place=str(table), folders=bases, columns={} if is_kaldi else columns)
-        return refuse_when_none_is_there(_keep_allowed(rows, allowed, str(table)), str(table))
+        return refuse_when_none_is_there(
+            _keep_allowed(_note_doubts(rows, doubts), allowed, str(table)), str(table)
+        )
 
     state = [file_state(path) for path in sources], allowed, columns or None
-    return open_index(table, state=state, rows=read_rows)
+    return open_index(table, state=state, rows=read_rows, is_certain=lambda: not doubts)
+
+
+def _note_doubts(rows: Iterable[Row], doubts: list[str]) -> Iterator[Row]:
+    """Pass rows on, and note those whose place, part or channel does not follow from their table alone."""
+    for row in rows:
+        path = row["audio"]["path"]
+        if row.pop("by_header", False) or (path and row["audio"]["bytes"] is None and not is_file(path)):
+            doubts.append(row["id"])
+        yield row
 
 
 def _list_tables(folder: Path) -> list[Path]:
@@ -140,6 +153,7 @@ def open_parquet(
     first = paths[0].absolute()
     folders = tuple(audio_folders) or (first.parent,)
     place = str(first if len(paths) == 1 else first.parent)
+    doubts: list[str] = []
 
     def read_rows() -> Iterable[Row]:
         raw = [row for path in paths for row in _read_rows(path, columns or {})]
@@ -148,11 +162,10 @@ def open_parquet(
         is_encoded = any(content is not None for content in begun)
         rows = make_rows(raw, place=place, folders=[first.parent], columns=columns, cut=is_encoded)
         found = _attach(rows, chain(begun, contents), [first.parent]) if is_encoded else rows
-        return refuse_when_none_is_there(_keep_allowed(found, folders, place), place)
+        return refuse_when_none_is_there(_keep_allowed(_note_doubts(found, doubts), folders, place), place)
 
-    return open_index(
-        first, state=([file_state(path) for path in paths], folders, columns or None), rows=read_rows
-    )
+    state = [file_state(path) for path in paths], folders, columns or None
+    return open_index(first, state=state, rows=read_rows, is_certain=lambda: not doubts)
 
 
 def refuse_when_none_is_there(rows: Iterable[Row], place: str) -> Iterator[Row]:

@@ -34,6 +34,7 @@ from librispeech_clf.corpus.text_tables import (
     parse_json_lines,
     unquote,
 )
+from librispeech_clf.text.vocabulary import SPACELESS
 
 ID_COLUMNS = (
     "id", "utterance_id", "utt_id", "utterance", "utt", "audio_id", "segment_id", "key", "audio_filepath", "file",
@@ -57,6 +58,8 @@ LINE_FORMATS = {
     "Kaldi text": (r"(?P<id>\S+)(\s+(?P<text>.*))?", ""),
 }  # fmt: skip
 """A line's pattern, and what it has. What fits none is Kaldi text."""
+AUDIO = "wav|flac|mp3|m4a|mp4|ogg|oga|opus|sph|aiff?|au|caf|w64|webm|wma|aac|amr"
+"""Endings that an utterance's id may have and a key lack; of others, call7.A is not call7.B."""
 MOST_CHARACTERS = 100_000  # of one hypothesis: an hour of speech; more is a file that lost its line ends
 CONFIDENCES = ("probability", "confidence", "score")
 """Of a word: Whisper's and faster-whisper's, whisper-timestamped's, WhisperX's."""
@@ -168,7 +171,7 @@ def _find_owners(keys: Iterable[str], ids: Sequence[str], path: Path) -> tuple[d
     """Find the key of each utterance, and the keys that are no utterance's."""
     names: dict[str, list[str]] = defaultdict(list)
     for utterance in ids:
-        names[_split(utterance)[-1]].append(utterance)
+        names[_split(utterance, AUDIO)[-1]].append(utterance)
     names |= {utterance: [utterance] for utterance in ids}
     owners: dict[str, str] = {}
     extra = []
@@ -189,9 +192,9 @@ def _find_owners(keys: Iterable[str], ids: Sequence[str], path: Path) -> tuple[d
     return owners, extra
 
 
-def _split(key: str) -> list[str]:
+def _split(key: str, extension: str = r"[A-Za-z][A-Za-z0-9]{0,4}") -> list[str]:
     """Return a key as the parts of a path, without the extension."""
-    return re.sub(r"\.[A-Za-z][A-Za-z0-9]{0,4}$", "", key.replace("\\", "/")).split("/")
+    return re.sub(rf"\.({extension})$", "", key.replace("\\", "/"), flags=re.IGNORECASE).split("/")
 
 
 def _parse(path: Path, columns: Mapping[str, str]) -> tuple[str, list[Entry]]:
@@ -268,6 +271,12 @@ def _parse_lines(lines: Sequence[str], path: Path) -> tuple[str, list[Row]]:
         rows = [match.groupdict("") for match in matches.values() if match]
         if form.startswith("two columns"):
             rows = [{key: unquote(value) for key, value in row.items()} for row in rows]
+        if (
+            form == "CTM"
+            and len({row["id"] for row in rows}) == len(rows)
+            and all((row["start"] + row["duration"] + row["word"]).isdigit() for row in rows)
+        ):
+            continue  # spoken digits: no recognizer's times are whole seconds
         if len(rows) == len(numbers):
             break
         if 2 * len(rows) > len(numbers):  # another format comes between
@@ -313,11 +322,22 @@ def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path
     return ids[0], texts[0]
 
 
+def _list_objects(value: Any) -> list[Row] | None:
+    are_objects = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return value if are_objects else None
+
+
 def _read_entry(row: Any, id_column: str, text_column: str, place: str) -> Entry:
     try:
-        key, said, segments = row[id_column], row.get(text_column), row.get("segments")
+        key, said = row[id_column], row.get(text_column)
+        # Beside a text, other tools count them: words: 3.
+        segments, timed = (_list_objects(row.get(name)) for name in ("segments", "words"))
+        segments = row.get("segments") if text_column == "segments" else segments
         if segments is not None and (said is None or text_column == "segments"):
-            said = "".join(segment["text"] for segment in segments)
+            texts = [segment["text"] for segment in segments]
+            # Whisper's begin with their space; WhisperX's sentences have none.
+            is_spaced = any(text[:1].isspace() or SPACELESS.match(text) for text in texts[1:])
+            said = ("" if is_spaced else " ").join(texts)
         words = [word for segment in segments or () for word in segment.get("words") or ()]
         found = [
             {
@@ -328,8 +348,8 @@ def _read_entry(row: Any, id_column: str, text_column: str, place: str) -> Entry
                     (float(word[name]) for name in CONFIDENCES if word.get(name) not in (None, "")), None
                 ),
             }
-            for word in words or row.get("words") or ()
-            if {"start", "end"} <= word.keys()
+            for word in words or timed or ()
+            if None not in (word.get("start"), word.get("end"))
         ]
         if not isinstance(key, str | int) or not isinstance(said, str | int | None):
             raise TypeError

@@ -20,13 +20,19 @@ from librispeech_clf.corpus.schema import dataset_features
 if TYPE_CHECKING:
     import datasets
 
-INDEX_VERSION = "5"
+INDEX_VERSION = "6"
+DOUBT = ".doubt"
+"""Suffix of an empty file beside an index whose rows do not follow from its state alone."""
 MOST_HASHED_BYTES = 1 << 26
 ROWS_PER_BATCH = 10_000
 
 
 def open_index(
-    origin: Path, *, state: object, rows: Callable[[], Iterable[dict[str, Any]]]
+    origin: Path,
+    *,
+    state: object,
+    rows: Callable[[], Iterable[dict[str, Any]]],
+    is_certain: Callable[[], bool] = lambda: True,
 ) -> datasets.Dataset:
     """Open the index of a file or folder; make it when there is none for its present state, or a damaged one.
 
@@ -37,6 +43,7 @@ def open_index(
         origin: the file or folder that is indexed, absolute.
         state: anything whose `repr` changes when its content does.
         rows: gives rows of the corpus schema; called only when the index must be made.
+        is_certain: called after `rows`, whether they follow from the state alone; else they are made again next time.
     """
     import datasets
 
@@ -47,8 +54,8 @@ def open_index(
     prefix = f"index-{_digest(str(origin))}"
     path = cache / f"{prefix}-{_digest(repr((INDEX_VERSION, state)))}.arrow"
     with make_lock(path.with_name(f"{prefix}.lock")):
-        if not _is_whole(path):
-            _make(path, rows, prefix=prefix)
+        if path.with_suffix(DOUBT).exists() or not _is_whole(path):
+            _make(path, rows, is_certain, prefix=prefix)
     return datasets.Dataset.from_file(str(path))
 
 
@@ -75,7 +82,13 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[pyarrow.Table]:
         yield pyarrow.Table.from_pylist(batch, schema=schema)
 
 
-def _make(path: Path, rows: Callable[[], Iterable[dict[str, Any]]], *, prefix: str) -> None:
+def _make(
+    path: Path,
+    rows: Callable[[], Iterable[dict[str, Any]]],
+    is_certain: Callable[[], bool],
+    *,
+    prefix: str,
+) -> None:
     partial = path.with_suffix(".part")
     for outdated in path.parent.glob(f"{prefix}-*"):
         outdated.unlink(missing_ok=True)
@@ -84,6 +97,8 @@ def _make(path: Path, rows: Callable[[], Iterable[dict[str, Any]]], *, prefix: s
             with pyarrow.ipc.new_stream(str(partial), dataset_features().arrow_schema) as writer:
                 for table in _batches(rows()):
                     writer.write_table(table)
+            if not is_certain():
+                path.with_suffix(DOUBT).touch()  # before the index: a killed run leaves none without it
             os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

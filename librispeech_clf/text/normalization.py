@@ -40,8 +40,9 @@ _TELLING = frozenset("()[]{}&@%#*\u2030\u00a7")
 
 
 def is_accent(sign: str) -> bool:
-    """Whether a sign is an accent; classes 2 to 9 are marks that make another letter, such as a virama."""
-    return unicodedata.combining(sign) == 1 or unicodedata.combining(sign) > 9
+    """Whether a sign is an accent; those of classes 2 to 9 and 84 to 132 make another letter: viramas, Thai vowels."""
+    kind = unicodedata.combining(sign)
+    return kind == 1 or 9 < kind < 84 or kind > 132
 
 
 def drop_annotations(text: str) -> str:

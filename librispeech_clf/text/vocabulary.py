@@ -36,7 +36,7 @@ UNITS = (WORDS, CHARACTERS, TOKENS)
 """What the main error rate counts: words; characters, of a script without spaces; tokens, such as phonemes. Of the last
 two, a text is its units with spaces between, as Kaldi and sclite score Mandarin: what counts words counts them."""
 # Scripts without spaces: Thai and Lao, Myanmar, Khmer, kana, ideographs.
-_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _SPACELESS_LANGUAGES = frozenset(("zh", "cmn", "yue", "ja", "th", "lo", "my", "km"))
 _DOTTED_LANGUAGES = frozenset(("tr", "az"))  # i and ı are two letters, with the capitals İ and I
 _TWO_LETTERS = {
@@ -94,7 +94,7 @@ class Vocabulary:
         object.__setattr__(self, "units", units)
 
     def _guess_units(self) -> str:
-        spaceless = sum(map(bool, map(_SPACELESS.match, self._rows)))
+        spaceless = sum(map(bool, map(SPACELESS.match, self._rows)))
         if self.word_delimiter is not None and self.language not in _SPACELESS_LANGUAGES:
             return CHARACTERS if spaceless > len(self._rows) / 2 else WORDS
         return TOKENS if self._longest > 1 and not spaceless else CHARACTERS

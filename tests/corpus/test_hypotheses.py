@@ -215,3 +215,42 @@ def test_a_file_that_does_not_exist_and_a_folder_of_none(tmp_path):
 def test_all_hypotheses_missing_are_refused_even_where_missing_ones_are_empty(tmp_path):
     with pytest.raises(ValueError, match="2 of 2"):
         read(tmp_path, "other yes\n", ["a", "b"], missing="empty")
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (["he began", "to run"], "he began to run"),  # whisperX, alignment.py: sentences without their spaces
+        ([" he began", " to run"], " he began to run"),
+        (["\u4f60\u597d", "\u4e16\u754c"], "\u4f60\u597d\u4e16\u754c"),
+    ],
+)
+def test_segments_are_joined_by_spaces(tmp_path, texts, joined):
+    content = json.dumps({"segments": [{"start": 0, "end": 1, "text": text} for text in texts]})
+    assert read(tmp_path, content, ids=["a"], name="a.json").texts == {"a": joined}
+
+
+@pytest.mark.parametrize("template", ["{} {}\n", "{}\t{}\n"])
+def test_digits_that_were_said_are_no_times(tmp_path, template):
+    content = template.format("a", "1 2 3 4") + template.format("b", "5 6 7 8 9")
+    assert read(tmp_path, content, ids=["a", "b"]).texts == {"a": "1 2 3 4", "b": "5 6 7 8 9"}
+
+
+def test_another_side_of_a_call_is_another_utterance(tmp_path):
+    with pytest.raises(ValueError, match="1 of 1 utterances have no hypothesis, such as call7.A"):
+        read(tmp_path, "call7.B yes\n", ids=["call7.A"])
+    assert read(tmp_path, "call7.B yes\ncall7.A no\n", ids=["call7.A"]).texts == {"call7.A": "no"}
+    assert read(tmp_path, "a.wav yes\nb.txt no\n", ids=["a.flac", "b"]).texts == {"a.flac": "yes", "b": "no"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,text,words,segments\na,yes sir,2,1\n",
+        '{"id": "a", "text": "yes sir", "words": ["yes", "sir"], "segments": 1}\n',
+        '{"id": "a", "text": "yes sir", "words": [{"word": "yes", "start": null, "end": null}]}\n',
+    ],
+)
+def test_counts_of_words_and_words_without_times_are_passed_by(tmp_path, content):
+    found = read(tmp_path, content, ids=["a"])
+    assert (found.texts, found.words) == ({"a": "yes sir"}, {})

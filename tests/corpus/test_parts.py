@@ -86,6 +86,9 @@ def test_call_is_read_by_channel_and_part(folder, form):
         ("offset,duration", "1,1.5", 1, 2.5),
         ("offset,duration", ",1.5", 0, 1.5),  # NVIDIA-NeMo/Speech#1248
         ("begin", "4", 4, 6),
+        ("Start Time,End Time", "1,2.5", 1, 2.5),
+        ("start (s),end (s)", "1,2.5", 1, 2.5),
+        ("start-time-ms,end-time-ms", "1000,2500", 1, 2.5),
         ("offset,duration,sampling_rate", "2.5,1.25,16000", 2.5, 3.75),  # NVIDIA-NeMo/Speech#10060
     ],
 )
@@ -107,6 +110,7 @@ def test_part_of_a_recording_is_read(folder, header, row, start, end, ending):
         ("2,1,0", "starts at 2 s and ends at 1 s"),
         ("-1,1,0", "starts at -1 s"),
         ("soon,1,0", "no time in its column start"),
+        ("1,inf,0", "no time in its column end"),
         ("7,8,0", "the part from 7 to 8 s of a recording of 6.00 s"),
         ("5,9,0", "the part from 5 to 9 s of a recording of 6.00 s"),
         ("0,1,2", "names channel 2 (the first is 0), the recording has 2"),
@@ -126,6 +130,18 @@ def test_times_of_files_that_are_cut_already_are_not_read(folder, capsys):
     waveforms = read_rows(folder, "file_name,begin_time,end_time,text", *rows)
     assert [len(waveform) for waveform in waveforms] == [6 * RATE] * 2
     assert "its files were cut from; files are read whole" in capsys.readouterr().err
+
+
+def test_what_recordings_decide_is_decided_again_when_they_change(folder):
+    """A recording that was cut off, and one that was missing, are restored beside an unchanged table."""
+    whole = (folder / "call.flac").read_bytes()
+    (folder / "call.flac").unlink()
+    soundfile.write(folder / "call.wav", np.stack(VOICES, axis=1)[: RATE // 2], RATE)
+    write_table(folder.parent / "own.csv", "file_name,start,end,text\ncall.wav,1,2,A\ncall.flac,0,3,B\n")
+    assert open_split(folder).column("start_s").null_count == 2
+    soundfile.write(folder / "call.wav", np.stack(VOICES, axis=1), RATE)
+    (folder / "call.flac").write_bytes(whole)
+    assert [len(waveform) / RATE for waveform in read_all(folder).values()] == [1, 3]
 
 
 def test_times_beside_encoded_audio_are_not_read(folder):
@@ -152,6 +168,9 @@ def test_length_of_a_whole_recording_is_no_part(folder):
         ("channel", "LR", VOICES),  # Azure-Samples/cognitive-services-speech-sdk#2158
         ("channel", ["left", "right"], VOICES),
         ("channel_selector", "11", [VOICES[1]] * 2),
+        ("Channel", "01", VOICES),
+        ("channel", ["ch1", "ch2"], VOICES),
+        ("channel_selector", ["1", "average"], [VOICES[1], MEAN]),  # NeMo's, beside numbers and lists
         ("channel", ["phone", "radio"], [MEAN] * 2),
     ],
 )
@@ -159,6 +178,21 @@ def test_channel_is_the_one_named(folder, name, values, voices):
     rows = [f"u{row},call.wav,{value},A" for row, value in enumerate(values)]
     for found in zip(read_rows(folder, f"id,file_name,{name},text", *rows), voices, strict=True):
         assert_is(*found)
+
+
+def test_a_list_of_one_channel_is_that_channel(folder):
+    rows = [{"audio_filepath": "call.wav", "text": "A", "channel_selector": [side]} for side in (0, 1)]
+    write_table(
+        folder / "manifest.json", "\n".join(json.dumps({**row, "id": str(n)}) for n, row in enumerate(rows))
+    )
+    for found in zip(read_all(folder).values(), VOICES, strict=True):
+        assert_is(*found)
+
+
+def test_names_of_columns_may_have_capitals(folder):
+    write_table(folder / "metadata.csv", "ID,File_Name,Text,Speaker_ID\nu,call.wav,HELLO,ann\n")
+    utterance = open_split(folder).utterance("u")
+    assert (utterance.text, utterance.speaker_id, utterance.fields) == ("HELLO", "ann", None)
 
 
 def test_channels_that_cancel_each_other_are_not_averaged(folder, capsys):

@@ -210,3 +210,10 @@ def test_units_can_be_set():
     for vocabulary, units in ((VOCABULARIES["mandarin"].vocabulary, "words"), (plain, "characters")):
         assert make_vocabulary(vocabulary.to_fields() | {"units": units}, place="v").units == units
     assert make_vocabulary(plain.to_fields(), place="v", units="characters").units == "characters"
+
+
+def test_marks_that_make_another_syllable_stay():
+    """Thai and Lao vowels below the line and tones; accents, Arabic and Hebrew points go."""
+    for sign in "\u0e38 \u0e39 \u0e48 \u0e49 \u0eb8 \u0eb9 \u0ec8".split():
+        assert VOCABULARY.normalize(f"\u0e1b{sign}") == f"\u0e1b{sign}"
+    assert VOCABULARY.normalize("\u0645\u064e\u0631 \u05e9\u05c1 a\u0323") == "\u0645\u0631 \u05e9 A"

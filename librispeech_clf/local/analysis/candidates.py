@@ -99,7 +99,6 @@ def list_candidates(
         out or looked for in a sample only, None otherwise.
     """
     leaders = {name: own for name, own in merge_correlated(features).items() if has_plain_label(name)}
-    trends = [trend for name, own in leaders.items() for trend in _make_trends(features, name, own)]
     tails = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_OF_TAILS)]
     categories = list(_list_categories(features, fewest))
     groups = [
@@ -107,6 +106,14 @@ def list_candidates(
         for name, inside in clusters.items()
     ]
     singles = _keep_large([*categories, *tails, *groups], blocks, fewest)
+    # A trend is told by its strongest tail: without one it would be a finding of all utterances.
+    shown = {(own.conditions[0].column, own.conditions[0].name) for own in singles if own.kind == "number"}
+    trends = [
+        trend
+        for name, own in leaders.items()
+        for trend in _make_trends(features, name, own)
+        if (name, trend.conditions[0].name) in shown
+    ]
     cuts = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_IN_PAIRS)]
     frequent = (own for own in categories if own.scores.sum() >= SHARES[0] * len(blocks))
     parts = _keep_large([*frequent, *cuts], blocks, fewest)

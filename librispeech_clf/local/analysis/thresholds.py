@@ -114,7 +114,7 @@ def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, co
     Raises:
         ValueError: a threshold is of a group that there is not, or of a change without an older run to compare with.
     """
-    known = {simplify(name): None for name in groups}
+    known = dict.fromkeys(groups)
     for threshold in thresholds:
         if ".change" in threshold.figure and not compare:
             raise ValueError(
@@ -126,19 +126,24 @@ def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, co
 
 def _find_group(threshold: Threshold, known: Mapping[str, Any]) -> str:
     """Return the name of a threshold's group among those there are."""
-    wanted = simplify(threshold.group or "")
-    if wanted not in known:
-        title = wanted.partition(":")[0]
-        near = [name for name in known if name.startswith(f"{title}:")] or list(known)
-        raise ValueError(
-            f"{threshold.text!r}: no group of utterances has this name; there are {', '.join(near[:20])}. Numbers are "
-            "cut where groups in config.yaml says."
-        )
-    return wanted
+    asked = " ".join((threshold.group or "").replace(":", ": ").split())
+    wanted = simplify(asked)
+    fitting = [name for name in known if simplify(name) == wanted]
+    exact = [name for name in fitting if name.partition(": ")[2] == asked.partition(": ")[2]]
+    if len(found := exact or fitting) == 1:
+        return found[0]
+    if fitting:
+        raise ValueError(f"{threshold.text!r}: may be {' or '.join(fitting)}; write the name as it is.")
+    names = [simplify(name) for name in known]
+    near = [name for name in names if name.startswith(f"{wanted.partition(':')[0]}:")] or names
+    raise ValueError(
+        f"{threshold.text!r}: no group of utterances has this name; there are {', '.join(near[:20])}. Numbers are "
+        "cut where groups in config.yaml says."
+    )
 
 
 def list_groups(summary: Mapping[str, Any], unit: str) -> dict[str, Mapping[str, Any]]:
     """Return the groups by name, as the terminal shows them: "accent: british", "subset: test-clean"."""
     titled = [(name, summary[unit][name]) for name in ("split", "subset", "speaker")]
     titled += [(summary["length"], summary[unit]["length"]), *summary[unit]["groups"].items()]
-    return {simplify(f"{title}: {name}"): rate for title, rates in titled for name, rate in rates.items()}
+    return {f"{title}: {name}": rate for title, rates in titled for name, rate in rates.items()}

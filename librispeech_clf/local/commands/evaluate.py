@@ -11,7 +11,6 @@ import dataclasses
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -336,6 +335,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from librispeech_clf.local.analysis.error_kinds import read_terms
     from librispeech_clf.local.analysis.record import Record
     from librispeech_clf.local.evaluation.run import evaluate_windows
+    from librispeech_clf.local.evaluation.systems import make_normalizer
     from librispeech_clf.local.report.outputs import (
         make_audio_provider,
         read_notes,
@@ -347,8 +347,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
     request, normalization = read_request(options)
     vocabulary, console = request.configuration.read_vocabulary(), Console()
-    # Punctuation is taken out of terms in any case: no transcript that can be scored has it.
-    normalize = partial(vocabulary.normalize, normalization=TO_LETTERS)
+    # As the texts that they are looked for in. Punctuation is taken out of terms in any case: no transcript that can
+    # be scored has it.
+    normalize = make_normalizer(vocabulary, TO_LETTERS if normalization in NORMALIZATIONS else normalization)
     notes = {} if options.notes is None else read_notes(options.notes)
     terms = () if options.terms is None else read_terms(options.terms, normalize)
     request = dataclasses.replace(request, decoder=open_decoder(options, vocabulary))

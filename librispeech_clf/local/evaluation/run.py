@@ -5,6 +5,7 @@ In: what the command line asks for. Out: rows of the results table.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from librispeech_clf.configuration import PROJECT_ROOT, Configuration
 from librispeech_clf.local.evaluation.cluster import evaluate_on_cluster
 from librispeech_clf.local.evaluation.engine import Engine, Row, Task
 from librispeech_clf.local.evaluation.opening import FLOAT32, Request, evaluate_window, open_engine
@@ -61,7 +63,7 @@ def open_run(request: Request, out: Path) -> Run:
     model_sha256 = hash_file(model_path) if request.with_model else ""
     source, vocabulary = configuration.corpus.source, configuration.read_vocabulary()
     settings: list[Any] = [configuration.audio, configuration.text, vocabulary, source]
-    settings += [engine.split.field_types, configuration.systems, request.precision]
+    settings += [engine.split.field_types, hash_systems(configuration), request.precision]
     key = run_key(model_sha256, [*settings, request.decoder and request.decoder.key])
     described = {
         "source": source,
@@ -79,12 +81,27 @@ def open_run(request: Request, out: Path) -> Run:
     if request.simulate:
         each = min(request.simulated_utterances, request.limit or request.simulated_utterances)
         described["simulated"] = f"{', '.join(request.simulate)}; {each} utterances each"
-    utterances = utterance_keys(engine.split, {task.utterance_id for window in windows for task in window})
-    keyed = [{row_key(task, utterances[task.utterance_id]): task for task in window} for window in windows]
+    evaluated = {task.utterance_id for window in windows for task in window}
+    utterances = utterance_keys(engine.split, set(engine.split.ids) if request.simulate else evaluated)
+    # Simulated recordings depend on all others: which are chosen, and of which babble is made.
+    others = hashlib.sha256(repr(utterances).encode()).hexdigest()
+
+    def key_of(task: Task) -> str:
+        return row_key(task, utterances[task.utterance_id] + (others if task.simulation else ""))
+
+    keyed = [{key_of(task): task for task in window} for window in windows]
     tasks = {row: task for window in keyed for row, task in window.items()}
     return Run(
         request, engine, Store(out, key), tasks, [list(window) for window in keyed], described, refused
     )
+
+
+def hash_systems(configuration: Configuration) -> dict[str, list[str]]:
+    """Return digests of the hypotheses that config.yaml names, of which rows hold error rates."""
+    root = configuration.corpus.root or PROJECT_ROOT
+    paths = {name: root / file for name, file in (configuration.systems or {}).items()}
+    files = {name: [path, *sorted(path.glob("*.json"))] for name, path in paths.items()}
+    return {name: [hash_file(path) for path in found if path.is_file()] for name, found in files.items()}
 
 
 def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> tuple[pyarrow.Table, float]:

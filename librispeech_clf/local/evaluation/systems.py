@@ -17,6 +17,7 @@ added by `Systems.add`, whoever made it:
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import json
@@ -33,7 +34,7 @@ import pyarrow.parquet
 
 from librispeech_clf.corpus.hypotheses import System, Word, read_system
 from librispeech_clf.metrics import find_nearest, measure_characters, measure_words
-from librispeech_clf.text.normalization import NORMALIZATIONS, WHISPER
+from librispeech_clf.text.normalization import APOSTROPHES, NORMALIZATIONS, WHISPER, drop_annotations
 from librispeech_clf.text.vocabulary import WORDS, Vocabulary
 
 if TYPE_CHECKING:
@@ -163,7 +164,11 @@ def open_systems(
         systems.add(System(model, {}, source="model"))
     for each in asked:
         name, path = name_system(each)
-        systems.add(read_system(name, path, split.ids, evaluated=evaluated, columns=columns, missing=missing))
+        system = read_system(name, path, split.ids, evaluated=evaluated, columns=columns, missing=missing)
+        if split.drops_annotations:  # as of the references
+            texts = {utterance: drop_annotations(text) for utterance, text in system.texts.items()}
+            system = dataclasses.replace(system, texts=texts)
+        systems.add(system)
     if compare is not None:
         systems.add(open_older_run(compare, references, [system.name for system in systems.systems]))
     return systems
@@ -219,9 +224,13 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
                 "Evaluate both on the same corpus with the same --normalize."
             )
     name, speed = folder.resolve().name, None
-    described = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
-    if "model" in described.get("run", ()):  # without one, evaluating was reading what had been recognized
-        speed = described["speed"]["evaluation"]["times_real_time"]
+    try:
+        described = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+        # Without a model, evaluating was reading what had been recognized.
+        if "model" in described.get("run", ()):
+            speed = described["speed"]["evaluation"]["times_real_time"]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{summary}: is no summary of a run ({error}); evaluate it again.") from error
     texts, words = ({key: row[column] for key, row in rows.items()} for column in ("hypothesis", "words"))
     name = f"{name} (older)" if name in taken else name
     return System(name, texts, words, f"older run {folder}", is_older=True, speed=speed)
@@ -243,7 +252,9 @@ def make_normalizer(vocabulary: Vocabulary, normalization: str) -> Callable[[str
 
     basic = BasicTextNormalizer(split_letters=vocabulary.units != WORDS)
     normalize = EnglishTextNormalizer() if normalization == WHISPER else basic
-    return functools.cache(lambda text: vocabulary.normalize(normalize(text)))
+    # Whisper's know the typewriter's apostrophe alone: don\u2019t would be two words.
+    apostrophe = re.compile(rf"(?<=\w)[{re.escape(APOSTROPHES)}](?=\w)")
+    return functools.cache(lambda text: vocabulary.normalize(normalize(apostrophe.sub("'", text))))
 
 
 def time_tokens(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from librispeech_clf.atomic_write import atomic_write, write_table
 from librispeech_clf.audio.reading import read_content
+from librispeech_clf.corpus.text_tables import decode_text
 from librispeech_clf.local.analysis.lacks import find_lacks
 from librispeech_clf.local.analysis.prediction import COLUMN, predict_rates
 from librispeech_clf.local.analysis.record import Record
@@ -236,12 +238,14 @@ def read_notes(path: Path) -> dict[str, str]:
         ValueError: it lacks one of the columns `utterance_id` and `note`.
     """
     # The page's export puts an apostrophe before what a spreadsheet would run as a formula.
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(decode_text(path), newline=""))
+    try:
         if not {"utterance_id", "note"} <= set(reader.fieldnames or ()):
             received = ", ".join(reader.fieldnames or ()) or "an empty file"
             raise ValueError(f"{path}: needs the columns utterance_id and note; received {received}.")
         notes = {row["utterance_id"]: _unquote(row["note"] or "") for row in reader if row["utterance_id"]}
+    except csv.Error as error:
+        raise ValueError(f"{path}: is no table of notes ({error}); close the quotation marks.") from error
     return {_unquote(name): note for name, note in notes.items() if note}
 
 

@@ -66,3 +66,11 @@ def test_missing_values_are_in_no_end():
 def test_rare_words_are_those_that_occur_once():
     table = pd.DataFrame({"reference": ["THE CAT", "THE THE", "", None]})
     assert measure_rare_words(Record(table)).tolist() == [0.5, 0.0, 0.0, 0.0]
+
+
+def test_a_trend_is_looked_at_where_a_tail_can_show_it():
+    record = Record(
+        simulate_corpus(1, speakers=8, utterances=3)
+    )  # no tail has 20 utterances inside and outside
+    found, _ = looked_at.list_candidates(Features(record), record.blocks, {})
+    assert [own for own in found if own.kind == "trend"] == []

@@ -99,3 +99,12 @@ def test_what_the_run_will_not_have_is_refused_before_it(text, reason):
 def test_what_the_run_may_have_is_let_pass():
     texts = "WER OF accent: Irish > 0", "wer of duration in s: 1 to 2 > 0", "failed > 0", "wer.change > 0"
     assert refuse_misfits(map(read_threshold, texts), ["accent: irish"], compare=True) is None
+
+
+def test_groups_that_differ_in_case_are_told_apart():
+    accents = {"British": {"rate": 1.0}, "british": {"rate": 0.0}, "US": {"rate": 0.5}}
+    changed = SUMMARY | {"word": make_rates(0.31, 0.5) | {"groups": {"accent": accents}}}
+    for name, rate in (("British", 1.0), ("british", 0.0), ("us", 0.5)):
+        assert check_threshold(read_threshold(f"wer of Accent:{name} > 0.3"), changed).value == rate
+    with pytest.raises(ValueError, match="may be accent: British or accent: british"):
+        check_threshold(read_threshold("wer of accent: BRITISH > 0.3"), changed)

@@ -374,3 +374,30 @@ def test_killed_run_goes_on_without_computing_what_is_finished(forked, tiny_mode
     assert code == 0 and finished >= 4 and finished + computed == 16
     whole, broken = (tmp_path / name / "results.parquet" for name in ("whole", "broken"))
     assert broken.read_bytes() == whole.read_bytes()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder of two recordings, and what a recognizer wrote, which is the references."""
+    rows = pyarrow.parquet.read_table(BUNDLED).slice(0, 2).to_pylist()
+    texts = ["Mr. Brown paid (laughter) twenty dollars.", "Won\u2019t you?"]
+    table = "".join(f"{number}.flac,{text}\n" for number, text in enumerate(texts))
+    (tmp_path / "test").mkdir()
+    for number, row in enumerate(rows):
+        (tmp_path / f"test/{number}.flac").write_bytes(row["audio"]["bytes"])
+    (tmp_path / "test/metadata.csv").write_text(f"file_name,text\n{table}")
+    (tmp_path / "heard.tsv").write_text("".join(f"{number}\t{text}\n" for number, text in enumerate(texts)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("normalization", ["letters", "whisper"])
+def test_references_hypotheses_and_terms_are_normalized_alike(own, forked, normalization):
+    (own / "terms.txt").write_text("Mr. Brown\ntwenty dollars\nwon't\n")
+    request = ["--source", "files", "--root", own, "--hypotheses", own / "heard.tsv", "--out", own / "out"]
+    options = ["--normalize", normalization, "--terms", own / "terms.txt"]
+    run = forked.run("evaluate", *request, *options, environment={"LIBRISPEECH_ANNOTATIONS": "drop"})
+    assert run.code == 0, run.stderr
+    found = json.loads((own / "out/findings.json").read_text())
+    assert found["word"]["all"]["errors"] == 0
+    kept = [(item["occurrences"], item["recognized"]) for item in found["terms"] if item["term"]]
+    assert kept == [(1, 1)] * 3

@@ -3,6 +3,7 @@
 import errno
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow
@@ -10,9 +11,13 @@ import pyarrow.parquet
 import pytest
 import soundfile
 
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.corpus.schema import Split, Utterance
+from librispeech_clf.local.evaluation import run
 from librispeech_clf.local.evaluation import store as stores
 from librispeech_clf.local.evaluation.engine import Task
+from librispeech_clf.local.evaluation.opening import Request
+from librispeech_clf.local.evaluation.run import hash_systems
 from librispeech_clf.local.evaluation.store import (
     Store,
     hash_file,
@@ -237,3 +242,25 @@ def test_utterances_that_are_asked_for_have_keys():
     split = make_split(UTTERANCE, replace(UTTERANCE, id="1-2-4"))
     assert list(utterance_keys(split, ["1-2-4"])) == ["1-2-4"]
     assert list(split.utterances()) == [split.utterance(name) for name in split.ids]
+
+
+def test_what_config_yaml_names_is_of_the_key_by_its_content(tmp_path):
+    configuration = load_configuration(environment={}, source="sample", root=tmp_path)
+    configuration = replace(configuration, systems={"other": "other.tsv", "gone": "gone.tsv"})
+    found = []
+    for text in ("a\tyes\n", "a\tno\n"):
+        (tmp_path / "other.tsv").write_text(text)
+        found.append(hash_systems(configuration))
+    assert found[0] != found[1] and found[0]["gone"] == []
+
+
+def test_simulated_rows_depend_on_the_other_recordings(tmp_path, monkeypatch):
+    simulated = replace(TASK, simulation="additive_noise:babble", severity=5.0)
+    request = Request(load_configuration(), {"part": "test"}, simulate=["additive_noise:babble"])
+    keys = []
+    for content in (b"RIFF", b"RIFX"):
+        split = make_split(UTTERANCE, replace(UTTERANCE, id="1-2-4", audio_bytes=content))
+        opened = SimpleNamespace(split=split), [[TASK, simulated]], {}
+        monkeypatch.setattr(run, "open_engine", lambda _, opened=opened: opened)
+        keys.append(list(run.open_run(request, tmp_path).tasks))
+    assert keys[0][0] == keys[1][0] and keys[0][1] != keys[1][1]

@@ -34,6 +34,7 @@ def test_a_system_is_named_or_has_its_files_name():
         ("whisper", "Mr. Brown paid $20", "mister brown paid twenty dollars", True),
         ("whisper", "It's the color, um, of 1990", "it is the color of nineteen ninety", True),
         ("whisper-basic", "\u00bfQu\u00e9 tal, Jos\u00e9?", "qu\u00e9 tal jos\u00e9", True),
+        ("whisper", "I don\u2019t, it\u00b4s", "i do not it is", True),
         ("whisper-basic", "Mr. Brown", "mister brown", False),
     ],
 )
@@ -141,6 +142,10 @@ def test_an_older_run_is_a_system(tmp_path):
         summary = {"run": run, "speed": {"evaluation": {"times_real_time": 11.5}}}
         (tmp_path / "summary.json").write_text(json.dumps(summary))
         assert open_older_run(tmp_path, REFERENCES, taken=[]).speed == speed
+    for damaged in ("[]", '{"run": ', '{"run": {"model": 1}}'):
+        (tmp_path / "summary.json").write_text(damaged)
+        with pytest.raises(ValueError, match="summary.json: is no summary of a run"):
+            open_older_run(tmp_path, REFERENCES, taken=[])
     with pytest.raises(ValueError, match="shares no utterance"):
         open_older_run(tmp_path, {"c": ("NEW",)}, taken=[])
     with pytest.raises(ValueError, match="a: systems are compared over the same references"):

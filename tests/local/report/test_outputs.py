@@ -35,3 +35,12 @@ def test_exported_notes_are_read_and_a_file_without_the_columns_is_refused(tmp_p
         path.write_text(text)
         with pytest.raises(ValueError, match="utterance_id and note"):
             read_notes(path)
+    for content, reason in (
+        ("utterance_id,note\na,caf\xe9\n".encode("latin-1"), "notes.csv:2: is not UTF-8"),
+        (b"utterance_id,note\na," + 200_000 * b"x", "notes.csv: is no table of notes"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=reason):
+            read_notes(path)
+    path.write_bytes("utterance_id,note\na,caf\xe9\n".encode("utf-16"))
+    assert read_notes(path) == {"a": "caf\xe9"}
