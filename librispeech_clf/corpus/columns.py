@@ -42,6 +42,9 @@ TIMES = re.compile(
     r"(?:_?(?:time|timestamp|offset|at))?(?:_?in)?_?(?P<unit>ms|msec|millis|milliseconds|s|sec|secs|seconds)?"
 )
 """Names of the columns that say which part of a recording a row is."""
+SAMPLES = re.compile(
+    r"(?:\w+_)?(?:start|begin|offset|end|stop)_(?:samples?|frames?)|(?:samples?|frames?)_(?:start|begin|offset|end|stop)"
+)
 STARTS, ENDS = ("start", "begin", "offset", "onset"), ("end", "stop")
 MOST_FURTHER = 200
 """Further columns that a table may bring: code-loader refuses 800 and more."""
@@ -109,6 +112,11 @@ def make_rows(
     ]
     found = find_columns(present, columns or {}, place=place) if rows else {}
     times = {} if cut else _find_times(present, set(found.values()))
+    counted = [name for name in present if SAMPLES.fullmatch(_spell(name))]
+    if counted and not times and not cut:
+        tell(
+            f"{place}: {', '.join(counted)}: samples are not read, files are whole; give start and end in seconds."
+        )
     channel = None if cut else _find_channel(rows, present)
     stem = re.escape(re.sub("_?1$", "", found.get("text", "\0")))
     more_texts = [name for name in present if re.fullmatch(rf"{stem}_?\d+", name)]

@@ -132,6 +132,14 @@ def test_times_of_files_that_are_cut_already_are_not_read(folder, capsys):
     assert "its files were cut from; files are read whole" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("header", ["start_sample,end_sample", "frame_offset,num_frames", "Start (samples)"])
+def test_counts_of_samples_are_not_passed_by_in_silence(folder, capsys, header):
+    (waveform,) = read_rows(
+        folder, f"file_name,text,{header}", f"call.wav,A,16000{',32000' * header.count(',')}"
+    )
+    assert len(waveform) == 6 * RATE and "samples are not read" in capsys.readouterr().err
+
+
 def test_what_recordings_decide_is_decided_again_when_they_change(folder):
     """A recording that was cut off, and one that was missing, are restored beside an unchanged table."""
     whole = (folder / "call.flac").read_bytes()

@@ -356,6 +356,10 @@ def evaluate(options: argparse.Namespace) -> int:
     with console.status("Opening corpus and model"):
         opened = open_evaluation(options, request, normalization)
     run, described = opened.run, opened.described
+    if lost := sorted(notes.keys() - {task.utterance_id for task in run.tasks.values()}):
+        opened.told.append(
+            f"--notes: {len(lost)} of {len(notes)} are of no utterance evaluated, such as {lost[0]}."
+        )
     for text in opened.told:
         console.print(without_markup(text), soft_wrap=True)
     with output_lock(options.out, "evaluation"):

@@ -394,9 +394,11 @@ def own(tmp_path):
 def test_references_hypotheses_and_terms_are_normalized_alike(own, forked, normalization):
     (own / "terms.txt").write_text("Mr. Brown\ntwenty dollars\nwon't\n")
     request = ["--source", "files", "--root", own, "--hypotheses", own / "heard.tsv", "--out", own / "out"]
-    options = ["--normalize", normalization, "--terms", own / "terms.txt"]
+    (own / "notes.csv").write_text("utterance_id,note\n0,told\ngone,lost\n")
+    options = ["--normalize", normalization, "--terms", own / "terms.txt", "--notes", own / "notes.csv"]
     run = forked.run("evaluate", *request, *options, environment={"LIBRISPEECH_ANNOTATIONS": "drop"})
     assert run.code == 0, run.stderr
+    assert "--notes: 1 of 2 are of no utterance evaluated, such as gone." in run.stdout
     found = json.loads((own / "out/findings.json").read_text())
     assert found["word"]["all"]["errors"] == 0
     kept = [(item["occurrences"], item["recognized"]) for item in found["terms"] if item["term"]]
