@@ -127,11 +127,8 @@ def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarr
     confidences = rows.confidences()
     spelled = (operations.replace("d", "").encode() for operations in record.aligned.operations)
     right = [np.frombuffer(own, np.uint8) == ord("=") for own in spelled]
-    fit = [
-        len(own) == len(judged) and bool(np.isfinite(own).all())
-        for own, judged in zip(confidences, right, strict=True)
-    ]
-    kept = np.flatnonzero(fit)
+    pairs = zip(confidences, right, strict=True)
+    kept = np.flatnonzero([len(own) == len(judged) and np.isfinite(own).all() for own, judged in pairs])
     return rows.select(kept), [confidences[row] for row in kept], [right[row] for row in kept]
 
 

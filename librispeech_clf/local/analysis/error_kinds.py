@@ -152,9 +152,8 @@ def _classify_run(run: list[Edit]) -> Iterator[tuple[str, int, str, str]]:
 
 
 def _are_joined(expected: str, received: str) -> bool:
-    return (
-        min(len(expected), len(received)) >= FEWEST_LETTERS and Levenshtein.distance(expected, received) <= 1
-    )
+    shorter = min(len(expected), len(received))
+    return shorter >= FEWEST_LETTERS and Levenshtein.distance(expected, received) <= 1
 
 
 def _classify(edit: Edit) -> str:

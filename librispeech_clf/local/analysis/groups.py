@@ -108,9 +108,10 @@ def find_bounds(
     """
     metadata = [column for column in numbers if column.partition("_")[0] in METADATA_GROUPS]
     ordered = sorted(metadata, key=lambda column: not column.startswith(OWN))
+    names = {own: (simplify(label_column(own)), simplify(own.partition("_")[2])) for own in ordered}
     found = {}
     for name, bounds in groups.items():
-        column = next((column for column in ordered if simplify(name) in _list_names(column)), None)
+        column = next((own for own in ordered if simplify(name) in names[own]), None)
         if column is None:
             known = ", ".join(dict.fromkeys(label_column(column) for column in ordered))
             raise ValueError(f"groups: no metadata of numbers is called {name!r}; there are {known}.")
@@ -194,11 +195,8 @@ def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[s
     `corpus` is what is known of the recordings before they are read.
     """
     named = [(each.name, each.labels) for each in list_groupings(corpus, bounds)]
-    named += [
-        (label_column(name), bin_at(np.zeros(0), edges).labels)
-        for name, edges in bounds.items()
-        if name not in corpus.names
-    ]
+    measured = (name for name in bounds if name not in corpus.names)
+    named += [(label_column(name), bin_at(np.zeros(0), bounds[name]).labels) for name in measured]
     for title, name in NAMED.items():
         column = corpus.column(name)
         named.append((title, column.levels if column else ()))
@@ -208,7 +206,3 @@ def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[s
 def simplify(name: str) -> str:
     """Return a name in lower case, with blanks for underlines and one behind a colon."""
     return " ".join(name.replace(":", ": ").replace("_", " ").lower().split())
-
-
-def _list_names(column: str) -> tuple[str, str]:
-    return simplify(label_column(column)), simplify(column.partition("_")[2])

@@ -207,7 +207,7 @@ def correlate_ranks(first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     blocks = merge_blocks(blocks)
-    codes = [np.unique(values, return_inverse=True)[1].reshape(-1) for values in (first, second)]
+    codes = [np.unique(values, return_inverse=True)[1] for values in (first, second)]
     value = _correlate([_rank(own) for own in codes])
     kept = [blocks != block for block in range(int(blocks.max()) + 1)]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -234,7 +234,7 @@ def _correlate(ranks: Sequence[np.ndarray]) -> float:
 
 def merge_blocks(blocks: np.ndarray) -> np.ndarray:
     """Number blocks from 0; more than 100 are merged into 100 at random, as each costs time."""
-    index = np.unique(blocks, return_inverse=True)[1].reshape(-1)
+    index = np.unique(blocks, return_inverse=True)[1]
     count = int(index.max(initial=-1)) + 1
     if count > MOST_GROUPS:
         return np.random.default_rng(0).permutation(np.arange(count) % MOST_GROUPS)[index]
@@ -282,7 +282,7 @@ def rate_groups(record: Record, groups: np.ndarray, count: int, unit: str = "wor
 
 
 def rate_labels(
-    record: Record, labels: Sequence[str], index: np.ndarray, unit: str = "word"
+    record: Record, labels: Sequence[str], index: np.ndarray, unit: str
 ) -> dict[str, dict[str, Any]]:
     """Return the error rates of `rate_groups` as dictionaries, by label."""
     rates = rate_groups(record, index, len(labels), unit)
@@ -294,6 +294,6 @@ def _rate(values: np.ndarray, blocks: np.ndarray, known: np.ndarray) -> ErrorRat
     speakers = len(np.unique(blocks[known]))
     errors, units = values.sum(axis=0)
     rate = None if len(values) == 0 else float(errors / units) if units > 0 else float(errors)
-    low, high = find_interval(sum_by(values, index.reshape(-1)), "rate") if len(names) > 1 else (None, None)
+    low, high = find_interval(sum_by(values, index), "rate")
     explained = explain_blocks(speakers, len(names))
     return ErrorRate(rate, low, high, int(errors), int(units), len(values), speakers, *explained)

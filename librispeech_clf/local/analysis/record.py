@@ -129,9 +129,9 @@ class Record:
         simulations = self.column("simulation")
         return self if simulations is None else self.select(np.flatnonzero(simulations.codes == -1))
 
-    def select_scored(self, unit: str = "word") -> Record:
+    def select_scored(self) -> Record:
         """Return the rows that hold all four error counts."""
-        return self.select(np.isfinite(self.counts(unit)).all(axis=1))
+        return self.select(np.isfinite(self.counts()).all(axis=1))
 
     @cached_property
     def ids(self) -> np.ndarray:
@@ -150,12 +150,11 @@ class Record:
         column = self.column(SPEAKER)
         codes = np.full(len(self), -1) if column is None else column.codes
         unknown = np.flatnonzero(codes == -1)
-        blocks = np.array(codes)
         # Numbered by name, so that sums do not depend on the order of the rows.
-        blocks[unknown[np.argsort(self.ids[unknown].astype(str), kind="stable")]] = (
-            len(column.levels) if column else 0
-        ) + np.arange(len(unknown))
-        return np.unique(blocks, return_inverse=True)[1].reshape(-1)
+        order = np.argsort(self.ids[unknown].astype(str), kind="stable")
+        blocks = np.array(codes)
+        blocks[unknown[order]] = np.arange(len(unknown)) + (len(column.levels) if column else 0)
+        return np.unique(blocks, return_inverse=True)[1]
 
     @property
     def is_known(self) -> np.ndarray:

@@ -64,11 +64,9 @@ def measure_robustness(record: Record) -> tuple[Curve, ...]:
     curves = []
     for code, name in enumerate(simulations.levels):
         own = simulations.codes == code
-        values = np.unique(severities[own])
-        points = (
-            _measure(record.select(own & (severities == value)), clean, float(value)) for value in values
-        )
-        curves.append(Curve(name, tuple(points)))
+        rows = {value: record.select(own & (severities == value)) for value in np.unique(severities[own])}
+        points = tuple(_measure(each, clean, float(value)) for value, each in rows.items())
+        curves.append(Curve(name, points))
     return tuple(curves)
 
 

@@ -121,12 +121,10 @@ class Basis:
         """Take the scores of the candidates that are given, (N,) each."""
         ones = np.ones(len(sample.words))
         values = sample.partial_out_speaker(np.stack([ones, *given], axis=1).astype(np.float64))
-        root = np.sqrt(sample.words)[:, None]
+        words, root = sample.words[:, None], np.sqrt(sample.words)[:, None]
         self.sample, self.vectors = sample, np.linalg.qr(values * root)[0] / root
-        self._weighted = sample.partial_out_speaker(self.vectors) * sample.words[:, None]
-        self._sides = (
-            sample.sum_speakers(self.vectors * sample.words[:, None]) / np.sqrt(sample.totals)[:, None]
-        )
+        self._weighted = sample.partial_out_speaker(self.vectors) * words
+        self._sides = sample.sum_speakers(self.vectors * words) / np.sqrt(sample.totals)[:, None]
 
     def prepare(self, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Prepare error rates of tables, (N, R).
@@ -169,9 +167,8 @@ class Basis:
         balance = np.sum(sums.sides**2, axis=0)[:, None]
         residual = np.sum(sides**2, axis=0) - 2 * slope * (sums.sides.T @ sides) + slope**2 * balance
         between = np.maximum(residual, 0.0) / (len(self.sample.starts) - 2)
-        variance = (
-            between * balance + self.sample.variances[1] * np.maximum(squares - balance, 0.0)
-        ) / squares**2
+        within = self.sample.variances[1] * np.maximum(squares - balance, 0.0)
+        variance = (between * balance + within) / squares**2
         return np.divide(slope, np.sqrt(variance), out=np.zeros_like(slope), where=variance > 0)
 
 
@@ -208,11 +205,7 @@ def t_beside(
 
 
 def max_t_p_values(
-    sample: Sample,
-    scores: Sequence[np.ndarray],
-    families: np.ndarray,
-    *,
-    permutations: int = PERMUTATIONS,
+    sample: Sample, scores: Sequence[np.ndarray], families: np.ndarray, *, permutations: int = PERMUTATIONS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test every candidate, one-sided, and correct within each family.
 
@@ -259,11 +252,8 @@ def permute(sample: Sample, count: int) -> Iterator[np.ndarray]:
     size = np.bincount(blocks)
     rates = np.add.reduceat(sample.errors, sample.starts) / sample.totals
     # What is left varies less than what was drawn, as the speaker's own mean is taken from it.
-    left = (
-        (sample.errors - words * rates[blocks])
-        / np.sqrt(words)
-        * np.sqrt(size / np.maximum(size - 1, 1))[blocks]
-    )
+    scale = np.sqrt(size / np.maximum(size - 1, 1))
+    left = (sample.errors - words * rates[blocks]) / np.sqrt(words) * scale[blocks]
     bounds = [*sample.starts, len(words)]
     at_once = max(_FEWEST_AT_ONCE, _CELLS_AT_ONCE // len(words))
     for first in range(0, count, at_once):

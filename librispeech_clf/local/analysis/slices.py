@@ -173,7 +173,7 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
     blocks = scored.blocks
     if kind == "speakers":  # found by name, they stand for themselves: their utterances are the unit
         blocks = np.where(inside, blocks.max() + 1 + np.arange(len(blocks)), blocks)
-    effect = compare_groups(errors, words, inside, np.unique(blocks, return_inverse=True)[1].reshape(-1))
+    effect = compare_groups(errors, words, inside, blocks)
     beyond = errors - rest * words
     worst = sorted(np.flatnonzero(inside), key=lambda row: (-beyond[row], scored.ids[row]))[:EXAMPLES]
     name, others = _name(features, kind, conditions, inside)
@@ -245,9 +245,8 @@ def _choose(
     squares[remaining] = sum_squares(sample, [candidates[number].scores for number in remaining.tolist()])
 
     def test(numbers: np.ndarray, beside: Sequence[int]) -> np.ndarray:
-        scores, others = (
-            [candidates[number].scores for number in those] for those in (numbers.tolist(), beside)
-        )
+        scores = [candidates[number].scores for number in numbers.tolist()]
+        others = [candidates[number].scores for number in beside]
         return t_beside(sample, scores, others, squares[numbers])
 
     while len(remaining) and len(chosen) < MOST_FINDINGS:

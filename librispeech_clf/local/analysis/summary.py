@@ -151,12 +151,9 @@ def analyze(
     search = find_slices(scored, grouping.list_clusters())
     clusters = describe_clusters(scored, grouping, search)
     on_progress("kinds of errors")
-    confusions: dict[str, Confusions] = {
-        "words": Counter(),
-        "letters": count_letters(recordings.aligned.texts),
-    }
-    recall = measure_recall(recordings, terms)
-    kinds = find_error_kinds(recordings, confusions["words"])
+    words: Confusions = Counter()
+    recall, kinds = measure_recall(recordings, terms), find_error_kinds(recordings, words)
+    confusions = {"words": words, "letters": count_letters(recordings.aligned.texts)}
     suspect_references = find_suspect_references(recordings)
     reliability = measure_reliability(recordings, calibration)
     on_progress("associations")

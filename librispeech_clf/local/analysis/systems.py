@@ -11,7 +11,7 @@ pair. The page's script computes the same for what is filtered.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,11 +128,11 @@ def align_errors(
     """Return each record's errors and units by the main one's ids, each float64 (S, N), NaN where it has none."""
     import pandas as pd
 
-    errors, units = (
-        np.stack([pd.Series(values(record), record.ids, float).reindex(main.ids) for record in records])
-        for values in (lambda record: record.errors(unit), lambda record: record.units(unit))
-    )
-    return errors, units
+    def align(values: Callable[[Record, str], np.ndarray]) -> np.ndarray:
+        own = [pd.Series(values(record, unit), record.ids, float) for record in records]
+        return np.stack([series.reindex(main.ids) for series in own])
+
+    return align(Record.errors), align(Record.units)
 
 
 def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, blocks: np.ndarray) -> Pair:
@@ -146,7 +146,7 @@ def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, 
     """
     both = np.isfinite(errors).all(axis=0)
     values = np.concatenate([errors, np.broadcast_to(words, errors.shape)]).T[both]
-    sums = sum_by(values, np.unique(blocks[both], return_inverse=True)[1].reshape(-1))
+    sums = sum_by(values, np.unique(blocks[both], return_inverse=True)[1])
     tested = compare_paired(sums[:, :2], sums[:, 2:])
     low, high, p_value = (tested.low, tested.high, tested.p_value) if tested else (None, None, None)
     old, new, *totals = values.sum(axis=0)
