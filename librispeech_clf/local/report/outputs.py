@@ -168,9 +168,8 @@ def write_outputs(
     bar = [TextColumn("Writing the page"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(*bar, console=console, transient=True) as progress, speed.measure("page"):
         task = progress.add_task("", total=min(count, MOST_ON_INDEX))
-        recognizer = (
-            "wav2vec 2.0" if "model" in described else "Speech recognition" if len(results) > 1 else main
-        )
+        others = "Speech recognition" if len(results) > 1 else main
+        recognizer = "wav2vec 2.0" if "model" in described else others
         title = f"{recognizer} on {described['source']}: {described['split']}"
         write_pages(
             out, out / "results.parquet", analysis, speed=speed.report(), audio=audio, systems=results, title=title,

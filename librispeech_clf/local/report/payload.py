@@ -23,13 +23,7 @@ import pyarrow.compute
 from librispeech_clf.audio.simulations import SIMULATION_PARAMETERS
 from librispeech_clf.local.analysis import summary
 from librispeech_clf.local.analysis.groups import describe_groupings, list_groupings
-from librispeech_clf.local.analysis.record import (
-    METADATA_GROUPS,
-    Column,
-    Record,
-    label_column,
-    physical_unit,
-)
+from librispeech_clf.local.analysis.record import METADATA_GROUPS, Column, Record, label_column, physical_unit
 from librispeech_clf.local.report.neighbors import find_doubles, find_nearest
 from librispeech_clf.text.alignment import choose_operations, find_operations, split_words
 from librispeech_clf.text.plain_text import escape_texts
@@ -81,8 +75,8 @@ def build_payload(
     recordings, _ = split_simulated(record)
     references, hypotheses = read_texts(recordings, "reference"), read_texts(recordings, "hypothesis")
     words, letters = align_texts(references, hypotheses)
-    failures, ids = read_texts(recordings, "error"), recordings.ids.tolist()
-    calibration = (analysis or {}).get("calibration")
+    failures, ids, sections = read_texts(recordings, "error"), recordings.ids.tolist(), analysis or {}
+    groups = sections.get("rates", {}).get("groups") or describe_groupings(list_groupings(recordings))
     said = [text.split() for text in hypotheses]
     payload = {
         "title": title,
@@ -95,19 +89,17 @@ def build_payload(
         "columns": build_columns(recordings),
         "word_operations": ["" if failed else of for of, failed in zip(words, failures, strict=True)],
         "letter_operations": ["" if failed else of for of, failed in zip(letters, failures, strict=True)],
-        "word_timings": _timings(recordings, "words", said, calibration),
+        "word_timings": _timings(recordings, "words", said, sections.get("calibration")),
         "letter_timings": _timings(recordings, "letters", [list(text.strip()) for text in hypotheses]),
         "system": next(iter(systems), "") if systems else "",
         "systems": [build_system(*of, ids, references) for of in list((systems or {}).items())[1:]],
         "simulated": build_simulated(record),
-        "groups": to_jsonable(
-            (analysis or {}).get("rates", {}).get("groups") or describe_groupings(list_groupings(recordings))
-        ),
+        "groups": to_jsonable(groups),
         "nearest": find_nearest(recordings),
         "doubles": find_doubles(recordings),
         "notes": {row: notes[name] for row, name in enumerate(ids) if notes and name in notes},
         "report_id": hashlib.sha256("\n".join([title, *ids]).encode()).hexdigest()[:16],
-        "analysis": build_analysis(ids, analysis),
+        "analysis": build_analysis(ids, sections),
         **({"scope": to_jsonable(scope)} if scope else {}),
     }
     return {key: escape_texts(value) for key, value in payload.items()}
@@ -201,10 +193,10 @@ def build_system(
     }
 
 
-def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any] | None) -> dict[str, Any]:
+def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any]) -> dict[str, Any]:
     """Convert the analysis sections which the page shows, with row numbers in place of utterance ids."""
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
-    chosen = {key: analysis[key] for key in SECTIONS if analysis and analysis.get(key) is not None}
+    chosen = {key: analysis[key] for key in SECTIONS if analysis.get(key) is not None}
     return {key: _replace_ids(to_jsonable(value), rows) for key, value in chosen.items()}
 
 

@@ -18,6 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from librispeech_clf.local.analysis.record import UNITS
 from librispeech_clf.local.analysis.summary import group_failures
 from librispeech_clf.local.report.expectations import list_tables
 from librispeech_clf.local.report.payload import name_severity
@@ -43,7 +44,6 @@ SHOWN_FAILURES = 20
 SHOWN_TERMS = 10
 SHOWN_SUSPECTS = 5
 GROUPS = ("split", "subset", "length")
-UNITS = ("word", "character")
 MOST_LINES = 100
 """Lines from which on no further column's groups are shown."""
 

@@ -14,19 +14,17 @@ import numpy as np
 
 from librispeech_clf.local.analysis.groups import list_groupings
 from librispeech_clf.local.analysis.rates import find_interval, sum_by
-from librispeech_clf.local.analysis.record import SPEAKER, Record
-from librispeech_clf.local.report.payload import order_levels
+from librispeech_clf.local.analysis.record import OPERATIONS, SPEAKER, Record
+from librispeech_clf.local.report.payload import MAX_LEVELS, order_levels
 
 if TYPE_CHECKING:
     from librispeech_clf.local.analysis.systems import Systems
 
-KINDS = ("substitutions", "deletions", "insertions")
 MEANS = (
     "ctc_loss", "confidence", "word_information_lost", "word_information_preserved", "calibrated_confidence",
 )  # fmt: skip
 BIN_COUNTS = (5, 6, 8)
 """Of the overview, of the dashboards' cards, and of the dashboard when it opens."""
-MOST_LEVELS = 400
 MOST_SPEAKERS = 10_000
 STANDARD = ("readability_dale_chall_score", "text_word_count", "signal_to_noise_ratio_db", "words_per_second")
 """Endings of the columns that all figures are shown against; against the others it is the first figure."""
@@ -75,7 +73,7 @@ def summarize_whole(
         chosen = figures if (name in own or name.endswith(STANDARD)) and name != SPEAKER else figures[:1]
         if column.numbers is None:
             labels, codes = order_levels(column)
-            if len(labels) <= (MOST_SPEAKERS if name == SPEAKER else MOST_LEVELS):
+            if len(labels) <= (MOST_SPEAKERS if name == SPEAKER else MAX_LEVELS):
                 split(name, codes, len(labels), chosen, labels=labels)
             continue
         for count in BIN_COUNTS:
@@ -85,13 +83,13 @@ def summarize_whole(
             split(f"{name} {count}", index, len(edges) - 1, chosen, edges=edges.tolist())
     rates = record.numbers("word_error_rate")
     spread = np.histogram(np.minimum(rates[np.isfinite(rates)], 1), SPREAD, (0, 1))[0]
-    kinds = [f"{unit}_{kind}" for unit in ("word", "character") for kind in ("hits", *KINDS)]
+    kinds = [f"{unit}_{kind}" for unit in ("word", "character") for kind in OPERATIONS]
     sums = {key: int(np.nansum(record.numbers(key))) for key in kinds}
     return {
         "size": {
             "count": len(record),
             "speakers": len(np.unique(blocks[known])),
-            "words": sum(sums[f"word_{kind}"] for kind in ("hits", *KINDS[:2])),
+            "words": sum(sums[f"word_{kind}"] for kind in OPERATIONS[:3]),
             "seconds": float(np.nansum(record.numbers("signal_duration_s"))),
         },
         "sums": sums,
@@ -117,7 +115,7 @@ def list_figures(record: Record) -> list[Figure]:
         values = record.numbers(name)
         figures.append(Figure(name, values, np.where(np.isfinite(values), 1.0, np.nan)))
     for unit, counts in (("word", words), ("character", letters)):
-        for place, kind in enumerate(KINDS, 1):
+        for place, kind in enumerate(OPERATIONS[1:], 1):
             figures.append(Figure(f"{unit}_{kind[:-1]}_rate", counts[:, place], counts[:, :3].sum(axis=1)))
     return figures
 
@@ -139,12 +137,12 @@ def _estimate(
     values = np.stack([numerators[held], denominators[held]], axis=1)
     own = blocks[part][held]
     if own.max() > len(own):  # sorting costs more than empty sums, but for a few rows of many speakers
-        own = np.unique(own, return_inverse=True)[1].reshape(-1)
+        own = np.unique(own, return_inverse=True)[1]
     sums = sum_by(values, own)[np.bincount(own) > 0]
     total = sums.sum(axis=0)
     estimate = float(total[0] / total[1]) if total[1] > 0 else float(total[0])
-    low, high = find_interval(sums, figure.scale) if len(sums) > 1 else (None, None)
-    return [estimate, low, high, len(sums), int(held.sum()), int(known[part][held].any())]
+    ends = find_interval(sums, figure.scale)
+    return [estimate, *ends, len(sums), int(held.sum()), int(known[part][held].any())]
 
 
 def describe_systems(systems: Systems) -> dict[str, Any]:
