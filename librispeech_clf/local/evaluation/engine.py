@@ -82,14 +82,8 @@ class Task:
 
     def start_row(self, error: str | None = None) -> Row:
         """Return what the row begins with, failed or not."""
-        return {
-            "utterance_id": self.utterance_id,
-            "split": self.split,
-            "subset": self.subset,
-            "simulation": self.simulation,
-            "severity": self.severity,
-            "error": error,
-        }
+        names = ("utterance_id", "split", "subset", "simulation", "severity")
+        return {name: getattr(self, name) for name in names} | {"error": error}
 
 
 @dataclass(frozen=True)
@@ -239,11 +233,8 @@ class Engine:
         yield failed
         waveforms = [sample.inputs[self.input_name] for _, sample in encoded]
         for batch in plan_batches([len(waveform) for waveform in waveforms], batch_samples=BATCH_SAMPLES):
-            logits, latent = predict_batch(
-                self.model.predict,
-                [waveforms[index] for index in batch],
-                count_frames=self.model.count_frames,
-            )
+            model, own = self.model, [waveforms[index] for index in batch]
+            logits, latent = predict_batch(model.predict, own, count_frames=model.count_frames)
             yield self._score([encoded[index] for index in batch], logits, latent)
 
     def _score(
@@ -273,11 +264,8 @@ class Engine:
         except Exception as error:
             if len(encoded) == 1:
                 return [self.fail(encoded[0][0], error)]
-            alone = [
-                self._score([pair], logits[index : index + 1], latent[index : index + 1])
-                for index, pair in enumerate(encoded)
-            ]
-            return [row for rows in alone for row in rows]
+            places = [slice(row, row + 1) for row in range(len(encoded))]
+            return [row for own in places for row in self._score(encoded[own], logits[own], latent[own])]
         heard, decode = tensors[PREDICTION], self.decode
         return [
             {
@@ -347,9 +335,8 @@ class Engine:
     def schema(self) -> pyarrow.Schema:
         """Columns of the results table, from what is registered."""
         text, number, vector = pyarrow.string(), pyarrow.float64(), pyarrow.list_(pyarrow.float32())
-        timing = pyarrow.list_(
-            pyarrow.struct({"text": text, "start_s": number, "end_s": number, "confidence": number})
-        )
+        numbers = dict.fromkeys(("start_s", "end_s", "confidence"), number)
+        timing = pyarrow.list_(pyarrow.struct({"text": text, **numbers}))
         columns = dict.fromkeys(("utterance_id", "split", "subset", "simulation"), text)
         columns |= {"severity": number, **dict.fromkeys(("reference", "hypothesis", "error"), text)}
         for wire in self.wires:
@@ -362,9 +349,8 @@ class Engine:
         columns |= {name: kinds[kind.name] for name, kind in self.loader._metadata_name_to_type().items()}
         columns |= {"words": timing, "letters": timing, "latent": vector}
         columns |= dict.fromkeys(["decoded"] if self.decode else [], text)
-        return pyarrow.schema(
-            columns | dict.fromkeys(self.loader.get_dataset_custom_latent_space_names(), vector)
-        )
+        spaces = self.loader.get_dataset_custom_latent_space_names()
+        return pyarrow.schema(columns | dict.fromkeys(spaces, vector))
 
 
 def time_hypothesis(logits: np.ndarray, model: Model) -> Row:

@@ -89,9 +89,8 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
 
     engine = Engine(loader, global_leap_binder.mapping_connections, open_model=open_model)
     engine.decode = request.decoder.decode if request.decoder else None
-    windows = plan_recordings(
-        engine.split, request.split_by_subset, limit=request.limit, scored=request.scored
-    )
+    split, split_by_subset = engine.split, request.split_by_subset
+    windows = plan_recordings(split, split_by_subset, limit=request.limit, scored=request.scored)
     refused: dict[str, str] = {}
 
     def ids_of(name: str, arguments: dict[str, Any], count: int) -> list[str]:
@@ -109,10 +108,8 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
         )
     for asked in dict.fromkeys(request.simulate):
         sweep = plan_sweep(asked, global_leap_binder.setup_container.simulations)
-        windows += plan_simulated(
-            sweep, engine.split, request.split_by_subset,
-            ids_of=ids_of, count=request.simulated_utterances, among=among,
-        )  # fmt: skip
+        count = request.simulated_utterances
+        windows += plan_simulated(sweep, split, split_by_subset, ids_of=ids_of, count=count, among=among)
     return engine, windows, refused
 
 

@@ -113,9 +113,8 @@ def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVE
     if not numeric:
         raise ValueError(f"--simulate: {name} has no numeric parameter to vary; choose another.")
     low, high = bounds[numeric[0]].min, bounds[numeric[0]].max
-    levels = [
-        float(f"{low + (high - low) * step / max(severities - 1, 1):.6g}") for step in range(severities)
-    ]
+    last = max(severities - 1, 1)
+    levels = [float(f"{low + (high - low) * step / last:.6g}") for step in range(severities)]
     chosen = sample_sim_params(declared[name]) | ({categorical[0]: category} if category else {})
     return Sweep(asked, name, tuple((level, chosen | {numeric[0]: level}) for level in levels))
 
@@ -157,8 +156,7 @@ def plan_simulated(
             original = sample_id.rpartition("+")[0]
             subset = subset_of[original]
             asked = split_by_subset.get(subset, subset)
-            tasks.setdefault(
-                original, Task(original, sample_id, asked, subset, sweep.name, severity, drawn=not tasks)
-            )
+            task = Task(original, sample_id, asked, subset, sweep.name, severity, drawn=not tasks)
+            tasks.setdefault(original, task)
         windows += cut_windows(list(tasks.values()))
     return windows

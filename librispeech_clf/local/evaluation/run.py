@@ -36,7 +36,7 @@ class Run:
         engine: loader and model.
         store: of the parts.
         tasks: everything to evaluate, by the key of its row.
-        windows: keys of the tasks that are evaluated together.
+        windows: those that are evaluated together, likewise.
         described: what is evaluated, by name; nothing that differs between two equal runs.
         refused: reasons of simulations that could not be planned, by name.
     """
@@ -45,7 +45,7 @@ class Run:
     engine: Engine
     store: Store
     tasks: dict[str, Task]
-    windows: list[list[str]]
+    windows: list[dict[str, Task]]
     described: dict[str, str]
     refused: dict[str, str]
 
@@ -91,9 +91,7 @@ def open_run(request: Request, out: Path) -> Run:
 
     keyed = [{key_of(task): task for task in window} for window in windows]
     tasks = {row: task for window in keyed for row, task in window.items()}
-    return Run(
-        request, engine, Store(out, key), tasks, [list(window) for window in keyed], described, refused
-    )
+    return Run(request, engine, Store(out, key), tasks, keyed, described, refused)
 
 
 def hash_systems(configuration: Configuration) -> dict[str, list[str]]:
@@ -121,7 +119,7 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     known = run.store.find_rows().keys() & run.tasks.keys()
 
     def pick(keys: Collection[str]) -> list[dict[str, Task]]:
-        picked = ({key: run.tasks[key] for key in window if key in keys} for window in run.windows)
+        picked = ({key: task for key, task in window.items() if key in keys} for window in run.windows)
         return [window for window in picked if window]
 
     waiting = pick(run.tasks.keys() - known)

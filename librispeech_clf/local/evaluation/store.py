@@ -173,9 +173,8 @@ class Store:
         """Return the keys of a part's rows, in order; none when it is of another run, or not named after them."""
         found = metadata or {}
         keys = found.get(b"rows", b"").decode(errors="replace")
-        return (
-            keys.split() if found.get(b"run") == self.folder.name.encode() and _digest(keys) == name else []
-        )
+        is_own = found.get(b"run") == self.folder.name.encode() and _digest(keys) == name
+        return keys.split() if is_own else []
 
 
 def run_key(model_sha256: str, settings: Any) -> str:
@@ -234,10 +233,7 @@ def utterance_keys(split: Split, ids: Collection[str]) -> dict[str, str]:
             continue
         try:
             audio = utterance.audio_bytes or _recording_key(utterance.audio_path)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # it will fail again when it is evaluated, and be reported there
+        except (OSError, ValueError) as error:  # it fails again when it is evaluated, and is reported there
             audio = repr(error).encode()
         rows = split.speaker(utterance), split.chapter(utterance), split.book(utterance)
         keys[utterance.id] = _digest(repr((utterance, rows)), audio)
