@@ -107,9 +107,8 @@ def make_rows(
         columns: names of the table's columns by those of the schema, where they are set; others are looked for.
         cut: whether the rows hold encoded audio, of which times and channels say where it was taken from.
     """
-    present = [
-        name for name in dict.fromkeys(name for row in rows for name in row) if name not in (PLACE, PROBLEM)
-    ]
+    names = dict.fromkeys(name for row in rows for name in row)
+    present = [name for name in names if name not in (PLACE, PROBLEM)]
     found = find_columns(present, columns or {}, place=place) if rows else {}
     times = {} if cut else _find_times(present, set(found.values()))
     counted = [name for name in present if SAMPLES.fullmatch(_spell(name))]
@@ -172,15 +171,7 @@ def locate(name: str | None, folders: Sequence[Path]) -> str | None:
     forms = [name, name.replace("\\", "/")]
     forms = list(dict.fromkeys([*forms, *(unicodedata.normalize(form, forms[1]) for form in ("NFC", "NFD"))]))
     places = [os.path.join(folder, form) for form in forms for folder in folders]
-    return next((place for place in places if is_file(place)), places[0])
-
-
-def is_file(place: str) -> bool:
-    """Return whether a path is one of a file; no file can have some names."""
-    try:
-        return os.path.isfile(place)
-    except ValueError:
-        return False
+    return next((place for place in places if os.path.isfile(place)), places[0])
 
 
 def _find_times(present: Sequence[str], taken: set[str]) -> dict[str, str]:
@@ -297,22 +288,20 @@ def _name_rows(rows: Sequence[Row], places: Sequence[tuple[Path, int]], *, place
     stems = [path and os.path.splitext(path)[0] for path in inside]
     files = Counter(stem for stem, _ in set(zip(stems, inside, strict=True)))
     names = [path if files[stem] > 1 else stem for stem, path in zip(stems, inside, strict=True)]
-    given = Counter(
-        (row["id"], row["audio"]["path"], row["start_s"], row["end_s"], row["channel"]) for row in rows
-    )
-    repeated = Counter(name for name, *_ in given if name)
+    repeated = Counter(name for name, *_ in set(map(_identify, rows)) if name)
     if any(count > 1 for count in repeated.values()) and len({name for name in names if name}) == len(rows):
         tell(f"{place}: its ids name more than one recording each; the recordings' paths are taken for ids.")
         for row in rows:
             row["id"] = ""
     for row, name, (file, number) in zip(rows, names, places, strict=True):
-        if name and row["start_s"] is not None:
-            name = f"{name}-{row['start_s']:.2f}" + (
-                f"-{row['end_s']:.2f}" if row["end_s"] is not None else ""
-            )
-        if name and row["channel"] is not None:
-            name = f"{name}-{row['channel']}"
-        row["id"] = row["id"] or name or f"{file.stem}-{number}"
+        times = [f"-{row[key]:.2f}" for key in ("start_s", "end_s") if row[key] is not None]
+        channel = "" if row["channel"] is None else f"-{row['channel']}"
+        row["id"] = row["id"] or (f"{name}{''.join(times)}{channel}" if name else f"{file.stem}-{number}")
+
+
+def _identify(row: Row) -> tuple[object, ...]:
+    """Whatever two rows of the same utterance share."""
+    return row["id"], row["audio"]["path"], row["start_s"], row["end_s"], row["channel"]
 
 
 def _inside(path: str | None, folder: Path) -> str | None:
@@ -328,14 +317,12 @@ def _merge_references(rows: Sequence[Row]) -> list[Row]:
     merged: list[Row] = []
     seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
-        key = (row["id"], row["audio"]["path"], row["start_s"], row["end_s"], row["channel"])
-        first = seen.get(key)
-        if first and row["audio"]["path"] and not (row["problem"] or first["problem"]):
+        first = seen.setdefault(_identify(row), row)
+        if first is row or not row["audio"]["path"] or row["problem"] or first["problem"]:
+            merged.append(row)
+        else:
             texts = dict.fromkeys((first["text"], *first["more_texts"], row["text"], *row["more_texts"]))
             first["more_texts"] = [*texts][1:]
-        else:
-            seen.setdefault(key, row)
-            merged.append(row)
     return merged
 
 
@@ -347,4 +334,4 @@ def _read_label(value: Any) -> str:
 
 
 def _as_text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else str(value)
+    return "" if value is None else str(value)

@@ -26,7 +26,7 @@ import pyarrow
 import pyarrow.parquet
 
 from librispeech_clf.atomic_write import LFS_POINTER
-from librispeech_clf.corpus.columns import find_columns, is_file, locate, make_rows, tell
+from librispeech_clf.corpus.columns import find_columns, locate, make_rows, tell
 from librispeech_clf.corpus.index import file_state, open_index
 from librispeech_clf.corpus.text_tables import (
     IGNORED,
@@ -68,9 +68,8 @@ def open_subset(
     root = root.absolute()
     folder = root / subset
     allowed = (root, folder, *audio_folders)
-    found = [
-        table for ending in (*TABLE_ENDINGS, ".parquet") if (table := root / f"{subset}{ending}").is_file()
-    ]
+    endings = (*TABLE_ENDINGS, ".parquet")
+    found = [table for ending in endings if (table := root / f"{subset}{ending}").is_file()]
     found += _list_tables(folder)
     if not found and not folder.exists():
         found = _list_tables(root)
@@ -83,11 +82,10 @@ def open_subset(
             f"{found[0]}: {found[1].relative_to(root)} is a table of the same subset {subset}; remove one of them."
         )
     if not found:
-        others = [path.stem for ending in (*TABLE_ENDINGS, ".parquet") for path in root.glob(f"*{ending}")]
+        others = [path.stem for ending in endings for path in root.glob(f"*{ending}")]
         others += [other.name for other in root.glob("*/") if _list_tables(other)]
-        known = (
-            f"; there are {', '.join(sorted(set(others))[:MOST_NAMED])}, see --split and LIBRISPEECH_SUBSETS"
-        )
+        named = ", ".join(sorted(set(others))[:MOST_NAMED])
+        known = f"; there are {named}, see --split and LIBRISPEECH_SUBSETS"
         raise FileNotFoundError(
             f"{folder}: the subset {subset} is not there; expected {subset}.parquet, {subset}/*.parquet, "
             f"a table {subset}.csv ({', '.join(TABLE_ENDINGS[1:])}) or an audio folder {subset}/ with one of "
@@ -127,7 +125,7 @@ def _note_doubts(rows: Iterable[Row], doubts: list[str]) -> Iterator[Row]:
     """Pass rows on, and note those whose place, part or channel does not follow from their table alone."""
     for row in rows:
         path = row["audio"]["path"]
-        if row.pop("by_header", False) or (path and row["audio"]["bytes"] is None and not is_file(path)):
+        if row.pop("by_header", False) or (path and row["audio"]["bytes"] is None and not os.path.isfile(path)):
             doubts.append(row["id"])
         yield row
 
@@ -178,7 +176,7 @@ def refuse_when_none_is_there(rows: Iterable[Row], place: str) -> Iterator[Row]:
     for row in rows:
         path = row["audio"]["path"]
         if not is_any_there and (path or row["audio"]["bytes"]):
-            is_any_there = row["audio"]["bytes"] is not None or is_file(path)
+            is_any_there = row["audio"]["bytes"] is not None or os.path.isfile(path)
             missing = missing or path
         yield row
     if missing and not is_any_there:
@@ -250,11 +248,7 @@ def _read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
             field.name
             for field in schema
             if field.name == found.get("text")
-            or not (
-                types.is_nested(field.type)
-                or types.is_binary(field.type)
-                or types.is_large_binary(field.type)
-            )
+            or not any(test(field.type) for test in (types.is_nested, types.is_binary, types.is_large_binary))
         ]
         text = schema.field(found["text"]).type if "text" in found else pyarrow.string()
         references = text.value_type if types.is_list(text) or types.is_large_list(text) else None

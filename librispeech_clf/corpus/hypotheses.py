@@ -145,11 +145,9 @@ def read_system(
     owners, extra = _find_owners(found, ids, path)
     wanted = ids if evaluated is None else [name for name in ids if name in evaluated]
     lacking = [name for name in wanted if name not in owners]
-    described = (
-        f"{len(extra)} of its {len(found)} names are no utterance's, such as {extra[0][:80]!r}"
-        if extra
-        else ""
-    )
+    described = ""
+    if extra:
+        described = f"{len(extra)} of its {len(found)} names are no utterance's, such as {extra[0][:80]!r}"
     if lacking and (missing == "refuse" or len(lacking) == len(wanted)):
         remedy = "Add them, or count them as deletions by --missing empty."
         if {key.lower() for key in extra} & {name.lower() for name in lacking}:
@@ -237,12 +235,9 @@ def _parse_json(text: str, path: Path, columns: Mapping[str, str]) -> tuple[str,
     if keys & {*ID_COLUMNS, columns.get("id", "").lower()}:
         return "JSON", [value]
     # Segments of one recording name no file, and their ids count them.
-    if keys & {"text", "segments"} or (
-        isinstance(value, list)
-        and all(
-            isinstance(item, dict) and "start" in item and not {*item} & {*ID_COLUMNS[1:]} for item in value
-        )
-    ):
+    items, others = value if isinstance(value, list) else [None], {*ID_COLUMNS[1:]}
+    are_segments = all(isinstance(item, dict) and "start" in item and not others & {*item} for item in items)
+    if keys & {"text", "segments"} or are_segments:
         return "Whisper's JSON", [_name_record(path.stem, value)]
     return "JSON", value if isinstance(value, list) else [_name_record(*item) for item in value.items()]
 
@@ -291,12 +286,9 @@ def _join_words(rows: Sequence[Row]) -> list[Row]:
     """Join the words of each file, in the order of their times."""
     files: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: float(row["start"])):
-        end = float(row["start"]) + float(row["duration"])
-        files[row["id"]].append({**row, "end": end})
-    return [
-        {"id": key, "text": " ".join(word["word"] for word in words), "words": words}
-        for key, words in files.items()
-    ]
+        files[row["id"]].append({**row, "end": float(row["start"]) + float(row["duration"])})
+    texts = {key: " ".join(word["word"] for word in words) for key, words in files.items()}
+    return [{"id": key, "text": texts[key], "words": words} for key, words in files.items()]
 
 
 def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path) -> tuple[str, str]:

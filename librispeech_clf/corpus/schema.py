@@ -180,8 +180,7 @@ class Split:
 
     def utterance(self, utterance_id: str) -> Utterance:
         """The utterance with that id, its audio undecoded; raise where the split has none."""
-        number = self._row(utterance_id)
-        return self._read(utterance_id, self.dataset[number])
+        return self._read(utterance_id, self.dataset[self._row(utterance_id)])
 
     def utterances(self) -> Iterator[Utterance]:
         """All utterances, in the dataset's order; ten times as fast as asking for each."""
@@ -286,9 +285,8 @@ def infer_types(rows: Iterable[str | None]) -> dict[str, str]:
     boolean   every value is true or false
     string    anything else, and columns whose name ends in the word `id`
     """
-    found = merge_types(
-        {name: _kind_of(value) for name, value in json.loads(row).items()} for row in rows if row
-    )
+    known = (json.loads(row) for row in rows if row)
+    found = merge_types({name: _kind_of(value) for name, value in values.items()} for values in known)
     return {name: STRING if _IDENTIFIER.search(name) else kind for name, kind in found.items()}
 
 

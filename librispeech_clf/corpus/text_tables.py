@@ -174,10 +174,8 @@ def read_kaldi(folder: Path) -> list[Row]:
         FileNotFoundError: there is no `text`.
         ValueError: a file is not UTF-8, or a line of `segments` does not fit.
     """
-    if not (folder / TRANSCRIPTS).is_file():
-        raise FileNotFoundError(
-            f"{folder / TRANSCRIPTS}: a line 'utterance TRANSCRIPT' each is needed; add it."
-        )
+    if not (transcripts := folder / TRANSCRIPTS).is_file():
+        raise FileNotFoundError(f"{transcripts}: a line 'utterance TRANSCRIPT' each is needed; add it.")
     lines = {path.name: _read_lines(path) for path in list_kaldi(folder)}
     tables = {name: dict(pairs) for name, pairs in lines.items()}
     sources, speakers = tables[RECORDINGS], tables.get(SPEAKERS, {})
@@ -186,6 +184,7 @@ def read_kaldi(folder: Path) -> list[Row]:
         for name, value in tables.get(KALDI_CHANNELS, {}).items()
         if value
     }
+    further = [file for file in tables if file.startswith("utt2") and file != SPEAKERS]
     segments = {name: value.split() for name, value in tables.get(SEGMENTS, {}).items()}
     texts = tables[TRANSCRIPTS]
     pairs: list[tuple[str, str | None]] = [*lines[TRANSCRIPTS]]
@@ -196,7 +195,7 @@ def read_kaldi(folder: Path) -> list[Row]:
         source = sources.get(recording)
         problem = None
         if text is None:
-            problem = f"{folder / TRANSCRIPTS} has no line for it; add its transcript."
+            problem = f"{transcripts} has no line for it; add its transcript."
         elif segments and name not in segments:
             problem = f"{folder / SEGMENTS} has no line for it; add its recording and times."
         elif not source:
@@ -206,20 +205,14 @@ def read_kaldi(folder: Path) -> list[Row]:
             problem = f"{folder / RECORDINGS} has a command, which is never run ({source}); write its output to a file."
         elif _IN_ARCHIVE.match(source):
             problem = f"{folder / RECORDINGS} names a place in an archive ({source}), which is not read; make a file."
-        further = {
-            file.removeprefix("utt2"): values.get(name)
-            for file, values in tables.items()
-            if file[:4] == "utt2"
-        }
-        further.pop("spk", None)
         row: Row = {
-            **further,
+            **{file.removeprefix("utt2"): tables[file].get(name) for file in further},
             "gender": tables.get(GENDERS, {}).get(speakers.get(name, "")),
             "id": name,
             "file_name": None if problem else source,
             "text": text,
             "speaker_id": speakers.get(name),
-            PLACE: (folder / TRANSCRIPTS, number),
+            PLACE: (transcripts, number),
         }
         row |= dict(zip(("start", "end", "channel"), times, strict=False))
         if recording in channels:
