@@ -203,9 +203,8 @@ class Decoder:
             lm_weight = language_model.lm_weight if lm_weight is None else lm_weight
             word_score = language_model.word_score if word_score is None else word_score
             options["lm_weight"] = lm_weight * math.log(10)  # KenLM's logarithms are to base 10
-            self.source = (
-                f"{language_model.path.name}, weight {lm_weight:g}, word score {word_score:g}, beam {beam}"
-            )
+            name = language_model.path.name
+            self.source = f"{name}, weight {lm_weight:g}, word score {word_score:g}, beam {beam}"
         self._texts = [vocabulary.spell(rows) for rows in words.values()]
         trie, start = flashlight.Trie(len(vocabulary.tokens), delimiter), model.start(False)
         for index, rows in enumerate(words.values()):

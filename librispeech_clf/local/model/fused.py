@@ -142,9 +142,8 @@ class NormalizedConvolution(keras.layers.Layer):
         exact = tf.cast(windows, tf.float64) * valid
         count = tf.maximum(tf.reduce_sum(valid, axis=1, keepdims=True), 1)
         mean = tf.reduce_sum(exact, axis=1, keepdims=True) / count
-        covariance = tf.matmul(exact, exact, transpose_a=True) / count - tf.matmul(
-            mean, mean, transpose_a=True
-        )
+        covariance = tf.matmul(exact, exact, transpose_a=True) / count
+        covariance -= tf.matmul(mean, mean, transpose_a=True)
         variance = tf.reduce_sum(kernel * tf.matmul(covariance, kernel), axis=1, keepdims=True)
         gamma = self.gamma_beta.kernel[:, :, 0]
         scale = tf.cast(gamma, tf.float64) * tf.math.rsqrt(variance + self.epsilon)

@@ -174,5 +174,4 @@ def _layer_norm_first(hidden, mask, positions, configuration, layers: Keras3Laye
 
 def _feed_forward(hidden, configuration, layers: Keras3Layers, name: str):
     x = layers.dense(hidden, configuration.intermediate_size, f"{name}_intermediate", gelu=True)
-    x = layers.dense(x, configuration.hidden_size, f"{name}_output")
-    return x
+    return layers.dense(x, configuration.hidden_size, f"{name}_output")

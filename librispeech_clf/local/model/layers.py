@@ -83,10 +83,8 @@ class Keras3Layers:
 
     def convolution(self, x, channels: int, kernel: int, stride: int, bias: bool, name: str, **options):
         """A strided convolution without padding: (B, N, C) -> (B, T, channels)."""
-        layer = self.layer(
-            "Conv1D", name, filters=channels, kernel_size=kernel, strides=stride, use_bias=bias, **options
-        )
-        return layer(x)
+        options |= {"filters": channels, "kernel_size": kernel, "strides": stride, "use_bias": bias}
+        return self.layer("Conv1D", name, **options)(x)
 
     def normalized_convolution(self, x, samples, configuration: Wav2Vec2Configuration, name: str):
         """The first convolution with group norm over time, one channel a group, over valid frames only.
@@ -95,15 +93,8 @@ class Keras3Layers:
         gamma and beta are a depthwise convolution of width 1. In float32 under any policy.
         """
         kernel, stride = configuration.conv_kernel[0], configuration.conv_stride[0]
-        x = self.convolution(
-            x,
-            configuration.conv_dim[0],
-            kernel,
-            stride,
-            configuration.conv_bias,
-            f"{name}_convolution",
-            dtype="float32",
-        )
+        sizes = configuration.conv_dim[0], kernel, stride, configuration.conv_bias
+        x = self.convolution(x, *sizes, f"{name}_convolution", dtype="float32")
         valid = self.mask_frames(samples, x, (kernel,), (stride,))[:, None, :]
         count = self.maximum(self.sum(valid, 2), 1.0)
         centered = x - self.matmul(valid, x) / count
@@ -125,12 +116,9 @@ class Keras3Layers:
         width = channels // groups
         left = kernel // 2
         padded = self.layer("ZeroPadding1D", f"{name}_padding", padding=(left, kernel - 1 - left))(x)
-        parts = [
-            self.convolution(
-                padded[:, :, group * width : (group + 1) * width], width, kernel, 1, True, f"{name}_{group}"
-            )
-            for group in range(groups)
-        ]
+        own = (padded[:, :, start : start + width] for start in range(0, channels, width))
+        sizes = width, kernel, 1, True
+        parts = [self.convolution(part, *sizes, f"{name}_{group}") for group, part in enumerate(own)]
         return self.concatenate(parts) if groups > 1 else parts[0]
 
     def relative_positions(self, mask, configuration: Wav2Vec2Configuration, name: str):
@@ -146,10 +134,8 @@ class Keras3Layers:
         distance = positions[:, None, :] - positions[:, :, None]
         near = self.abs(distance)
         scale = math.log(configuration.max_bucket_distance / exact)
-        far = self.log(self.maximum(near, float(exact)) / float(exact)) / scale * float(side - exact) + float(
-            exact
-        )
-        far = self.minimum(self.floor(far), float(side - 1))
+        far = self.log(self.maximum(near, float(exact)) / float(exact)) / scale
+        far = self.minimum(self.floor(far * float(side - exact) + float(exact)), float(side - 1))
         bucket = self.where(self.less(near, float(exact)), near, far)
         bucket = bucket + self.cast(self.less(0.0, distance), "float32") * float(side)
         sizes = {"input_dim": configuration.num_buckets, "output_dim": configuration.num_attention_heads}
@@ -164,9 +150,7 @@ class Keras3Layers:
         """
         split = self.layer("Reshape", f"{name}_gate_heads", target_shape=(-1, heads, x.shape[-1] // heads))(x)
         gates = self.sigmoid(self.layer("Dense", f"{name}_gate", units=2, dtype="float32")(split))
-        scaled = self.layer("DepthwiseConv1D", f"{name}_gate_scale", kernel_size=1, dtype="float32")(
-            gates[:, :, :, 1]
-        )
+        scaled = self.scale(gates[:, :, :, 1], f"{name}_gate_scale")
         gate = self.transpose(gates[:, :, :, 0] * scaled + 2.0, (0, 2, 1))
         return gate[:, :, :, None] * positions
 

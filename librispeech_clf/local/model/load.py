@@ -41,25 +41,18 @@ def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras
             f"{path}: no model file; set model.path in config.yaml or make one: {CONVERT_COMMAND}"
         )
     configuration, weights = read_model_file(path, vocabulary)
-    kernels = list_kernels(configuration, layers=len(weights))
+    kernels = list_kernels(configuration, layers=len(weights)).items()
     # Before a model is built whose size the file only claims.
-    _refuse_layers(
-        [name for name, shape in kernels.items() if name not in weights or weights[name][0].shape != shape],
-        path,
-    )
+    wrong = [name for name, shape in kernels if name not in weights or weights[name][0].shape != shape]
+    _refuse_layers(wrong, path)
     from librispeech_clf.local.model.graph import build_wav2vec2
 
     model = build_wav2vec2(configuration)
     layers = {layer.name: layer for layer in model.layers if layer.weights}
     _refuse_layers(sorted(layers.keys() ^ weights.keys()), path)
-    _refuse_layers(
-        [
-            name
-            for name in sorted(layers)
-            if [array.shape for array in weights[name]] != [weight.shape for weight in layers[name].weights]
-        ],
-        path,
-    )
+    shapes = {name: [weight.shape for weight in layer.weights] for name, layer in sorted(layers.items())}
+    own = {name: [array.shape for array in arrays] for name, arrays in weights.items()}
+    _refuse_layers([name for name, expected in shapes.items() if own[name] != expected], path)
     for name, layer in layers.items():
         layer.set_weights(weights[name])
     if bad := name_not_finite((variable.path, variable.value.numpy()) for variable in model.weights):
@@ -193,9 +186,7 @@ def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:
         )
     try:
         fields: dict[str, Any] = json.loads(file.attrs[CONFIGURATION])
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
-        }
+        values: Any = {name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()}
         return Wav2Vec2Configuration(**values)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: its {CONFIGURATION} cannot be read ({error}).") from error

@@ -83,17 +83,12 @@ def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
         FileNotFoundError: a file is missing.
         ValueError: a file cannot be read.
     """
-    files = {
-        name: _read_json(folder / name) if name in _NEEDED or (folder / name).is_file() else {}
-        for name in DESCRIPTIONS
-    }
+    held = {name for name in DESCRIPTIONS if name in _NEEDED or (folder / name).is_file()}
+    files = {name: _read_json(folder / name) if name in held else {} for name in DESCRIPTIONS}
     tensors = _read_tensors(folder)
     if language and (adapters := sorted(folder.glob("adapter.*.*"))):
-        chosen = [
-            path
-            for path in adapters
-            if path.name in (f"adapter.{language}.safetensors", f"adapter.{language}.bin")
-        ]
+        wanted = (f"adapter.{language}.safetensors", f"adapter.{language}.bin")
+        chosen = [path for path in adapters if path.name in wanted]
         if not chosen:
             names = sorted({path.name.split(".")[1] for path in adapters})
             raise FileNotFoundError(
@@ -161,14 +156,11 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
     )
     try:
         tensors = load_file(path) if path.suffix == ".safetensors" else read_torch_archive(path)
-    except (
-        AttributeError
-    ) as error:  # NumPy has no such type: "module 'numpy' has no attribute 'float8_e4m3fn'"
+    except AttributeError as error:  # of NumPy: "module 'numpy' has no attribute 'float8_e4m3fn'"
         raise ValueError(f"{refusal} {str(error).rpartition(' ')[2]}") from error
     except (safetensors.SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: damaged or not safetensors ({error}); copy the file again.") from error
-    others = [f"{name} {x.dtype.name}" for name, x in tensors.items() if x.dtype.name not in _FLOATS]
-    if others:
+    if others := [f"{name} {x.dtype.name}" for name, x in tensors.items() if x.dtype.name not in _FLOATS]:
         raise ValueError(f"{refusal} {', '.join(others[:3])}, {len(others)} in all")
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which is refused by name
         return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}

@@ -109,14 +109,10 @@ def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configurat
         given.pop("num_buckets", None)
     if not given.get("do_stable_layer_norm"):
         given.pop("adapter_attn_dim", None)  # transformers builds adapters into stable layers only
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     fields = [field.name for field in dataclasses.fields(Wav2Vec2Configuration)]
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value := given[name], list) else value
-        for name in fields
-        if name in given
-    }
     try:
-        return Wav2Vec2Configuration(**values)
+        return Wav2Vec2Configuration(**{name: given[name] for name in fields if name in given})
     except ValueError as error:
         raise ValueError(f"config.json: {error}") from error
 
@@ -130,13 +126,10 @@ def check_preprocessing(files: Mapping[str, Mapping[str, Any]]) -> None:
     Raises:
         ValueError: another sampling rate than 16 kHz, audio that is not normalized, or no plain samples.
     """
-    described = {
-        "preprocessor_config.json": files["preprocessor_config.json"],
-        # where transformers 5 has it
-        "processor_config.json: feature_extractor": files["processor_config.json"].get(
-            "feature_extractor", {}
-        ),
-    }
+    described = {"preprocessor_config.json": files["preprocessor_config.json"]}
+    # Where transformers 5 has it.
+    extractor = files["processor_config.json"].get("feature_extractor", {})
+    described["processor_config.json: feature_extractor"] = extractor
     for place, fields in described.items():
         if not isinstance(fields, Mapping):
             raise ValueError(f"{place} must hold one JSON object. Received: {fields!r}")

@@ -60,8 +60,7 @@ def read_torch_archive(path: Path) -> dict[str, np.ndarray]:
         state = state["state_dict"]
     if not isinstance(state, dict):
         raise ValueError(f"{path}: must hold a dictionary of tensors. Received: {type(state).__name__}")
-    others = {str(name): type(x).__name__ for name, x in state.items() if not isinstance(x, np.ndarray)}
-    if others:
+    if others := {str(name): type(x).__name__ for name, x in state.items() if not isinstance(x, np.ndarray)}:
         raise ValueError(
             f"{path}: must hold tensors only; save the model's state_dict alone. Received: {others}"
         )
@@ -91,7 +90,7 @@ class _TensorUnpickler(pickle.Unpickler):
         known: Mapping[tuple[str, str], Callable[..., Any]] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-            ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+            ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
         }
         if (module, name) in known:
             return known[module, name]
@@ -113,27 +112,20 @@ class _TensorUnpickler(pickle.Unpickler):
             if entry.file_size < count * dtype.itemsize:
                 raise pickle.UnpicklingError(f"storage {key} is cut off")
             numbers = np.frombuffer(self._archive.read(entry), dtype, count)
-            self._storages[key] = _widen_bfloat16(numbers) if kind == "BFloat16Storage" else numbers
+            if kind == "BFloat16Storage":
+                numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+            self._storages[key] = numbers
         return self._storages[key]
-
-
-def _widen_bfloat16(halves: np.ndarray) -> np.ndarray:
-    return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def _rebuild_tensor(
     storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
 ) -> np.ndarray:
     """Return the tensor that lies in a storage, as an array of its own."""
-    steps = zip(size, stride, strict=True)
-    last = offset + sum((length - 1) * step for length, step in steps)
+    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     elements = math.prod(size)
     inside = offset >= 0 and min((0, *size, *stride)) == 0 and elements <= len(storage)
     if not inside or (elements and last >= len(storage)):
         raise pickle.UnpicklingError(f"a tensor of shape {size} lies outside its storage")
     strides = [step * storage.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(storage[offset:], size, strides).copy()
-
-
-def _rebuild_parameter(tensor: np.ndarray, *_: object) -> np.ndarray:
-    return tensor
