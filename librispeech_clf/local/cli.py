@@ -12,7 +12,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ def run(
             if arguments is None:
                 sys.excepthook = sys.__excepthook__  # code-loader's prints a table of its own
                 # What libraries say at the end of the process; what is registered last is called first.
-                atexit.register(_silence_streams)
+                for stream in (sys.stdout, sys.stderr):
+                    atexit.register(_silence, stream)
 
 
 def make_parser(name: str, description: str, **settings: Any) -> argparse.ArgumentParser:
@@ -150,9 +151,8 @@ def ignore_broken_pipe() -> Iterator[None]:
     """Drop what is written to standard output and error when nobody reads them any more, or from the start."""
     kept = sys.stdout, sys.stderr
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        if (
-            getattr(sys, name) is None
-        ):  # closed by who started us; the next file opened would become its reader
+        # Closed by who started us; the next file opened would become its reader.
+        if getattr(sys, name) is None:
             _open_nowhere(descriptor)
             setattr(sys, name, open(descriptor, "w", closefd=False))  # noqa: SIM115 - as long as the process
         setattr(sys, name, _PipeStream(getattr(sys, name)))
@@ -163,19 +163,11 @@ def ignore_broken_pipe() -> Iterator[None]:
         sys.stdout, sys.stderr = kept
 
 
-def _silence_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        _silence(stream)
-
-
 def _silence(stream: Any) -> None:
     """Let a stream lead nowhere, after what it still holds."""
-    if stream is not None:
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            pass
-        _open_nowhere(stream.fileno())
+    with suppress(BrokenPipeError):
+        stream.flush()
+    _open_nowhere(stream.fileno())
 
 
 def _open_nowhere(descriptor: int) -> None:

@@ -24,9 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(options: argparse.Namespace) -> int:
     """Run the script, in a process of its own; it knows the names."""
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *options.others], cwd=PROJECT_ROOT, check=False
-    ).returncode
+    command = [sys.executable, str(SCRIPT), *options.others]
+    return subprocess.run(command, cwd=PROJECT_ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -211,15 +211,13 @@ def summarize(result: dict) -> list[Finding]:
     Where a first sample cannot be read, code-loader only says that it lacks a shape: the sample's reason stands
     in its place.
     """
-    unread = [
-        Finding(f"sample of {state}", reason) for state, reason in result.get("samples", {}).items() if reason
-    ]
+    samples = [Finding(f"sample of {state}", reason) for state, reason in result.get("samples", {}).items()]
     if result["error"]:
+        unread = [finding for finding in samples if finding.problem]
         return unread or [Finding("dataset check", result["error"])]
     payloads = result["payloads"]
     failed = [Finding(name, reason) for name, reason in payloads.items() if reason]
     note = f"{len(payloads) - len(failed)} of {len(payloads)} parts passed"
-    samples = [Finding(f"sample of {state}", reason) for state, reason in result["samples"].items()]
     calls = result["functions"]
     functions = [Finding(name, reason) for name, reason in calls.items() if reason]
     if calls and not functions:

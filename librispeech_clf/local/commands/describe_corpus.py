@@ -110,8 +110,7 @@ def _note(split: Split, vocabulary: Vocabulary, normalization: str) -> Iterator[
     texts = [text for text in split.texts if text]
     if changes := describe_normalization(texts, vocabulary, normalization):
         yield changes
-    unknown = [signs for text in texts if (signs := vocabulary.find_unknown(text, normalization))]
-    if unknown:
+    if unknown := list(filter(None, (vocabulary.find_unknown(text, normalization) for text in texts))):
         signs = sorted({sign for of_text in unknown for sign in of_text})
         shown = " ".join(signs[:SHOWN_SIGNS]) + " ..." * (len(signs) > SHOWN_SIGNS)
         yield f"{len(unknown)} of {len(split)} transcripts hold signs that the model has no letters for: {shown}"

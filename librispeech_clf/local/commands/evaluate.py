@@ -226,8 +226,7 @@ def refuse_failure(table: pyarrow.Table) -> None:
     """
     from librispeech_clf.local.analysis.summary import group_failures
 
-    pairs = zip(table["utterance_id"].to_pylist(), table["error"].to_pylist(), strict=True)
-    failures = dict(pairs)
+    failures = dict(zip(table["utterance_id"].to_pylist(), table["error"].to_pylist(), strict=True))
     if None not in failures.values():
         groups = [f"{len(names)}: {names[0]}: {reason}" for reason, names in group_failures(failures)[:3]]
         raise ValueError(f"none of {len(failures)} utterances can be evaluated. {' '.join(groups)}")

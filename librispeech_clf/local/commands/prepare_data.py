@@ -105,10 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def prepare(options: argparse.Namespace) -> None:
     """Bring what is missing, into the data root or the cache of the hub, or list what there is."""
-    configuration = load_configuration().with_corpus(
-        source=options.source, root=options.root, dataset=options.dataset
-    )
-    corpus = configuration.corpus
+    configuration, dataset = load_configuration(), options.dataset
+    corpus = configuration.with_corpus(source=options.source, root=options.root, dataset=dataset).corpus
     if options.list:
         return list_subsets(corpus)
     configured = [subset for subsets in corpus.subsets_by_state.values() for subset in subsets]

@@ -130,6 +130,5 @@ def write_transcribe(
         atomic_write(out / name, audio(utterance_id) or b"")
     chosen.insert(1, "file_name", names)
     atomic_write(table, chosen.to_csv(index=False).encode())
-    return (
-        f"Transcribe first: {len(chosen)} recordings, {chosen['seconds'].sum() / 60:.1f} minutes, in {table}."
-    )
+    length = f"{chosen['seconds'].sum() / 60:.1f} minutes"
+    return f"Transcribe first: {len(chosen)} recordings, {length}, in {table}."

@@ -34,9 +34,7 @@ DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 REQUIREMENTS = "requirements.txt"
 PLATFORM_PYTHON = "3.11"
 """leap.yaml's pythonVersion."""
-PLATFORMS = [
-    f"manylinux{version}_aarch64" for version in ("_2_28", "_2_27", "_2_26", "_2_24", "_2_17", "2014")
-]
+PLATFORMS = [f"manylinux{tag}_aarch64" for tag in ("_2_28", "_2_27", "_2_26", "_2_24", "_2_17", "2014")]
 SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
 """What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
 

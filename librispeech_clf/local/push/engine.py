@@ -124,12 +124,9 @@ def find_problems(path: Path, vocabulary: Vocabulary | None) -> Iterator[str]:
             yield from find_architecture_problems(configuration)
             foreign = list(find_foreign(file))
             yield from foreign or find_weight_problems(file)
-            if (
-                vocabulary
-                and CONFIGURATION in file.attrs
-                and (problem := compare_vocabulary(file, vocabulary))
-            ):
-                yield problem
+            if vocabulary and CONFIGURATION in file.attrs:
+                if problem := compare_vocabulary(file, vocabulary):
+                    yield problem
 
 
 def read_model_configuration(file: h5py.File) -> dict | str:
@@ -154,14 +151,9 @@ def read_model_configuration(file: h5py.File) -> dict | str:
 def find_architecture_problems(configuration: Mapping) -> Iterator[str]:
     """Name every kind of layer, key and operation that the importer does not know, once."""
     # Keras 3 writes a single input or output without its list.
-    wired, outputs = (
-        [
-            str(end[0]) if isinstance(end, list) and end else str(end)
-            for end in configuration.get(key) or ()
-            if end != 0
-        ]
-        for key in ("input_layers", "output_layers")
-    )
+    keys = ("input_layers", "output_layers")
+    ends = ([end for end in configuration.get(key) or () if end != 0] for key in keys)
+    wired, outputs = ([str(x[0] if isinstance(x, list) and x else x) for x in each] for each in ends)
     if wired != ["audio"]:
         yield f"takes {wired}; expected the one input 'audio', as the integration test wires it."
     if len(outputs) != 1:
@@ -182,8 +174,7 @@ def find_layer_problems(kind: str, configuration: Mapping) -> Iterator[str]:
     if kind not in LAYER_KEYS:
         yield f"class {kind!s:.60} is none of the importer's; {CONVERT_AGAIN}"
         return
-    unknown = sorted(set(configuration) - LAYER_KEYS[kind])
-    if unknown:
+    if unknown := sorted(set(configuration) - LAYER_KEYS[kind]):
         yield f"{kind} has keys that Keras 2.12 does not know: {', '.join(unknown)}; {CONVERT_AGAIN}"
     if "OpLambda" in kind and configuration.get("function") not in OPERATIONS:
         yield f"operation {configuration.get('function')!s:.60} is not on the list; {CONVERT_AGAIN}"
@@ -286,10 +277,8 @@ def install_importer(python: Path, folder: Path) -> Path:
             [str(interpreter), "-m", "pip", "install", "--quiet", IMPORTER],
         ]
         for command in commands:
-            if (
-                not Path(command[0]).is_file()
-                or subprocess.run(command, check=False, stdout=sys.stderr).returncode
-            ):
+            there = Path(command[0]).is_file()
+            if not there or subprocess.run(command, check=False, stdout=sys.stderr).returncode:
                 raise ValueError(
                     f"{IMPORTER} could not be installed by {python} (see above); check its venv module and the "
                     "network, or name another Python by --engine-python PATH."
@@ -353,9 +342,8 @@ def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndar
     for name in ("mixed", "whole"):
         same = answers[name].shape == local[name].shape
         differences = abs(answers[name] - local[name]) if same else np.array(np.inf)
-        fits = bool(
-            (differences <= TOLERANCE + RELATIVE * abs(local[name]).max(axis=-1, keepdims=True)).all()
-        )
+        most = TOLERANCE + RELATIVE * abs(local[name]).max(axis=-1, keepdims=True)
+        fits = bool((differences <= most).all())
         what, note = f"engine: logits, {name}", f"differ by {differences.max():.1e} from the local model's"
         findings.append(Finding(what, None if fits else f"{note}; {differ}", note))
     rows = zip(answers["mixed"], MIXED_SAMPLES, strict=True)
