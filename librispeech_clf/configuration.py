@@ -192,15 +192,13 @@ class Configuration:
         folder = Path(root).expanduser() if root is not None else corpus.root
         if not source and root and corpus.source == "sample":
             source = guess_source(Path(root).expanduser())
-        changes: dict[str, Any] = {
-            "source": source or corpus.source,
-            "root": folder,
-            "dataset": dataset or corpus.dataset,
-        }
+        source, splits = source or corpus.source, corpus.splits
         if subsets_by_state is not None:
             chosen = {state: tuple(subsets) for state, subsets in subsets_by_state.items()}
-            changes["splits"] = {**corpus.splits, changes["source"]: chosen}
-        return dataclasses.replace(self, corpus=dataclasses.replace(corpus, **changes))
+            splits = {**splits, source: chosen}
+        dataset = dataset or corpus.dataset
+        corpus = dataclasses.replace(corpus, source=source, root=folder, dataset=dataset, splits=splits)
+        return dataclasses.replace(self, corpus=corpus)
 
 
 def load_configuration(
@@ -243,11 +241,9 @@ def load_configuration(
     if columns := get(COLUMNS_VARIABLE):
         pairs = [pair.partition("=") for pair in columns.split(",")]
         corpus = dataclasses.replace(corpus, columns={key.strip(): name.strip() for key, _, name in pairs})
-    text = dataclasses.replace(
-        text,
-        normalize=get(NORMALIZE_VARIABLE) or text.normalize,
-        annotations=get(ANNOTATIONS_VARIABLE) or text.annotations,
-    )
+    normalize = get(NORMALIZE_VARIABLE) or text.normalize
+    annotations = get(ANNOTATIONS_VARIABLE) or text.annotations
+    text = dataclasses.replace(text, normalize=normalize, annotations=annotations)
     if bounds := get(GROUPS_VARIABLE):
         groups = _convert(dict[str, tuple[float, ...]], _parse_yaml(bounds, GROUPS_VARIABLE), GROUPS_VARIABLE)
     if model := model or get(MODEL_VARIABLE):
@@ -303,16 +299,12 @@ def build_record(record_type: type, values: Any, place: str) -> Any:
         raise ValueError(f"{place}: expected a mapping, got {values!r}.")
     field_types = typing.get_type_hints(record_type)
     _refuse_unknown(place, values, tuple(field_types))
-    optional = {
-        field.name for field in dataclasses.fields(record_type) if field.default is not dataclasses.MISSING
-    }
-    missing = [name for name in field_types if name not in values and name not in optional]
-    if missing:
+    absent = [field for field in dataclasses.fields(record_type) if field.name not in values]
+    if missing := [field.name for field in absent if field.default is dataclasses.MISSING]:
         raise ValueError(f"{place}: missing {', '.join(missing)}.")
     given = {name: kind for name, kind in field_types.items() if name in values}
-    return record_type(
-        **{name: _convert(kind, values[name], f"{place}: {name}") for name, kind in given.items()}
-    )
+    converted = {name: _convert(kind, values[name], f"{place}: {name}") for name, kind in given.items()}
+    return record_type(**converted)
 
 
 def _convert(kind: Any, value: Any, place: str) -> Any:
@@ -342,8 +334,7 @@ def _of_type(kind: type, value: Any, place: str) -> Any:
 
 
 def _refuse_unknown(place: str, names: Any, known: Sequence[str]) -> None:
-    unknown = [str(name) for name in names if name not in known]
-    if unknown:
+    if unknown := [str(name) for name in names if name not in known]:
         raise ValueError(f"{place}: unknown {', '.join(unknown)}; known: {', '.join(known)}.")
 
 

@@ -38,14 +38,11 @@ class Context:
     def split(self, state: str) -> Split:
         """Open the split of a state, once; states of the same subsets share what is opened."""
         if state not in self._splits:
-            subsets = self.configuration.corpus.subsets_by_state.get(state, ())
+            corpus, annotations = self.configuration.corpus, self.configuration.text.annotations
+            subsets = corpus.subsets_by_state.get(state, ())
             same = next((other for other in self._splits.values() if other.subsets == subsets), None)
-            settings = self.configuration
-            self._splits[state] = (
-                replace(same, name=state)
-                if same
-                else load_split(settings.corpus, state, annotations=settings.text.annotations)
-            )
+            opened = replace(same, name=state) if same else load_split(corpus, state, annotations=annotations)
+            self._splits[state] = opened
         return self._splits[state]
 
     def splits(self) -> list[Split]:

@@ -195,12 +195,8 @@ def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str
 
 def can_seek(file: Any) -> bool:
     """Whether libsndfile finds every sample of a file without decoding those before it."""
-    return (
-        file.format in WITH_LENGTH
-        and file.subtype not in FLOATS
-        and file.frames <= MOST_SAMPLES
-        and file.seekable()
-    )
+    knows_length = file.format in WITH_LENGTH and file.frames <= MOST_SAMPLES
+    return knows_length and file.subtype not in FLOATS and file.seekable()
 
 
 def find_format(content: bytes) -> str | None:
@@ -225,11 +221,9 @@ def convert_to_wav(content: bytes, name: str) -> bytes:
             stream = container.streams.audio[0]
             resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.rate)
             rate, count = stream.rate, len(stream.layout.channels)
-            declared = (
-                float(stream.duration * stream.time_base)
-                if stream.duration and stream.time_base
-                else (container.duration or 0) / 1e6
-            )
+            declared = (container.duration or 0) / 1e6
+            if stream.duration and stream.time_base:
+                declared = float(stream.duration * stream.time_base)
             for frame in container.decode(stream):
                 blocks += [made.to_ndarray().reshape(-1, count) for made in resampler.resample(frame)]
     except av.FFmpegError as error:

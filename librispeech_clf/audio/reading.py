@@ -88,8 +88,7 @@ def pad(normalized: Waveform, *, max_samples: int, utterance_id: str) -> Wavefor
 
 def count_samples(padded: Waveform) -> int:
     """Count the samples before the padding: up to and including the last that is not zero."""
-    nonzero = np.flatnonzero(padded)
-    return int(nonzero[-1]) + 1 if len(nonzero) else 0
+    return int(np.max(np.flatnonzero(padded), initial=-1)) + 1
 
 
 def measure_length(utterance: Utterance) -> float:

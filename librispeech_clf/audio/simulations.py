@@ -142,10 +142,8 @@ class SimulatedSplit(Split):
             case "clipping":
                 return acoustics.clip(waveform, **values)
             case _:
-                loss_rate = values["share"]
-                return acoustics.drop_packets(
-                    waveform, loss_rate=loss_rate, sampling_rate=rate, generator=generator
-                )
+                rates = {"loss_rate": values["share"], "sampling_rate": rate}
+                return acoustics.drop_packets(waveform, **rates, generator=generator)
 
 
 def simulate(

@@ -71,9 +71,8 @@ _SPLITS = re.compile(
     r"|creat|rea[lt]i|ual|iu|uel|^idea|[^aeiouy]sm$|thm$|[ds]n t$|[^aeiou]oem"
 )
 
-_CALLS: dict[
-    str, tuple[str, dict[str, object]]
-] = {  # function of textstat and its options, where it is not the key
+# Function of textstat and its options, where it is not the key.
+_CALLS: dict[str, tuple[str, dict[str, object]]] = {
     "sentences": ("sentence_count", {}),
     "dale_chall_score": ("dale_chall_readability_score", {}),
     "linsear_write": ("linsear_write_formula", {}),

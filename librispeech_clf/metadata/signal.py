@@ -179,7 +179,7 @@ def _decibels_or_none(power: float) -> float | None:
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First index and index after the last of each run of true values."""
-    edges = np.diff(np.concatenate(([0], mask.view(np.int8), [0])))
+    edges = np.diff(mask.view(np.int8), prepend=0, append=0)
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 

@@ -52,9 +52,8 @@ def text_metadata(transcript: str | None, vocabulary: Vocabulary) -> dict[str, f
         return dict.fromkeys(text_metadata_types(vocabulary))
     words = vocabulary.normalize(transcript).split()
     lengths = [len(word) for word in words]
-    signs = Counter("".join(words) if vocabulary.units == WORDS else words)
-    apostrophes = signs.pop(vocabulary.apostrophe, 0)
-    letters = signs
+    letters = Counter("".join(words) if vocabulary.units == WORDS else words)
+    apostrophes = letters.pop(vocabulary.apostrophe, 0)
     most = min(letters, key=lambda letter: (-letters[letter], letter), default=None)
     least = min(letters, key=lambda letter: (letters[letter], letter), default=None)
     values = {
@@ -70,7 +69,7 @@ def text_metadata(transcript: str | None, vocabulary: Vocabulary) -> dict[str, f
         "least_frequent_letter_count": letters[least] if least else 0,
         "apostrophe_count": apostrophes,
         "out_of_vocabulary_letter_count": sum(
-            count for sign, count in signs.items() if not vocabulary.signs.issuperset(sign)
+            count for sign, count in letters.items() if not vocabulary.signs.issuperset(sign)
         ),
     }
     return {key: values[key] for key in text_metadata_types(vocabulary)}

@@ -33,7 +33,7 @@ def escape_unprintable(text: str, *, keep: str = "") -> str:
 
     Joiners and the characters of `keep` stay.
     """
-    return _replace_unprintable(text, _name_code, keep=keep)
+    return _replace_unprintable(text, lambda letter: letter.encode("unicode_escape").decode(), keep=keep)
 
 
 def escape_json(text: str) -> str:
@@ -72,10 +72,8 @@ def to_visual_order(text: str) -> str:
     """Put a line in the order in which its letters stand from left to right; joining them is the terminal's work."""
     signs: list[str] = []
     for sign in text:
-        if signs and unicodedata.bidirectional(sign) in (
-            "NSM",
-            "BN",
-        ):  # accents and joiners follow their letter
+        # Accents and joiners follow their letter.
+        if signs and unicodedata.bidirectional(sign) in ("NSM", "BN"):
             signs[-1] += sign
         else:
             signs.append(sign)
@@ -100,10 +98,6 @@ def _lay_from_right(signs: list[str], kinds: str) -> str:
         parts.append("".join(signs[run.start() : run.end()]))
         last = run.end()
     return "".join(reversed(parts))
-
-
-def _name_code(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def _replace_unprintable(text: str, code: Callable[[str], str], *, keep: str) -> str:

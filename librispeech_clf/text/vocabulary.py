@@ -103,11 +103,8 @@ class Vocabulary:
     def _rows(self) -> dict[str, int]:
         """The row of each token that can be written, by its composed form (Unicode NFC)."""
         skipped = self.special | {self.word_delimiter}
-        return {
-            unicodedata.normalize("NFC", token): row
-            for row, token in enumerate(self.tokens)
-            if row not in skipped
-        }
+        kept = {token: row for row, token in enumerate(self.tokens) if row not in skipped}
+        return {unicodedata.normalize("NFC", token): row for token, row in kept.items()}
 
     @cached_property
     def _longest(self) -> int:
@@ -159,9 +156,7 @@ class Vocabulary:
             The transcript, its units with spaces between; equal to itself when normalized again.
         """
         words = self._parse(text, normalization)
-        spelled = [
-            [piece if isinstance(piece, str) else self.tokens[piece] for piece in word] for word in words
-        ]
+        spelled = [[x if isinstance(x, str) else self.tokens[x] for x in word] for word in words]
         if self.units == WORDS:
             return " ".join(map("".join, spelled))
         return " ".join(piece for word in spelled for piece in word)

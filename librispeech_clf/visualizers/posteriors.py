@@ -1,7 +1,6 @@
 """The probability of each letter over time, as an image."""
 
 import functools
-from typing import TYPE_CHECKING
 
 import numpy as np
 from code_loader.contract.visualizer_classes import LeapImage
@@ -10,9 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 from librispeech_clf.ctc.decoding import log_probabilities
 from librispeech_clf.text.vocabulary import BLANK, Vocabulary
 from librispeech_clf.visualizers.waveform import magma
-
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
 
 # In pixels.
 HEIGHT = 600
@@ -93,7 +89,7 @@ def _font_path() -> str:
 
 
 @functools.cache
-def _font() -> "FreeTypeFont":
+def _font() -> ImageFont.FreeTypeFont:
     """Return matplotlib's font, the one that is there on every system."""
     return ImageFont.truetype(_font_path(), _FONT_SIZE)
 

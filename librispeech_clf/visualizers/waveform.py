@@ -90,9 +90,8 @@ def mel_spectrogram_db(samples: np.ndarray, *, sampling_rate: int) -> np.ndarray
     hop = _hop(len(samples), sampling_rate=sampling_rate)
     columns = len(_column_edges(len(samples), sampling_rate=sampling_rate)) - 1
     # librosa's own functions equal this (tested), but compile for 13 s when they are first imported.
-    spectrum = scipy.signal.ShortTimeFFT(
-        scipy.signal.get_window("hann", window), hop, sampling_rate, mfft=transform
-    )
+    shape = scipy.signal.get_window("hann", window)
+    spectrum = scipy.signal.ShortTimeFFT(shape, hop, sampling_rate, mfft=transform)
     padded = np.pad(samples, (0, max(0, transform - len(samples))))
     bands = librosa.filters.mel(sr=sampling_rate, n_fft=transform, n_mels=MEL_BANDS)
     power = bands @ spectrum.spectrogram(padded, p0=0, p1=columns)
