@@ -155,11 +155,9 @@ def _suppress_stderr() -> Iterator[None]:
         stack.callback(os.close, kept)
         sink = os.open(os.devnull, os.O_WRONLY)
         stack.callback(os.close, sink)
+        stack.callback(os.dup2, kept, 2)
         os.dup2(sink, 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
+        yield
 
 
 def check_samples(samples: Waveform, rate: int, name: str) -> tuple[Waveform, int]:

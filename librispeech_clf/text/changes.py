@@ -23,10 +23,8 @@ CHANGES = (
 
 def describe_normalization(texts: Iterable[str], vocabulary: Vocabulary, normalization: str) -> str | None:
     """Say in one line how much normalization changes transcripts, besides case and white space; None: nothing."""
-    counts: Counter[str] = Counter()
     changes = [_count_changes(text, vocabulary, normalization) for text in texts]
-    for of_text in changes:
-        counts += of_text
+    counts = sum(changes, Counter[str]())
     if not counts:
         return None
     changed = f"{sum(map(bool, changes))} of {len(changes)} transcripts changed"

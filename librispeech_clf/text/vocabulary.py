@@ -79,9 +79,7 @@ class Vocabulary:
             raise ValueError(
                 f"special must hold the blank, row 0, and other rows. Received: {set(self.special)}"
             )
-        if self.word_delimiter is not None and (
-            self.word_delimiter not in rows or self.word_delimiter in self.special
-        ):
+        if self.word_delimiter is not None and self.word_delimiter not in set(rows) - self.special:
             raise ValueError(f"word_delimiter must be one of the tokens. Received: {self.word_delimiter!r}")
         language = self.language and self.language.lower().replace("_", "-").split("-")[0]
         object.__setattr__(self, "language", _TWO_LETTERS.get(language or "", language) or None)

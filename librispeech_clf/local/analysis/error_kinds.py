@@ -66,8 +66,7 @@ def find_error_kinds(record: Record, words: Confusions | None = None) -> tuple[E
 
     The words of the alignments are added to `words`. Without texts there are no kinds.
     """
-    aligned = record.aligned
-    rows = aligned.rows
+    aligned, rows = record.aligned, record.aligned.rows
     if len(rows) == 0:
         return ()
     numbers = {name: number for number, name in enumerate(KINDS)}

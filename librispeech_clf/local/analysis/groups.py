@@ -128,8 +128,7 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
     bounds = bounds or {}
     groupings: list[Grouping] = []
     own = (name for name in record.names if name.startswith(OWN))
-    columns = [record.column(name) for name in dict.fromkeys([GENDER, *own, *bounds])]
-    for column in [column for column in columns if column is not None]:
+    for column in filter(None, map(record.column, dict.fromkeys([GENDER, *own, *bounds]))):
         name, numbers, edges = column.name, column.numbers, bounds.get(column.name)
         if numbers is not None:
             bins = bin_at(numbers, edges) if edges else bin_by_quantiles(numbers, count=QUARTERS)

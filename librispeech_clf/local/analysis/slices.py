@@ -259,11 +259,7 @@ def _choose(
         if candidates[shown].kind == "pair":
             wanted = [(condition,) for condition in candidates[shown].conditions]
             parts = [
-                other
-                for other, candidate in enumerate(candidates)
-                if candidate.kind in ("category", "number")
-                and candidate.conditions in wanted
-                and other not in given
+                part for part, own in enumerate(candidates) if own.conditions in wanted and part not in given
             ]
             if parts and test(np.array([shown]), [*given, *parts])[0] < _WORSE_THAN_PARTS:
                 best = max(parts, key=lambda part: t[part])

@@ -100,8 +100,7 @@ class Store:
 
     def remove_outdated(self) -> None:
         """Remove the parts of other keys; no other run may be writing into the output folder."""
-        others = self.folder.parent.iterdir() if self.folder.parent.is_dir() else ()
-        for other in others:
+        for other in self.folder.parent.glob("*"):
             if other.name != self.folder.name:
                 shutil.rmtree(other, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from code_loader.contract.mapping import NodeConnection
+    from code_loader.contract.mapping import NodeConnection, NodeMapping
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,13 @@ def read_wiring(connections: Iterable[NodeConnection]) -> tuple[Wire, ...]:
 
     `connections` are `global_leap_binder.mapping_connections`, from the integration test's calls.
     """
-    return tuple(
-        Wire(
-            connection.node.type.value,
-            connection.node.name,
-            {
-                argument: node.type.value if node.type.value.startswith("Prediction") else node.name
-                for argument, node in (connection.node_inputs or {}).items()
-            },
-        )
-        for connection in connections
-        if connection.node.type.value in ("Metric", "CustomLoss", "Visualizer")
-    )
+
+    def name(node: NodeMapping) -> str:
+        return node.type.value if node.type.value.startswith("Prediction") else node.name
+
+    wires = []
+    for node, inputs in ((each.node, each.node_inputs or {}) for each in connections):
+        if node.type.value in ("Metric", "CustomLoss", "Visualizer"):
+            sources = {argument: name(source) for argument, source in inputs.items()}
+            wires.append(Wire(node.type.value, node.name, sources))
+    return tuple(wires)

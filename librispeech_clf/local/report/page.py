@@ -170,7 +170,7 @@ def take_rows(source: Path, rows: np.ndarray) -> pyarrow.Table:
 
 
 def write_page(
-    path: Path | str,
+    path: Path,
     results: pd.DataFrame | pyarrow.Table | Path,
     *,
     audio: AudioProvider | None = None,
@@ -188,7 +188,6 @@ def write_page(
     Returns:
         The path written.
     """
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     record = Record(results)
     placed, blocks = place_recordings(
