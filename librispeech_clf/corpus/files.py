@@ -125,7 +125,9 @@ def _note_doubts(rows: Iterable[Row], doubts: list[str]) -> Iterator[Row]:
     """Pass rows on, and note those whose place, part or channel does not follow from their table alone."""
     for row in rows:
         path = row["audio"]["path"]
-        if row.pop("by_header", False) or (path and row["audio"]["bytes"] is None and not os.path.isfile(path)):
+        if row.pop("by_header", False) or (
+            path and row["audio"]["bytes"] is None and not os.path.isfile(path)
+        ):
             doubts.append(row["id"])
         yield row
 

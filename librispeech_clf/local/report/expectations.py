@@ -78,12 +78,16 @@ def _tabulate_drifts(coverage: Coverage) -> PlainTable:
     rows = (
         (
             ", ".join(filter(None, (label_column(drift.column), physical_unit(drift.column)))),
-            f"{drift.labeled:.3g}", f"{drift.unlabeled:.3g}",
+            _number(drift.labeled), _number(drift.unlabeled),
             f"{drift.difference:+.2f} ({drift.low:+.2f} to {drift.high:+.2f})",
         )
         for drift in sure[:SHOWN_DRIFTS]
     )  # fmt: skip
     return PlainTable("Drift", note, ("column", "labeled", "unlabeled", "difference"), tuple(rows))
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _percent(share: float | None) -> str:

@@ -49,6 +49,8 @@ MAX_LEVELS = 400
 SIGNIFICANT_DIGITS = 5
 TIME_UNITS_PER_SECOND = 100
 MISSING_TIME = -1
+HEARD = "h"
+"""The operation of a word or letter where there is no reference: neither right nor wrong."""
 
 
 def build_payload(
@@ -74,7 +76,7 @@ def build_payload(
     """
     recordings, _ = split_simulated(record)
     references, hypotheses = read_texts(recordings, "reference"), read_texts(recordings, "hypothesis")
-    words, letters = align_texts(references, hypotheses)
+    words, letters = align_texts(recordings.texts("reference"), hypotheses)
     failures, ids, sections = read_texts(recordings, "error"), recordings.ids.tolist(), analysis or {}
     groups = sections.get("rates", {}).get("groups") or describe_groupings(list_groupings(recordings))
     said = [text.split() for text in hypotheses]
@@ -177,8 +179,11 @@ def build_system(
     joined = table.take(pyarrow.compute.index_in(pyarrow.array(ids), table["utterance_id"]))
     texts = joined["hypothesis"].to_pylist()
     pairs = zip(references, texts, strict=True)
-    operations = ["" if text is None else encode_words(said, text) for said, text in pairs]
     own = joined["reference"].to_pylist()
+    operations = [
+        "" if text is None else encode_words(None if one is None else said, text)
+        for (said, text), one in zip(pairs, own, strict=True)
+    ]
     nearest = {row: own[row] for row, said in enumerate(references) if own[row] not in (None, said)}
     # Where another reference was nearer, other words are counted.
     counted = [*SYSTEM_COUNTS, "word_hits", "character_hits"] if nearest else SYSTEM_COUNTS
@@ -294,20 +299,26 @@ to_jsonable = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
 """What JSON knows, with floats as short as the page needs them."""
 
 
-def align_texts(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
+def align_texts(references: Sequence[str | None], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
     """Align each pair of texts by words and by letters, with as many errors as the error counts have."""
     pairs = list(zip(references, hypotheses, strict=True))
-    letters = [find_operations(one.strip(), two.strip()) for one, two in pairs]
+    letters = [
+        HEARD * len(two.strip()) if one is None else find_operations(one.strip(), two.strip())
+        for one, two in pairs
+    ]
     return [encode_words(*texts) for texts in pairs], [_encode(operations) for operations in letters]
 
 
-def encode_words(reference: str, hypothesis: str) -> str:
-    """Align two texts by words alone."""
-    return _encode(choose_operations(split_words(reference), split_words(hypothesis)))
+def encode_words(reference: str | None, hypothesis: str) -> str:
+    """Align two texts by words alone; without a reference, None, all words are but heard."""
+    heard = split_words(hypothesis)
+    return _encode(
+        HEARD * len(heard) if reference is None else choose_operations(split_words(reference), heard)
+    )
 
 
 def _encode(operations: str) -> str:
-    """Count repeated hits, substitutions, deletions and insertions: "12=1s3=2d"."""
+    """Count repeated hits, substitutions, deletions, insertions and what is but heard: "12=1s3=2d"."""
     return "".join(f"{len(list(run))}{operation}" for operation, run in itertools.groupby(operations))
 
 

@@ -113,7 +113,8 @@ def list_figures(record: Record) -> list[Figure]:
     ]
     for name in MEANS:
         values = record.numbers(name)
-        figures.append(Figure(name, values, np.where(np.isfinite(values), 1.0, np.nan)))
+        scale = "rate" if name in ("ctc_loss", "confidence") else "share"
+        figures.append(Figure(name, values, np.where(np.isfinite(values), 1.0, np.nan), scale))
     for unit, counts in (("word", words), ("character", letters)):
         for place, kind in enumerate(OPERATIONS[1:], 1):
             figures.append(Figure(f"{unit}_{kind[:-1]}_rate", counts[:, place], counts[:, :3].sum(axis=1)))

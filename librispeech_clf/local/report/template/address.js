@@ -1,5 +1,6 @@
 // The page's state in its address: Back works, and a link shows what its sender saw.
 
+const DASHBOARD_KEYS = ["figure", "column", "bins", "edges"];
 const TYPING_MS = 2000;
 const TYPED = /^(search|selected|filter\.)/;
 const address = { written: "", at: 0, isTyping: false, isApplying: false };
@@ -21,10 +22,13 @@ function describeState() {
     put("label", state.only.label);
   }
   put("selected", state.selected.size ? describeRows(state.selected) : null);
-  put("sort", `${tableState.sort.descending ? "-" : ""}${tableState.sort.key}`, "-word_error_rate");
+  put("sort", `${tableState.sort.descending ? "-" : ""}${tableState.sort.key}`, `-${USUAL_SORT}`);
   put("color", mapState.color, "word_error_rate");
   put("system", systems[besideState.second]?.name, systems[1]?.name);
   put("against", systems[besideState.first].name, systems[0].name);
+  for (const key of DASHBOARD_KEYS) put(`dashboard.${key}`, dashboardState[key], USUAL_DASHBOARD[key]);
+  if (String(tableState.keys) !== String(chooseColumns()))
+    for (const key of tableState.keys.length ? tableState.keys : ["-"]) put("column", key);
   put("theme", chosenTheme);
   return parts.toString();
 }
@@ -122,12 +126,21 @@ function readFilter(column, values) {
 }
 
 function readAppearance(parts) {
-  const [, sign, key] = (parts.get("sort") ?? "-word_error_rate").match(/^(-?)(.*)$/);
+  const [, sign, key] = (parts.get("sort") ?? `-${USUAL_SORT}`).match(/^(-?)(.*)$/);
   if (columns.has(key)) tableState.sort = { key, descending: sign === "-" };
   const color = parts.get("color") ?? "word_error_rate";
   mapState.color = columns.has(color) ? color : null;
   const places = ["against", "system"].map((key) => systems.findIndex(({ name }) => name === parts.get(key)));
   [besideState.first, besideState.second] = places.map((place, usual) => (place < 0 ? usual : place));
+  for (const key of DASHBOARD_KEYS) {
+    const value = parts.get(`dashboard.${key}`);
+    const known = { figure: findFigure(value)?.key === value, column: columns.has(value) };
+    const isKnown = value !== null && (known[key] ?? true);
+    const chosen = key === "bins" ? Number(value) || USUAL_DASHBOARD.bins : value;
+    dashboardState[key] = isKnown ? chosen : USUAL_DASHBOARD[key];
+  }
+  const keys = parts.getAll("column");
+  tableState.keys = keys.length ? keys.filter((name) => columns.has(name)) : chooseColumns();
   const theme = parts.get("theme");
   applyTheme(theme === "dark" || theme === "light" ? theme : null);
 }

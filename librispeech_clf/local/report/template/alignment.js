@@ -69,8 +69,10 @@ function makePair(view, pair, timings, kind) {
       ? ""
       : `, ${(start * TIME_UNIT).toFixed(2)} to ${((start + duration) * TIME_UNIT).toFixed(2)} s`;
   const sure = confidence < 0 || confidence === undefined ? "" : `, ${describeSureness(confidence, kind)}`;
-  const [reference, hypothesis] = [pair.reference, pair.hypothesis].map((text) => spell(text ?? NOTHING));
-  const texts = `reference ${reference}, hypothesis ${hypothesis}`;
+  const isHeard = pair.operation === "h";
+  const reference = isHeard ? "" : spell(pair.reference ?? NOTHING);
+  const hypothesis = spell(pair.hypothesis ?? NOTHING);
+  const texts = isHeard ? hypothesis : `reference ${reference}, hypothesis ${hypothesis}`;
   const label = `${name}: ${texts}${times}${sure}`;
   const element = make(
     "button",

@@ -45,7 +45,8 @@ function makeTicks(low, high, count) {
 }
 
 function scale(low, high, from, to) {
-  return (value) => (high > low ? from + ((value - low) / (high - low)) * (to - from) : (from + to) / 2);
+  const cut = (value) => Math.min(Math.max(value, low), high);
+  return (value) => (high > low ? from + ((cut(value) - low) / (high - low)) * (to - from) : (from + to) / 2);
 }
 
 function formatTick(value, figure) {
@@ -82,10 +83,15 @@ function onHover(element, lines) {
   return element;
 }
 
+const WHISKER_REACH = 4; // of the largest estimate; a whisker beyond it ends at the edge of the chart
+
 function rangeOf(results) {
+  const largest = Math.max(...results.map(({ estimate }) => Math.abs(estimate ?? 0)));
+  const reach = WHISKER_REACH * largest || Infinity;
   const values = results
     .flatMap((result) => [result.estimate, result.low, result.high])
-    .filter((value) => value !== null);
+    .filter((value) => value !== null && value !== undefined)
+    .map((value) => Math.min(Math.max(value, -reach), reach));
   if (!values.length) return [0, 1];
   const low = Math.min(...values);
   const high = Math.max(...values);
@@ -133,7 +139,11 @@ function drawIntervals(groups, figure, { width, overall, labelWidth, column, spa
   return svg;
 }
 
-function makeClickable(name, choose) {
+function makeClickable(name, act) {
+  const choose = () => {
+    hideTooltip(); // what it is about may go
+    act();
+  };
   const onkeydown = (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
@@ -146,10 +156,7 @@ function makeClickable(name, choose) {
 function makeChoice(column, { name, choice }) {
   if (!column || choice === undefined) return {};
   const isChosen = holdsChoice(column.key, choice);
-  const attributes = makeClickable(`${describe(column)}: ${name}`, () => {
-    hideTooltip();
-    toggleChoice(column, choice);
-  });
+  const attributes = makeClickable(`${describe(column)}: ${name}`, () => toggleChoice(column, choice));
   attributes.class += isChosen ? " chosen" : state.filters.has(column.key) ? " dim" : "";
   return { ...attributes, "aria-pressed": String(isChosen) };
 }

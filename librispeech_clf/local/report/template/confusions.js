@@ -6,8 +6,8 @@ let alignedRows = null;
 // Alignments of all rows, read once.
 function readAlignments() {
   alignedRows ??= {
-    words: Array.from(allRows, (row) => alignWords(row)),
-    letters: Array.from(allRows, (row) => alignLetters(row)),
+    words: Array.from(allRows, (row) => (isScored(row) ? alignWords(row) : [])),
+    letters: Array.from(allRows, (row) => (isScored(row) ? alignLetters(row) : [])),
   };
   return alignedRows;
 }
@@ -129,7 +129,25 @@ function addLetterMatrix(panel, counts, aligned) {
   const card = makeWidePanel(mark("Letter confusions"), note);
   card.classList.add("matrix");
   panel.append(card);
-  card.append(pairs.length ? drawMatrix(pairs, chartWidth(card), aligned) : makeNote("None."));
+  if (!pairs.length) return card.append(makeNote("None."));
+  const width = chartWidth(card);
+  const [letters, all] = chooseLetters(pairs, Math.floor((width - 26) / SMALLEST_CELL));
+  if (letters.size < all)
+    card.append(makeNote(`The ${letters.size} of ${all} letters that are confused most.`));
+  const isShown = ([reference, hypothesis]) => letters.has(reference) && letters.has(hypothesis);
+  card.append(drawMatrix(pairs.filter(isShown), width, aligned));
+}
+
+const SMALLEST_CELL = 9;
+
+// The letters of the most frequent confusions, as many as there is room for, and how many there are.
+function chooseLetters(pairs, most) {
+  const chosen = new Set();
+  for (const [reference, hypothesis] of pairs.toSorted((left, right) => right[2] - left[2])) {
+    const both = new Set([...chosen, reference, hypothesis]);
+    if (both.size <= most) both.forEach((letter) => chosen.add(letter));
+  }
+  return [chosen, new Set(pairs.flatMap(([reference, hypothesis]) => [reference, hypothesis])).size];
 }
 
 function drawMatrix(pairs, width, aligned) {

@@ -7,6 +7,7 @@ const dashboardState = {
   edges: "quantile",
   allGroups: false,
 };
+const USUAL_DASHBOARD = { ...dashboardState };
 const MOST_COLUMNS = 12;
 const FIRST_GROUPS = 12;
 const CARD_BINS = 6;
@@ -30,7 +31,8 @@ function standardColumns() {
 }
 
 function showDashboards(panel) {
-  dashboardState.column ??= standardColumns()[0]?.key ?? payload.columns[0]?.key;
+  USUAL_DASHBOARD.column ??= standardColumns()[0]?.key ?? payload.columns[0]?.key;
+  dashboardState.column ??= USUAL_DASHBOARD.column;
   const explorer = make("div", { class: "card", id: "explorer" });
   const rest = make("div", {});
   panel.append(explorer, rest);
@@ -64,6 +66,7 @@ function makeDashboardTools(render) {
   const change = (key) => (value) => {
     dashboardState[key] = value;
     render();
+    tell("address");
   };
   const accept = ({ kind }) => kind !== "text";
   const metrics = figures.map(({ key, label }) => [key, label]);
@@ -132,6 +135,7 @@ function addStandardCard(board, column, figure, render) {
   const enlarge = () => {
     Object.assign(dashboardState, { column: column.key, figure: figure.key });
     render();
+    tell("address");
     document.getElementById("explorer").scrollIntoView({ block: "nearest" });
   };
   const name = `Enlarge ${figure.label} against ${column.label}`;

@@ -106,7 +106,10 @@ const figures = [
       ),
     ),
   ),
-].filter((figure) => figure.numerator && payload.count && figure.denominator(firstScored()) !== null);
+].filter(
+  ({ numerator, denominator }) =>
+    numerator && allRows.some((row) => numerator(row) !== null && denominator(row) !== null),
+);
 
 function makeRate(key, short, numerator, denominator, scale = "rate") {
   const label = capitalize(key.replaceAll("_", " "));
@@ -121,14 +124,10 @@ function makeMean(key, label, short, percent = false) {
     label,
     short,
     percent,
+    scale: percent ? "share" : "rate",
     numerator: (row) => column.values[row],
     denominator: (row) => (column.values[row] === null ? null : 1),
   };
-}
-
-function firstScored() {
-  const row = allRows.findIndex((candidate) => wordErrors(candidate) !== null);
-  return row < 0 ? 0 : row;
 }
 
 function findFigure(key) {
@@ -139,7 +138,7 @@ function formatNumber(value, unit = "") {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   const digits = Number.isInteger(value) ? 0 : size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 3;
-  const text = value.toFixed(digits).replace("-", "−");
+  const text = (size && size < 0.001 ? value.toPrecision(3) : value.toFixed(digits)).replaceAll("-", "−");
   return unit ? `${text} ${unit}` : text;
 }
 
@@ -184,9 +183,9 @@ function readAlignment(operations, reference, hypothesis) {
   const pairs = [];
   let referenceAt = 0;
   let hypothesisAt = 0;
-  for (const [, count, operation] of operations.matchAll(/(\d+)([=sdi])/g)) {
+  for (const [, count, operation] of operations.matchAll(/(\d+)([=sdih])/g)) {
     for (let step = 0; step < Number(count); step += 1) {
-      const isInsertion = operation === "i";
+      const isInsertion = operation === "i" || operation === "h";
       const isDeletion = operation === "d";
       pairs.push({
         operation,

@@ -18,7 +18,7 @@ function makeDiff(row, pairs = alignWords(row)) {
     right = [];
   };
   for (const pair of pairs) {
-    if (pair.operation === "=") right.push(pair.reference);
+    if ("=h".includes(pair.operation)) right.push(pair.hypothesis);
     else {
       flush();
       line.append(makeWrong(pair), " ");
@@ -39,7 +39,7 @@ function makeWrong({ operation, reference, hypothesis }) {
 }
 
 function makeDiffLegend() {
-  const names = Object.values(OPERATION_NAMES).slice(1);
+  const names = Object.values(OPERATION_NAMES).slice(2);
   return make(
     "span",
     { class: "key" },

@@ -42,7 +42,9 @@ function buildFilters() {
     countNote,
     labeled("Search", search),
     searchNote,
-    make("label", { class: "check" }, errors, "Only utterances with errors"),
+    columns.has("word_error_rate")
+      ? make("label", { class: "check" }, errors, "Only utterances with errors")
+      : "",
     keptNote,
     filterCards,
     makeAdder(),
@@ -98,7 +100,9 @@ function findCard(column) {
 }
 
 function rebuildCard(column) {
+  const restore = rememberFocus(filterCards);
   findCard(column)?.replaceWith(makeCard(column));
+  restore?.();
 }
 
 function removeCard(column) {
@@ -215,5 +219,5 @@ function makeCsv(rows) {
 }
 
 function exportRows() {
-  download("utterances.csv", makeCsv(sortRows(state.rows)), "text/csv;charset=utf-8");
+  download("utterances.csv", "\ufeff" + makeCsv(sortRows(state.rows)), "text/csv;charset=utf-8");
 }

@@ -105,7 +105,7 @@ function addReliability(board) {
 }
 
 function addSpeed(board) {
-  const { audio_s: audio, ...stages } = payload.analysis.speed ?? {};
+  const { audio_s: audio, systems: _, ...stages } = payload.analysis.speed ?? {};
   if (!audio) return;
   const rows = Object.entries(stages).map(([stage, { seconds, times_real_time: times }]) => [
     stage,

@@ -81,8 +81,7 @@ class Lanes {
 
 // A card's chart, drawn at a width with some pixels of height to spare.
 function addChart(card, drawWith) {
-  const width = chartWidth(card);
-  const chart = drawWith(width, 0);
+  const chart = drawWith(chartWidth(card), 0);
   card.append(chart);
-  card.grow = (spare) => chart.replaceWith(drawWith(width, spare));
+  card.grow = (spare) => chart.replaceWith(drawWith(chartWidth(card), spare)); // lanes may have gone
 }

@@ -6,9 +6,14 @@ const TABS = [
   { key: "utterances", label: "Utterances", show: showTable },
   { key: "clusters", label: "Weak clusters", show: showClusters, when: () => clustering?.clusters?.length },
   { key: "dashboards", label: "Dashboards", show: showDashboards, when: () => figures.length },
-  { key: "confusions", label: "Confusions", show: showConfusions },
+  {
+    key: "confusions",
+    label: "Confusions",
+    show: showConfusions,
+    when: () => columns.has("word_error_rate"),
+  },
   { key: "robustness", label: "Robustness", show: showRobustness, when: () => robustness.length },
-  { key: "systems", label: "Systems", show: showSystems, when: () => systems.length > 1 },
+  { key: "systems", label: "Systems", show: showSystems, when: () => isCompared },
 ].filter((tab) => !tab.when || tab.when());
 
 const tabsElement = document.getElementById("tabs");

@@ -271,8 +271,8 @@ class MapView {
     if (event.key === "Enter" && state.selected.size) openUtterance([...state.selected][0]);
     if (!direction) return;
     event.preventDefault();
-    const from = state.selected.size ? [...state.selected][0] : state.rows[0];
-    const next = this.neighbor(from, direction);
+    const from = [...state.selected, ...state.rows].find((row) => !Number.isNaN(this.places[2 * row]));
+    const next = from === undefined ? null : this.neighbor(from, direction);
     if (next !== null) select([next]);
   }
 

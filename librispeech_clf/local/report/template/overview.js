@@ -41,7 +41,7 @@ function makeSizeTile() {
   return make(
     "div",
     { class: "tile" },
-    make("span", { class: "name" }, `${speakers} speakers${length}`),
+    make("span", { class: "name" }, `${speakers} speaker${speakers === 1 ? "" : "s"}${length}`),
     make("strong", {}, String(count)),
     make("span", { class: "interval" }, `utterances, ${words} words`),
   );
@@ -99,7 +99,7 @@ function showOverview(panel) {
     panel.replaceChildren();
     if (!figures.length) panel.append(makeNote("No utterance was scored."));
     const board = new Lanes(panel);
-    if (systems.length > 1) board.prepend(makeRates());
+    if (isCompared) board.prepend(makeRates());
     if (figures.length)
       for (const add of [
         addPages,
@@ -250,7 +250,8 @@ function addSpeakersCard(board, render) {
   groups.sort((left, right) => (right.result.estimate ?? 0) - (left.result.estimate ?? 0));
   const card = makePanel(
     mark("Speakers, highest word error rate first", readSplit(speakerColumn.key, figures[0])),
-    `${groups.length} speakers; a single speaker has no interval. Choose one or more to see only them.`,
+    `${groups.length} speaker${groups.length === 1 ? "" : "s"}; a single one has no interval. ` +
+      "Choose one or more to see only them.",
   );
   board.append(card);
   const { allSpeakers: isAll } = overviewState;

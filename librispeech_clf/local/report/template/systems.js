@@ -40,7 +40,10 @@ function rateOf(system, row) {
   return errors === null ? null : errors / Math.max(system.words(row), 1);
 }
 
-if (systems.length > 1) {
+// Whether there is more than one, and what they can be measured by.
+const isCompared = systems.length > 1 && columns.has("word_error_rate");
+
+if (isCompared) {
   const [main, ...others] = systems;
   const add = (key, label, of) =>
     addColumn({ key, label, kind: "number", group: "systems", unit: "", values: Array.from(allRows, of) });
@@ -51,7 +54,9 @@ if (systems.length > 1) {
       subtract(rateOf(system, row), rateOf(main, row)),
     );
   const known = (row) => systems.map((system) => rateOf(system, row)).filter((rate) => rate !== null);
-  add("systems right", "systems without an error", (row) => known(row).filter((rate) => !rate).length);
+  add("systems right", "systems without an error", (row) =>
+    known(row).length ? known(row).filter((rate) => !rate).length : null,
+  );
   add("systems apart", "disagreement of the systems", (row) =>
     known(row).length ? Math.max(...known(row)) - Math.min(...known(row)) : null,
   );
@@ -106,9 +111,7 @@ function alignSystems(row) {
   systems.forEach((system, index) => {
     let at = 0;
     let depth = 0;
-    for (const { operation, reference, hypothesis } of system.errors(row) === null
-      ? []
-      : alignWords(row, system)) {
+    for (const { operation, reference, hypothesis } of alignWords(row, system)) {
       const cell = { text: hypothesis ?? NOTHING, operation };
       if (reference === null) {
         const { inserted } = places[at];
@@ -126,13 +129,16 @@ function alignSystems(row) {
 }
 
 const SAID_LETTER = 9.2;
+const RIGHT_TO_LEFT =
+  /^\P{L}*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
 // Reference and systems as rows of one grid, in lines as wide as there is room; systems that say the same
 // share a row where they are merged. A line that all get right is its reference alone.
 function makeGrid(row, room, isMerged = true) {
   const groups = new Map();
   systems.forEach((system, index) => {
-    const said = system.errors(row) === null ? null : system.hypotheses[row];
+    const isKnown = system.errors(row) !== null || system.word_operations[row];
+    const said = isKnown ? system.hypotheses[row] : null;
     addTo(groups, isMerged ? said : index, index);
   });
   const width = room < 500 ? 80 : 130;
@@ -178,7 +184,8 @@ function makeGrid(row, room, isMerged = true) {
   const notes = systems
     .filter(({ nearest }) => nearest?.[row])
     .map(({ name, nearest }) => makeNote(`${name} is scored over: ${nearest[row]}`));
-  return make("div", { class: "said-grid" }, lines.map(makeLine), notes);
+  const dir = RIGHT_TO_LEFT.test(payload.references[row] || payload.hypotheses[row]) ? "rtl" : null;
+  return make("div", { class: "said-grid", dir }, lines.map(makeLine), notes);
 }
 
 // The text of a list's row: reference over hypothesis, or over all systems where one of them errs.

@@ -3,11 +3,12 @@
 
 const CHUNK_ROWS = 20;
 const ROW_ESTIMATE = 58;
-const COLUMN_WIDTH = 80;
+const COLUMN_WIDTH = 92;
 const PLAY_WIDTH = 38;
 const NARROWEST_TEXT = 380;
 const SHORT_LABELS = { word_error_rate: "WER", character_error_rate: "CER", ctc_loss: "loss" };
-const tableState = { sort: { key: "word_error_rate", descending: true }, keys: chooseColumns(), cursor: 0 };
+const USUAL_SORT = payload.columns[0]?.key ?? "utterance_id"; // the word error rate where there is one
+const tableState = { sort: { key: USUAL_SORT, descending: true }, keys: chooseColumns(), cursor: 0 };
 
 function chooseColumns() {
   const wanted = [
@@ -59,7 +60,7 @@ function showTable(panel) {
   sortAnew(view);
   return {
     rows: () => sortAnew(view),
-    open: () => markOpen(view),
+    open: () => followOpen(view),
     resize: () => refreshTable(view),
     print: () => {
       view.observer.disconnect();
@@ -100,7 +101,11 @@ function refreshTable(view) {
 
 function makeTableTools(view) {
   const { sort } = tableState;
-  const order = makeButton(sort.descending ? "↓" : "↑", () => sortBy(sort.key, view), {
+  const turn = () => {
+    sortBy(sort.key, view);
+    document.getElementById("sort-order").focus();
+  };
+  const order = makeButton(sort.descending ? "↓" : "↑", turn, {
     id: "sort-order",
     "aria-label": sort.descending ? "Descending, sort ascending" : "Ascending, sort descending",
   });
@@ -234,6 +239,13 @@ function markOpen(view) {
     markRow(line, Number(line.getAttribute("aria-rowindex")) - 2, view);
 }
 
+// The cursor goes to the open row, which n and p step on.
+function followOpen(view) {
+  const place = view.rows.indexOf(state.open);
+  if (place < 0) markOpen(view);
+  else moveTo(place, view);
+}
+
 function moveCursor(event, view) {
   if (event.target !== view.grid || !view.rows.length) return;
   const { cursor } = tableState;
@@ -252,7 +264,7 @@ function moveCursor(event, view) {
     event.preventDefault();
     if (hasAudio(view.rows[cursor])) togglePlay(view.rows[cursor]);
   }
-  if (event.key === "s") {
+  if (event.key === "s" && tableState.keys.length) {
     const next = (tableState.keys.indexOf(tableState.sort.key) + 1) % tableState.keys.length;
     sortBy(tableState.keys[next], view);
   }
@@ -278,6 +290,7 @@ function makeColumnChooser(view) {
     if (!chosen.delete(key)) chosen.add(key);
     tableState.keys = [...chosen];
     refreshTable(view);
+    tell("address");
   };
   const accept = (column) => !TEXTS.has(column.key);
   return makePicker("Columns", { chosen, onchange, accept, text: "Columns…", id: "table-columns" });

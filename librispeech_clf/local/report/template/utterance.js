@@ -1,7 +1,7 @@
 // One utterance: audio, waveform and spectrogram with the playhead, both alignments with times, metadata.
 
 const utteranceElement = document.getElementById("utterance");
-const OPERATION_NAMES = { "=": "correct", s: "substituted", d: "deleted", i: "inserted" };
+const OPERATION_NAMES = { "=": "correct", h: "heard", s: "substituted", d: "deleted", i: "inserted" };
 const TIME_UNIT = 0.01;
 let shownView = null;
 let returnFocus = null;
@@ -50,12 +50,12 @@ function leaveUtterance(focused) {
 }
 
 // Gives a function that focuses the same element of the section again, redrawn or not.
-function rememberFocus() {
+function rememberFocus(within = panelElement) {
   const element = document.activeElement;
-  if (!element || !panelElement.contains(element)) return null;
+  if (!element || !within.contains(element)) return null;
   const selector = element.id ? `#${CSS.escape(element.id)}` : makeSelector(element);
-  const place = [...panelElement.querySelectorAll(selector)].indexOf(element);
-  return () => panelElement.querySelectorAll(selector)[place]?.focus();
+  const place = [...within.querySelectorAll(selector)].indexOf(element);
+  return () => within.querySelectorAll(selector)[place]?.focus();
 }
 
 function makeSelector(element) {
