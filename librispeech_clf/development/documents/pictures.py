@@ -199,7 +199,7 @@ def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
     name, values = label_column(str(column.name)), Record(column.to_frame()).column(str(column.name))
     count, alike = near.shape[1], float("nan")
     if values is not None and values.numbers is not None and count:
-        numbers, group = values.numbers, f"like {name}"
+        numbers, group = values.numbers, f"similar {name}"
         means = np.nanmean(np.where(np.isnan(numbers[near]).all(axis=1)[:, None], 0, numbers[near]), axis=1)
         if np.ptp(numbers[np.isfinite(numbers)]) > 0:
             alike = float(spearmanr(numbers, means, nan_policy="omit").statistic)
@@ -215,7 +215,7 @@ def describe_neighbors(column: pd.Series, near: np.ndarray) -> str:
         figure = f"{same:.0%} of the {count} nearest neighbors share it, {chance:.0%} by chance"
     if np.isnan(alike):
         return f"{name}: too few different values to compare neighbors"
-    verdict = "no order to be seen"
+    verdict = "no visible order"
     if alike >= SOMEWHAT_ALIKE:
         verdict = f"utterances of {group} {'' if alike >= ALIKE else 'tend to '}lie together"
     return f"{name}: {verdict} ({figure})"

@@ -84,7 +84,7 @@ def test_neighbors_on_a_line():
     [
         ("record_gender", ["F"] * 20 + ["M"] * 20,
          "gender: utterances of one gender lie together (100% of the 15 nearest neighbors share it, 49% by chance)"),
-        ("text_word_count", list(range(40)), "word count: utterances of like word count lie together (rank"),
+        ("text_word_count", list(range(40)), "word count: utterances of similar word count lie together (rank"),
         ("text_word_count", [3] * 40, "word count: too few different values"),
         ("record_gender", ["F"] * 40, "gender: too few different values"),
     ],
