@@ -95,7 +95,7 @@ class AudioConfiguration:
         """Refuse another rate than the model's and numbers below one."""
         if self.sampling_rate != SAMPLING_RATE_HZ:
             raise ValueError(
-                f"audio.sampling_rate: the model hears {SAMPLING_RATE_HZ} Hz, got {self.sampling_rate}; recordings at "
+                f"audio.sampling_rate: the model needs {SAMPLING_RATE_HZ} Hz, got {self.sampling_rate}; recordings at "
                 f"other rates are resampled, so set {SAMPLING_RATE_HZ}."
             )
         _require_positive("audio.max_samples", self.max_samples)
@@ -162,7 +162,7 @@ class Configuration:
             rising = all(low < high < math.inf for low, high in itertools.pairwise((-math.inf, *bounds)))
             if not bounds or not rising:
                 raise ValueError(
-                    f"groups: {name}: numbers that rise are needed, such as [5, 10]; received {bounds}."
+                    f"groups: {name}: increasing numbers are needed, such as [5, 10]; received {bounds}."
                 )
         for name, file in (self.systems or {}).items():
             if not re.fullmatch(r"\w+", name) or Path(file).is_absolute() or ".." in Path(file).parts:
@@ -261,7 +261,7 @@ def guess_source(root: Path) -> str:
         if any(path.name.endswith(TABLE_ENDINGS) for path in root.glob(pattern)):
             return "files"
     if not root.is_dir():
-        raise FileNotFoundError(f"{root}: is no folder; give the one that holds the data.")
+        raise FileNotFoundError(f"{root}: is not a folder; give the one that holds the data.")
     raise ValueError(
         f"{root}: holds neither a folder LibriSpeech nor a table ({', '.join(TABLE_ENDINGS)}); choose another root, "
         "or a source (--source, LIBRISPEECH_SOURCE)."

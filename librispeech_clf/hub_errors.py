@@ -20,12 +20,12 @@ def explain_hub_error(error: BaseException, *, name: str, kind: str) -> str | No
     while cause is not None and cause not in seen:
         if isinstance(cause, GatedRepoError):
             return (
-                f"{name}: the {kind} is gated, and the hub gives no access. Accept its terms on its page, then "
+                f"{name}: the {kind} is gated, and the hub denied access. Accept its terms on its page, then "
                 "log in with `hf auth login` or set HF_TOKEN to a token of that account."
             )
         if isinstance(cause, RepositoryNotFoundError | HFValidationError):
             return (
-                f"{name}: the hub has no such {kind}. Check how it is spelled (owner/name); a private one "
+                f"{name}: the hub has no such {kind}. Check its spelling (owner/name); a private one "
                 "needs `hf auth login` or HF_TOKEN."
             )
         status = getattr(getattr(cause, "response", None), "status_code", None)
@@ -39,9 +39,9 @@ def explain_hub_error(error: BaseException, *, name: str, kind: str) -> str | No
 def _explain_status(status: int) -> str:
     if status == http.HTTPStatus.TOO_MANY_REQUESTS:
         return (
-            "the hub's rate limit is reached (HTTP 429). Wait some minutes and try again; with `hf auth login` "
+            "the hub's rate limit is reached (HTTP 429). Wait a few minutes and try again; with `hf auth login` "
             "or HF_TOKEN the limit is higher."
         )
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"the hub has a fault of its own (HTTP {status}). Try again later."
+        return f"the hub itself failed (HTTP {status}). Try again later."
     return f"the hub refuses access (HTTP {status}). Log in with `hf auth login`, or set a valid HF_TOKEN."

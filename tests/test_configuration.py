@@ -68,7 +68,7 @@ def write_settings(folder, key, value):
 
 
 MISSING = object()
-RATE = "audio.sampling_rate: the model hears 16000 Hz, got 22050; recordings at other rates are resampled"
+RATE = "audio.sampling_rate: the model needs 16000 Hz, got 22050; recordings at other rates are resampled"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_root_without_a_source_is_taken_for_what_it_is(tmp_path):
     with pytest.raises(ValueError, match="empty: holds neither a folder LibriSpeech nor a table"):
         load(root=tmp_path / "empty")
     for name in ("none", "own/metadata.csv"):
-        with pytest.raises(FileNotFoundError, match=f"{name}: is no folder"):
+        with pytest.raises(FileNotFoundError, match=f"{name}: is not a folder"):
             load(root=tmp_path / name)
 
 

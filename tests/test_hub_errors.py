@@ -20,11 +20,11 @@ def refuse(status):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (refuse(429), "me/it: the hub's rate limit is reached (HTTP 429). Wait some minutes"),
-        (refuse(500), "me/it: the hub has a fault of its own (HTTP 500). Try again later."),
-        (refuse(503), "me/it: the hub has a fault of its own (HTTP 503)"),
+        (refuse(429), "me/it: the hub's rate limit is reached (HTTP 429). Wait a few minutes"),
+        (refuse(500), "me/it: the hub itself failed (HTTP 500). Try again later."),
+        (refuse(503), "me/it: the hub itself failed (HTTP 503)"),
         (refuse(403), "me/it: the hub refuses access (HTTP 403). Log in with `hf auth login`"),
-        (HFValidationError("--"), "me/it: the hub has no such dataset. Check how it is spelled (owner/name)"),
+        (HFValidationError("--"), "me/it: the hub has no such dataset. Check its spelling (owner/name)"),
         (OSError("offline"), None),  # it was not reached, and refused nothing
         (ValueError("x"), None),
     ],

@@ -35,7 +35,7 @@ def complete(content: bytes) -> bytes:
             the utterance's name.
     """
     if content.startswith(LFS_POINTER):
-        raise ValueError("a Git LFS pointer stands for the audio; get the file with `git lfs pull`.")
+        raise ValueError("the audio is only a Git LFS pointer; get the file with `git lfs pull`.")
     if content[:4] == b"RIFF" and (place := content.find(b"data\0\0\0\0", 0, 4096) + 8) > 8:
         # A recorder that was stopped leaves 0. What follows are samples, unless it is a chunk.
         next_size = int.from_bytes(content[place + 4 : place + 8], "little")

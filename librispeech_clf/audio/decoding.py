@@ -168,12 +168,12 @@ def check_samples(samples: Waveform, rate: int, name: str) -> tuple[Waveform, in
         raise ValueError(f"{name}: the audio holds NaN or infinity; convert it to integer samples.")
     if (loudest := float(np.abs(samples).max())) > LARGEST_SAMPLE:
         raise ValueError(
-            f"{name}: the audio holds samples of {loudest:.2g}, full scale is 1; convert it to integer samples."
+            f"{name}: the audio holds samples of {loudest:.2g}, but full scale is 1; convert it to integer samples."
         )
     if rate < LOWEST_RATE_HZ:
         raise ValueError(
-            f"{name}: the audio's header declares {rate} Hz, speech needs {LOWEST_RATE_HZ} or more; "
-            "restore the file or encode it again with its true rate."
+            f"{name}: the audio's header declares {rate} Hz, but speech needs {LOWEST_RATE_HZ} or more; "
+            "restore the file, or re-encode it with its true rate."
         )
     return samples, rate
 
@@ -187,7 +187,7 @@ def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str
     packed = integers.view(np.uint8).reshape(*integers.shape, -1)[..., :width].tobytes()
     if hashlib.md5(packed, usedforsecurity=False).digest() != expected:
         raise ValueError(
-            f"{name}: the audio cannot be decoded (its samples are not those of its checksum); restore the file."
+            f"{name}: the audio cannot be decoded (its samples do not match its checksum); restore the file."
         )
 
 
@@ -214,7 +214,7 @@ def convert_to_wav(content: bytes, name: str) -> bytes:
         with warnings.catch_warnings(), av.open(io.BytesIO(content), "r") as container:
             if not container.streams.audio:
                 raise ValueError(
-                    f"the audio cannot be decoded ({name} without a track of sound); restore the file."
+                    f"the audio cannot be decoded ({name} without an audio track); restore the file."
                 )
             stream = container.streams.audio[0]
             resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.rate)

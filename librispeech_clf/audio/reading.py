@@ -121,7 +121,7 @@ def _read_bytes(utterance: Utterance) -> bytes:
         raise ValueError(f"{utterance.id}: has neither audio bytes nor an audio path; give it one.")
     if not os.path.isfile(utterance.audio_path):
         raise FileNotFoundError(
-            f"{utterance.audio_path}: the audio of {utterance.id} is not there; restore it."
+            f"{utterance.audio_path}: the audio of {utterance.id} does not exist; restore it."
         )
     try:
         with open(utterance.audio_path, "rb") as file:
@@ -170,7 +170,7 @@ def _mix(samples: Waveform, utterance: Utterance) -> Waveform:
         if utterance.channel >= count:
             raise ValueError(
                 f"{utterance.id}: its row names channel {utterance.channel} (the first is 0), "
-                f"the recording has {count}; correct it."
+                f"but the recording has {count}; correct it."
             )
         return np.ascontiguousarray(samples[:, utterance.channel])
     if count == 1:
@@ -179,7 +179,7 @@ def _mix(samples: Waveform, utterance: Utterance) -> Waveform:
     exact = samples.astype(np.float64)
     lengths = np.linalg.norm(exact, axis=0)
     if count == 2 and exact[:, 0] @ exact[:, 1] < CANCELLING * lengths[0] * lengths[1]:
-        tell("Recordings whose two channels cancel each other are read by their first one.")
+        tell("Recordings whose two channels cancel each other out are read from the first one.")
         return np.ascontiguousarray(samples[:, 0])
-    tell("Recordings of several channels are averaged; a column `channel` in the table chooses one.")
+    tell("Recordings with several channels are averaged; a column `channel` in the table chooses one.")
     return exact.mean(axis=1).astype(np.float32)

@@ -48,7 +48,7 @@ SAMPLES = re.compile(
 STARTS, ENDS = ("start", "begin", "offset", "onset"), ("end", "stop")
 MOST_FURTHER = 200
 """Further columns that a table may bring: code-loader refuses 800 and more."""
-NO_TEXT = "has no text; give it one."
+NO_TEXT = "has no text; add it."
 BEYOND_S = 0.5
 """How far a part may end behind its recording, which is rounding, before its times are taken for another file's."""
 _ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
@@ -81,7 +81,7 @@ def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: s
         if key not in found and name is not None:
             found[key] = name
             if name.lower() not in (key, "file_name"):
-                tell(f"Column {name} is taken for {key}.")
+                tell(f"Column {name} is used as {key}.")
     if "audio" not in found:
         raise ValueError(
             f"{place}: no column audio or file_name; its columns are {', '.join(present)}; "
@@ -126,7 +126,7 @@ def make_rows(
     # How long a recording is, a file's or a part's, is of interest in any case.
     further += [name for what, name in times.items() if what == "duration"]
     if len(further) > MOST_FURTHER:
-        tell(f"{place}: of {len(further)} further columns the first {MOST_FURTHER} become metadata.")
+        tell(f"{place}: only the first {MOST_FURTHER} of {len(further)} additional columns become metadata.")
     further = further[:MOST_FURTHER]
     made: list[Row] = []
     for row in rows:
@@ -195,7 +195,7 @@ def _read_part(row: Row, times: Mapping[str, str]) -> tuple[float | None, float 
             continue
         seconds = _read_seconds(row[name], name)
         if seconds is None:
-            return None, None, f"has no time in its column {name} ({row[name]!r}); write seconds."
+            return None, None, f"has no valid time in its column {name} ({row[name]!r}); write seconds."
         found[what] = seconds
     start = found.get("start", 0.0)
     end = found.get("end", start + found["duration"] if "duration" in found else None)
@@ -255,7 +255,7 @@ def _drop_times_of_cut_files(rows: Sequence[Row], place: str) -> None:
         length = _read_header(row, "duration")
         if length is not None and (row["end_s"] or row["start_s"]) > length + BEYOND_S:
             tell(
-                f"{place}: its times are those of the recordings that its files were cut from; files are read whole."
+                f"{place}: its times refer to the recordings that its files were cut from; the files are read whole."
             )
             for part in parts:
                 part.update(start_s=None, end_s=None, by_header=True)
@@ -290,7 +290,7 @@ def _name_rows(rows: Sequence[Row], places: Sequence[tuple[Path, int]], *, place
     names = [path if files[stem] > 1 else stem for stem, path in zip(stems, inside, strict=True)]
     repeated = Counter(name for name, *_ in set(map(_identify, rows)) if name)
     if any(count > 1 for count in repeated.values()) and len({name for name in names if name}) == len(rows):
-        tell(f"{place}: its ids name more than one recording each; the recordings' paths are taken for ids.")
+        tell(f"{place}: its ids each name more than one recording; the recordings' paths are used as ids.")
         for row in rows:
             row["id"] = ""
     for row, name, (file, number) in zip(rows, names, places, strict=True):

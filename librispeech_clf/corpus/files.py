@@ -76,7 +76,7 @@ def open_subset(
         if found and found[0].suffix == ".parquet" and len(list(root.glob("*.parquet"))) > 1:
             found = []  # which of them is meant is unknown
         if found:
-            tell(f"{root}: holds no {subset}; its {found[0].name} is read.")
+            tell(f"{root}: holds no {subset}; its {found[0].name} is read instead.")
     if len(found) > 1:
         raise ValueError(
             f"{found[0]}: {found[1].relative_to(root)} is a table of the same subset {subset}; remove one of them."
@@ -87,7 +87,7 @@ def open_subset(
         named = ", ".join(sorted(set(others))[:MOST_NAMED])
         known = f"; there are {named}, see --split and LIBRISPEECH_SUBSETS"
         raise FileNotFoundError(
-            f"{folder}: the subset {subset} is not there; expected {subset}.parquet, {subset}/*.parquet, "
+            f"{folder}: the subset {subset} does not exist; expected {subset}.parquet, {subset}/*.parquet, "
             f"a table {subset}.csv ({', '.join(TABLE_ENDINGS[1:])}) or an audio folder {subset}/ with one of "
             f"{', '.join(METADATA_NAMES)}, {RECORDINGS}{known if others else ''}."
         )
@@ -183,7 +183,7 @@ def refuse_when_none_is_there(rows: Iterable[Row], place: str) -> Iterator[Row]:
         yield row
     if missing and not is_any_there:
         raise FileNotFoundError(
-            f"{missing}: {place} lists it, but neither it nor another recording is there; restore them."
+            f"{missing}: {place} lists it, but neither it nor any other recording exists; restore them."
         )
 
 
@@ -260,7 +260,7 @@ def _read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
             parts = [field.name for field in kind]
             if "array" in parts and "bytes" not in parts:
                 raise ValueError(
-                    f"{path}: {found['audio']}: holds decoded samples (array, sampling_rate), files are needed; "
+                    f"{path}: {found['audio']}: holds decoded samples (array, sampling_rate), not files; "
                     "cast the column with datasets.Audio(decode=False) before it is saved."
                 )
             wanted += [f"{found['audio']}.path"] if "path" in parts else []
@@ -301,6 +301,6 @@ def _named(path: Path) -> Iterator[None]:
     except pyarrow.ArrowException as error:
         with path.open("rb") as file:
             pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
-        reason = "a Git LFS pointer stands for it" if pointer else str(error).splitlines()[0].strip(" .")
+        reason = "it is a Git LFS pointer" if pointer else str(error).splitlines()[0].strip(" .")
         remedy = "get it with `git lfs pull`" if pointer else "restore the file"
         raise ValueError(f"{path}: cannot be read as parquet ({reason}); {remedy}.") from error

@@ -131,12 +131,12 @@ def read_system(
     for key, said, _, place in rows:
         if key in places:
             raise ValueError(
-                f"{place}: {key} occurs twice (first: {places[key]}); keep one hypothesis of each."
+                f"{place}: {key} occurs twice (first: {places[key]}); keep one hypothesis for each."
             )
         if len(said or "") > MOST_CHARACTERS:
             raise ValueError(
                 f"{place}: a hypothesis has at most {MOST_CHARACTERS} characters; received "
-                f"{len(said or '')} for {key[:80]!r}. Write one utterance a line."
+                f"{len(said or '')} for {key[:80]!r}. Write one utterance per line."
             )
         places[key] = place
     found = {key: (said, words) for key, said, words, _ in rows if said is not None}
@@ -147,13 +147,13 @@ def read_system(
     lacking = [name for name in wanted if name not in owners]
     described = ""
     if extra:
-        described = f"{len(extra)} of its {len(found)} names are no utterance's, such as {extra[0][:80]!r}"
+        described = f"{len(extra)} of its {len(found)} names match no utterance, such as {extra[0][:80]!r}"
     if lacking and (missing == "refuse" or len(lacking) == len(wanted)):
-        remedy = "Add them, or count them as deletions by --missing empty."
+        remedy = "Add them, or count them as deletions with --missing empty."
         if {key.lower() for key in extra} & {name.lower() for name in lacking}:
-            remedy = "Ids must agree in upper and lower case."
+            remedy = "Ids must match in upper and lower case."
         elif len(lacking) == len(wanted):
-            remedy = "Give the hypotheses of the split that is evaluated, under its ids."
+            remedy = "Give hypotheses for the split that is evaluated, under its ids."
         raise ValueError(
             f"{path} ({form}): {len(lacking)} of {len(wanted)} utterances have no hypothesis, such as {lacking[0]}"
             f"{'; ' * bool(extra)}{described}. {remedy}"
@@ -260,7 +260,7 @@ def _find_separator(header: str, columns: Mapping[str, str]) -> str | None:
 def _parse_lines(lines: Sequence[str], path: Path) -> tuple[str, list[Row]]:
     numbers = [number for number, line in enumerate(lines) if line and not line.startswith(";;")]
     if not numbers:
-        raise ValueError(f"{path}: holds comments alone; hypotheses are {FORMATS}.")
+        raise ValueError(f"{path}: holds only comments; hypotheses are {FORMATS}.")
     for form, (pattern, what) in LINE_FORMATS.items():
         matches = {number: re.fullmatch(pattern, lines[number]) for number in numbers}
         rows = [match.groupdict("") for match in matches.values() if match]
@@ -277,7 +277,7 @@ def _parse_lines(lines: Sequence[str], path: Path) -> tuple[str, list[Row]]:
         if 2 * len(rows) > len(numbers):  # another format comes between
             number = next(number for number, match in matches.items() if not match)
             raise ValueError(
-                f"{path}:{number + 1}: most lines have {what}; this one has not: {lines[number][:60]!r}."
+                f"{path}:{number + 1}: most lines have {what}; this one does not: {lines[number][:60]!r}."
             )
     return form, _join_words(rows) if form == "CTM" else rows
 
@@ -294,7 +294,7 @@ def _join_words(rows: Sequence[Row]) -> list[Row]:
 def _choose_columns(names: Sequence[str], columns: Mapping[str, str], path: Path) -> tuple[str, str]:
     """Choose the columns of ids and texts; "segments" where only they hold texts."""
     there = ", ".join(str(name)[:40] for name in names[:12]) or "its values, which have no keys"
-    remedy = f"among {there}; name it by --hypotheses-columns id=...,text=..."
+    remedy = f"among {there}; name it with --hypotheses-columns id=...,text=..."
     lowered = {str(name).lower(): name for name in names}
 
     def find(what: str, usual: Sequence[str]) -> list[str]:

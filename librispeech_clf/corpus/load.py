@@ -57,7 +57,7 @@ def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = RE
         raw = replace(split, drops_annotations=False).texts
         changed = sum(text is not None and text != drop_annotations(text) for text in raw)
         tell(
-            f"text.annotations drop: {changed} of {len(raw)} transcripts of {state} had annotations, now taken out."
+            f"text.annotations drop: {changed} of {len(raw)} transcripts of {state} had annotations, now removed."
         )
     return split
 
@@ -107,12 +107,12 @@ def download_subset(corpus: CorpusConfiguration, subset: str, *, offline: bool =
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
         raise FileNotFoundError(
             explain_hub_error(error, name=corpus.dataset, kind="dataset")
-            or f"{corpus.dataset}: the subset {subset} is neither cached nor to be reached; with internet: "
+            or f"{corpus.dataset}: the subset {subset} is neither cached nor reachable; with an internet connection: "
             f"poetry run prepare-data --source huggingface --subset {subset}"
         ) from error
     paths = sorted(Path(snapshot).glob(pattern))
     if not paths:
         raise FileNotFoundError(
-            f"{corpus.dataset}: no files {pattern}; set corpus.dataset_files in config.yaml to where they lie."
+            f"{corpus.dataset}: no files {pattern}; set corpus.dataset_files in config.yaml to where they are."
         )
     return paths

@@ -60,7 +60,7 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
     folder = tree_folder(root) / subset
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"{folder}: the subset {subset} is not there; "
+            f"{folder}: the subset {subset} does not exist; "
             f"get it with: poetry run prepare-data --subset {subset} --root {folder.parent.parent}"
         )
     chapters = list_chapters(folder)
@@ -103,7 +103,7 @@ def read_chapter(folder: Path) -> list[Row]:
     found = sorted(name for name in os.listdir(folder) if name.lower().endswith(RECORDINGS))
     recordings = {os.path.splitext(name)[0]: name for name in reversed(found)}
     lines = [(name, "") for name in reversed(recordings)]
-    problem = f"{path}: the chapter's transcripts are not there; unpack the subset again."
+    problem = f"{path}: the chapter's transcripts are missing; unpack the subset again."
     if path.is_file():
         problem = ""
         # What is no UTF-8 becomes a sign that the encoder of transcripts refuses by the utterance's name.

@@ -110,12 +110,12 @@ def parse_delimited(text: str, path: Path, separator: str) -> list[Row]:
             row = dict.fromkeys(header) | dict(zip(header, values, strict=False)) | {PLACE: (path, number)}
             if len(values) != len(header):
                 fields = f"{path}:{reader.line_num}: has {len(values)} fields, the header {len(header)}"
-                remedy = "put texts with the separator in them into double quotes"
+                remedy = "put texts that contain the separator in double quotes"
                 row[PROBLEM] = f"{fields}; {remedy if by_quotes else 'write no tab within a text'}."
             rows.append(row)
     except csv.Error as error:  # where rows end is not known from here on
         raise ValueError(
-            f"{path}:{reader.line_num}: is no row of a table ({error}); close the quotation marks, and double those "
+            f"{path}:{reader.line_num}: is not a table row ({error}); close the quotation marks, and double those "
             "within a text."
         ) from error
     return rows
@@ -151,9 +151,9 @@ def parse_json_lines(text: str, path: Path) -> list[Row]:
             row = json.loads(line, parse_int=str, parse_float=str)
             problem = "" if isinstance(row, dict) else f"expected a JSON object, got {line.strip()[:40]!r}."
         except (json.JSONDecodeError, RecursionError) as error:
-            problem = f"is no JSON object ({getattr(error, 'msg', 'nested too deeply')}); write one a line."
+            problem = f"not a JSON object ({getattr(error, 'msg', 'nested too deeply')}); write one per line."
         if not problem and HALF_CHARACTER.search(json.dumps(row, ensure_ascii=False)):
-            problem = "holds half of a surrogate pair; write its character whole."
+            problem = "holds half of a surrogate pair; write the whole character."
         row = {PROBLEM: f"{path}:{number}: {problem}"} if problem else row
         rows.append({**row, PLACE: (path, len(rows))})
     if not rows:
@@ -175,7 +175,7 @@ def read_kaldi(folder: Path) -> list[Row]:
         ValueError: a file is not UTF-8, or a line of `segments` does not fit.
     """
     if not (transcripts := folder / TRANSCRIPTS).is_file():
-        raise FileNotFoundError(f"{transcripts}: a line 'utterance TRANSCRIPT' each is needed; add it.")
+        raise FileNotFoundError(f"{transcripts}: a line 'utterance TRANSCRIPT' for each is needed; add it.")
     lines = {path.name: _read_lines(path) for path in list_kaldi(folder)}
     tables = {name: dict(pairs) for name, pairs in lines.items()}
     sources, speakers = tables[RECORDINGS], tables.get(SPEAKERS, {})
@@ -204,7 +204,7 @@ def read_kaldi(folder: Path) -> list[Row]:
         elif source.endswith("|"):
             problem = f"{folder / RECORDINGS} has a command, which is never run ({source}); write its output to a file."
         elif _IN_ARCHIVE.match(source):
-            problem = f"{folder / RECORDINGS} names a place in an archive ({source}), which is not read; make a file."
+            problem = f"{folder / RECORDINGS} names a place in an archive ({source}), which is not read; use a file."
         row: Row = {
             **{file.removeprefix("utt2"): tables[file].get(name) for file in further},
             "gender": tables.get(GENDERS, {}).get(speakers.get(name, "")),

@@ -108,7 +108,7 @@ def add_corpus_options(parser: argparse.ArgumentParser) -> None:
 def count(text: str) -> int:
     """Read a whole number from 1 up, as the type of an option."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 up is expected; received {text!r}")
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is expected; received {text!r}")
     return int(text)
 
 

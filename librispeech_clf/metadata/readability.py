@@ -147,7 +147,7 @@ def _textstat() -> ModuleType:
 
     if not callable(getattr(_count_syllables, "get_cmudict", None)):
         raise ImportError(
-            "textstat: this version takes its dictionary of syllables elsewhere than version 0.7.13 does; "
+            "textstat: this version takes its syllable dictionary from elsewhere than version 0.7.13 does; "
             "install that one."
         )
     _count_syllables.get_cmudict = lambda language: _Pronunciations() if language[:2] == "en" else None

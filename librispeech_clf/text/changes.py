@@ -12,11 +12,11 @@ from librispeech_clf.text.normalization import APOSTROPHES, TO_LETTERS, take_out
 from librispeech_clf.text.vocabulary import Vocabulary
 
 CHANGES = (
-    "signs taken out",
+    "signs removed",
     "hyphens within words that became spaces",
     "signs written as apostrophes",
     "letters without accents",
-    "apostrophes left out",
+    "apostrophes removed",
 )
 """What normalizing changes besides case and white space."""
 

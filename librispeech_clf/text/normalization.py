@@ -71,6 +71,6 @@ def name_remedy(unknown: Iterable[str], normalization: str) -> str:
     if normalization == STRICT and any(take_out(sign) != sign for sign in unknown):
         return " and remove punctuation: text.normalize: letters in config.yaml (or LIBRISPEECH_NORMALIZE=letters) does"
     return (
-        ", write symbols as they are spoken, and take letters of other alphabets out; text.annotations: drop in "
-        "config.yaml (or LIBRISPEECH_ANNOTATIONS=drop) takes out what stands in brackets"
+        ", write symbols as they are spoken, and remove letters of other alphabets; text.annotations: drop in "
+        "config.yaml (or LIBRISPEECH_ANNOTATIONS=drop) removes what is in brackets"
     )

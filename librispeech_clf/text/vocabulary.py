@@ -44,7 +44,7 @@ _TWO_LETTERS = {
     "jpn": "ja", "nld": "nl", "pol": "pl", "por": "pt", "rus": "ru", "spa": "es", "tha": "th", "tur": "tr", "zho": "zh",
 }  # fmt: skip
 _SMALLEST_VIRTUAL = 0xF0000  # private characters, one a token, so that jiwer counts tokens
-_MAKE_AGAIN = "make it again with its model: poetry run convert-model"
+_MAKE_AGAIN = "convert its model again: poetry run convert-model"
 
 
 @dataclass(frozen=True)

@@ -107,12 +107,15 @@ UNREADABLE = "the audio (is cut off|cannot be decoded)"
         ),
         *((spoil(x, subtype="DOUBLE"), "the audio holds NaN or infinity") for x in (np.nan, np.inf, -np.inf)),
         *(
-            (spoil(value, channels), r"the audio holds samples of \S+, full scale is 1; convert")
+            (spoil(value, channels), r"the audio holds samples of \S+, but full scale is 1; convert")
             for value in (1e10, 1e30, 1e38, -3.4e38)
             for channels in (1, 2)
         ),
         *(
-            (encode(tone()[:20], rate, "WAV"), f"the audio's header declares {rate} Hz, speech needs 1000")
+            (
+                encode(tone()[:20], rate, "WAV"),
+                f"the audio's header declares {rate} Hz, but speech needs 1000",
+            )
             for rate in (1, 8, 999)
         ),
         (encode(np.array([0.1]), 192000, "WAV"), "the audio is too short for 16000 Hz"),

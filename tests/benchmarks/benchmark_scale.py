@@ -108,7 +108,7 @@ RESUME = f"""{OPENING}
 told, console = [], Console(quiet=True)
 console.print = lambda text, **_: told.append((time.perf_counter() - begun, text))
 table, _ = evaluate_windows(opened, console)
-if told[0][1] != f"{{len(table)}} of {{len(table)}} utterances were finished before.":
+if told[0][1] != f"{{len(table)}} of {{len(table)}} utterances were already finished.":
     raise SystemExit(f"nothing was finished: {{told[0][1]}}")
 (folder / "shown_s").write_text(str(told[0][0]))
 """

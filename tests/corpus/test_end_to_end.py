@@ -57,7 +57,7 @@ def test_own_files_of_four_forms_are_evaluated_in_one_run(evaluate, tmp_path):
     write_table(tmp_path / "kaldi/utt2spk", "utt-1 ada\nutt-2 bob\n")
     run, results, summary = evaluate("--source", "files", "--split", "wavs,hub,nemo,kaldi")
     assert (run.code, summary["failed"]) == (0, 0)
-    told = {"Column sentence is taken for text.", "Column audio_filepath is taken for audio."}
+    told = {"Column sentence is used as text.", "Column audio_filepath is used as audio."}
     assert set(run.stderr.splitlines()) == told
     hub = "test-00000-of-00001-0", "test-00000-of-00001-1"
     subsets = {"wavs": ["a", "b"], "hub": [*hub], "nemo": ["c", "d"], "kaldi": ["utt-1", "utt-2"]}
@@ -108,11 +108,11 @@ BAD = {
     "loud": (spoil(7, 1e30), "A", "full scale is 1"),
     "slow": (encode(rate=RATE).replace(RATE.to_bytes(4, "little"), b"\1\0\0\0", 1), "A", "declares 1 Hz"),
     "long": (encode(make_speech(36.0)), "A", "audio.max_samples"),
-    "gone": (None, "A", "the audio of gone is not there"),
+    "gone": (None, "A", "the audio of gone does not exist"),
     "digits": (encode(), "ROOM 12", "Spell numbers out"),
     "cyrillic": (encode(), "\u041a\u041e\u0422", "letters A-Z"),
     "wordy": (encode(), "A" * 641, "text.max_letters"),
-    "wordless": (encode(), None, "has no text; give it one"),
+    "wordless": (encode(), None, "has no text; add it"),
 }
 
 

@@ -64,7 +64,9 @@ def test_row_numbers_of_pandas_are_no_metadata_and_there_is_a_limit(tmp_path, ca
     write_table(tmp_path / "many.parquet", [row | {f"f{number}": 0.5 for number in range(900)}])
     assert open_split(tmp_path / "few").field_types == {"accent": "string"}
     assert len(open_split(tmp_path / "many").field_types) == 200
-    assert capsys.readouterr().err.endswith("of 900 further columns the first 200 become metadata.\n")
+    assert capsys.readouterr().err.endswith(
+        ": only the first 200 of 900 additional columns become metadata.\n"
+    )
 
 
 def test_splits_share_keys_and_types():

@@ -95,7 +95,7 @@ def test_names_and_texts_stay_as_written(tmp_path, capsys, content, column, valu
     name = "0.parquet" if isinstance(content, dict) else "metadata.csv"
     write_table(tmp_path / "own" / name, content, recordings=("a.wav", "b.wav", "s1/001.wav"))
     assert files.open_subset(tmp_path, "own")[column][:] == values
-    told = "its ids name more than one recording each; the recordings' paths are taken"
+    told = "its ids each name more than one recording; the recordings' paths are used"
     assert (told in capsys.readouterr().err) == (values == ["a", "b", "c"])
 
 
@@ -127,10 +127,10 @@ GOOD_LINE = '{"file_name": "b.wav", "text": "C"}'
         (CSV, f"{HEADER}a.wav,A, B\nb.wav,C", ":2: has 3 fields, the header 2; put texts"),
         (CSV, f"{HEADER}a.wav\nb.wav,C", "metadata.csv:2: has 1 fields, the header 2"),
         (TSV, 'file\ttext\na.wav\t"A\tB"\nb.wav\tC', ":2: has 3 fields, the header 2; write no tab"),
-        (JSONL, '{"file_name": "a.wav\n' + GOOD_LINE, ":1: is no JSON object"),
+        (JSONL, '{"file_name": "a.wav\n' + GOOD_LINE, ":1: not a JSON object"),
         (JSONL, "[1]\n" + GOOD_LINE, ":1: expected a JSON object"),
-        (JSONL, "[" * 5000 + "\n" + GOOD_LINE, ":1: is no JSON object"),
-        (CSV, f"{HEADER}gone.wav,A\nb.wav,C", "gone.wav: the audio of gone is not there; restore it"),
+        (JSONL, "[" * 5000 + "\n" + GOOD_LINE, ":1: not a JSON object"),
+        (CSV, f"{HEADER}gone.wav,A\nb.wav,C", "gone.wav: the audio of gone does not exist; restore it"),
         (PARQUET, two(audio=[None, b"x"]), NO_AUDIO),
         (PARQUET, two(audio=[{"bytes": None, "path": None}, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
         (PARQUET, two(audio=[None, {"bytes": b"x", "path": "a"}]), NO_AUDIO),
@@ -154,7 +154,7 @@ def test_row_without_text_fails_alone_and_is_counted_in_the_whole_file(tmp_path)
     table = write_table(tmp_path / "own.parquet", rows, row_group_size=100)
     split = open_split(tmp_path / "own")
     assert [row for row, problem in enumerate(split.dataset["problem"][:]) if problem] == [140]
-    assert refusal_of(split.utterance("140")) == f"140: row 140 of {table} has no text; give it one."
+    assert refusal_of(split.utterance("140")) == f"140: row 140 of {table} has no text; add it."
 
 
 def test_index_follows_its_file_and_no_other(tmp_path, cache):
@@ -194,7 +194,7 @@ def test_common_voice_is_read_as_it_unpacks(tmp_path):
 
 
 def test_subset_that_is_not_there_names_the_forms_and_those_that_are(tmp_path):
-    expected = r"subset own is not there; expected own.parquet, own/\*.parquet.*wav.scp.$"
+    expected = r"subset own does not exist; expected own.parquet, own/\*.parquet.*wav.scp.$"
     with pytest.raises(FileNotFoundError, match=expected):
         files.open_subset(tmp_path, "own")
     others = ("train-0.parquet", "test-0.parquet", "kept/metadata.tsv")
@@ -214,7 +214,7 @@ def test_two_tables_of_a_subset_are_refused_by_name(tmp_path, second):
 def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
     write_table(tmp_path / "own/metadata.csv", "path,sentence\na.wav,A\nb.wav,B\n", recordings=["a.wav"])
     files.open_subset(tmp_path, "own")
-    told = ["Column path is taken for audio.", "Column sentence is taken for text."]
+    told = ["Column path is used as audio.", "Column sentence is used as text."]
     assert sorted(capsys.readouterr().err.splitlines()) == told
 
 
@@ -225,17 +225,17 @@ def test_what_was_taken_for_what_is_printed_once(tmp_path, capsys):
         (CSV, "", "metadata.csv: is empty; a header"),
         (CSV, f"{HEADER}a.wav,A, B\n", "metadata.csv:2: has 3 fields, the header 2; put texts"),
         # facebookresearch/fairseq#3962: the part in the path
-        (CSV, f"{HEADER}a.wav:0:16000,A\n", "a.wav:0:16000.*neither it nor another"),
+        (CSV, f"{HEADER}a.wav:0:16000,A\n", "a.wav:0:16000.*neither it nor any other"),
         (CSV, f"{HEADER}missing.wav,A\n", "missing.wav: .*metadata.csv lists it"),
-        (CSV, f'{HEADER}a.wav,"ONE\nb.wav,TWO\n', "metadata.csv:3: is no row .*close the quotation"),
-        (CSV, f"{HEADER}a.wav,{'A' * 200_000}", "metadata.csv:2: is no row of a table .field larger"),
+        (CSV, f'{HEADER}a.wav,"ONE\nb.wav,TWO\n', "metadata.csv:3: is not a table row .*close the quotation"),
+        (CSV, f"{HEADER}a.wav,{'A' * 200_000}", "metadata.csv:2: is not a table row .field larger"),
         (CSV, "file_name,text,text\na.wav,A,B\n", "the column text occurs more than once; keep one"),
         # cschlaffner/PROTzilla#450
         (CSV, "file_name;text\na.wav;A\n", "a single column, 'file_name;text'; .*by commas, not by ';'"),
         # absadiki/easymms#7: a path and a text with a pipe between, no header
         (CSV, "kss_wavs/1_0367.wav|busaneun\n", "single column.*not by '|'"),
         (TSV, "path,sentence\na.wav,A\n", "a single column, 'path,sentence'; .*by tabs, not by ','"),
-        (JSONL, '\n{"text": \n', "metadata.jsonl:2: is no JSON object"),
+        (JSONL, '\n{"text": \n', "metadata.jsonl:2: not a JSON object"),
         (JSONL, "\n", "metadata.jsonl: is empty; a JSON object"),
         (JSONL, '{"file_name": "a.wav", "text": "\\ud800"}', "jsonl:1: holds half of a surrogate pair"),
         # speechbrain/speechbrain#1225: the part in an object, in samples

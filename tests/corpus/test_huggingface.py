@@ -31,9 +31,9 @@ for name in sys.argv[2:]:
         print(error)
 """
 REFUSALS = {
-    "401-GatedRepo": "the dataset is gated, and the hub gives no access. Accept its terms",
+    "401-GatedRepo": "the dataset is gated, and the hub denied access. Accept its terms",
     "403-GatedRepo": "the dataset is gated",
-    "404-RepoNotFound": "the hub has no such dataset. Check how it is spelled",
+    "404-RepoNotFound": "the hub has no such dataset. Check its spelling",
     "401-RepoNotFound": "the hub has no such dataset",
     "401-Other": "the hub refuses access (HTTP 401). Log in",
     "403-Other": "the hub refuses access (HTTP 403). Log in",
@@ -88,8 +88,8 @@ def test_neither_cached_nor_reached_names_the_command(hub):
     hub.update(reached=False)
     with pytest.raises(FileNotFoundError) as caught:
         open_subset()
-    start, end = str(caught.value).split("; with internet: ")
-    assert start == "own/corpus: the subset test.clean is neither cached nor to be reached"
+    start, end = str(caught.value).split("; with an internet connection: ")
+    assert start == "own/corpus: the subset test.clean is neither cached nor reachable"
     assert end == "poetry run prepare-data --source huggingface --subset test.clean"
 
 
@@ -163,4 +163,4 @@ def test_real_client_fetches_the_subset_alone_works_offline_and_tells_refusals(t
     next((tmp_path / "data/huggingface").rglob("test.clean/0000.parquet")).unlink()
     for offline in (True, False):
         (line,) = open_by_client(tmp_path, "corpus", offline=offline)
-        assert line.startswith("own/corpus: the subset test.clean is neither cached nor to be reached")
+        assert line.startswith("own/corpus: the subset test.clean is neither cached nor reachable")

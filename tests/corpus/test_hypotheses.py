@@ -131,7 +131,7 @@ def test_names_are_matched_by_id_else_by_their_end_else_by_the_file(tmp_path):
     found = read(tmp_path, content, ids=ids)
     assert found.texts == {"x/one": "a", "y/one": "b", "two.2": "c", "three": "d"}
     assert found.notes == (
-        f"system: 1 of its 5 names are no utterance's, such as 'nobody' ({tmp_path / 'hypotheses'}).",
+        f"system: 1 of its 5 names match no utterance, such as 'nobody' ({tmp_path / 'hypotheses'}).",
     )
     with pytest.raises(ValueError, match="may be x/one or y/one"):
         read(tmp_path, "one.wav\ta\n", ids=ids)
@@ -161,9 +161,9 @@ WRONG = {
     "a gzip": (b"\x1f\x8b\x08\x00" + bytes(40), "binary"),
     "latin 1": ("s-0000 caf\xe9\n".encode("latin-1"), "UTF-8"),
     "utf-16 without its mark": (many("{id} yes\n").encode("utf-16-le"), "binary"),
-    "comments alone": (";; nothing\n;; more\n", "comments alone"),
-    "broken JSON": ('[{"id": "s-0000", "text": "a"}, {"id"', ":1: is no JSON object"),
-    "a JSON line cut": ('{"id": "s-0000", "text": "a"}\n{"id": "s-00', ":2: is no JSON object"),
+    "comments alone": (";; nothing\n;; more\n", "only comments"),
+    "broken JSON": ('[{"id": "s-0000", "text": "a"}, {"id"', ":1: not a JSON object"),
+    "a JSON line cut": ('{"id": "s-0000", "text": "a"}\n{"id": "s-00', ":2: not a JSON object"),
     "JSON without ids": ('[{"text": "a"}, {"text": "b"}]', "no column of utterance ids"),
     "JSON without texts": ('[{"id": "s-0000", "wer": 0.1}]', "no column of hypotheses"),
     "JSON of numbers": ("[1, 2, 3]", "no column of utterance ids among its values, which have no keys;"),
@@ -174,7 +174,7 @@ WRONG = {
     "two columns of hypotheses": ("id,hypothesis,pred_text\n" + many("{id},yes,no\n"), "hypothesis and pred_text"),
     "a column twice": ("id,text,text\n" + many("{id},yes,no\n"), "more than once"),
     "a comma in a text": ("id,text\n" + many("{id},yes\n") + "s-1,yes, sir\n", "3 fields"),
-    "an open quotation mark": ('id,text\ns-0000,"yes\n' + many("{id},no\n"), "no row of a table"),
+    "an open quotation mark": ('id,text\ns-0000,"yes\n' + many("{id},no\n"), "not a table row"),
     "a manifest of references": ("\n".join(map(json.dumps, [{**NEMO[0], "pred_text": "yes"} | {"pred_text": None}]))
                                  .replace(', "pred_text": null', ""), "without pred_text"),
     "trn and Kaldi mixed": (many("yes ({id})\n") + "s-0300 yes\n", ":301: most lines"),
@@ -188,7 +188,7 @@ WRONG = {
     "half of the ids in other case": (
         "".join(f"{'Ss'[n % 2]}-{n:04d} yes\n" for n in range(300)), "150 of 300.*upper and lower case"),
     "10 MB in a line": ("s-0000 " + "yes " * 2_500_000, "at most 100000 characters"),
-    "10 MB in a field": ("id,text\ns-0000," + "yes " * 2_500_000, "no row of a table"),
+    "10 MB in a field": ("id,text\ns-0000," + "yes " * 2_500_000, "not a table row"),
     "ids alone": (many("{id}\n"), "no hypothesis with a word"),
     "prose": ("Call me Ishmael. Some years ago\nnever mind how long precisely\n", "300 of 300"),
 }  # fmt: skip

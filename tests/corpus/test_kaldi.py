@@ -58,7 +58,7 @@ def test_paths_may_start_at_the_data_root(folder):
         ("sph2pipe -f wav ../x.sph |", "has a command, which is never run"),
         ("raw.ark:17", "names a place in an archive"),
         ("", "has no line for it; add its recording's path"),
-        ("wavs/gone.flac", "the audio of utt-a is not there"),
+        ("wavs/gone.flac", "the audio of utt-a does not exist"),
         ("/etc/passwd", "names its recording outside"),
         (None, "text has no line for it; add its transcript"),
     ],
@@ -78,5 +78,5 @@ def test_utterance_that_lacks_something_fails_alone(folder, source, reason):
 
 def test_missing_text_is_refused_with_the_remedy(folder):
     (folder / "text").unlink()
-    with pytest.raises(FileNotFoundError, match="text: a line 'utterance TRANSCRIPT' each is needed"):
+    with pytest.raises(FileNotFoundError, match="text: a line 'utterance TRANSCRIPT' for each is needed"):
         open_split(folder)

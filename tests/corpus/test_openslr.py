@@ -78,14 +78,14 @@ def test_removed_recording_costs_its_utterance_only(tree, open_tree, configurati
     split = load_split(configuration.corpus, "test")
     assert split.ids == IDS
     read_waveform(split.utterance("12-340-0000"), sampling_rate=16000)
-    message = "12-340-0001.flac: the audio of 12-340-0001 is not there"
+    message = "12-340-0001.flac: the audio of 12-340-0001 does not exist"
     assert message in refusal_of(split.utterance("12-340-0001"))
 
 
 def test_tree_without_recordings_is_refused_and_leaves_nothing(tree, open_tree, cache):
     for path in tree.rglob("*.flac"):
         path.unlink()
-    with pytest.raises(FileNotFoundError, match="neither it nor another recording is there; restore them"):
+    with pytest.raises(FileNotFoundError, match="neither it nor any other recording exists; restore them"):
         open_tree()
     assert list_files(cache) == [".lock"]
 
@@ -104,7 +104,7 @@ def test_recording_without_transcript_is_named(tree, open_tree):
 
 def test_subset_that_is_not_there_names_the_command(tmp_path, open_tree):
     command = f"poetry run prepare-data --subset dev-clean --root {tmp_path}"
-    with pytest.raises(FileNotFoundError, match=f"dev-clean is not there; get it with: {command}$"):
+    with pytest.raises(FileNotFoundError, match=f"dev-clean does not exist; get it with: {command}$"):
         open_tree(tmp_path / "LibriSpeech", "dev-clean")
 
 
@@ -120,7 +120,7 @@ EXPECTED = "expected 'speaker-chapter-number TRANSCRIPT'"
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        (None, [("60-7-0000", "60-7.trans.txt: the chapter's transcripts are not there")]),
+        (None, [("60-7-0000", "60-7.trans.txt: the chapter's transcripts are missing")]),
         (
             "\nhello world\n60-7-0000 A\n",
             [

@@ -109,11 +109,11 @@ def test_part_of_a_recording_is_read(folder, header, row, start, end, ending):
     [
         ("2,1,0", "starts at 2 s and ends at 1 s"),
         ("-1,1,0", "starts at -1 s"),
-        ("soon,1,0", "no time in its column start"),
-        ("1,inf,0", "no time in its column end"),
+        ("soon,1,0", "no valid time in its column start"),
+        ("1,inf,0", "no valid time in its column end"),
         ("7,8,0", "the part from 7 to 8 s of a recording of 6.00 s"),
         ("5,9,0", "the part from 5 to 9 s of a recording of 6.00 s"),
-        ("0,1,2", "names channel 2 (the first is 0), the recording has 2"),
+        ("0,1,2", "names channel 2 (the first is 0), but the recording has 2"),
     ],
 )
 def test_impossible_part_costs_its_utterance_only(folder, row, reason):
@@ -129,7 +129,7 @@ def test_times_of_files_that_are_cut_already_are_not_read(folder, capsys):
     rows = ("call.wav,501,507,A", "call.flac,0,6,B")
     waveforms = read_rows(folder, "file_name,begin_time,end_time,text", *rows)
     assert [len(waveform) for waveform in waveforms] == [6 * RATE] * 2
-    assert "its files were cut from; files are read whole" in capsys.readouterr().err
+    assert "its files were cut from; the files are read whole" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("header", ["start_sample,end_sample", "frame_offset,num_frames", "Start (samples)"])
@@ -253,7 +253,7 @@ def test_row_without_a_transcript_is_listed_as_having_none(folder, text):
     rows = [{"id": name, "file_name": "call.wav", "text": said} for name, said in (("u", text), ("v", "A"))]
     table = write_table(folder / "metadata.jsonl", rows)
     told = refusal_of(open_split(folder).utterance("u"))
-    assert told == f"u: row 0 of {table} has no text; give it one."
+    assert told == f"u: row 0 of {table} has no text; add it."
 
 
 def test_what_is_not_to_be_scored_is_left_out_and_counted(folder, capsys):

@@ -172,7 +172,7 @@ def test_stopped_by_hand(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(prepare_data, "prepare_subset", stop)
     assert main(["--subset", SUBSET, "--root", str(tmp_path)]) == 130
-    assert "stopped; the next run continues" in capsys.readouterr().err
+    assert "stopped; the next run resumes" in capsys.readouterr().err
 
 
 def test_hub_cache_is_filled(tmp_path, monkeypatch, capsys):

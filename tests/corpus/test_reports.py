@@ -58,9 +58,9 @@ def test_labels_of_stm_are_no_words_and_words_no_labels(tmp_path, text, labels, 
 @pytest.mark.parametrize(
     ("root", "reason"),
     [
-        ("own/audio_a.wav", "is no folder; give the one that holds the data"),
+        ("own/audio_a.wav", "is not a folder; give the one that holds the data"),
         # LearnedVector/A-Hackers-AI-Voice-Assistant#99: a table, then its clips
-        ("test.tsv", "is no folder"),
+        ("test.tsv", "is not a folder"),
         ("clips", "holds neither a folder LibriSpeech nor a table"),
     ],
 )

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.fault
 MEASURES = ["hypothesis", "word_error_rate", "signal_duration_s", "text_word_count"]
 NUMBERS = ["ctc_loss", "confidence", "signal_level_dbfs"]
 
-AVERAGED = "Recordings of several channels are averaged; a column `channel` in the table chooses one.\n"
+AVERAGED = "Recordings with several channels are averaged; a column `channel` in the table chooses one.\n"
 
 
 @pytest.fixture(scope="module")

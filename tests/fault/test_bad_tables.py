@@ -26,7 +26,7 @@ from tests.helpers.bad_recordings import encode, make_sound
 
 pytestmark = pytest.mark.fault
 SOUND = encode(make_sound(0.1), "wav")
-OUTSIDE, NO_TEXT = "outside", "has no text; give it one"
+OUTSIDE, NO_TEXT = "outside", "has no text; add it"
 GOOD = {"a": "ONE TONE", "b": "A TONE"}
 Build = Callable[[Path], object]
 """Makes a corpus in a folder, where a.wav and b.wav are already."""
@@ -72,9 +72,9 @@ def list_csv() -> Cases:
         "absolute": ("file_name,text\n/etc/passwd,X\n", OUTSIDE),
         "link": ("file_name,text\nlink.wav,X\na.wav,Y\n", OUTSIDE),
         "the-folder": ("file_name,text\n.,X\na.wav,Y\n", "not there"),
-        "nul-in-path": ("file_name,text\na\0.wav,X\na.wav,Y\n", r"a.x00.wav: the audio of a.x00 is not there"),
+        "nul-in-path": ("file_name,text\na\0.wav,X\na.wav,Y\n", r"a.x00.wav: the audio of a.x00 does not exist"),
         "long-path": (f"file_name,text\n{'x' * 5000}.wav,X\n", "too long|not there|neither it"),
-        "none-there": ("file_name,text\nc.wav,X\nd.wav,Y\n", "neither it nor another recording is there"),
+        "none-there": ("file_name,text\nc.wav,X\nd.wav,Y\n", "neither it nor any other recording exists"),
         "huge-speaker": ("file_name,text,speaker\na.wav,ONE TONE," + "9" * 5000 + "\n", {"a": "ONE TONE"}),
         "markup-id": ("file_name,id,text\na.wav,[/bold]\x1b[2J,ONE TONE\n", {"[/bold]\x1b[2J": "ONE TONE"}),
         "gzip": (b"\x1f\x8b\x08" + bytes(range(256)), "metadata.csv:1: is not UTF-8"),
@@ -84,8 +84,11 @@ def list_csv() -> Cases:
     } | {
         "tsv-quotes": (table("metadata.tsv", 'path\tsentence\na.wav\t"ONE" TONE\n'), {"a": '"ONE" TONE'}),
         "tsv-commas": (table("metadata.tsv", rows), "single column, .*; separate columns by tabs"),
-        "csv-is-a-folder": (lambda folder: (folder / "metadata.csv").mkdir(), "the subset bad is not there"),
-        "nothing": (lambda folder: None, "the subset bad is not there"),
+        "csv-is-a-folder": (
+            lambda folder: (folder / "metadata.csv").mkdir(),
+            "the subset bad does not exist",
+        ),
+        "nothing": (lambda folder: None, "the subset bad does not exist"),
     }
 
 
@@ -99,11 +102,11 @@ def list_json() -> Cases:
     contents = {
         "good": (lines(*good), GOOD),
         "array": (f"[{','.join(good)}]", "metadata.jsonl:1: expected a JSON object"),
-        "half": (lines(good[0], good[1][:20]), "metadata.jsonl:2: is no JSON object"),
-        "text": ("file_name,text\na.wav,X\n", "metadata.jsonl:1: is no JSON object"),
+        "half": (lines(good[0], good[1][:20]), "metadata.jsonl:2: not a JSON object"),
+        "text": ("file_name,text\na.wav,X\n", "metadata.jsonl:1: not a JSON object"),
         "number": (lines(*good, "5"), "metadata.jsonl:3: expected a JSON object"),
-        "deep": (lines(*good, "[" * 100_000), "metadata.jsonl:3: is no JSON object"),
-        "deep-object": (lines(*good, '{"a":' * 100_000), "metadata.jsonl:3: is no JSON object"),
+        "deep": (lines(*good, "[" * 100_000), "metadata.jsonl:3: not a JSON object"),
+        "deep-object": (lines(*good, '{"a":' * 100_000), "metadata.jsonl:3: not a JSON object"),
         "empty": ("", "metadata.jsonl: is empty"),
         "keys-missing": (lines(good[0], '{"file_name": "b.wav"}'), "b: row 1 of .* has no text"),
         "null-text": (lines(good[0], '{"file_name": "b.wav", "text": null}'), "b: row 1 of .* has no text"),
@@ -179,13 +182,13 @@ def list_trees() -> Cases:
     found = {"1-2-0000": "ONE TONE", "1-2-0001": "A TONE"}
     cases = {
         "good": (tree(good), found),
-        "no-transcripts": (tree(None), "1-2.trans.txt: the chapter's transcripts are not there"),
+        "no-transcripts": (tree(None), "1-2.trans.txt: the chapter's transcripts are missing"),
         "latin-1": (tree(good.replace("0000 ONE", "0000 É").encode("latin-1")), found | {"1-2-0000": "\ufffd TONE"}),
         "id-without-parts": (tree("ONE TONE\n"), "1-2.trans.txt:1: expected 'speaker-chapter-number"),
         "id-of-words": (tree("a-b-c ONE\n"), "1-2.trans.txt:1: expected"),
-        "huge-id": (tree(f"{'9' * 5000}-2-1 ONE\n"), "neither it nor another recording"),
+        "huge-id": (tree(f"{'9' * 5000}-2-1 ONE\n"), "neither it nor any other recording"),
         "id-twice": (tree(good + "1-2-0001 X\n"), "1-2-0001#2: the id 1-2-0001 occurs more than once"),
-        "unknown-recording": (tree(good + "1-2-0009 X\n"), "the audio of 1-2-0009 is not there"),
+        "unknown-recording": (tree(good + "1-2-0009 X\n"), "the audio of 1-2-0009 does not exist"),
         "climbing-id": (tree("../../x-2-1 X\n"), "expected|not there"),
         "empty-transcripts": (tree(""), "no utterances"),
         "text-missing": (tree("1-2-0000\n1-2-0001 A TONE\n"), "1-2-0000: .*trans.txt:1 has no text"),

@@ -308,7 +308,7 @@ def spoil_models() -> Cases:
         "nothing": b"", "text": b"no model", "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
         "signature-only": b"\x89HDF\r\n\x1a\n", "zeros": bytes(10_000), "archive": b"PK\x03\x04" + bytes(500),
     }  # fmt: skip
-    misfit, unreadable = "not those of its configuration", "cannot be read|not a readable|not a wav2vec"
+    misfit, unreadable = "do not match its configuration", "cannot be read|not a readable|not a wav2vec"
     either = f"{misfit}|{unreadable}"
     impossible = (
         {"hidden_size": 0}, {"hidden_size": 48}, {"num_hidden_layers": 9}, {"num_attention_heads": 0},

@@ -93,7 +93,7 @@ def mutate_wav_headers() -> dict[str, tuple]:
         "wav-0-channels": (put(whole, 22, "<H", 0), UNREADABLE),
         "wav-60000-channels": (put(whole, 22, "<H", 60_000), UNREADABLE),
         "wav-0-hz": (put(whole, 24, "<I", 0), f"{UNREADABLE}|0 Hz"),
-        "wav-1-hz": (put(whole, 24, "<I", 1), "1 Hz, speech needs"),
+        "wav-1-hz": (put(whole, 24, "<I", 1), "1 Hz, but speech needs"),
         "wav-unknown-codec": (put(whole, 20, "<H", 0x1234), UNREADABLE),
         "wav-0-bits": (put(whole, 34, "<H", 0), UNREADABLE),
         "wav-header-only": (put(put(whole[:44], 4, "<I", 36), 40, "<I", 0), "no samples"),

@@ -213,7 +213,7 @@ def list_broken_protocols() -> list[BadServer]:
         BadServer("status-204", [fixed(head("204 No Content"))], NOTHING_MORE, for_ever=True),
         BadServer("status-100-first", [lambda asked: b"HTTP/1.1 100 Continue\r\n\r\n" + answer_well(asked)]),
         *(BadServer(f"redirect-{name}", [fixed(head("302 Found", Location=place))],
-                    "redirects in circles or to nowhere|attempts brought|is no address", for_ever=True)
+                    "redirects in circles or to nowhere|attempts brought|is not an address", for_ever=True)
           for name, place in {
               "circle": "/x", "file": "file:///etc/passwd", "nowhere": "http://127.0.0.1:9/", "odd": "x://y",
               "ftp": "ftp://127.0.0.1:9/x", "unbalanced": "http://[::1/x", "escape": "/a\x1b[2Jb",

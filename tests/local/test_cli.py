@@ -155,7 +155,7 @@ def test_nothing_stays_of_the_trial(tmp_path):
 @pytest.mark.parametrize(
     ("read", "right", "wrong", "rule"),
     [
-        (count, "12", ["0", "-1", "1.5", "many", ""], "a whole number from 1 up is expected"),
+        (count, "12", ["0", "-1", "1.5", "many", ""], "a whole number of at least 1 is expected"),
         (share, "0.25", ["-0.1", "1.1", "nan", "half"], "a number from 0 to 1 is expected"),
     ],
 )

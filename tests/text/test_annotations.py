@@ -49,6 +49,6 @@ def test_drop_is_a_setting_and_counted(tmp_path, capsys):
         settings = load_configuration(environment={**environment, "LIBRISPEECH_ANNOTATIONS": given})
         split = load_split(settings.corpus, "test", annotations=settings.text.annotations)
         assert (split.texts[0].strip(), split.utterance("a").text.strip()) == (text, text)
-    assert "1 of 2 transcripts of test had annotations, now taken out" in capsys.readouterr().err
+    assert "1 of 2 transcripts of test had annotations, now removed" in capsys.readouterr().err
     with pytest.raises(ValueError, match="text.annotations: unknown keep"):
         load_configuration(environment={"LIBRISPEECH_ANNOTATIONS": "keep"})

@@ -101,7 +101,7 @@ def test_what_was_changed_is_told_in_one_line():
     unchanged = (texts[:3], "strict"), (texts[2:3], "letters"), (["A\u00a0B", "\u0416"], "strict")
     assert [describe_normalization(own, VOCABULARY, by) for own, by in unchanged] == [None] * 3
     assert describe_normalization(texts, VOCABULARY, "letters") == (
-        "text.normalize letters: 3 of 4 transcripts changed; signs taken out: 3; "
+        "text.normalize letters: 3 of 4 transcripts changed; signs removed: 3; "
         "hyphens within words that became spaces: 1; letters without accents: 1."
     )
     assert describe_normalization(folded, VOCABULARY, "strict") == (
@@ -109,7 +109,7 @@ def test_what_was_changed_is_told_in_one_line():
         "letters without accents: 5."
     )
     assert describe_normalization(["fine\u200b", "caf\u00e9!"], VOCABULARY, "letters") == (
-        "text.normalize letters: 1 of 2 transcripts changed; signs taken out: 1; letters without accents: 1."
+        "text.normalize letters: 1 of 2 transcripts changed; signs removed: 1; letters without accents: 1."
     )
 
 
@@ -152,7 +152,7 @@ def test_perfect_hypothesis_scores_nothing_and_one_wrong_token_what_jiwer_says(n
         ("german", "Stra\u00dfe \u00e9", "letters without accents: 1"),
         ("russian", "\u0401\u043b\u043a\u0430", "letters without accents: 1"),
         ("arabic", "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f", "letters without accents: 4"),
-        ("turkish", "\u0130stanbul'da", "apostrophes left out: 1"),
+        ("turkish", "\u0130stanbul'da", "apostrophes removed: 1"),
     ],
 )
 def test_what_is_folded_is_counted(name, text, told):

@@ -115,13 +115,13 @@ def list_candidates(
     frequent = (own for own in categories if own.scores.sum() >= SHARES[0] * len(blocks))
     parts = _keep_large([*frequent, *cuts], blocks, fewest)
     if len(parts) ** 2 / 2 * min(len(blocks), MOST_FOR_PAIRS) > MOST_CELLS:
-        return singles + trends, "too many metadata to look at pairs"
+        return singles + trends, "too many metadata columns to search pairs"
     pairs = (
         Candidate("pair", first.conditions + second.conditions, first.parts + second.parts)
         for first, second in itertools.combinations(parts, 2)
         if first.conditions[0].column != second.conditions[0].column
     )
-    sampled = f"pairs are looked for in {MOST_FOR_PAIRS:,} of the utterances"
+    sampled = f"pairs are searched for in {MOST_FOR_PAIRS:,} of the utterances"
     found = singles + trends + _keep_large(pairs, blocks, fewest)
     return found, sampled if len(blocks) > MOST_FOR_PAIRS else None
 

@@ -204,7 +204,7 @@ def read_terms(path: Path, normalize: Callable[[str], str]) -> tuple[str, ...]:
     named = [normalize(line) for line in lines if not line.lstrip().startswith("#")]
     terms = tuple(dict.fromkeys(" ".join(name.split()) for name in named if name.split()))
     if not terms:
-        raise ValueError(f"{path}: at least one term is needed, one a line; received none.")
+        raise ValueError(f"{path}: at least one term is needed, one per line; received none.")
     return terms
 
 

@@ -114,7 +114,7 @@ def find_bounds(
         column = next((own for own in ordered if simplify(name) in names[own]), None)
         if column is None:
             known = ", ".join(dict.fromkeys(label_column(column) for column in ordered))
-            raise ValueError(f"groups: no metadata of numbers is called {name!r}; there are {known}.")
+            raise ValueError(f"groups: no numeric metadata is called {name!r}; there are {known}.")
         found[column] = tuple(bounds)
     return found
 

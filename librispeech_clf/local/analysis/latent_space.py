@@ -269,9 +269,9 @@ def describe_clusters(record: Record, grouping: Grouping, search: Search) -> Clu
         for number, label in enumerate(order, 1)
     )
     criterion = (
-        "k-means on the standardized hidden states reduced by PCA; of "
-        f"{COUNTS[0]} to {MOST_SHOWN} clusters the number with the highest mean silhouette is shown, or "
-        f"{SHOWN_WITHOUT_STRUCTURE} where none reaches {NO_STRUCTURE}"
+        "k-means on the standardized hidden states reduced by PCA; of the numbers of clusters from "
+        f"{COUNTS[0]} to {MOST_SHOWN}, the one with the highest mean silhouette is shown, or "
+        f"{SHOWN_WITHOUT_STRUCTURE} if none reaches {NO_STRUCTURE}"
     )
     left_out, note = len(record) - len(clustered), grouping.note or search.note
     return Clustering(clusters, criterion, grouping.silhouettes, search.alpha, len(clustered), left_out, note)

@@ -118,7 +118,7 @@ def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, co
     for threshold in thresholds:
         if ".change" in threshold.figure and not compare:
             raise ValueError(
-                f"{threshold.text!r}: a change is one from an older run; name its folder by --compare."
+                f"{threshold.text!r}: a change is measured from an older run; name its folder with --compare."
             )
         if threshold.group is not None and not simplify(threshold.group).startswith(LENGTHS):
             _find_group(threshold, known)

@@ -16,8 +16,8 @@ SCRIPT = PROJECT_ROOT / "tests" / "benchmarks" / "run.py"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
-        "benchmark", "Measure time and memory, and print one table of ratios: of metadata, evaluation, inference "
-        "and opening, or of those named.", usage="benchmark [-h] [--version] [NAME ...]",
+        "benchmark", "Measure time and memory of metadata, evaluation, inference and opening, or of those named, and "
+        "print one table of ratios.", usage="benchmark [-h] [--version] [NAME ...]",
     )  # fmt: skip
     return run(parser, measure, arguments, passes_on=True)
 

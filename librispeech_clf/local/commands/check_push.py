@@ -44,7 +44,7 @@ NOT_REHEARSED = Finding(
     "engine", None, "--engine imports the model as Tensorleap's engine does", skipped=True
 )
 PUSH_COMMANDS = """\
-Push it with today's leap command line:
+Push it with the current leap command line:
     leap push -n NAME -m models/wav2vec.h5 -e     code and model, then evaluate
     leap push -o NAME -u metadata                 code only; also -u metric, -u visualization
 or with the older one:
@@ -61,10 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--files-only", action="store_true", help="check which files are pushed, run nothing")
     add(
         "--requirements", action="store_true",
-        help="install requirements.txt into a new environment and use that; look for aarch64 wheels, too",
+        help="install requirements.txt into a new environment and use that; also look for aarch64 wheels",
     )  # fmt: skip
     add(
-        "--engine", action="store_true", help="import the model file as Tensorleap's engine does, and compare"
+        "--engine",
+        action="store_true",
+        help="import the model as Tensorleap's engine does, and compare logits",
     )
     add(
         "--engine-python", type=Path, metavar="PATH", help="a Python 3.8 to 3.10 for --engine (default: found)"
@@ -129,7 +131,7 @@ def all_passed(findings: Sequence[Finding]) -> bool:
 
 def check_files(root: Path, collection: Collection) -> list[Finding]:
     """Check that the bundle is complete and of a bearable size."""
-    unmatched = "matches no file; create it or take the pattern out of include."
+    unmatched = "matches no file; create it or remove the pattern from include."
     missing = "is not in the bundle; add it to include in leap.yaml."
     findings = [Finding(f"pattern {pattern}", unmatched) for pattern in collection.unmatched]
     findings += [Finding(file, missing) for file in collection.missing]
@@ -139,7 +141,7 @@ def check_files(root: Path, collection: Collection) -> list[Finding]:
     size = sum(path.stat().st_size for path in present)
     note = f"{len(present)} files, {size / 1e6:.1f} MB"
     if size >= LARGE_BUNDLE_BYTES:
-        note += "; WARNING: above 200 MB, put large files on the data volume or push the model with -m alone"
+        note += "; WARNING: above 200 MB; put large files on the data volume, or push the model only with -m"
     return [*findings, Finding("bundle", None, note)]
 
 
@@ -221,7 +223,7 @@ def summarize(result: dict) -> list[Finding]:
     calls = result["functions"]
     functions = [Finding(name, reason) for name, reason in calls.items() if reason]
     if calls and not functions:
-        functions = [Finding("functions", None, f"{len(calls)} calls of metrics, loss, pictures")]
+        functions = [Finding("functions", None, f"{len(calls)} calls of metrics, loss, visualizers")]
     foreign = [Finding(file, "was imported from outside the bundle.") for file in result["foreign"]]
     check = Finding("dataset check", None if result["valid"] else note, note)
     return [*failed, check, *samples, *functions, *foreign]

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
         "convert-model",
-        "Convert a CTC checkpoint of Hugging Face to a Keras model file: wav2vec 2.0, XLSR, MMS, HuBERT, UniSpeech, "
+        "Convert a Hugging Face CTC checkpoint to a Keras model file: wav2vec 2.0, XLSR, MMS, HuBERT, UniSpeech, "
         "data2vec-audio, WavLM.",
     )
     add = parser.add_argument
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="Hugging Face folder, or hub name such as facebook/wav2vec2-base-960h",
     )  # fmt: skip
     add("--to", type=Path, required=True, help="model file to write: models/NAME.h5")
-    add("--language", metavar="CODE", help="what it hears, such as de; of MMS the adapter, such as deu")
+    add("--language", metavar="CODE", help="its language, such as de; for MMS the adapter, such as deu")
     return run(parser, convert, arguments)
 
 

@@ -113,10 +113,10 @@ def _note(split: Split, vocabulary: Vocabulary, normalization: str) -> Iterator[
     if unknown := list(filter(None, (vocabulary.find_unknown(text, normalization) for text in texts))):
         signs = sorted({sign for of_text in unknown for sign in of_text})
         shown = " ".join(signs[:SHOWN_SIGNS]) + " ..." * (len(signs) > SHOWN_SIGNS)
-        yield f"{len(unknown)} of {len(split)} transcripts hold signs that the model has no letters for: {shown}"
+        yield f"{len(unknown)} of {len(split)} transcripts hold signs that the model cannot write: {shown}"
     if split.field_types:
         fields = ", ".join(f"{name} ({kind})" for name, kind in split.field_types.items())
-        yield f"further columns: {fields}"
+        yield f"additional columns: {fields}"
 
 
 def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.table.Table:

@@ -42,7 +42,7 @@ simulations:
 
 figures of --fail-if, error rates as shares:
   wer, cer, also as wer.low, wer.high, and with --compare as wer.change,
-  wer.change.low, wer.change.high; of a group as "wer of accent: british";
+  wer.change.low, wer.change.high; for a group, "wer of accent: british";
   failed, findings
 
 examples:
@@ -69,35 +69,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = make_parser(
         "evaluate",
-        "Evaluate the model on a corpus and write a report of it, with a page to look into.",
+        "Evaluate the model on a corpus and write a report, with a page to explore.",
         epilog=EPILOG,
     )
     add_corpus_options(parser)
     add = parser.add_argument
-    add("--split", action="append", metavar="NAME", help="state or subset, several by commas (default: test)")
+    add("--split", action="append", metavar="NAME", help="states or subsets, comma-separated (default: test)")
     add("--model", type=Path, help="Keras model file (default: as in config.yaml)")
     add(
         "--hypotheses", action="append", default=[], metavar="[NAME=]FILE",
-        help="report on what another recognizer wrote: CSV, TSV, JSON, Whisper's JSON, NeMo manifest, Kaldi text, "
-        "trn or CTM; repeatable, each a system; without --model no model is evaluated",
+        help="report on another recognizer's output: CSV, TSV, JSON, Whisper's JSON, NeMo manifest, Kaldi text, "
+        "trn or CTM; repeatable, one system each; without --model no model is evaluated",
     )  # fmt: skip
     add(
         "--hypotheses-columns", type=read_columns, metavar="id=NAME,text=NAME",
-        help="columns of the files of hypotheses, where their names are unusual",
+        help="columns of the hypothesis files, if their names are unusual",
     )  # fmt: skip
     add(
         "--missing", choices=("refuse", "empty"), default="refuse",
-        help="what an utterance without a hypothesis is: refused, or counted as empty",
+        help="whether an utterance without a hypothesis is refused or counted as empty",
     )  # fmt: skip
     add(
         "--normalize", choices=SCORING,
-        help="how reference and hypotheses are normalized before they are compared: letters takes punctuation out, "
-        "whisper is Whisper's English normalizer, whisper-basic its one for other languages (default: as in "
+        help="how reference and hypotheses are normalized before they are compared: letters removes punctuation, "
+        "whisper is Whisper's English normalizer, whisper-basic is for other languages (default: as in "
         "config.yaml)",
     )  # fmt: skip
     add(
         "--lm", type=Path, metavar="FILE",
-        help="decode the model's logits with a language model too, as one more system: ARPA, KenLM binary or a "
+        help="also decode the model's logits with a language model, as another system: ARPA, KenLM binary or a "
         "checkpoint's folder language_model (needs the extra lm)",
     )  # fmt: skip
     add(
@@ -106,10 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     add(
         "--word-score", type=float, metavar="S",
-        help="added for each word to the natural logarithm (default: what the language model states, or 0)",
+        help="added to the natural logarithm for each word (default: what the language model states, or 0)",
     )  # fmt: skip
     add(
-        "--lexicon", type=Path, metavar="FILE", help="words that may be written, one a line (default: the --lm's)"
+        "--lexicon", type=Path, metavar="FILE", help="words that may be written, one per line (default: those of --lm)"
     )  # fmt: skip
     add(
         "--beam", type=count, metavar="N", help="hypotheses of the beam search, also without --lm (default: 50)"
@@ -120,23 +120,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--out", type=Path, default=Path("report"), help="folder to write to")
     add(
         "--audio", choices=("inside", "folder", "none"),
-        help="where the page's recordings are put: in it, one file each beside it, or nowhere (default: inside up to "
+        help="where to put the page's recordings: in it, one file each beside it, or nowhere (default: inside up to "
         "30 MB, else beside it)",
     )  # fmt: skip
-    add("--compare", type=Path, metavar="FOLDER", help="an older run's output folder, as one more system")
+    add("--compare", type=Path, metavar="FOLDER", help="an older run's output folder, as another system")
     add(
         "--simulate", action="append", default=[], metavar="NAME[:KIND]",
-        help="simulate conditions of rising severity, such as tempo or additive_noise:babble; repeatable",
+        help="simulate conditions of increasing severity, such as tempo or additive_noise:babble; repeatable",
     )  # fmt: skip
     add(
         "--simulated-utterances", type=count, default=SIMULATED_UTTERANCES, metavar="N",
         help="utterances per severity",
     )  # fmt: skip
-    add("--terms", type=Path, metavar="FILE", help="measure the recall of the terms in a file, one a line")
-    add("--notes", type=Path, metavar="FILE", help="notes of a review, in a CSV that the page exported")
+    add("--terms", type=Path, metavar="FILE", help="measure the recall of the terms in a file, one per line")
+    add("--notes", type=Path, metavar="FILE", help="review notes, in a CSV that the page exported")
     add(
         "--calibrate", action="store_true",
-        help="learn how often words of a confidence are right, and keep it beside the model: with --split validation",
+        help="calibrate word confidences, and keep the result beside the model; use with --split validation",
     )  # fmt: skip
     add(
         "--transcribe", type=count, metavar="MINUTES",
@@ -145,18 +145,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     add(
         "--fail-if", action="append", default=[], metavar="CONDITION", type=read_condition,
-        help='exit with 3 if it holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
+        help='exit with code 3 if this holds: "wer > 0.30", "cer.low > 0.1", "wer of gender: F > 0.4"; repeatable',
     )  # fmt: skip
     add(
         "--precision", choices=("float32", "bfloat16"), default="float32",
-        help="of the model's products; bfloat16 is faster on processors that have it, and changes some words",
+        help="precision of the model's products; bfloat16 is faster on processors that have it, and changes some words",
     )  # fmt: skip
     add(
         "--ray", metavar="ADDRESS",
-        help='share the work in a Ray cluster: its address, "auto" for the one that this machine is of, "local" for '
-        "processes of this machine (default: this process alone)",
+        help='share the work across a Ray cluster: its address, "auto" for the one this machine belongs to, "local" '
+        "for processes on this machine (default: this process alone)",
     )  # fmt: skip
-    stopped = "stopped; the same command goes on where it stopped."
+    stopped = "stopped; the same command resumes where it stopped."
     return run(parser, evaluate, arguments, when_stopped=stopped)
 
 
@@ -182,14 +182,14 @@ def open_decoder(options: argparse.Namespace, vocabulary: Vocabulary) -> Decoder
     from librispeech_clf.local.model.decoder import BEAM, Decoder, read_language_model
 
     if options.lm is None and options.lm_weight is not None:
-        raise ValueError("--lm-weight is that of a language model; give it by --lm.")
+        raise ValueError("--lm-weight needs a language model; give one with --lm.")
     if options.lm is None and options.lexicon is None:
         if options.word_score is not None:
             raise ValueError("--word-score needs words; give --lm or --lexicon.")
         if options.beam is None:
             return None
     if options.hypotheses and options.model is None:
-        raise ValueError("--lm, --lexicon and --beam decode a model's logits; give it by --model.")
+        raise ValueError("--lm, --lexicon and --beam decode a model's logits; give one with --model.")
     if options.ray is not None:
         raise ValueError("--lm, --lexicon and --beam decode in one process; leave --ray out.")
     return Decoder(
@@ -261,7 +261,7 @@ def read_request(options: argparse.Namespace) -> tuple[Request, str]:
     if len(options.hypotheses) == 1 and not (options.source or options.root or options.split):
         path = name_system(options.hypotheses[0])[1]
         if is_corpus(path):
-            print_plain(f"{path}: names recordings and references; it is the corpus that is evaluated.")
+            print_plain(f"{path}: names recordings and references, so it is the corpus that is evaluated.")
             options.source, options.root, options.split = "files", path.parent, [path.stem]
     configuration = load_configuration(source=options.source, root=options.root, model=options.model)
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
@@ -279,7 +279,7 @@ def read_request(options: argparse.Namespace) -> tuple[Request, str]:
     with_model = options.model is not None or not options.hypotheses
     if options.calibrate and (not with_model or "test" in split_by_subset.values()):
         raise ValueError(
-            "--calibrate: a model is calibrated on recordings that its test figures do not come from; add --split "
+            "--calibrate: a model must be calibrated on other recordings than its test figures come from; add --split "
             "validation, and a model."
         )
     request = Request(
@@ -318,7 +318,7 @@ def open_evaluation(options: argparse.Namespace, request: Request, normalization
     texts = filter(None, split.texts)
     told = [unlabeled, describe_normalization(texts, vocabulary, configuration.text.normalize)]
     if several := len(evaluated & split.more_texts.keys()):
-        counted = f"{several} of {len(evaluated)} utterances, the nearest to a system's text counts"
+        counted = f"{several} of {len(evaluated)} utterances; the one nearest to a system's text counts"
         told.append(f"Several references: {counted}.")
         described["several references"] = counted
     told += [note for system in systems.systems for note in system.notes]

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = make_parser(
         "prepare-data", "Download LibriSpeech's subsets from OpenSLR, or fill the Hugging Face cache. "
-        "A stopped run is continued by the next.",
+        "A run that was stopped is continued by the next one.",
     )  # fmt: skip
     add = parser.add_argument
     add(
@@ -94,13 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="for example test-clean; repeatable (default: those in config.yaml)",
     )  # fmt: skip
     add(
-        "--root", type=Path, help="folder of the data; LibriSpeech/ is made in it (default: as in config.yaml)"
+        "--root", type=Path, help="folder of the data; LibriSpeech/ is created in it (default: as in config.yaml)"
     )  # fmt: skip
-    add("--source", choices=("openslr", "huggingface"), default="openslr", help="where from")
+    add("--source", choices=("openslr", "huggingface"), default="openslr", help="where to download from")
     add("--dataset", help="a Hugging Face dataset (default: as in config.yaml)")
-    add("--list", action="store_true", help="show the subsets, their sizes and what is there")
+    add("--list", action="store_true", help="show the subsets, their sizes and which are present")
     add("--base-url", metavar="URL", help="a mirror (default: openslr.org)")
-    return run(parser, prepare, arguments, when_stopped="stopped; the next run continues.")
+    return run(parser, prepare, arguments, when_stopped="stopped; the next run resumes.")
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -177,7 +177,9 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
                 raise
             tree.mkdir(parents=True, exist_ok=True)
             for table in source.iterdir():
-                if table.is_file() and not (tree / table.name).exists():  # one corrected by hand stays
+                if (
+                    table.is_file() and not (tree / table.name).exists()
+                ):  # one corrected by hand stays
                     os.replace(table, tree / table.name)
             os.rename(source / archive.subset, tree / archive.subset)
             file.unlink(missing_ok=True)
@@ -187,7 +189,7 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
         raise OSError(
             error.errno,
             f"{tree.parent}: the disk is full; {archive.subset} takes about {2 * archive.size / 1e9:.1f} GB "
-            "until it is unpacked. Free space and run the command again; it continues where it stopped",
+            "until it is unpacked. Free space and run the command again; it resumes where it stopped",
         ) from error
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
@@ -218,7 +220,7 @@ def download_verified(
             if failures >= FAILURES_IN_A_ROW:
                 raise ConnectionError(
                     f"{url}: {failures} attempts brought nothing more ({' '.join(str(reason).split())}); "
-                    "run the command again later, it continues where it stopped."
+                    "run the command again later; it resumes where it stopped."
                 )
             time.sleep(PAUSE_S * 2**failures)
         with path.open("rb") as file:
@@ -243,7 +245,7 @@ def _fetch_rest(url: str, path: Path, *, size: int, on_progress: Callable[[int, 
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
     except ValueError as error:
         raise ValueError(
-            f"{url}: it, or where it leads, is no address ({error}); check --base-url."
+            f"{url}: it, or where it redirects to, is not an address ({error}); check --base-url."
         ) from error
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
@@ -303,7 +305,7 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
                 parts = PurePosixPath(member.name).parts
                 reason = None
                 if not (member.isfile() or member.isdir()):
-                    reason = "is no plain file or folder"
+                    reason = "is not a regular file or folder"
                 elif parts[:1] != (openslr.TREE_NAME,) or ".." in parts:
                     reason = f"leads out of {openslr.TREE_NAME}/"
                 else:

@@ -19,7 +19,7 @@ MOST_PROCESSES = 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return pytest's exit code, 2 without pytest."""
     parser = make_parser(
-        "test", "Run leap_test.py and tests/, all but the slow ones; further arguments go to pytest: "
+        "test", "Run leap_test.py and all but the slow tests of tests/; other arguments go to pytest: "
         "tests/metadata, -k NAME, -m slow.", usage="test [-h] [--version] [ARGUMENT ...]",
     )  # fmt: skip
     return run(parser, test, arguments, passes_on=True)

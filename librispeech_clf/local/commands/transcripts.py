@@ -61,9 +61,7 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
     asked = [f"--{name}" for name in ("calibrate", "terms", "compare") if getattr(options, name)]
     asked += [f"--fail-if {each.text}" for each in measured]
     if asked and not any(task.labeled for task in tasks):
-        raise ValueError(
-            f"{asked[0]}: is measured by transcripts, and {', '.join(lacking)} has none; leave it out."
-        )
+        raise ValueError(f"{asked[0]}: needs transcripts, and {', '.join(lacking)} has none; leave it out.")
     if not lacking:
         return None
     counted = ", ".join(f"{count} of {subset}" for subset, count in lacking.items())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SIMULATION_SEED = 0
 FLOAT32 = "float32"
 PROCESSOR = Path("/proc/cpuinfo")
-MODEL_REMEDY = "give another by --model, or make one with `poetry run convert-model`."
+MODEL_REMEDY = "give another with --model, or make one with `poetry run convert-model`."
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
     if request.with_model and not model_path.is_file():
         raise FileNotFoundError(f"{model_path}: no model file; {MODEL_REMEDY}")
     if request.simulate and not request.with_model:
-        raise ValueError("--simulate: simulated recordings have to be recognized; give a model by --model.")
+        raise ValueError("--simulate: simulated recordings have to be recognized; give a model with --model.")
     if request.precision != FLOAT32:
         check_bfloat16(request.with_model)
     # Arrow's own pool keeps what it frees, too (60 MB less on test-clean).
@@ -104,7 +104,7 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
     among = [task.utterance_id for window in windows for task in window if task.labeled]
     if request.simulate and not among:
         raise ValueError(
-            "--simulate: what a condition costs is measured by transcripts; give labeled recordings."
+            "--simulate: the cost of a condition is measured against transcripts; give labeled recordings."
         )
     for asked in dict.fromkeys(request.simulate):
         sweep = plan_sweep(asked, global_leap_binder.setup_container.simulations)
@@ -120,12 +120,12 @@ def check_bfloat16(with_model: bool) -> None:
         ValueError: no model is evaluated, or the processor does not name bfloat16 among what it can.
     """
     if not with_model:
-        raise ValueError("--precision: is that of a model; give one by --model.")
+        raise ValueError("--precision: applies to a model only; give one with --model.")
     # TensorFlow silently computes in float32 elsewhere.
     known = PROCESSOR.read_text() if PROCESSOR.is_file() else ""
     if not re.search(r"\b(avx512_bf16|amx_bf16)\b", known):
         raise ValueError(
-            "--precision bfloat16: needs a processor with avx512_bf16 or amx_bf16, which this one does not name; "
+            "--precision bfloat16: needs a processor with avx512_bf16 or amx_bf16, which this one does not list; "
             "leave the option out."
         )
 

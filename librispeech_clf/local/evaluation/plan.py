@@ -101,7 +101,7 @@ def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVE
     name, _, category = asked.partition(":")
     declared = {simulation.name: simulation.sim_config for simulation in simulations}
     if name not in declared:
-        raise ValueError(f"--simulate: one of {', '.join(declared)} is known; received {name!r}.")
+        raise ValueError(f"--simulate: known are {', '.join(declared)}; received {name!r}.")
     bounds = {key: parameter.bounds for key, parameter in declared[name].items()}
     categorical = [key for key, bound in bounds.items() if isinstance(bound, CategoricalBounds)]
     numeric = [key for key in bounds if key not in categorical]

@@ -125,7 +125,7 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     waiting = pick(run.tasks.keys() - known)
     total, finished = len(run.tasks), len(known)
     if finished:
-        console.print(f"{finished} of {total} utterances were finished before.")
+        console.print(f"{finished} of {total} utterances were already finished.")
     terminal = console.is_terminal
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     columns += [TextColumn("{task.fields[speed]}"), TimeRemainingColumn(), TextColumn("left")]

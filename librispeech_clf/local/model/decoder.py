@@ -185,7 +185,7 @@ class Decoder:
             return
         if delimiter is None or vocabulary.units != WORDS:
             raise ValueError(
-                "--lm and --lexicon need a model that writes words; its vocabulary has no word delimiter."
+                "--lm and --lexicon need a model that writes words; this one's vocabulary has no word delimiter."
             )
         words = self._choose_words(language_model, lexicon)
         model: Any = flashlight.ZeroLM()
@@ -234,10 +234,10 @@ class Decoder:
         if lexicon is not None and unknown:
             raise ValueError(
                 f"{lexicon}: {len(unknown)} of {len(given)} words have letters that the model does not write, {shown}; "
-                "take them out."
+                "remove them."
             )
         if lexicon is not None and not words:
-            raise ValueError(f"{lexicon}: holds no words; give one a line.")
+            raise ValueError(f"{lexicon}: holds no words; give one per line.")
         if not words:
             raise ValueError(
                 f"{language_model.path}: none of its {len(given)} words can be written in the model's letters, "  # type: ignore[union-attr]

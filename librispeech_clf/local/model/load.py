@@ -88,7 +88,7 @@ def list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[s
 def _refuse_layers(names: list[str], path: Path) -> None:
     if names:
         raise ValueError(
-            f"{path}: its weights are not those of its configuration, in the layers {names[:5]}; make it again: "
+            f"{path}: its weights do not match its configuration, in the layers {names[:5]}; make it again: "
             f"{CONVERT_COMMAND}"
         )
 
@@ -181,7 +181,7 @@ def compare_vocabulary(file: "h5py.File", vocabulary: Vocabulary) -> str:
 def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:
     if CONFIGURATION not in file.attrs:
         raise ValueError(
-            f"{path}: not a wav2vec 2.0 model of this project, it lacks the attribute {CONFIGURATION}. A file of an "
+            f"{path}: not a wav2vec 2.0 model of this project: it lacks the attribute {CONFIGURATION}. A file of an "
             f"earlier version, which Tensorleap's engine cannot open, must be made again: {CONVERT_COMMAND}"
         )
     try:
@@ -198,6 +198,6 @@ def _read_layer(file: "h5py.File", name: str) -> list[np.ndarray]:
     arrays = [group[weight][()] for weight in group.attrs.get("weight_names", ())]
     for array in arrays:
         if array.dtype.kind != "f":
-            raise TypeError(f"the layer {name} holds {array.dtype}, no floating-point numbers")
+            raise TypeError(f"the layer {name} holds {array.dtype}, not floating-point numbers")
     with np.errstate(over="ignore"):  # beyond float32 is infinity, which is refused by name
         return [array.astype(np.float32, copy=False) for array in arrays]

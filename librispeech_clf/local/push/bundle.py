@@ -73,7 +73,7 @@ class Collection(NamedTuple):
 def read_manifest(path: Path) -> Manifest:
     """Read leap.yaml; refuse keys that the command line would drop, and missing ones."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such manifest; name the folder that holds it by --root.")
+        raise FileNotFoundError(f"{path}: no such manifest; name the folder that holds it with --root.")
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(values, dict) or set(values) != set(MANIFEST_KEYS):
         received = ", ".join(values) if isinstance(values, dict) else repr(values)
@@ -237,12 +237,12 @@ def check_requirements(root: Path, entry_file: str) -> list[Finding]:
     imported = compute_closure(root, entry_file).distributions
     listed = {name_of(line) for line in read_requirements(root / REQUIREMENTS)}
     findings = [
-        Finding(REQUIREMENTS, f"lacks {name}, which {file} imports; add its line of pyproject.toml.")
+        Finding(REQUIREMENTS, f"lacks {name}, which {file} imports; add its line from pyproject.toml.")
         for name, file in imported.items()
         if name not in listed
     ]
     findings += [
-        Finding(REQUIREMENTS, f"lists {name}, which nothing the platform runs imports; take its line out.")
+        Finding(REQUIREMENTS, f"lists {name}, which nothing the platform runs imports; remove its line.")
         for name in sorted(listed - set(imported))
     ]
     return findings or [Finding(REQUIREMENTS, None, f"{len(listed)} distributions, all of them needed")]

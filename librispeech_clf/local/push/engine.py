@@ -87,7 +87,7 @@ TOLERANCE, RELATIVE = 1e-4, 1e-5
 MIXED_SAMPLES, WHOLE_SAMPLES = (40_000, 17_777, 5_000), 562_480
 NO_PYTHON = (
     "needs a Python 3.8 to 3.10; none found on PATH or in pyenv. Get one (`pyenv install 3.10`, or your system's "
-    "package python3.10 with its venv module), or name it by --engine-python PATH."
+    "package python3.10 with its venv module), or name one with --engine-python PATH."
 )
 ASK = "import sys, importlib.util as u; print(*sys.version_info[:2], u.find_spec('leap_model_parser') is not None)"
 
@@ -107,7 +107,7 @@ def find_problems(path: Path, vocabulary: Vocabulary | None) -> Iterator[str]:
     import h5py
 
     if not path.is_file():
-        yield "does not exist; name the model file by --model."
+        yield "does not exist; name the model file with --model."
         return
     with path.open("rb") as file:
         start = file.read(len(LFS_POINTER))
@@ -133,7 +133,7 @@ def read_model_configuration(file: h5py.File) -> dict | str:
     """Return the configuration of a functional model, or what is wrong with it."""
     text = file.attrs.get("model_config")
     if text is None:
-        return f"holds no model_config, so weights at most; {CONVERT_AGAIN}"
+        return f"holds no model_config, so at most weights; {CONVERT_AGAIN}"
     try:
         configuration = json.loads(text)
         if configuration["class_name"] not in ("Functional", "Model"):
@@ -144,7 +144,7 @@ def read_model_configuration(file: h5py.File) -> dict | str:
         ):
             return dict(configuration["config"])
     except (ValueError, TypeError, KeyError) as error:
-        return f"its model_config is no Keras configuration ({type(error).__name__}); {CONVERT_AGAIN}"
+        return f"its model_config is not a Keras configuration ({type(error).__name__}); {CONVERT_AGAIN}"
     return f"its model_config has a layer without class or configuration; {CONVERT_AGAIN}"
 
 
@@ -172,19 +172,19 @@ def find_layer_problems(kind: str, configuration: Mapping) -> Iterator[str]:
         yield f"a Lambda holds code, which is never run from a model file; {CONVERT_AGAIN}"
         return
     if kind not in LAYER_KEYS:
-        yield f"class {kind!s:.60} is none of the importer's; {CONVERT_AGAIN}"
+        yield f"class {kind!s:.60} is not known to the importer; {CONVERT_AGAIN}"
         return
     if unknown := sorted(set(configuration) - LAYER_KEYS[kind]):
         yield f"{kind} has keys that Keras 2.12 does not know: {', '.join(unknown)}; {CONVERT_AGAIN}"
     if "OpLambda" in kind and configuration.get("function") not in OPERATIONS:
         yield f"operation {configuration.get('function')!s:.60} is not on the list; {CONVERT_AGAIN}"
     if "activation" in configuration and configuration["activation"] not in ACTIVATIONS:
-        yield f"activation {configuration['activation']!s:.60} is none of Keras 2.12's; {CONVERT_AGAIN}"
+        yield f"activation {configuration['activation']!s:.60} is not one of Keras 2.12's; {CONVERT_AGAIN}"
     for key, value in configuration.items():
         if isinstance(value, dict) and not (
             value.get("module", NESTED_MODULES[0]) in NESTED_MODULES and value.get("registered_name") is None
         ):
-            yield f"{key} holds a {value.get('class_name')!s:.60}, which is none of Keras 2.12's; {CONVERT_AGAIN}"
+            yield f"{key} holds a {value.get('class_name')!s:.60}, which is not one of Keras 2.12's; {CONVERT_AGAIN}"
 
 
 def find_weight_problems(file: h5py.File) -> Iterator[str]:
@@ -213,7 +213,7 @@ def rehearse_engine(model: Path, wiring: Sequence[Mapping], *, python: Path | No
     with tempfile.TemporaryDirectory(prefix="check-push-engine-") as folder:
         result, answers = run_importer(interpreter, model, wiring, batches, Path(folder))
     if result["error"]:
-        remedy = "make the file of built-in layers that Keras 2.12 knows, by convert-model."
+        remedy = "make the file from built-in layers that Keras 2.12 knows, with convert-model."
         return [Finding("engine", f"the importer refuses {model.name}: {result['error']:.400}; {remedy}")]
     findings = [Finding("engine", None, f"{model.name} imported, {result['nodes']} nodes")]
     local = load_model(model)
@@ -256,7 +256,7 @@ def prepare_environment(python: Path | None) -> Path:
         raise ValueError(NO_PYTHON)
     answer = ask_python(found)
     if answer is None:
-        raise ValueError(f"{found}: is not a Python 3.8 to 3.10; name another by --engine-python PATH.")
+        raise ValueError(f"{found}: is not a Python 3.8 to 3.10; name another with --engine-python PATH.")
     if answer[1]:
         return found
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -281,7 +281,7 @@ def install_importer(python: Path, folder: Path) -> Path:
             if not there or subprocess.run(command, check=False, stdout=sys.stderr).returncode:
                 raise ValueError(
                     f"{IMPORTER} could not be installed by {python} (see above); check its venv module and the "
-                    "network, or name another Python by --engine-python PATH."
+                    "network, or name another Python with --engine-python PATH."
                 )
         complete.touch()
     return interpreter
@@ -324,11 +324,11 @@ def check_wiring(result: Mapping, wiring: Sequence[Mapping]) -> list[Finding]:
     outputs = {node["type"] for node in sources if node["type"].startswith("Prediction")}
     wrong = None
     if sorted(result["inputs"]) != inputs:
-        wrong = f"the model takes {result['inputs']}, the integration test feeds {inputs}; name them alike."
+        wrong = f"the model takes {result['inputs']}, the integration test feeds {inputs}; give both the same names."
     elif len(result["outputs"]) != len(outputs):
         wrong = f"the model gives {len(result['outputs'])} outputs, the integration test uses {len(outputs)}."
     foreign = ", ".join(result["foreign"])
-    remedy = f"foreign to Keras: {foreign}; build the graph of built-in layers."
+    remedy = f"foreign to Keras: {foreign}; build the graph from built-in layers."
     return [
         Finding("engine: layers", remedy if foreign else None, "all of them Keras' own"),
         Finding("engine: inputs and outputs", wrong, f"inputs {', '.join(inputs)}; {len(outputs)} output"),
@@ -337,7 +337,7 @@ def check_wiring(result: Mapping, wiring: Sequence[Mapping]) -> list[Finding]:
 
 def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndarray]) -> list[Finding]:
     """Compare the engine's logits (B, T, V) with the project's, and check padding, silence and gradient (B, N)."""
-    differ = "write the file by this version of the project, and open both sides with it."
+    differ = "write the file with this version of the project, and open both sides with it."
     findings = []
     for name in ("mixed", "whole"):
         same = answers[name].shape == local[name].shape
@@ -352,8 +352,8 @@ def check_answers(answers: Mapping[str, np.ndarray], local: Mapping[str, np.ndar
     padding_is_blank = (weights / weights.sum(axis=-1, keepdims=True) == np.eye(1, frames.shape[-1])).all()
     gradient, cut = answers["gradient"], "an operation cuts it; heatmaps need it."
     checks = (
-        ("padding", padding_is_blank, "exactly blank", "the graph must mask frames of padding."),
-        ("silence", np.isfinite(answers["silence"]).all(), "finite", "a norm divides by nothing."),
+        ("padding", padding_is_blank, "exactly blank", "the graph must mask padded frames."),
+        ("silence", np.isfinite(answers["silence"]).all(), "finite", "a norm divides by zero."),
         ("gradient, finite", np.isfinite(gradient).all(), "finite", "heatmaps need it."),
         ("gradient, size", gradient.any(), "other than zero", cut),
     )

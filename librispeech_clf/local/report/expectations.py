@@ -38,10 +38,10 @@ def list_tables(analysis: Analysis) -> tuple[PlainTable, ...]:
 
 
 def _tabulate_predicted(predicted: Sequence[PredictedRate], calibration: Calibration) -> PlainTable:
-    note = f"Expected of word confidences calibrated on {calibration}, not measured; intervals by speaker."
+    note = f"Expected from word confidences calibrated on {calibration}, not measured; intervals by speaker."
     if any(each.is_beyond for each in predicted):
         note += (
-            f" (!) perhaps less sure than with nine in ten speakers of {calibration.split} "
+            f" (!) the model may be less sure than with nine in ten speakers of {calibration.split} "
             f"({_percent(calibration.highest)} %): the true rate may be far higher."
         )
     rows = (
@@ -57,8 +57,8 @@ def _tabulate_predicted(predicted: Sequence[PredictedRate], calibration: Calibra
 
 def _tabulate_lacks(coverage: Coverage) -> PlainTable:
     note = (
-        f"{'' if coverage.lacks else 'Nothing is named. '}{coverage.tested} regions were looked at; chance of any "
-        f"false one 5 %. Of the 15 nearest to an unlabeled recording in the hidden states, "
+        f"{'' if coverage.lacks else 'Nothing stands out. '}{coverage.tested} regions were tested; chance of any "
+        f"false finding 5 %. Of the 15 nearest to an unlabeled recording in the hidden states, "
         f"{_percent(coverage.neighbors)} % are labeled, as are {_percent(coverage.expected)} % of all."
     )
     rows = (

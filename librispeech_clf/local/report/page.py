@@ -102,10 +102,10 @@ def write_pages(
     whole["confusions"] = {name: report_confusions(counts) for name, counts in analysis.confusions.items()}
     whole["pages"] = {page.key: [page.name, len(page.rows), page.total] for page in pages}
     scope = {
-        "told": f"These figures, and what is marked “all utterances”, are of all {len(recordings):,}; "
-        f"everything else is of {MOST_ON_INDEX:,} of them, drawn at random.",
-        "filtered": f"While a filter is set, these figures are of the {MOST_ON_INDEX:,} drawn at random, too.",
-        "note": "Each a page of its own. results.parquet holds every utterance; to look at any other: "
+        "told": f"These figures, and what is marked “all utterances”, cover all {len(recordings):,}; "
+        f"everything else covers {MOST_ON_INDEX:,} of them, drawn at random.",
+        "filtered": f"While a filter is set, these figures too cover only the {MOST_ON_INDEX:,} drawn at random.",
+        "note": "Each is a separate page. results.parquet holds every utterance; to look at any other: "
         f'pandas.read_parquet("results.parquet", filters=[("utterance_id", "==", "{recordings.ids[0]}")]).',
         "whole": whole,
     }
@@ -121,7 +121,7 @@ def write_pages(
     own = {"rates": analysis.rates, "calibration": analysis.calibration}
     for page in pages:
         of_all = f" of {page.total:,}, those with the most errors" if len(page.rows) < page.total else ""
-        told = f"{page.name}: {len(page.rows):,}{of_all}. All figures are of these."
+        told = f"{page.name}: {len(page.rows):,}{of_all}. All figures cover only these."
         write_page(
             folder / "pages" / f"{page.key}.html", cut(page.rows), analysis=own, title=f"{title}: {page.name}",
             scope={"told": told, "filtered": told}, audio_folder=f"{page.key}-audio", **shared,

@@ -177,10 +177,10 @@ def decode(content: bytes) -> AudioFile:
     """
     file = read_file(content, "the file", take_cut=True, most_values=MOST_SAMPLES)
     if file.format not in FORMATS:
-        raise ValueError(f"the file is {file.format}, none of {', '.join(FORMATS)}")
+        raise ValueError(f"the file is {file.format}, not one of {', '.join(FORMATS)}")
     if not LOWEST_RATE_HZ <= file.sampling_rate <= HIGHEST_RATE_HZ:
         allowed = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
-        raise ValueError(f"the sampling rate is {file.sampling_rate} Hz, a recording has {allowed}")
+        raise ValueError(f"the sampling rate is {file.sampling_rate} Hz, but a recording has {allowed}")
     if not len(file.samples):
         raise ValueError("the file holds no samples")
     if not np.isfinite(file.samples).all():

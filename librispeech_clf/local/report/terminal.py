@@ -87,7 +87,7 @@ def show_rates(rates: Mapping[str, Any]) -> Table:
             for name, rate in words.items():
                 table.add_row(without_markup(f"{title}: {name}"), *_rate_cells(rate, characters[name]))
     if left:
-        table.caption = f"{caption} In findings.json {len(left)} further columns: {shorten(', '.join(left))}."
+        table.caption = f"{caption} {len(left)} more columns in findings.json: {shorten(', '.join(left))}."
     return table
 
 
@@ -200,7 +200,7 @@ def show_suspect_references(suspects: Sequence[Suspicion]) -> Iterator[Renderabl
     """List references that may be wrong."""
     if not suspects:
         return
-    yield Text(f"References that may be wrong, to be heard ({len(suspects)}, see findings.json):")
+    yield Text(f"References that may be wrong; listen to them first ({len(suspects)}, see findings.json):")
     for item in suspects[:SHOWN_SUSPECTS]:
         yield hang("-", without_markup(f"{item.utterance_id}: {', '.join(item.reasons)}"))
     yield Text("")
@@ -210,7 +210,7 @@ def show_reliability(reliability: Reliability | None) -> Iterator[RenderableType
     """Say how far confidences are from the share of words that are right."""
     if reliability is None:
         return
-    found = f"expected calibration error {percent(reliability.error)} % of {reliability.words} words"
+    found = f"expected calibration error {percent(reliability.error)} % over {reliability.words} words"
     how = "uncalibrated"
     if reliability.calibrated is not None:
         how = f"calibrated on {reliability.calibrated}"
@@ -245,7 +245,7 @@ def show_systems(systems: Systems) -> Table:
     main = systems.rates[0]
     pairs = {pair.second: pair for pair in systems.pairs if pair.first == main.name}
     caption = (
-        f"Change from {shorten(main.name)} in points. The best of each utterance: WER {percent(systems.oracle)} %; "
+        f"Change from {shorten(main.name)} in points. Best system per utterance: WER {percent(systems.oracle)} %; "
         f"utterances that all get wrong: {percent(systems.all_wrong)} %. p by Holm over all pairs."
     )
     if len(pairs) == 1:
@@ -268,10 +268,10 @@ def show_curve(curve: Curve) -> Table:
     severity = name_severity(curve.simulation)
     table = make_table(
         without_markup(f"Simulation {curve.simulation}", "italic"),
-        [severity, "utterances", "WER %", "95 %", "against recordings"],
+        [severity, "utterances", "WER %", "95 %", "change"],
     )
     clean = next((point.clean for point in curve.points if point.clean is not None), None)
-    rows = [] if clean is None else [("recordings as they are", clean, "")]
+    rows = [] if clean is None else [("unchanged recordings", clean, "")]
     for point in curve.points:
         change = "" if point.change is None else percent(point.change.difference, sign=True)
         rows.append((f"{point.severity:g}", point.word, change))

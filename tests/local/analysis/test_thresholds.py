@@ -87,7 +87,7 @@ def test_what_is_no_condition_or_what_the_run_lacks_is_refused(text, changed, re
         ("wer of accent: scotish > 0.3", "there are accent: irish, accent: scottish"),
         ("wer of duration: 5 to 11 > 0.3", "there are duration: 5 to 10. Numbers are cut where groups"),
         ("wer of mood: good > 0.3", "there are accent: irish, accent: scottish, duration"),
-        ("cer.change.low > 0", "name its folder by --compare"),
+        ("cer.change.low > 0", "name its folder with --compare"),
     ],
 )
 def test_what_the_run_will_not_have_is_refused_before_it(text, reason):

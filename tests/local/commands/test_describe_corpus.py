@@ -47,8 +47,8 @@ def test_command_prints_the_bundled_corpus(capsys):
 
 
 FURTHER = {"accent": ["irish"] * 3, "age": [3] * 3}
-NORMALIZED = "test: text.normalize letters: 1 of 2 transcripts changed; signs taken out: 3"
-NO_LETTERS = "test: 2 of 3 transcripts hold signs that the model has no letters for: & 1 2"
+NORMALIZED = "test: text.normalize letters: 1 of 2 transcripts changed; signs removed: 3"
+NO_LETTERS = "test: 2 of 3 transcripts hold signs that the model cannot write: & 1 2"
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ NO_LETTERS = "test: 2 of 3 transcripts hold signs that the model has no letters 
             ["not there"],
         ),  # stand in for those of the command line's source
         (["ROOM 12", "A & B 2", "PLAIN"], {}, {}, 0, [NO_LETTERS], ["further columns"]),
-        (["A", "B", "C"], FURTHER, {}, 0, ["test: further columns: accent (string), age (float)"], []),
+        (["A", "B", "C"], FURTHER, {}, 0, ["test: additional columns: accent (string), age (float)"], []),
         (["A", None], {"id": ["a", "b"]}, {}, 1, ["test: b: row 1 of"], []),
-        ([], {}, {}, 1, ["training: ", "training is not there"], []),
+        ([], {}, {}, 1, ["training: ", "training does not exist"], []),
     ],
 )
 def test_what_is_missing_or_unusual_is_told(

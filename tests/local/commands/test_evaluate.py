@@ -221,7 +221,7 @@ def test_same_run_again_computes_nothing_and_writes_the_same(finished, request_o
     out, _ = finished
     before, rows = read_summary(out), (out / "results.parquet").read_bytes()
     run = forked.run("evaluate", *request_options, *SIMULATE, "--out", out)
-    assert "30 of 30 utterances were finished before." in run.stdout
+    assert "30 of 30 utterances were already finished." in run.stdout
     (summary, speed), (summary_before, speed_before) = read_summary(out), before
     assert (summary, (out / "results.parquet").read_bytes()) == (summary_before, rows)
     assert speed["evaluation"] == speed_before["evaluation"]  # of the run that this one went on from
@@ -236,7 +236,7 @@ def test_another_choice_takes_what_is_finished(finished, rows, request_options, 
         if not known:
             shutil.rmtree(tmp_path / "parts")
         run = forked.run("evaluate", *request_options, "--limit", limit, "--out", tmp_path)
-        assert (f"{known} of {limit} utterances were finished before." in run.stdout) == (known > 0)
+        assert (f"{known} of {limit} utterances were already finished." in run.stdout) == (known > 0)
         chosen = pd.read_parquet(tmp_path / "results.parquet").set_index("utterance_id")["hypothesis"]
         assert len(chosen) == limit and chosen.equals(whole.loc[chosen.index, "hypothesis"])
 
@@ -307,15 +307,15 @@ def test_real_utterances_of_librispeech(forked, model, tmp_path):
         (["--fail-if", "wer is high"], "a threshold is a figure, a comparison and a number"),
         (["--terms", "missing.txt"], "--terms needs a text file with one term a line"),
         (["--model", "none.h5"], "none.h5: no model file"),
-        (["--source", "files", "--root", "/nowhere"], "the subset test is not there"),
+        (["--source", "files", "--root", "/nowhere"], "the subset test does not exist"),
         (["--hypotheses", "/nowhere.tsv"], "no such file of hypotheses"),
         (["--hypotheses", "a/b=/nowhere.tsv"], "a system's name holds"),
         (["--hypotheses-columns", "text"], "id=NAME,text=NAME is expected"),
         (["--compare", "/nowhere"], "the folder of a finished evaluation"),
-        (["--lm-weight", "1"], "give it by --lm"),
+        (["--lm-weight", "1"], "give one with --lm"),
         (["--word-score", "1"], "give --lm or --lexicon"),
         (["--lm", "none.arpa"], "no such language model"),
-        (["--beam", "5", "--hypotheses", "x.csv"], "give it by --model"),
+        (["--beam", "5", "--hypotheses", "x.csv"], "give one with --model"),
     ],
 )
 def test_wrong_request_says_what_to_do(arguments, message, forked, tmp_path):
@@ -362,7 +362,7 @@ def test_killed_run_goes_on_without_computing_what_is_finished(forked, tiny_mode
     def run(batches, out):
         options = ["--model", tiny_model, "--limit", "16", "--out", tmp_path / out]
         done = forked.run("execute", KILLED, tmp_path / "log", batches, *options)
-        said = re.search(r"(\d+) of 16 utterances were finished before", done.stdout)
+        said = re.search(r"(\d+) of 16 utterances were already finished", done.stdout)
         computed = sum(map(int, (tmp_path / "log").read_text().split()))
         return done.code, int(said[1]) if said else 0, computed
 

@@ -99,7 +99,7 @@ def test_terminal_has_them_right_after_the_whole(run, tmp_path):
             "{}",
             "Numbers are cut where groups in config.yaml says",
         ),
-        (["--fail-if", "wer.change > 0"], "{}", "name its folder by --compare"),
+        (["--fail-if", "wer.change > 0"], "{}", "name its folder with --compare"),
         (["--compare", "."], "{}", "results.parquet: not found"),
         ([], "{age: [30]}", "called 'age'; there are snr, "),
     ],

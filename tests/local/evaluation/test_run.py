@@ -77,7 +77,7 @@ def test_sweep_spans_the_declared_bounds():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("echo", "one of additive_noise, telephone is known; received 'echo'"),
+        ("echo", "known are additive_noise, telephone; received 'echo'"),
         ("additive_noise:pink", "has the kinds white, babble; received 'pink'"),
         ("telephone:white", r"has the kinds \(none\); received 'white'"),
     ],

@@ -115,7 +115,7 @@ def spoil(path, change):
     ("change", "loaded", "pushed"),
     [
         (lambda file: file.attrs.pop(CONFIGURATION), "not a wav2vec 2.0 model of this project", None),
-        (configure(hidden_size=48), "not those of its configuration", None),
+        (configure(hidden_size=48), "do not match its configuration", None),
         (configure(num_hidden_layers=1), "in the layers .*layer_1_", None),
         (configure(size=1), "cannot be read .*size", None),
         (fill("lm_head", np.nan), "weights hold NaN or infinity: lm_head", "^weights .*: not all finite"),

@@ -170,10 +170,10 @@ def test_file_that_is_no_python_is_named(closure_of):
     ("text", "problem"),
     [
         ("# comment\nnumpy~=2.4\n\nPyYAML==6.0  # comment\n", None),
-        ("numpy~=2.4\n", "lacks pyyaml, which entry.py imports; add its line of pyproject.toml."),
+        ("numpy~=2.4\n", "lacks pyyaml, which entry.py imports; add its line from pyproject.toml."),
         (
             "numpy\npyyaml\nrich~=15.0\n",
-            "lists rich, which nothing the platform runs imports; take its line out.",
+            "lists rich, which nothing the platform runs imports; remove its line.",
         ),
     ],
 )

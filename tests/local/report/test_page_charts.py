@@ -34,7 +34,7 @@ def choose(browser, picker: str, text: str) -> str:
         ("overview", "speaker: 103", "record_speaker_id", lambda rows: rows["record_speaker_id"] == "103"),
         ("overview", "word error rate: 10 % to 15 %", "word_error_rate",
          lambda rows: rows["word_error_rate"].between(0.1, 0.15, inclusive="left")),
-        ("overview", "word substitutions: 1 and more", "word_substitutions",
+        ("overview", "word substitutions: 1 or more", "word_substitutions",
          lambda rows: rows["word_substitutions"] >= 1),
         ("dashboards", "speaker: 103", "record_speaker_id", lambda rows: rows["record_speaker_id"] == "103"),
     ],

@@ -253,7 +253,7 @@ def test_systems_are_compared(opened, results, run):
     assert [cells[8], cells[17]] == ["11.5 ×", "–"]
     change = f"{100 * (two - one):.2f}"
     assert [text[:5] for text in opened.texts(".matrix .cell strong")] == [f"−{change}"[:5], f"+{change}"[:5]]
-    best = f"best system of each utterance would have a word error rate of {cells[1]}"
+    best = f"best system for each utterance would give a word error rate of {cells[1]}"
     assert best in opened.text("#systems-table")
     worse = (other[COUNTS].sum(axis=1) > results[COUNTS].sum(axis=1)).sum()
     assert f"other is worse: {worse}" in opened.text("body")
@@ -297,7 +297,7 @@ def test_robustness_follows_the_filters_and_compares_with_the_same_recordings(op
     own, table = results[:40], run.table
     assert round(word_error_rate(own), 3) != round(word_error_rate(results), 3)
     opened.show("robustness")
-    assert f"recordings as they are: {100 * word_error_rate(own):.1f} %" in opened.text("#panel")
+    assert f"unchanged recordings: {100 * word_error_rate(own):.1f} %" in opened.text("#panel")
     opened.click("fieldset[data-key=record_gender] input")
     opened.wait_for_count(int((results["record_gender"] == "F").sum()))
     rate = word_error_rate(table[(table["severity"] == 10) & (table["record_gender"] == "F")])
@@ -359,7 +359,7 @@ def test_the_panel_lists_the_most_alike(opened, results):
 
 def test_doubles_are_in_the_overview(opened, results):
     text = opened.text("#doubles")
-    assert "Doubles and leakage: 1" in text and "1 of 1 lie in two splits" in text
+    assert "Duplicates and leakage: 1" in text and "1 of 1 are in two splits" in text
     assert "same audio" in text and "test/test-clean, test/test-other" in text
     opened.click("#doubles > button")
     opened.wait_for_count(2)

@@ -102,7 +102,7 @@ def test_filter_is_of_the_sample_and_says_so_and_pages_beside_open_and_lead_back
     assert {"pages/worst.html", "pages/failed.html", "pages/simulated.html"} <= set(links) == written
     for link in sorted(written):
         browser.open(sample.parent / link)
-        assert "All figures are of these" in browser.text("#scope")
+        assert "All figures cover only these" in browser.text("#scope")
         assert browser.read("#scope a", "href").endswith("/index.html")
     assert browser.problems() == []
 

@@ -118,7 +118,7 @@ def test_terms_references_and_thresholds_are_told():
     assert "NEW YORK 3 2 1 66.67 (-)" in told
     suspicions = [Suspicion(f"u-{number}", ("too fast",), 4.0, None, 30.0, "A", "B") for number in range(7)]
     written = write(show_suspect_references(suspicions), width=80)
-    assert "References that may be wrong, to be heard (7, see findings.json):" in written
+    assert "References that may be wrong; listen to them first (7, see findings.json):" in written
     assert "u-4: too fast" in written and "u-5" not in written
     assert format_crossing(Crossing("wer > 0.3", 0.31, True)) == "Threshold wer > 0.3: crossed, it is 0.31."
 

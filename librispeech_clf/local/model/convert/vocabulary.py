@@ -74,7 +74,7 @@ def _read_tokens(files: Files, *, head_rows: int, language: str | None) -> dict[
         if language not in rows:
             raise ValueError(
                 f"vocab.json: has a vocabulary for each of {len(rows)} languages, {', '.join(sorted(rows)[:8])} ...; "
-                f"name one by --language. Received: {language!r}"
+                f"name one with --language. Received: {language!r}"
             )
         rows = dict(rows[language])
     for file, token, row in _list_added_tokens(files):

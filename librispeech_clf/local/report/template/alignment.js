@@ -4,7 +4,7 @@ const LINE_S = 4;
 const ALIGNMENT_NOTES = {
   words: [
     "Reference above, hypothesis below",
-    ", with its start and its confidence as bar. " +
+    ", with its start time and a bar for its confidence. " +
       "Click to listen from there, or to loop the word where Loop is on.",
   ],
   letters: ["Spaces shown as ␣", "; the stronger the line below a letter, the more confident it is."],
@@ -32,7 +32,7 @@ function makeAlignment(view, title, pairs, timings, kind) {
   return make("section", { class: "aligned" }, make("h3", {}, title, makeDiffLegend()), note, list);
 }
 
-// The pairs in lines of a few seconds of the time axis; what has no time stays with what stands before it.
+// The pairs in lines of a few seconds of the time axis; a pair without a time stays with the one before it.
 function splitByTime(pairs, timings) {
   const lines = [];
   for (const pair of pairs) {
@@ -52,10 +52,10 @@ function makeTimeLine(view, start, list) {
   return make("div", { class: "time-line" }, makeButton(`${start} s`, zoom, { class: "quiet", title }), list);
 }
 
-// Words of a calibrated model have a chance to be right.
+// Words of a calibrated model have a chance of being right.
 function describeSureness(confidence, kind) {
   const calibrated = payload.analysis.reliability?.calibrated || columns.has("calibrated_confidence");
-  if (kind === "words" && calibrated) return `right with a chance of ${formatShare(confidence / 1000)}`;
+  if (kind === "words" && calibrated) return `${formatShare(confidence / 1000)} chance of being right`;
   return `uncalibrated confidence ${(confidence / 1000).toFixed(3)}`;
 }
 

@@ -1,4 +1,4 @@
-// The systems side by side: rates, differences of every two, where two differ, what each gets wrong alone.
+// The systems side by side: rates, pairwise differences, where two differ, what each alone gets wrong.
 
 const besideState = { first: 0, second: 1 };
 const LISTED_CHANGES = 10;
@@ -53,16 +53,16 @@ function makeRates() {
     ...(speeds ? ["speed"] : []),
   ];
   const timed =
-    " Speed: seconds of audio a second, of the whole evaluation, known of runs of this tool alone.";
+    " Speed: seconds of audio per second of the whole evaluation, known only for runs of this tool.";
   const table = makeTable(headings, rows, { numeric: [1, 2, 3, 4, 5, 6, 7, 8] });
   const card = makeWidePanel(mark("Systems"), describeBest() + (speeds ? timed : ""), table);
   card.id = "systems-table";
   return card;
 }
 
-// How good the best of each utterance would be, and what no system gets right.
+// How good the best system of each utterance would be, and what no system gets right.
 function describeBest() {
-  const told = "The best system of each utterance would have a word error rate of";
+  const told = "The best system for each utterance would give a word error rate of";
   if (isWhole()) return `${told} ${formatShare(whole.systems.oracle)}.`;
   const errorsOf = (row) => systems.map((system) => system.errors(row));
   const shared = [...state.rows].filter((row) => !errorsOf(row).includes(null));
@@ -79,7 +79,7 @@ function describeBest() {
   const share = formatShare(missed.length ? all / missed.length : null);
   return (
     `${told} ${formatShare(words ? best / words : null)}; ` +
-    `of ${missed.length} reference words that a system gets wrong, all get ${all} wrong (${share}).`
+    `of ${missed.length} reference words that some system gets wrong, all get ${all} wrong (${share}).`
   );
 }
 
@@ -113,7 +113,7 @@ function makeMatrix(choose) {
   const rows = systems.map(({ name }, row) => [name, ...systems.map((_, column) => makeCell(row, column))]);
   const note =
     "Word error rate of the row minus that of the column, in points, with its paired 95 % interval by " +
-    "speaker and its p, corrected by Holm over all pairs; colored if below 0.05. Choose a cell to " +
+    "speaker and its p, corrected by Holm over all pairs; colored where p is below 0.05. Choose a cell to " +
     "see where the two differ.";
   const table = makeTable(["", ...systems.map(({ name }) => name)], rows);
   const card = makeWidePanel(mark("Differences"), note, table);
@@ -157,8 +157,8 @@ function makePairCard(first, second) {
       { class: "buttons" },
       alone(first, second),
       alone(second, first),
-      filter("all wrong: a reference to doubt", ["systems right", right]),
-      makeButton("They disagree most", sort),
+      filter("all wrong: a suspect reference", ["systems right", right]),
+      makeButton("Sort by disagreement", sort),
     ),
   );
   card.id = "pair";
@@ -182,13 +182,13 @@ function addWhere(board, first, second) {
   });
   found.sort((left, right) => (left.result.estimate ?? 0) - (right.result.estimate ?? 0));
   const note =
-    "By change, improvements first; dashed: all shown. p, by Holm over the groups, where it is below 0.05. " +
+    "By change, improvements first; dashed: all shown. p, by Holm over the groups, is given below 0.05. " +
     "Choose one to show only its utterances.";
   const card = makePanel(`Where ${second.name} differs from ${first.name}`, note);
   card.id = "where";
   board.append(card);
   const overall = estimateRatio(state.rows, figure);
-  if (!found.length) card.append(makeNote("No column puts the utterances into groups."));
+  if (!found.length) card.append(makeNote("No column divides the utterances into groups."));
   else
     addChart(card, (width, spare) =>
       drawIntervals(found, figure, { width, spare, overall, labelWidth: 190 }),

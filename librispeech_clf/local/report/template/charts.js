@@ -110,7 +110,7 @@ function describeResult(figure, result) {
 }
 
 function describeUnits({ units, unit, low }) {
-  if (units === 1) return `a single one of the ${unit}`;
+  if (units === 1) return `a single ${unit.slice(0, -1)}`;
   return low !== null && units < FEWEST_SPEAKERS ? `few ${unit}: ${units}` : `${units} ${unit}`;
 }
 
@@ -251,7 +251,7 @@ function drawHistogram(edges, counts, { width, height, label, format, column }) 
   drawScale(svg, null, { low: 0, high: most, count: 3, y, left, right: width - 12 });
   counts.forEach((count, index) => {
     const isLast = index === counts.length - 1;
-    const name = `${format(edges[index])} ${isLast ? "and more" : `to ${format(edges[index + 1])}`}`;
+    const name = `${format(edges[index])} ${isLast ? "and over" : `to ${format(edges[index + 1])}`}`;
     const choice = { low: edges[index], high: isLast ? null : edges[index + 1], open: !isLast };
     const [x, wide] = [left + index * step, Math.max(step - 1, 1)];
     const group = drawChoice(makeChoice(column, { name, choice }), { x, y: 0, width: step, height: bottom });

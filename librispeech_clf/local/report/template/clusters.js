@@ -23,7 +23,7 @@ function showClusters(panel) {
 function makeClusterCard(cluster) {
   const { rows } = cluster;
   const verdict = cluster.is_weak ? "weak" : cluster.untested ? "not tested" : "not significant";
-  const title = cluster.name || "nothing sets it apart";
+  const title = cluster.name || "no distinguishing trait";
   const showOnMap = () => {
     select(rows);
     showTab("map");
@@ -77,7 +77,7 @@ function makeShownRate(rows) {
   );
 }
 
-// A trait in words, and the column whose medians stand beside it where the words do not name it.
+// A trait in words, and the column whose medians are shown beside it where the words do not name it.
 function nameTrait({ label, column, value }) {
   const known = value === null && columns.get(column);
   return [

@@ -204,7 +204,7 @@ function nameFrequency(word) {
 
 function addWordGroups(board, aligned) {
   addWordCard(board, aligned, {
-    title: "Words wrong by their length",
+    title: "Wrong words by length",
     xLabel: "letters of the word",
     groupOf: (word) => Math.min(Array.from(word).length, 14),
     nameOf: (length) => (length === 14 ? "14+" : String(length)),
@@ -214,7 +214,7 @@ function addWordGroups(board, aligned) {
     return high === Infinity ? `${low}+` : low === high ? String(low) : `${low}–${high}`;
   };
   addWordCard(board, aligned, {
-    title: "Words wrong by their frequency",
+    title: "Wrong words by frequency",
     xLabel: "times in all references",
     groupOf: nameFrequency,
     nameOf: nameBin,
@@ -236,7 +236,7 @@ function addWordCard(board, aligned, { title, xLabel, groupOf, nameOf }) {
   });
   const card = makePanel(
     title,
-    "Substituted or deleted, of the words spoken; counts are utterances with one. Choose a bar for those.",
+    "Share of spoken words substituted or deleted; counts are utterances with one. Choose a bar to see them.",
   );
   board.append(card);
   card.append(drawBins(bins, figure, { width: chartWidth(card), height: 240, xLabel, categorical: true }));

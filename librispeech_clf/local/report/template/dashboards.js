@@ -12,7 +12,7 @@ const MOST_COLUMNS = 12;
 const FIRST_GROUPS = 12;
 const CARD_BINS = 6;
 
-// One's own columns first, then what explains errors most often.
+// Custom columns first, then what most often explains errors.
 function standardColumns() {
   const standard = [
     ...groupings
@@ -164,7 +164,7 @@ function addCorrelations(board) {
       formatProbability(p),
     ];
   });
-  const note = "Tested with a speaker's utterances as dependent; p-values corrected for the number of tests.";
+  const note = "Tests treat a speaker's utterances as dependent; p is corrected for the number of tests.";
   const headings = ["metric", "metadata", "kind", "value", "95 % interval", "corrected p"];
   const table = makeTable(headings, cells, { numeric: [3, 4, 5] });
   const card = makeWidePanel(overAll("Associations"), note, table);

@@ -55,7 +55,7 @@ function findColumn(...endings) {
   return null;
 }
 
-// One's own columns with few values, and numbers with their bounds: {column, labels, ranges}.
+// Custom columns with few values, and numbers with their bounds: {column, labels, ranges}.
 const groupings = payload.groups
   .map((grouping) => ({ ...grouping, column: columns.get(grouping.column) }))
   .filter(({ column }) => column);
@@ -95,7 +95,7 @@ const figures = [
   makeRate("match_error_rate", "MER", wordErrors, alignedWords, "share"),
   makeMean("word_information_lost", "Word information lost, mean", "WIL", true),
   makeMean("word_information_preserved", "Word information preserved, mean", "WIP", true),
-  makeMean("calibrated_confidence", "Chance of a word to be right, mean", "chance", true),
+  makeMean("calibrated_confidence", "Chance of a word being right, mean", "chance", true),
   ...["word", "character"].flatMap((unit) =>
     ["substitution", "deletion", "insertion"].map((kind) =>
       makeRate(

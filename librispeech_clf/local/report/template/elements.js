@@ -35,7 +35,7 @@ function makeSelect(label, options, chosen, onchange, id = null) {
 const GROUP_NAMES = {
   metric: "Metrics",
   systems: "Systems",
-  corpus: "Own columns",
+  corpus: "Custom columns",
   text: "Transcript",
   readability: "Readability",
   signal: "Signal",
@@ -57,7 +57,7 @@ function makePanel(title, note, ...children) {
 }
 
 // The heading of a card that the filters do not change.
-function overAll(title, hint = "The filters do not change it") {
+function overAll(title, hint = "Filters do not change this") {
   return [title, make("span", { class: "badge", title: hint }, "all utterances")];
 }
 
@@ -118,12 +118,12 @@ function download(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-// Fills a frame with what is made of the first items, and a button for more.
+// Fills a frame with what is made from the first items, and a button for more.
 function grow(frame, items, end, makeOf, step = 4 * end) {
   frame.replaceChildren(...makeOf(items.slice(0, end)));
   const more = () => grow(frame, items, end + step, makeOf, step);
   if (items.length > end)
-    frame.append(makeButton(`Show more, ${items.length - end} are left`, more, { class: "more" }));
+    frame.append(makeButton(`Show more (${items.length - end} left)`, more, { class: "more" }));
 }
 
 const TABLE_ROW_HEIGHT = 28;

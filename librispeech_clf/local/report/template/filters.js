@@ -69,11 +69,11 @@ function resetFilters() {
 function showCounts(search, errors) {
   const unit = headline.get(figures[0]?.key)?.unit ?? "speakers";
   const shown = `${state.rows.length} of ${payload.count} utterances shown`;
-  countNote.textContent = `${shown}. 95\u00a0% intervals by ${unit}.`;
+  countNote.textContent = `${shown}. 95\u00a0% intervals by ${unit.slice(0, -1)}.`;
   if (search.value !== state.search) search.value = state.search;
   errors.checked = state.errorsOnly;
   searchNote.hidden = !state.search.trim() || readExpression(state.search.trim()) !== null;
-  searchNote.textContent = "No regular expression, searched as it stands.";
+  searchNote.textContent = "Not a regular expression; searched as plain text.";
   keptNote.hidden = !state.only;
   if (state.only)
     keptNote.replaceChildren(

@@ -5,10 +5,10 @@ const findingState = { open: new Set() };
 
 function addFindings(board) {
   if (!findings) return;
-  const scope = `${findings.candidates_tested} slices, clusters and groups of speakers were looked at`;
+  const scope = `${findings.candidates_tested} slices, clusters and groups of speakers were tested`;
   const told = findings.findings.length
-    ? `${scope}; chance that any of these is false ${formatShare(findings.alpha).replace(" ", "\u00a0")}. ` +
-      (whole ? "" : "Their utterances are those of the whole run.")
+    ? `${scope}; chance of any false finding ${formatShare(findings.alpha).replace(" ", "\u00a0")}. ` +
+      (whole ? "" : "Their utterances are from the whole run.")
     : `Nothing stands out: ${scope}.`;
   const note = findings.note ? makeNote(findings.note) : null;
   const card = makeWidePanel(

@@ -66,7 +66,7 @@ function addSuspicious(board) {
   const facts = [["", (row) => found.get(row).reasons.join(", ")]];
   const card = makeWidePanel(
     overAll(`References that may be wrong: ${found.size}`),
-    "To be heard before the model is blamed, the most suspicious first.",
+    "Listen to these before blaming the model; the most suspicious come first.",
     makeUtteranceList(rows, facts, { limit: LISTED_SUSPICIOUS }),
     makeRowsButton(rows, "References that may be wrong"),
   );
@@ -74,7 +74,7 @@ function addSuspicious(board) {
   board.append(card);
 }
 
-// The share of words that are right against their confidence, beside the line where both agree.
+// The share of words that are right against their confidence, with the line where both agree.
 function addReliability(board) {
   const found = payload.analysis.reliability;
   if (!found) return;
@@ -82,7 +82,7 @@ function addReliability(board) {
   const told = calibrated
     ? `Calibrated on ${calibrated}. Expected calibration error ${formatShare(error)}, ` +
       `before ${formatShare(before)}.`
-    : `Uncalibrated: no chance of being right. Expected calibration error ${formatShare(error)}.`;
+    : `Uncalibrated: not a chance of being right. Expected calibration error ${formatShare(error)}.`;
   const card = makePanel(overAll("Word confidence"), `${told} Of ${found.words} words.`);
   const points = found.bins.map(({ confidence, right: estimate, low, high }) => ({
     x: Math.round(confidence * 100) / 100,
@@ -96,7 +96,7 @@ function addReliability(board) {
     drawLines(
       [
         { name: "Words", points },
-        { name: "As sure as right", points: agreeing },
+        { name: "Perfect calibration", points: agreeing },
       ],
       { label: "Share of words that are right", percent: true },
       { width, height: 220 + spare, xLabel: "confidence of the word" },

@@ -44,7 +44,7 @@ function showMap(panel) {
     make(
       "span",
       { class: "note" },
-      "Drag a lasso or click to select, wheel to zoom, double click for all. Keys: arrows move, Enter opens.",
+      "Drag or click to select, scroll to zoom, double-click for all. Keys: arrows move, Enter opens.",
     ),
   );
   const boards = make("div", { class: "maps" });
@@ -313,7 +313,7 @@ function describeRow(row) {
 function showSelected(list) {
   const rows = [...state.selected].sort((left, right) => (wordErrors(right) ?? 0) - (wordErrors(left) ?? 0));
   if (!rows.length) {
-    const note = "Nothing is selected. Drag around points of a map to list them here.";
+    const note = "Nothing is selected. Drag around points on a map to list them here.";
     list.replaceChildren(make("h2", {}, "Selection"), makeNote(note));
     return;
   }

@@ -1,4 +1,4 @@
-// What an utterance is like: the nearest ones in its panel; doubles and leakage in the overview.
+// What an utterance is like: the nearest ones in its panel; duplicates and leakage in the overview.
 
 function makeNearest(row) {
   const rows = payload.nearest?.rows[row] ?? [];
@@ -12,7 +12,7 @@ function makeNearest(row) {
   return make(
     "details",
     { class: "nearest", open: true },
-    make("summary", {}, `Most alike: the ${rows.length} nearest in the ${place}`),
+    make("summary", {}, `Most similar: the ${rows.length} nearest in the ${place}`),
     makeUtteranceList(rows, facts),
   );
 }
@@ -32,18 +32,18 @@ function addDoubles(board) {
     of.length,
   ]);
   const note =
-    `${across} of ${doubles.length} lie in two splits. Doubles count twice; across splits they leak. ` +
-    "Of what was evaluated.";
+    `${across} of ${doubles.length} are in two splits. Duplicates count twice; across splits they leak. ` +
+    "Only what was evaluated is compared.";
   const table = makeGrowingTable(["what", "utterances", "splits", "number"], rows, {
     numeric: [3],
     limit: 8,
   });
-  const card = makeWidePanel(overAll(`Doubles and leakage: ${doubles.length}`), note, table);
+  const card = makeWidePanel(overAll(`Duplicates and leakage: ${doubles.length}`), note, table);
   card.id = "doubles";
   card.append(
     makeRowsButton(
       doubles.flatMap((double) => double.rows),
-      "Doubles",
+      "Duplicates",
     ),
   );
   board.append(card);

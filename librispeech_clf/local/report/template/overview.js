@@ -24,7 +24,7 @@ function makeTile(figure, result) {
   const { estimate, low, high, unit } = result;
   const data = { "data-value": estimate ?? "", "data-low": low ?? "", "data-high": high ?? "" };
   const names = ["label", "short"].map((key) => make("span", { class: key }, figure[key]));
-  const title = `95 % interval by ${unit}: ${describeUnits(result)}`;
+  const title = `95 % interval by ${unit.slice(0, -1)}: ${describeUnits(result)}`;
   return make(
     "div",
     { class: "tile", "data-figure": figure.key, ...data },
@@ -166,7 +166,7 @@ function addGroupCards(board) {
   const shown = groupings.slice(0, SHOWN_GROUPINGS);
   for (const grouping of [...shown, ...further.map((column) => ({ column, ranges: [] }))]) {
     const { column } = grouping;
-    const note = "Dashed: all shown. Right: utterances. Choose a group to see only it.";
+    const note = "Dashed: all shown. At the right: utterances. Choose a group to see only it.";
     const card = makePanel(mark(`Word error rate by ${describe(column)}`), note);
     board.append(card);
     addIntervals(card, estimateGrouping(findRowsBeside(column), grouping, figures[0]), column);
@@ -184,7 +184,7 @@ function addLengthCard(board) {
 function addKindsCard(board) {
   const card = makePanel(
     mark("Kinds of errors"),
-    "Counts, and as a share of the reference's words or letters.",
+    "Counts, and shares of the reference's words or letters.",
   );
   board.append(card);
   for (const unit of ["word", "character"]) {
@@ -195,7 +195,7 @@ function addKindsCard(board) {
     const length = hits[1] + counts[0][1] + counts[1][1];
     const errors = Math.max(1, sum(counts.map(([, count]) => count)));
     const bars = counts.map(([kind, count]) => {
-      const choice = makeChoice(columns.get(`${unit}_${kind}`), { name: "1 and more", choice: ANY });
+      const choice = makeChoice(columns.get(`${unit}_${kind}`), { name: "1 or more", choice: ANY });
       return make("span", {
         ...choice,
         class: `share ${kind} ${choice.class ?? ""}`,
@@ -225,7 +225,7 @@ function addSpreadCard(board) {
   if (!column) return;
   const card = makePanel(
     mark("Utterances by their word error rate"),
-    "Rates of 100 % and more are in the last bar.",
+    "Rates of 100 % or more are in the last bar.",
   );
   board.append(card);
   const edges = Array.from({ length: 21 }, (_, index) => index / 20);

@@ -145,8 +145,8 @@ function describePicture(view, isLabeled) {
   const [low, high] = [picture.low_db, picture.high_db].map((value) => formatTick(Math.round(value)));
   const isWhole = spanOf(view) >= picture.duration_s - 1e-6;
   const shown = isWhole ? "" : `, ${span[0].toFixed(2)} to ${span[1].toFixed(2)} shown`;
-  const words = isLabeled ? "" : " Zoom in for the words.";
-  const hint = isWhole ? "Wheel or drag zooms." : "Double click for all.";
+  const words = isLabeled ? "" : " Zoom in to see the words.";
+  const hint = isWhole ? "Scroll or drag to zoom." : "Double-click to see all.";
   const scaled = `Waveform scaled to its peak (${level}); spectrogram ${low} to ${high} dB`;
   return `${formatNumber(picture.duration_s)} s${shown}. ${hint}${words} ${scaled}.`;
 }

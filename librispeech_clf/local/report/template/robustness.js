@@ -33,7 +33,7 @@ function estimateCurve(simulation) {
   }));
 }
 
-// The rate of the recordings as they are, of the shown utterances that were simulated; null without single
+// The rate of the unchanged recordings of the shown utterances that were simulated; null without single
 // utterances.
 function estimateRecordings(simulation) {
   if (simulation.points) return null;
@@ -45,8 +45,8 @@ function estimateRecordings(simulation) {
 
 function showRobustness(panel) {
   const note = payload.simulated.length
-    ? "Of the shown utterances that were simulated. Dashed: their recordings as they are."
-    : "Over all utterances, not changed by the filters.";
+    ? "Over the shown utterances that were simulated. Dashed: their unchanged recordings."
+    : "Over all utterances; filters do not change this.";
   const render = () => {
     panel.replaceChildren(makeNote(note));
     const board = new Lanes(panel);
@@ -63,7 +63,7 @@ function showRobustness(panel) {
       const overall = estimateRecordings(simulation);
       const card = makePanel(
         name,
-        overall && `${overall.count} recordings as they are: ${formatFigure(figures[0], overall.estimate)}`,
+        overall && `${overall.count} unchanged recordings: ${formatFigure(figures[0], overall.estimate)}`,
       );
       board.append(card);
       if (!points.length) card.append(makeNote(NONE_SIMULATED));
@@ -87,7 +87,7 @@ function showRobustness(panel) {
 const NONE_SIMULATED = "No shown utterance was simulated.";
 const listening = { simulation: 0, severity: null };
 
-// The simulated utterances of a simulation and severity, each to hear beside its recording, the worst first.
+// The simulated utterances of a simulation and severity, each playable beside its recording, worst first.
 function makeListening(render) {
   const simulation = payload.simulated[listening.simulation];
   const severities = [...new Set(simulation.severity)];
@@ -126,7 +126,7 @@ function makeSimulated(simulation, place) {
   const severity = `${simulation.severity_name} ${formatTick(simulation.severity[place])}`;
   const condition = `${nameSimulation(simulation)}, ${severity}`;
   const pairs = alignWords(row, simulation, place);
-  const facts = [condition, `errors ${simulation.errors[place]}, as it is ${wordErrors(row) ?? "–"}`];
+  const facts = [condition, `errors ${simulation.errors[place]}, unchanged ${wordErrors(row) ?? "–"}`];
   const told = facts.map((fact) => make("span", {}, fact));
   const play = makePlayButton(simulation.audio + place, `${payload.ids[row]}, ${condition}`);
   return makeListed(row, told, makeDiff(row, pairs), play);

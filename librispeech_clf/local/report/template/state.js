@@ -47,7 +47,7 @@ function makeSearch(text) {
   return (row) => texts.some((values) => matches(values[row]));
 }
 
-// A test of texts by a regular expression, case ignored; what is none is taken as plain text.
+// A test of texts by a regular expression, case ignored; an invalid one is taken as plain text.
 function makeMatcher(text) {
   const expression = readExpression(text.trim());
   const wanted = text.trim().toLowerCase();

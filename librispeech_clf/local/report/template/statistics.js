@@ -88,7 +88,7 @@ function findDifference(sums, minus) {
   return [value - half, value + half];
 }
 
-// The intervals of analysis/rates.py: sources and reasons are told there.
+// The intervals of analysis/rates.py, which gives sources and reasons.
 function findInterval(allNumerators, allDenominators, scale) {
   const numerators = allNumerators.filter((_, index) => allDenominators[index] > 0);
   const denominators = allDenominators.filter((denominator) => denominator > 0);
@@ -171,7 +171,7 @@ function findGammaRatio(start) {
   return factor * Math.sqrt(a) * series;
 }
 
-// Errors without reference units count absolutely, as jiwer has it.
+// Errors without reference units count absolutely, as in jiwer.
 function divide(numerator, denominator, units) {
   if (!units) return null;
   return denominator > 0 ? numerator / denominator : numerator;

@@ -1,6 +1,6 @@
-// The systems of the run: what each recognizer says of the same utterances. The first is the main one, whose
-// words all other sections tell of. Their figures become columns, which filter, sort, color and export as
-// all others do.
+// The systems of the run: what each recognizer says for the same utterances. The first is the main one, whose
+// words all other sections show. Their figures become columns, which filter, sort, color and export like any
+// other.
 
 const COUNTED = ["substitutions", "deletions", "insertions"];
 const mainSystem = {
@@ -34,7 +34,7 @@ function addFigures(system, index) {
   };
 }
 
-// Word errors per reference word of a system, as jiwer has it where there is none.
+// Word errors per reference word of a system; where there is none, as jiwer counts.
 function rateOf(system, row) {
   const errors = system.errors(row);
   return errors === null ? null : errors / Math.max(system.words(row), 1);
@@ -71,7 +71,7 @@ function pairFigure(first, second) {
   return { ...makeRate(label, label, ofBoth(second.errors), second.words), label, minus, points: true };
 }
 
-// A paired difference with its two-sided p, of the t that its interval was made with.
+// A paired difference with its two-sided p, from the t that its interval was made with.
 function comparePair(rows, first, second) {
   const figure = pairFigure(first, second);
   const result = rows === state.rows ? estimateShown(figure) : estimateRatio(rows, figure);

@@ -1,4 +1,4 @@
-// Light or dark: as the reader chose, else as the system has it; `data-theme` always holds which.
+// Light or dark: as the reader chose, or else as the system is set; `data-theme` always holds which.
 
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 let chosenTheme = null;

@@ -40,7 +40,7 @@ function showUtterance() {
   });
 }
 
-// Closed by who looked into it: the focus goes back to where it came from.
+// Closed by whoever looked into it: the focus goes back to where it came from.
 function leaveUtterance(focused) {
   shownView = null;
   utteranceElement.replaceChildren();

@@ -1,4 +1,4 @@
-// The figures of all utterances, where the page holds a sample: shown while nothing is filtered, and marked.
+// The figures of all utterances, where the page holds a sample: shown, and marked, while nothing is filtered.
 
 const { scope } = payload;
 const whole = scope?.whole ?? null;
@@ -29,7 +29,7 @@ function sumShown(key) {
 }
 
 function mark(title, isMarked = isWhole()) {
-  return isMarked ? overAll(title, "With filters, of the sample") : title;
+  return isMarked ? overAll(title, "With filters, only of the sample") : title;
 }
 
 function makePageLink(key) {

@@ -1,5 +1,5 @@
-// Words in tables that are sorted by their headings and searched: all of the shown utterances, with what they
-// were heard as; and how often each of two systems gets a word right.
+// Words in tables that can be sorted by their headings and searched: all words of the shown utterances, with
+// what they were heard as; and how often each of two systems gets a word right.
 
 const LISTED_WORDS = 30;
 const HEARD_AS = 3;
