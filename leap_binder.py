@@ -1,7 +1,7 @@
 """What Tensorleap sees of the integration: thin decorated functions over the package `librispeech_clf`.
 
 Read from top to bottom: data, model, loss, metrics, metadata, visualizers, latent space, simulations, and the
-integration test that wires them. When this file is imported, it reads config.yaml and the vocabulary, nothing else.
+integration test that wires them. Importing this file reads config.yaml and the vocabulary, nothing else.
 """
 
 import os
@@ -53,7 +53,7 @@ from librispeech_clf.text.vocabulary import pad_labels
 
 
 def typed(types: dict[str, str]) -> dict[str, DatasetMetadataType]:
-    """Return metadata types as code-loader names them."""
+    """Return code-loader's names for metadata types."""
     return {key: DatasetMetadataType[name] for key, name in types.items()}
 
 
@@ -62,7 +62,7 @@ VOCABULARY = context().vocabulary
 # Data
 
 FIELD_TYPES: dict[str, DatasetMetadataType] = {}
-"""Of the metadata `corpus`; filled by `preprocess`, for only the corpus tells."""
+"""Types of the metadata `corpus`; filled by `preprocess`, as only the corpus knows them."""
 
 
 @tensorleap_preprocess()
@@ -126,7 +126,7 @@ CHARACTER_DIRECTIONS = {"character_error_rate": DOWN} | {
 
 
 def rates_only(directions: dict[str, MetricDirection]) -> dict[str, bool]:
-    """Ask for insights on rates, not on counts, which mostly tell how long an utterance is."""
+    """Ask for insights on rates, not on counts, which mostly reflect how long an utterance is."""
     return {key: not key.endswith(tuple(COUNTS)) for key in directions}
 
 
@@ -154,7 +154,7 @@ def confidence(letters: np.ndarray) -> np.ndarray:
 
 SYSTEMS = context().configuration.systems or {}
 CHANGES = {f"{name}_minus_model": UP for name in SYSTEMS}
-"""Of the other recognizers that config.yaml names, against the model: a metric, as metadata sees no logits."""
+"""The other recognizers that config.yaml names, against the model: a metric, as metadata sees no logits."""
 if CHANGES:
 
     @tensorleap_custom_metric("systems", direction=CHANGES, compute_insights=True)
@@ -202,7 +202,7 @@ def record_metadata(utterance_id: str, preprocess_response: PreprocessResponse) 
 
 @tensorleap_metadata("corpus", metadata_type=FIELD_TYPES)
 def corpus_metadata(utterance_id: str, preprocess_response: PreprocessResponse) -> dict:
-    """Return what further columns of the corpus say: accent, device, noise."""
+    """Return what additional columns of the corpus say: accent, device, noise."""
     return read_fields(preprocess_response.data.utterance(utterance_id).fields, context().field_types)
 
 
@@ -301,7 +301,7 @@ def acoustic_statistics(utterance_id: str, preprocess_response: PreprocessRespon
 
 
 def simulate(name: str, **arguments) -> PreprocessResponse:
-    """Grow a simulated split from the test split; one that does not fit the corpus leaves its sound as it is."""
+    """Make a simulated split from the test split; a simulation that does not fit the corpus changes no audio."""
     if os.environ.get(mapping_runtime_mode_env_var_mame):  # code-loader reads the wiring, no audio is needed
         return PreprocessResponse(length=0, state=DataStateType.additional)
     rate = context().configuration.audio.sampling_rate
@@ -353,7 +353,7 @@ def packet_loss(share: float, N: int, seed: int) -> PreprocessResponse:  # noqa:
 
 @tensorleap_integration_test()
 def integration_test(utterance_id: str, preprocess_response: PreprocessResponse) -> None:
-    """Call everything once, as the engine does, without a transcript what needs none; code-loader reads the wiring."""
+    """Call everything once, as the engine does (without a transcript, what needs none), for code-loader to read."""
     audio = encode_audio(utterance_id, preprocess_response)
     letters = load_model()(audio)
     confidence(letters)

@@ -1,4 +1,4 @@
-"""Write files that a reader finds whole or not at all, and explain what a full or closed disk needs."""
+"""Write files that a reader finds whole or not at all, and explain what to do about a full or read-only disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""How the small file begins that stands for one Git LFS has not fetched."""
+"""The first bytes of the small file that stands for one that Git LFS has not fetched."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NOT_WRITABLE = (
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
@@ -26,13 +26,13 @@ NOT_WRITABLE = (
 ROW_GROUP = 20_000
 """Rows of a Parquet file that are read together."""
 NOT_LOCKABLE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, 524)
-"""The last is the kernel's ENOTSUPP, which some network file systems let through."""
+"""The last is the kernel's ENOTSUPP, which some network file systems pass on."""
 
 
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
-    """Write a file beside its place, flush it to the disk, and move it into its place.
+    """Write a file atomically: write it beside its place, flush it to the disk, and move it into place.
 
-    Neither a killed process nor a power cut leaves a part of it under its name.
+    Neither a killed process nor a power cut leaves a partial file under its name.
     """
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -55,9 +55,9 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what killed processes left of a file; what a living process writes stays."""
+    """Remove what killed processes left of a file; what a running process is writing stays."""
     if os.name != "posix":
-        return  # elsewhere os.kill ends the process that it asks for
+        return  # elsewhere os.kill ends the process that it asks about
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         process = leftover.name.split(".")[-2]
         try:
@@ -66,7 +66,7 @@ def _remove_leftovers(path: Path) -> None:
             with suppress(OSError):
                 leftover.unlink()
         except (OSError, OverflowError, ValueError):
-            continue  # it lives and is another user's, or the file is not ours
+            continue  # it is running as another user, or the file is not ours
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:
@@ -82,7 +82,7 @@ def write_table(path: Path, table: pyarrow.Table) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """See, before long work, that a folder takes a file; nothing of the trial stays, not even a new folder."""
+    """Check, before long work, that a file can be written to a folder; leave nothing behind, not even a new folder."""
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     with explain_disk(folder):
         try:
@@ -97,9 +97,9 @@ def check_writable(folder: Path) -> None:
 
 
 def make_lock(path: Path) -> filelock.BaseFileLock:
-    """Return a lock between processes, not held yet; where files cannot be locked, it is a file that is there or not.
+    """Return a lock between processes, not yet held; where files cannot be locked, the file's existence is the lock.
 
-    So some network folders are; the file of a process that was killed is then known by the process's id.
+    Some network folders are like that; a lock left by a killed process is then recognized by the process's id.
     """
     lock = filelock.FileLock(path)
     try:
@@ -119,7 +119,7 @@ def output_lock(folder: Path, work: str) -> Iterator[None]:
     """Make an output folder and keep other processes out of it.
 
     The operating system frees the lock when its process ends, killed or not; the lock file that stays behind
-    means nothing. Another process that holds it is doing `work` there, as the message says.
+    means nothing. The message says that another process, which holds the lock, is doing `work` there.
     """
     with explain_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,10 +139,10 @@ def output_lock(folder: Path, work: str) -> Iterator[None]:
 
 @contextmanager
 def explain_disk(path: Path, *, size: int = 0, reads_too: bool = False) -> Iterator[None]:
-    """Turn the errors of a full disk and of a closed folder into sentences that name place, need and remedy.
+    """Turn the errors of a full disk and a read-only folder into sentences that name place, need and remedy.
 
-    `size`, bytes, are written to `path`, 0 where that is unknown; other files are read meanwhile where `reads_too`, so
-    a missing or closed one passes as it is. The error keeps its number.
+    `size` bytes are written to `path` (0: unknown). With `reads_too`, other files are read meanwhile, so errors about
+    missing or unreadable files pass unchanged. The error keeps its number.
     """
     try:
         yield

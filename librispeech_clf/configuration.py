@@ -1,7 +1,7 @@
 """Typed settings, read from config.yaml.
 
 In: the YAML file and environment variables. Out: a frozen `Configuration`. A key that is unknown, missing
-or of the wrong type is refused by its name.
+or of the wrong type is an error that names it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class CorpusConfiguration:
         source: One of `SOURCES`.
         root: Folder of the data; None when the source needs none.
         dataset: Name of a Hugging Face dataset, for the source huggingface.
-        dataset_files: Where the parquet files of a subset lie in that dataset's repository, with `{subset}`.
+        dataset_files: Where a subset's Parquet files are in that dataset's repository, with `{subset}`.
         splits: For each source, the subsets of each state.
         audio_folders: Folders outside the root whose recordings a table of the source files may name.
-        columns: Names of the columns text, audio, id, speaker_id and chapter_id in own tables; None: the usual ones.
+        columns: Names of the columns text, audio, id, speaker_id and chapter_id in custom tables; None: the usual ones.
     """
 
     source: str
@@ -84,7 +84,7 @@ class AudioConfiguration:
     """How audio is read.
 
     Attributes:
-        sampling_rate: Hz; the one that wav2vec 2.0 was trained on, for it would hear speech of another speed.
+        sampling_rate: Hz; the one that wav2vec 2.0 was trained on, as at any other it would hear a wrong speed.
         max_samples: Width of the model's input in samples.
     """
 
@@ -92,7 +92,7 @@ class AudioConfiguration:
     max_samples: int
 
     def __post_init__(self) -> None:
-        """Refuse another rate than the model's and numbers below one."""
+        """Refuse any rate but the model's, and numbers below one."""
         if self.sampling_rate != SAMPLING_RATE_HZ:
             raise ValueError(
                 f"audio.sampling_rate: the model needs {SAMPLING_RATE_HZ} Hz, got {self.sampling_rate}; recordings at "
@@ -107,8 +107,8 @@ class TextConfiguration:
 
     Attributes:
         max_letters: The longest transcript in letters, spaces included.
-        normalize: "strict" refuses punctuation, "letters" takes it out.
-        annotations: "refuse" what stands in brackets, or "drop" it.
+        normalize: "strict" refuses punctuation, "letters" removes it.
+        annotations: "refuse" what is in brackets, or "drop" it.
         language: ISO 639 code; None: the vocabulary's.
         units: what the main error rate counts, "words", "characters" or "tokens"; None: what suits the vocabulary.
     """
@@ -133,7 +133,7 @@ class ModelFileConfiguration:
 
     Attributes:
         path: The Keras .h5 file.
-        vocabulary: The JSON file with its vocabulary; None: the one beside the model, of its name.
+        vocabulary: The JSON file with its vocabulary; None: the one beside the model that is named after it.
     """
 
     path: Path
@@ -145,8 +145,8 @@ class Configuration:
     """All settings.
 
     Attributes:
-        systems: Files of other recognizers' hypotheses under the data root, by the system's name.
-        groups: Where reports cut numbers, by the name of their column.
+        systems: Files of other recognizers' hypotheses under the data root, by system name.
+        groups: Where reports cut numbers, by column name.
     """
 
     corpus: CorpusConfiguration
@@ -157,7 +157,7 @@ class Configuration:
     groups: dict[str, tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse names that no metadata key can have, files that lie elsewhere, and bounds that do not rise."""
+        """Refuse names that no metadata key can have, files outside the data root, and bounds that do not increase."""
         for name, bounds in (self.groups or {}).items():
             rising = all(low < high < math.inf for low, high in itertools.pairwise((-math.inf, *bounds)))
             if not bounds or not rising:
@@ -172,7 +172,7 @@ class Configuration:
                 )
 
     def read_vocabulary(self) -> Vocabulary:
-        """Read the model's vocabulary, from its file or the one beside the model."""
+        """Read the model's vocabulary from the configured file, or the one beside the model."""
         path = self.model.vocabulary or name_vocabulary_file(self.model.path)
         return read_vocabulary(path, language=self.text.language, units=self.text.units)
 
@@ -184,9 +184,9 @@ class Configuration:
         dataset: str | None = None,
         subsets_by_state: Mapping[str, Sequence[str]] | None = None,
     ) -> Configuration:
-        """Return a copy that reads another corpus; what is None stays.
+        """Return a copy that reads another corpus; arguments that are None change nothing.
 
-        The root is relative to the working folder, and tells the source where none was chosen.
+        The root is relative to the working folder, and determines the source if none is given.
         """
         corpus = self.corpus
         folder = Path(root).expanduser() if root is not None else corpus.root
@@ -212,11 +212,11 @@ def load_configuration(
     """Read the settings: those of a YAML file, overridden by the environment, overridden by arguments.
 
     Args:
-        path: A YAML file in the form of the package's config.yaml, which is read when it is None; its relative
-            paths start at the project root.
-        environment: The variables that the package's README lists. LIBRISPEECH_SUBSETS become the subsets of
-            training, validation and test alike, as code-loader asks for all three, so that one subset can be
-            evaluated where only that one is on the disk.
+        path: A YAML file in the form of the package's config.yaml; None reads that one. Relative paths in it
+            start at the project root.
+        environment: The variables that the package's README lists. LIBRISPEECH_SUBSETS replaces the subsets of
+            training, validation and test alike: code-loader asks for all three, so one subset can be
+            evaluated even if no other is on the disk.
         source: One of `SOURCES`.
         root: Folder of the data; like `model`, relative to the working folder.
         model: The Keras .h5 file.
@@ -254,7 +254,7 @@ def load_configuration(
 
 
 def guess_source(root: Path) -> str:
-    """Return the source that a folder is one of; refuse one that holds neither a LibriSpeech tree nor a table."""
+    """Return the source that fits a folder; refuse one that holds neither a LibriSpeech tree nor a table."""
     if root.name == "LibriSpeech" or (root / "LibriSpeech").is_dir():
         return "openslr"
     for pattern in ("*", "*/*"):
@@ -269,7 +269,7 @@ def guess_source(root: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuse a key that occurs twice: YAML takes the last in silence."""
+    """Refuse a key that occurs twice: YAML silently takes the last."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         keys = [key.value for key, _ in node.value]
@@ -293,7 +293,7 @@ def _parse_yaml(text: str, place: str) -> Any:
 def build_record(record_type: type, values: Any, place: str) -> Any:
     """Build a dataclass from a mapping, by its field types; fields with a default may be missing.
 
-    `place`, where the values come from, is for the message.
+    `place` says where the values come from, for messages.
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"{place}: expected a mapping, got {values!r}.")
@@ -308,7 +308,7 @@ def build_record(record_type: type, values: Any, place: str) -> Any:
 
 
 def _convert(kind: Any, value: Any, place: str) -> Any:
-    """Convert a YAML value to a field type, or refuse it by its place."""
+    """Convert a YAML value to a field type, or raise an error that names its place."""
     arguments = typing.get_args(kind)
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):

@@ -1,7 +1,7 @@
-"""The context of a run: its configuration, what that names, opened once, and what is read of an utterance under it.
+"""The context of a run: its configuration, what that names (opened once), and what is read from an utterance under it.
 
-A command makes the context of config.yaml, environment and command line, and sets it. Where none is set, as on the
-platform, whoever asks first makes it of config.yaml and environment.
+A command makes the context from config.yaml, environment and command line, and sets it. Where none is set, as on the
+platform, the first to ask makes it from config.yaml and environment.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class Context:
 
     @cached_property
     def field_types(self) -> dict[str, str]:
-        """The types of the corpus' further columns over all splits."""
+        """The types of the corpus's additional columns over all splits."""
         return merge_types(split.field_types for split in self.splits())
 
     @cached_property
     def systems(self) -> dict[str, Mapping[str, str]]:
-        """What other recognizers wrote, by system and utterance id; where a file lacks an utterance, nothing."""
+        """The other recognizers' texts, by system and utterance id; utterances that a file lacks are absent."""
         root = self.configuration.corpus.root or PROJECT_ROOT
         ids = list(dict.fromkeys(name for split in self.splits() for name in split.ids))
         files = (self.configuration.systems or {}).items()
@@ -85,7 +85,7 @@ class Context:
         self, rates: np.ndarray, split: Split, ids: Sequence[str]
     ) -> dict[str, list[float | None]]:
         """Return each system's word error rate minus the model's, float (B,), None where it has no hypothesis."""
-        known = set(split.ids)  # simulated utterances were heard by nobody else
+        known = set(split.ids)  # no other recognizer has heard simulated utterances
         measured = [self.measure_systems(split.utterance(name)) if name in known else {} for name in ids]
         found: dict[str, list[float | None]] = {}
         for name in self.configuration.systems or {}:
@@ -98,7 +98,7 @@ class Context:
         return reading.read_waveform(utterance, sampling_rate=self.configuration.audio.sampling_rate)
 
     def read_transcript(self, utterance: Utterance) -> str | None:
-        """Return the transcript as labels, counts and readability have it; None where there is none."""
+        """Return the transcript that labels, counts and readability are made from; None where there is none."""
         if utterance.text is None:
             return None
         return self.vocabulary.normalize(utterance.text, self.configuration.text.normalize)
@@ -113,14 +113,14 @@ _current: Context | None = None
 
 
 def set_context(configuration: Configuration) -> None:
-    """Let all who ask have the context of a configuration."""
+    """Make the context of a configuration the one that `context` returns."""
     _find_numba_cache()
     global _current  # noqa: PLW0603 - code-loader gives registered functions nothing to hold it in
     _current = Context(configuration)
 
 
 def context() -> Context:
-    """Return the context that was set, else that of config.yaml and the environment."""
+    """Return the context that was set, or else that of config.yaml and the environment."""
     if _current is None:
         set_context(load_configuration())
     assert _current is not None
@@ -128,10 +128,10 @@ def context() -> Context:
 
 
 def _find_numba_cache() -> None:
-    """Let numba keep what it compiles in our cache where it may find no place of its own: librosa insists on one.
+    """Let numba store what it compiles in our cache where it may find no place of its own: librosa insists on one.
 
-    As in a read-only image whose user has no home. Where not even its name is known, as without HOME and account, our
-    cache is the home: librosa asks for one when it is imported.
+    A read-only image whose user has no home directory is such a case. Where that directory's name is unknown too
+    (neither HOME nor an account), our cache is used as HOME: librosa asks for it when it is imported.
     """
     if os.path.expanduser("~") == "~":
         os.environ["HOME"] = str(cache_folder() or tempfile.gettempdir())

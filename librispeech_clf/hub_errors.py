@@ -4,9 +4,9 @@ import http
 
 
 def explain_hub_error(error: BaseException, *, name: str, kind: str) -> str | None:
-    """Say in one line what a refusal of the hub means, an error or one of its causes; None: it was not reached.
+    """Say in one line what the hub's refusal means, given an error or one of its causes; None: it was not reached.
 
-    `name` is the repository's, `kind` "dataset" or "model".
+    `name` is the repository's, and `kind` is "dataset" or "model".
     """
     from huggingface_hub.errors import (
         GatedRepoError,

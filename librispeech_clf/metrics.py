@@ -1,8 +1,8 @@
 """Error counts and rates of utterances: logits and label ids in, one number per utterance out.
 
 Reference labels are spelled letter by letter (never collapsed), hypotheses are the greedy path. Where a vocabulary has
-no words, its units are counted as words. Counts come from jiwer. Alignments that are shown have the most hits of all
-equally short ones (`text/alignment.py`): how they divide into kinds may differ from these counts, never their sum.
+no words, its units are counted as words. Counts come from jiwer. Displayed alignments have the most hits of all
+equally short ones (`text/alignment.py`): their division into kinds may differ from these counts, but never the sum.
 B batch, T frames, V vocabulary, L label ids.
 """
 
@@ -61,7 +61,7 @@ class ErrorCounts:
 
     @property
     def error_rate(self) -> float:
-        """Errors per reference token, >= 0; for an empty reference the number of insertions (as jiwer 4)."""
+        """Errors per reference token, >= 0; for an empty reference, the number of insertions (as in jiwer 4)."""
         return self.errors / max(self.reference_length, 1)
 
     @property
@@ -71,7 +71,7 @@ class ErrorCounts:
 
     @property
     def information_preserved(self) -> float:
-        """Share of hits in the reference times that in the hypothesis, [0, 1]; 1 if both are empty."""
+        """Share of hits in the reference times their share in the hypothesis, [0, 1]; 1 if both are empty."""
         if self.reference_length == self.hypothesis_length == 0:
             return 1.0
         return self.hits**2 / max(self.reference_length * self.hypothesis_length, 1)
@@ -89,7 +89,7 @@ def count_words(reference: str, hypothesis: str) -> ErrorCounts:
 
 
 def find_nearest(references: Sequence[str], hypothesis: str) -> str:
-    """Return the reference with the lowest word error rate, the first of several; without any, nothing."""
+    """Return the reference with the lowest word error rate, the first of equals; "" without any reference."""
     if len(references) < 2:
         return "".join(references)
     return min(references, key=lambda reference: count_words(reference, hypothesis).error_rate)
@@ -102,7 +102,7 @@ def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
 
 
 def word_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """Word error measures of each utterance.
+    """Compute word error measures of each utterance.
 
     Args:
         logits: float (B, T, V).
@@ -121,7 +121,7 @@ def word_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) 
 
 
 def measure_words(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray]:
-    """Return what `word_errors` does, of pairs of reference and hypothesis."""
+    """Return what `word_errors` does, for pairs of reference and hypothesis."""
     counts = [count_words(*pair) for pair in texts]
     return {
         "word_error_rate": _column(counts, "error_rate"),
@@ -133,7 +133,7 @@ def measure_words(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray]:
 
 
 def character_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """Character error measures of each utterance, as `word_errors`; a space is a character, and so is each token.
+    """Compute character error measures of each utterance, like `word_errors`; spaces and tokens count as characters.
 
     Returns:
         float32 (B,) by name: `character_error_rate` (>= 0; the number of insertions where the reference is
@@ -146,16 +146,16 @@ def character_errors(logits: np.ndarray, labels: np.ndarray, vocabulary: Vocabul
 
 
 def measure_characters(texts: Iterable[tuple[str, ...]]) -> dict[str, np.ndarray]:
-    """Return what `character_errors` does, of pairs of reference and hypothesis."""
+    """Return what `character_errors` does, for pairs of reference and hypothesis."""
     counts = [count_characters(*pair) for pair in texts]
     return {"character_error_rate": _column(counts, "error_rate"), **_count_columns(counts, "character")}
 
 
 def confidence(logits: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Log-probability of the greedy path of logits, float (B, T, V), per letter, see `decoding.greedy_confidence`.
+    """Compute the greedy path's log-probability per letter from logits (B, T, V), see `decoding.greedy_confidence`.
 
     Returns:
-        float32 (B,), <= 0; 0 is certain; NaN, no confidence, where an utterance's logits hold NaN.
+        float32 (B,), <= 0; 0 is certain; NaN (no confidence) where an utterance's logits hold NaN.
     """
     return np.array([greedy_confidence(frames, vocabulary) for frames in logits], np.float32)
 

@@ -1,4 +1,4 @@
-"""What rooms, lines and recorders do to speech, as pure functions of waveforms.
+"""What rooms, phone lines and recorders do to speech, as pure functions of waveforms.
 
 In: float32 (N,) waveforms in [-1, 1] and a random generator. Out: float32 waveforms; they may leave [-1, 1]
 (noise on top of loud speech): nothing is clipped here except by `clip`, so that ratios stay exact.
@@ -17,12 +17,12 @@ DIRECT_TO_REVERBERANT_DB = 3.0
 
 
 def white_noise(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Gaussian noise with the same power at all frequencies, float32 (count,), mean 0, variance 1 on average."""
+    """Return Gaussian noise with the same power at all frequencies, float32 (count,), mean 0, variance 1 on average."""
     return generator.standard_normal(count, dtype=np.float32)
 
 
 def pink_noise(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Gaussian noise whose power falls by 3 dB an octave, like much of everyday noise, of variance 1 on average."""
+    """Return Gaussian noise whose power falls by 3 dB per octave, like much everyday noise; variance 1 on average."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     length = next_fast_len(max(count, 2), real=True)
@@ -33,13 +33,13 @@ def pink_noise(count: int, generator: np.random.Generator) -> np.ndarray:
 
 
 def mix_at_signal_to_noise_ratio(waveform: np.ndarray, noise: np.ndarray, ratio_db: float) -> np.ndarray:
-    """Add noise so that speech and noise have the wanted ratio of power.
+    """Add noise so that speech and noise have the desired power ratio.
 
     Power is the mean square over all N samples, pauses included:
     ratio_db = 10 log10(sum(waveform**2) / sum(scaled_noise**2)).
 
     Returns:
-        float32 (N,): waveform + scaled noise; the waveform alone when it or the noise is silent.
+        float32 (N,): waveform + scaled noise; the waveform alone if it or the noise is silent.
     """
     signal_energy = np.sum(np.square(waveform, dtype=np.float64))
     noise_energy = np.sum(np.square(noise, dtype=np.float64))
@@ -52,10 +52,10 @@ def mix_at_signal_to_noise_ratio(waveform: np.ndarray, noise: np.ndarray, ratio_
 def room_impulse_response(
     *, decay_time_s: float, sampling_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Impulse response of the simplest room: the direct path, then exponentially decaying Gaussian noise.
+    """Return the impulse response of the simplest room: the direct path, then exponentially decaying Gaussian noise.
 
-    The model is Polack's (J.-D. Polack, "La transmission de l'energie sonore dans les salles", 1988). In the
-    decay time, s, above 0, the echo falls by 60 dB (T60).
+    The model is Polack's (J.-D. Polack, "La transmission de l'energie sonore dans les salles", 1988). Within the
+    decay time (s, above 0) the echo falls by 60 dB (T60).
 
     Returns:
         float32 (1 + decay_time_s * sampling_rate,); sample 0 is the direct path and is 1.
@@ -69,7 +69,7 @@ def room_impulse_response(
 def reverberate(
     waveform: np.ndarray, *, decay_time_s: float, sampling_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Put speech into a room; length, timing of the direct path, and level (root mean square) stay.
+    """Put speech into a room; the length, the timing of the direct path, and the level (root mean square) stay.
 
     `decay_time_s` is the time in which the echo falls by 60 dB; 0.3 is a living room, 1.2 a hall, 0 nothing.
     """
@@ -87,7 +87,7 @@ def reverberate(
 
 
 def telephone_band_pass(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
-    """Keep 300 to 3400 Hz, as a telephone line does; without delay.
+    """Keep 300 to 3400 Hz, as a telephone line does, without delay.
 
     A Butterworth band-pass of order 4 (scipy), run forwards and backwards: 6 dB down at the band's edges.
     """
@@ -98,7 +98,7 @@ def telephone_band_pass(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarr
 
 
 def low_pass(waveform: np.ndarray, *, highest_hz: float, sampling_rate: int) -> np.ndarray:
-    """Butterworth of order 8, run forwards and backwards: no delay, 6 dB down at `highest_hz`."""
+    """Apply a Butterworth low-pass of order 8, forwards and backwards: no delay, 6 dB down at `highest_hz`."""
     from scipy.signal import butter
 
     return _filter(waveform, butter(8, highest_hz, fs=sampling_rate, output="sos"), sampling_rate)
@@ -130,7 +130,7 @@ def change_tempo(waveform: np.ndarray, *, factor: float) -> np.ndarray:
 def clip(waveform: np.ndarray, *, share: float) -> np.ndarray:
     """Overdrive a recorder: flatten the loudest samples of float32 (N,).
 
-    That share of them, in [0, 1), is cut down to the level below which the other magnitudes lie.
+    This share of them, in [0, 1), is cut down to the level below which all other magnitudes lie.
     """
     if waveform.size == 0:
         return waveform.astype(np.float32)
@@ -141,7 +141,7 @@ def clip(waveform: np.ndarray, *, share: float) -> np.ndarray:
 def drop_packets(
     waveform: np.ndarray, *, loss_rate: float, sampling_rate: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Lose packets of 20 ms on the way; each is lost independently, with that probability, and heard as silence."""
+    """Drop packets of 20 ms; each is lost independently, with the given probability, and heard as silence."""
     size = round(PACKET_S * sampling_rate)
     lost = generator.random(-(-waveform.size // size)) < loss_rate
     return np.where(np.repeat(lost, size)[: waveform.size], 0, waveform).astype(np.float32)

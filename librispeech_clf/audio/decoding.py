@@ -22,9 +22,9 @@ Waveform = npt.NDArray[np.float32]
 
 BLOCK_SAMPLES = 1 << 18
 PCM_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}
-# libsndfile's number for "unknown" is far above; no recording of a corpus is this long.
+# libsndfile's number for "unknown" is far above this; no recording of a corpus is this long.
 MOST_SAMPLES = 2**40
-# Integers of 32 bits written as floats are below.
+# 32-bit integers written as floats are below this.
 LARGEST_SAMPLE = 2.0**32
 LOWEST_RATE_HZ = 1000
 FLOATS = ("FLOAT", "DOUBLE")
@@ -36,7 +36,7 @@ SIGNATURES = {
     "FLAC in Ogg": rb"OggS.{24,40}\x7fFLAC", "Speex": rb"OggS.{24,40}Speex ", "AAC": rb"\xff[\xf0\xf1\xf8\xf9]",
     "MP3 or G.722 in WAV": rb"RIFF....WAVE.{0,4000}?fmt ....(?:\x50\0|\x55\0|\x65\0|\x8f\x02|\xff\0|\x60\x01|\x61\x01)",
 }  # fmt: skip
-"""First bytes of files that PyAV decodes, an extra, as libsndfile does not."""
+"""First bytes of files that PyAV (an extra) decodes, as libsndfile does not."""
 EXTRA = "pip install -e '.[formats]'"
 SHORTER_S = 0.3
 """How much shorter than declared a file may be: encoders count their delay and padding."""
@@ -48,9 +48,9 @@ class AudioFile(NamedTuple):
     Attributes:
         samples: float32 (N, channels), N >= 0, of any value.
         sampling_rate: Hz.
-        declared: N as the header has it; above `MOST_SAMPLES` where it has none.
-        format: libsndfile's name of the container, such as "FLAC"; "AV" where PyAV decoded the file.
-        subtype: libsndfile's name of the encoding, such as "PCM_16".
+        declared: the declared size, N by the header; above `MOST_SAMPLES` if it declares none.
+        format: libsndfile's name for the container, such as "FLAC"; "AV" if PyAV decoded the file.
+        subtype: libsndfile's name for the encoding, such as "PCM_16".
     """
 
     samples: Waveform
@@ -84,17 +84,17 @@ def decode(content: bytes, name: str) -> tuple[Waveform, int]:
 def read_file(
     content: bytes, name: str, *, take_cut: bool = False, most_values: int = MOST_SAMPLES
 ) -> AudioFile:
-    """Decode an audio file to its real end, whatever length its header claims, and judge nothing.
+    """Decode an audio file to its real end, whatever length its header declares, without judging it.
 
-    One that is cut off is refused or, by `take_cut`, read as far as it goes; one of more than `most_values` samples,
+    A truncated file is refused or, with `take_cut`, read as far as it goes; one of more than `most_values` samples,
     over all channels, is refused.
     """
     blocks, count = [], 0
     with open_audio(content, name, take_cut=take_cut) as file:
-        # libsndfile's positions are wrong where the header does not declare the length: read forwards only.
+        # libsndfile's positions are wrong if the header does not declare the length: read forwards only.
         file.seekable = lambda: False
         most = max(1, BLOCK_SAMPLES // file.channels)
-        # Not beyond the declared length: FLAC's decoder stumbles over a tag behind the samples.
+        # Not beyond the declared length: FLAC's decoder stumbles over a tag after the samples.
         while len(block := file.read(min(most, file.frames - count), dtype="float32", always_2d=True)):
             blocks.append(block)
             count += len(block)
@@ -106,9 +106,9 @@ def read_file(
 
 
 def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: float | None = None) -> bytes:
-    """Encode float32 (N,) or (N, channels) as 16-bit FLAC; what peaks above full scale is turned down as a whole.
+    """Encode float32 (N,) or (N, channels) as 16-bit FLAC; audio that peaks above full scale is scaled down.
 
-    The compression level is 0 (fast) to 1 (small); libsndfile's default without.
+    The compression level is 0 (fast) to 1 (small); None takes libsndfile's default.
     """
     peak = float(np.max(np.abs(waveform), initial=0.0))
     buffer = io.BytesIO()
@@ -121,7 +121,7 @@ def encode_flac(waveform: np.ndarray, *, sampling_rate: int, compression_level: 
 
 @contextlib.contextmanager
 def open_audio(content: bytes, name: str, *, take_cut: bool = False) -> Iterator[Any]:
-    """The file, opened by libsndfile; whatever goes wrong names the utterance."""
+    """Open a file with libsndfile; every error names the utterance."""
     foreign = find_format(content)
     try:
         completed = convert_to_wav(content, foreign) if foreign else containers.complete(content)
@@ -161,7 +161,7 @@ def _suppress_stderr() -> Iterator[None]:
 
 
 def check_samples(samples: Waveform, rate: int, name: str) -> tuple[Waveform, int]:
-    """Raise for what is no sound."""
+    """Raise if samples or rate cannot be those of a recording."""
     if len(samples) == 0:
         raise ValueError(f"{name}: the audio has no samples; remove the utterance or restore its file.")
     if not np.isfinite(samples).all():
@@ -192,19 +192,19 @@ def _verify_flac(content: bytes, samples: Waveform, width: int | None, name: str
 
 
 def can_seek(file: Any) -> bool:
-    """Whether libsndfile finds every sample of a file without decoding those before it."""
+    """Return whether libsndfile can find any sample of a file without decoding those before it."""
     knows_length = file.format in WITH_LENGTH and file.frames <= MOST_SAMPLES
     return knows_length and file.subtype not in FLOATS and file.seekable()
 
 
 def find_format(content: bytes) -> str | None:
-    """Return the name of a format of `SIGNATURES`; None: the file is of another."""
+    """Return a file's format, if it is one of `SIGNATURES`; else None."""
     head = content[:5000]
     return next((name for name, form in SIGNATURES.items() if re.match(form, head, re.DOTALL)), None)
 
 
 def convert_to_wav(content: bytes, name: str) -> bytes:
-    """Decode a file of the format `name` by PyAV and return its samples as WAV of 32-bit floats."""
+    """Decode a file of the format `name` with PyAV and return its samples as WAV with 32-bit floats."""
     try:
         import av
     except ImportError as error:

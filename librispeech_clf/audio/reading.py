@@ -24,9 +24,9 @@ from librispeech_clf.corpus.columns import BEYOND_S, tell
 from librispeech_clf.corpus.schema import Utterance
 
 CACHED_WAVEFORMS = 16
-# Correlation of two channels below which their mean is next to nothing.
+# Correlation of two channels below which their mean nearly vanishes.
 CANCELLING = -0.9
-# As in the feature extractor of transformers: what published checkpoints were fed.
+# As in the feature extractor of transformers, which published checkpoints were trained with.
 VARIANCE_EPSILON = 1e-7
 # The smallest normal float16: survives the engine's float16 storage.
 SMALLEST_LAST_SAMPLE = np.float32(2.0**-14)
@@ -36,7 +36,7 @@ SMALLEST_LAST_SAMPLE = np.float32(2.0**-14)
 def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
     """Decode an utterance's audio, or take it from the cache of the most recent ones.
 
-    So one decode serves encoder, metadata and visualizers. The utterance's channel is taken, else channels are
+    So one decoding serves encoder, metadata and visualizers. The utterance's channel is taken, or else channels are
     averaged. Audio at another rate (Hz) is resampled by soxr. Audio that peaks above 1 (float files, ringing after
     resampling) is scaled down to 1.
 
@@ -44,7 +44,7 @@ def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
         float32 (N,), in [-1, 1], read-only.
 
     Raises:
-        FileNotFoundError: The audio file is not there.
+        FileNotFoundError: The audio file does not exist.
         ValueError: The audio cannot be decoded, is cut off, has no samples, or holds NaN or infinity.
     """
     samples, own_rate = _decode_utterance(utterance)
@@ -61,10 +61,10 @@ def read_waveform(utterance: Utterance, *, sampling_rate: int) -> Waveform:
 
 
 def normalize(waveform: Waveform) -> Waveform:
-    """Return zero mean and unit variance, as wav2vec 2.0 expects: (x - mean) / sqrt(variance + 1e-7), float32 (N,).
+    """Normalize to zero mean and unit variance, as for wav2vec 2.0: (x - mean) / sqrt(variance + 1e-7), float32 (N,).
 
-    The model takes zeros at a row's end for padding. So the last sample stays 2**-14 or more from zero.
-    Audio of one constant value, which holds no speech, becomes zeros only: for the model an empty recording.
+    The model takes zeros at a row's end for padding, so the last sample stays 2**-14 or more away from zero.
+    Audio of one constant value, which holds no speech, becomes all zeros: to the model, an empty recording.
     """
     if waveform.min() == waveform.max():
         return np.zeros(len(waveform), np.float32)
@@ -76,7 +76,7 @@ def normalize(waveform: Waveform) -> Waveform:
 
 
 def pad(normalized: Waveform, *, max_samples: int, utterance_id: str) -> Waveform:
-    """Append zeros, up to float32 (max_samples,); raise where the audio is longer."""
+    """Append zeros, up to float32 (max_samples,); raise if the audio is longer."""
     samples = len(normalized)
     if samples > max_samples:
         raise ValueError(
@@ -87,7 +87,7 @@ def pad(normalized: Waveform, *, max_samples: int, utterance_id: str) -> Wavefor
 
 
 def count_samples(padded: Waveform) -> int:
-    """Count the samples before the padding: up to and including the last that is not zero."""
+    """Count the samples before the padding: up to and including the last non-zero one."""
     return int(np.max(np.flatnonzero(padded), initial=-1)) + 1
 
 
@@ -105,7 +105,7 @@ def measure_length(utterance: Utterance) -> float:
 
 
 def read_content(utterance: Utterance) -> bytes:
-    """Return the bytes of an utterance's audio file; FLAC of its part and channel where it is not all of the file."""
+    """Return the bytes of an utterance's audio file; if it is not all of the file, FLAC of its part and channel."""
     if utterance.start_s is None and utterance.channel is None:
         return _read_bytes(utterance)
     samples, rate = _decode_utterance(utterance)
@@ -133,7 +133,7 @@ def _read_bytes(utterance: Utterance) -> bytes:
 
 
 def _decode_utterance(utterance: Utterance) -> tuple[Waveform, int]:
-    """The samples of an utterance, of all channels: of the whole recording, or of its part."""
+    """Return the samples of an utterance in all channels, from the whole recording or its part."""
     name, start_s = utterance.id, utterance.start_s
     if start_s is None:
         return decode(_read_bytes(utterance), name)
@@ -159,12 +159,12 @@ def _decode_utterance(utterance: Utterance) -> tuple[Waveform, int]:
 
 @functools.lru_cache(maxsize=1)
 def _decode_cached(content: bytes) -> tuple[Waveform, int]:
-    """Parts of one recording follow one another."""
+    """Decode a recording, or take it from the cache: parts of one recording follow one another."""
     return decode(content, "the recording")
 
 
 def _mix(samples: Waveform, utterance: Utterance) -> Waveform:
-    """One channel, float32 (N,): the utterance's, or the mean of all."""
+    """Return one channel, float32 (N,): the utterance's, or the mean of all."""
     count = samples.shape[1]
     if utterance.channel is not None:
         if utterance.channel >= count:
@@ -175,7 +175,7 @@ def _mix(samples: Waveform, utterance: Utterance) -> Waveform:
         return np.ascontiguousarray(samples[:, utterance.channel])
     if count == 1:
         return samples[:, 0]
-    # In float64: the sum of two channels can lie beyond float32.
+    # In float64: the sum of two channels can exceed float32.
     exact = samples.astype(np.float64)
     lengths = np.linalg.norm(exact, axis=0)
     if count == 2 and exact[:, 0] @ exact[:, 1] < CANCELLING * lengths[0] * lengths[1]:

@@ -1,4 +1,4 @@
-"""Simulations: additional utterances grown from a split by changing the sound of its own.
+"""Simulations: additional utterances, made from a split by changing its audio.
 
 A `SimulatedSplit` is read like any other: same transcripts and speakers, ids such as "1089-134686-0000+tempo-0.9-s3",
 and as audio the changed waveform in FLAC bytes, made when an utterance is read. Equal arguments give equal audio.
@@ -38,7 +38,7 @@ SIMULATION_PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     "clipping": {"share": {"type": "float", "bounds": {"min": 0.02, "max": 0.4}}},
     "packet_loss": {"share": {"type": "float", "bounds": {"min": 0.02, "max": 0.3}}},
 }
-"""Simulation -> parameter -> type and bounds, as `tensorleap_simulation` wants them declared."""
+"""Simulation -> parameter -> type and bounds, declared as `tensorleap_simulation` requires."""
 LABELS = {
     "additive_noise": "additive_noise-{kind}-{ratio_db:g}dB",
     "reverberation": "reverberation-{decay_time_s:g}s",
@@ -59,13 +59,13 @@ class SimulatedSplit(Split):
 
     Attributes:
         source: the split the utterances come from; `dataset` holds its chosen rows, unchanged.
-        originals: ids in `source`, one per utterance; an id may come again.
+        originals: ids in `source`, one per utterance; an id may be repeated.
         simulation: a key of `SIMULATION_PARAMETERS`.
-        arguments: its parameters.
+        arguments: the simulation's parameters.
         label: simulation, parameters and seed; the end of every new id.
-        seed: with an utterance's position, seeds its generator.
-        sampling_rate: Hz, of the changed audio.
-        skipped: why the simulation does not fit the corpus and nothing is changed; None where it fits.
+        seed: together with an utterance's position, seeds its generator.
+        sampling_rate: the rate of the changed audio, Hz.
+        skipped: why the simulation does not fit the corpus, so that nothing is changed; None if it fits.
     """
 
     source: Split
@@ -79,7 +79,7 @@ class SimulatedSplit(Split):
 
     @cached_property
     def ids(self) -> list[str]:
-        """The original ids with the label; an utterance that comes again also gets a number."""
+        """The original ids with the label; a repeated utterance also gets a number."""
         seen: Counter[str] = Counter()
         ids = []
         for original in self.originals:
@@ -89,7 +89,7 @@ class SimulatedSplit(Split):
         return ids
 
     def utterance(self, utterance_id: str | int) -> Utterance:
-        """The utterance with that id, or at that position: code-loader checks every simulation with sample 0.
+        """Return the utterance with that id or at that position: code-loader checks every simulation with sample 0.
 
         Raises:
             ValueError: there is no such utterance.
@@ -132,7 +132,7 @@ class SimulatedSplit(Split):
             case "reverberation":
                 return acoustics.reverberate(waveform, **values, sampling_rate=rate, generator=generator)
             case "telephone":
-                # At its upper end the line alone, below it a duller one.
+                # At its upper end, the telephone line alone; below it, a duller one.
                 band = acoustics.telephone_band_pass(waveform, sampling_rate=rate)
                 if values["highest_hz"] >= acoustics.TELEPHONE_BAND_HZ[1]:
                     return band
@@ -157,7 +157,7 @@ def simulate(
     skipped: str | None = None,
     **arguments: Any,
 ) -> SimulatedSplit:
-    """Choose N utterances, none twice before all have come once, and change them when they are read.
+    """Choose N utterances, none twice before all were chosen once, and change them when they are read.
 
     Args:
         name: a key of `SIMULATION_PARAMETERS`.
@@ -165,12 +165,12 @@ def simulate(
         N: number of utterances.
         seed: chooses utterances, noise, rooms and packets.
         sampling_rate: Hz.
-        max_samples: of `tempo`, the width of the model's input, which utterances have to fit; None: all do.
+        max_samples: for `tempo`, the width of the model's input, which utterances have to fit; None: all do.
         skipped: why nothing is changed.
         arguments: the simulation's parameters.
 
     Raises:
-        MisfitError: babble is asked of a split of one utterance, or none fits the model's input.
+        MisfitError: babble is requested from a split of one utterance, or no utterance fits the model's input.
         ValueError: the kind of noise is unknown, or N is below 1.
     """
     label = f"{name}-skipped"
@@ -189,7 +189,7 @@ def simulate(
             return True
         try:
             samples = read_waveform(split.utterance(split.ids[row]), sampling_rate=sampling_rate).size
-        except (OSError, ValueError):  # it fails as the recording it is
+        except (OSError, ValueError):  # the recording itself fails, and says so
             return False
         return samples / arguments["rate"] < max_samples + 0.5
 
@@ -221,9 +221,9 @@ def simulate(
 
 
 def simulate_or_skip(name: str, split: Split, **options: Any) -> SimulatedSplit:
-    """Simulate; where the corpus does not fit, say why in one line and keep its utterances as they are.
+    """Simulate; if the corpus does not fit, say why in one line and leave its utterances unchanged.
 
-    A corpus must not be refused for a simulation that nobody asked for: code-loader tries each one.
+    A corpus must not be refused because of a simulation that nobody asked for: code-loader tries each one.
     """
     try:
         return simulate(name, split, **options)
@@ -235,10 +235,10 @@ def simulate_or_skip(name: str, split: Split, **options: Any) -> SimulatedSplit:
 def make_babble(
     split: Split, utterance: Utterance, count: int, generator: np.random.Generator, *, sampling_rate: int
 ) -> np.ndarray:
-    """Sum six other utterances of equal power, each repeated to length and started anywhere.
+    """Sum six other utterances at equal power, each repeated to the required length from a random start.
 
-    Fewer than six others are all taken, unreadable ones are replaced; the utterance's speaker is left out where the
-    split has others.
+    If there are fewer than six others, all are taken; unreadable ones are replaced; the utterance's own speaker is left
+    out if the split has others.
 
     Returns:
         float32 (count,).
@@ -268,5 +268,5 @@ def make_babble(
 
 @lru_cache(maxsize=4)
 def _speaker_ids(split: Split) -> np.ndarray:
-    """The speaker of every row, str (rows,)."""
+    """Return the speaker of every row, str (rows,)."""
     return np.array(split.column("speaker_id").to_pylist(), dtype=object)

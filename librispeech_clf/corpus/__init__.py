@@ -1,1 +1,1 @@
-"""The corpus: one schema over the bundled sample, OpenSLR trees, Hugging Face datasets and own files."""
+"""The corpus: one schema over the bundled sample, OpenSLR trees, Hugging Face datasets and custom files."""

@@ -1,9 +1,9 @@
-"""Brings rows of custom tables into the columns of the corpus schema.
+"""Bring rows of custom tables into the columns of the corpus schema.
 
-A column is found under the names that datasets use (`NAMES`, the first that is there). Audio must be there; without
-a column of texts, recordings are unlabeled. A missing id becomes the recording's path without its ending (and its
-part's times), or the table's name and the row's number; a missing speaker or chapter becomes `UNKNOWN`. Ids, speakers
-and chapters are text as written. Other columns become `fields`. A row that lacks its text or audio keeps its place and
+A column is found under the names that datasets use (`NAMES`, the first that exists). Audio is required; without a
+text column, recordings are unlabeled. A missing id becomes the recording's path without its extension (and the part's
+times), or the table's name and the row's number; a missing speaker or chapter becomes `UNKNOWN`. Ids, speakers and
+chapters are text as written. Other columns become `fields`. A row that lacks its text or audio keeps its place and
 says why it cannot be evaluated.
 """
 
@@ -47,10 +47,10 @@ SAMPLES = re.compile(
 )
 STARTS, ENDS = ("start", "begin", "offset", "onset"), ("end", "stop")
 MOST_FURTHER = 200
-"""Further columns that a table may bring: code-loader refuses 800 and more."""
+"""The most additional columns that a table may bring: code-loader refuses 800 or more."""
 NO_TEXT = "has no text; add it."
 BEYOND_S = 0.5
-"""How far a part may end behind its recording, which is rounding, before its times are taken for another file's."""
+"""How far a part may end after its recording, for rounding, before its times are taken for those of another file."""
 _ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
@@ -62,10 +62,10 @@ def tell(line: str) -> None:
 
 
 def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: str) -> dict[str, str]:
-    """Find the columns of the schema among those that are present, by key of `NAMES`; `columns` are set, by key.
+    """Find the schema's columns among those present, by key of `NAMES`; `columns` are those configured, by key.
 
     Raises:
-        ValueError: audio is missing, or a set column is.
+        ValueError: audio or a configured column is missing.
     """
     if missing := [name for name in columns.values() if name not in present]:
         raise ValueError(
@@ -101,11 +101,11 @@ def make_rows(
     """Return rows of the corpus schema, without encoded audio.
 
     Args:
-        rows: with columns under the names of `NAMES`; the audio as a path or {path}.
+        rows: rows with columns under the names of `NAMES`; the audio is a path or {path}.
         place: where the table comes from, for messages.
-        folders: where relative audio paths start; the first that has the file.
-        columns: names of the table's columns by those of the schema, where they are set; others are looked for.
-        cut: whether the rows hold encoded audio, of which times and channels say where it was taken from.
+        folders: where relative audio paths start; the first that has the file counts.
+        columns: names of the table's columns by those of the schema, where configured; others are looked for.
+        cut: whether the rows hold encoded audio; times and channels then say where it was cut from.
     """
     names = dict.fromkeys(name for row in rows for name in row)
     present = [name for name in names if name not in (PLACE, PROBLEM)]
@@ -123,7 +123,7 @@ def make_rows(
     usual = {name for key in ("text", "audio", "id") for name in NAMES[key]}
     known = {*found.values(), *more_texts, *usual, channel, *times.values()}
     further = [name for name in present if name not in known and not _ROW_NUMBERS.fullmatch(name.strip())]
-    # How long a recording is, a file's or a part's, is of interest in any case.
+    # The length of a recording, whether a file or a part, is always of interest.
     further += [name for what, name in times.items() if what == "duration"]
     if len(further) > MOST_FURTHER:
         tell(f"{place}: only the first {MOST_FURTHER} of {len(further)} additional columns become metadata.")
@@ -134,7 +134,7 @@ def make_rows(
         path = audio.get("path") if isinstance(audio, dict) else audio
         values = [row.get(name) for name in text_columns]
         values = [text for value in values for text in (value if isinstance(value, list) else [value])]
-        read = (_as_text(text) for text in values if text == text)  # NaN is none
+        read = (_as_text(text) for text in values if text == text)  # NaN is no text
         texts = list(dict.fromkeys(text for text in read if text.strip()))
         where = "row {1} of {0}".format(*row[PLACE])
         problem = row.get(PROBLEM) or (f"{where} {NO_TEXT}" if "text" in found and not texts else None)
@@ -165,7 +165,7 @@ def make_rows(
 
 
 def locate(name: str | None, folders: Sequence[Path]) -> str | None:
-    """Return the first place below folders that has the file, as written or as another system writes it."""
+    """Return the first path under the folders where the file exists, as written or as another system writes it."""
     if not name:
         return None
     forms = [name, name.replace("\\", "/")]
@@ -175,7 +175,7 @@ def locate(name: str | None, folders: Sequence[Path]) -> str | None:
 
 
 def _find_times(present: Sequence[str], taken: set[str]) -> dict[str, str]:
-    """The columns that say which part of a recording a row is: those of "start", "end" and "duration" there are."""
+    """Return the columns that say which part of a recording a row is: "start", "end" and "duration", where present."""
     times: dict[str, str] = {}
     for name in present:
         match = TIMES.fullmatch(_spell(name))
@@ -186,7 +186,7 @@ def _find_times(present: Sequence[str], taken: set[str]) -> dict[str, str]:
 
 
 def _read_part(row: Row, times: Mapping[str, str]) -> tuple[float | None, float | None, str | None]:
-    """Start and end of a part in s, and what is wrong with them."""
+    """Return start and end of a part in s, and what is wrong with them."""
     if not times:
         return None, None, None
     found: dict[str, float] = {}
@@ -219,7 +219,7 @@ def _read_seconds(value: Any, name: str) -> float | None:
 
 
 def _spell(name: str) -> str:
-    """A column's name with underlines for blanks, hyphens and brackets: Start Time, start (s)."""
+    """Return a column's name with underscores for blanks, hyphens and brackets: Start Time, start (s)."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
@@ -230,14 +230,14 @@ _ALL_CHANNELS = frozenset(("average", "mean", "mono", "both", "all", "mix"))
 
 
 def _read_channel(value: Any) -> str:
-    """What a row names as its channel, in small letters; nothing for all of them."""
+    """Return the channel that a row names, in lower case; nothing for all of them."""
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
     text = "" if is_nothing(value) else _as_text(value).strip().lower()
     return "" if text in _ALL_CHANNELS else text
 
 
 def _find_channel(rows: Sequence[Row], present: Sequence[str]) -> str | None:
-    """The column that names channels; one of devices or broadcasters is metadata."""
+    """Return the column of channel numbers; one of devices or broadcasters is metadata."""
     for name in sorted(present, key=lambda name: name != name.lower()):
         if name.lower() in CHANNELS:
             values = {_read_channel(row.get(name)) for row in rows} - {""}
@@ -247,7 +247,7 @@ def _find_channel(rows: Sequence[Row], present: Sequence[str]) -> str | None:
 
 
 def _drop_times_of_cut_files(rows: Sequence[Row], place: str) -> None:
-    """Read whole files where they are the parts already: each named once, and times beyond a file's end."""
+    """Read files whole if they already are the parts: each is named once, and times lie beyond a file's end."""
     parts = [row for row in rows if row["start_s"] is not None and row["audio"]["path"]]
     if not parts or len({row["audio"]["path"] for row in parts}) < len(parts):
         return
@@ -263,7 +263,7 @@ def _drop_times_of_cut_files(rows: Sequence[Row], place: str) -> None:
 
 
 def _count_channels_from_zero(rows: Sequence[Row], place: str) -> None:
-    """Take channels for counted from 1 where none is 0 and one is as many as its recording has."""
+    """Count channels from 1 if none is 0 and one equals its recording's number of channels."""
     named = [row for row in rows if row["channel"] is not None and row["audio"]["path"]]
     last = max(named, key=lambda row: row["channel"], default=None)
     if not last or min(row["channel"] for row in named) == 0:
@@ -275,7 +275,7 @@ def _count_channels_from_zero(rows: Sequence[Row], place: str) -> None:
 
 
 def _read_header(row: Row, what: str) -> float | None:
-    """Duration in s or number of channels of a row's recording; None where it cannot be read, as it says itself."""
+    """Return a recording's duration in s or number of channels; None where it cannot be read, which its row reports."""
     try:
         return getattr(soundfile.info(row["audio"]["path"]), what)
     except (soundfile.LibsndfileError, TypeError, ValueError):
@@ -283,7 +283,7 @@ def _read_header(row: Row, what: str) -> float | None:
 
 
 def _name_rows(rows: Sequence[Row], places: Sequence[tuple[Path, int]], *, place: str, folder: Path) -> None:
-    """Give ids where none are given: the recordings' paths without endings where that keeps them apart, and times."""
+    """Name rows without ids: by recording path without extension where that keeps them apart, and by times."""
     inside = [_inside(row["audio"]["path"], folder) for row in rows]
     stems = [path and os.path.splitext(path)[0] for path in inside]
     files = Counter(stem for stem, _ in set(zip(stems, inside, strict=True)))
@@ -305,7 +305,7 @@ def _identify(row: Row) -> tuple[object, ...]:
 
 
 def _inside(path: str | None, folder: Path) -> str | None:
-    """A path relative to the folder; only the file's name where it lies elsewhere."""
+    """Return a path relative to the folder, or only the file's name if it is elsewhere."""
     if not path:
         return None
     inner = PurePosixPath(path.removeprefix(str(folder) + os.sep))
@@ -313,7 +313,7 @@ def _inside(path: str | None, folder: Path) -> str | None:
 
 
 def _merge_references(rows: Sequence[Row]) -> list[Row]:
-    """Make one row of those that have one id and name one recording: each brings a reference."""
+    """Merge rows with the same id and recording into one; each brings a reference."""
     merged: list[Row] = []
     seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
@@ -327,7 +327,7 @@ def _merge_references(rows: Sequence[Row]) -> list[Row]:
 
 
 def _read_label(value: Any) -> str:
-    """The name of a speaker or chapter: whole numbers without a fraction, words for nothing unknown."""
+    """Return the name of a speaker or chapter: whole numbers without a fraction, `UNKNOWN` if it says nothing."""
     if is_nothing(value):
         return UNKNOWN
     return f"{value:.0f}" if isinstance(value, float) and value % 1 == 0 else _as_text(value)

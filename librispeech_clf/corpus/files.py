@@ -1,4 +1,4 @@
-"""Source files, and the parquet files of the other sources: custom recordings by configuration alone.
+"""The source `files`, and the Parquet files of other sources: custom recordings by configuration alone.
 
 A subset `training` under the data root is one of:
 
@@ -8,8 +8,8 @@ A subset `training` under the data root is one of:
     training/wav.scp, text, utt2spk, training/*.stm  a Kaldi folder or STM files; see `corpus.text_tables`
     training.csv (.tsv, .jsonl, .json, .stm)         the same tables beside the folder; Common Voice's clips/ is found
 
-or, where there is no such folder, a table in the data root itself. The second is the folder form of the datasets
-library (`audiofolder`); it is read here without that library's reader, which wants torchcodec and torch even when
+or, where there is no such folder, a table in the data root itself. The second is the datasets library's folder format
+(`audiofolder`); it is read here without that library's reader, which requires torchcodec and torch even when
 audio stays undecoded.
 """
 
@@ -59,11 +59,11 @@ def open_subset(
 ) -> datasets.Dataset:
     """Open a custom subset, a folder or table under the data root, memory-mapped, audio undecoded.
 
-    Recordings may lie in `audio_folders`, too; `columns` as for `columns.make_rows`.
+    Recordings may also be in `audio_folders`; `columns` as for `columns.make_rows`.
 
     Raises:
-        FileNotFoundError: no table is there, or no recording is.
-        ValueError: several tables are there, a column is missing, or every recording lies elsewhere.
+        FileNotFoundError: no table exists, or none of its recordings does.
+        ValueError: there are several tables, a column is missing, or every recording is outside the folders.
     """
     root = root.absolute()
     folder = root / subset
@@ -74,7 +74,7 @@ def open_subset(
     if not found and not folder.exists():
         found = _list_tables(root)
         if found and found[0].suffix == ".parquet" and len(list(root.glob("*.parquet"))) > 1:
-            found = []  # which of them is meant is unknown
+            found = []  # unclear which of them is meant
         if found:
             tell(f"{root}: holds no {subset}; its {found[0].name} is read instead.")
     if len(found) > 1:
@@ -98,7 +98,7 @@ def open_subset(
         return open_parquet(paths, audio_folders=allowed, columns=columns)
     is_kaldi = table.name == RECORDINGS
     sources = list_kaldi(table.parent) if is_kaldi else [table]
-    if table.suffix == ".stm" and table.stem != subset:  # a talk each, as TED-LIUM has them
+    if table.suffix == ".stm" and table.stem != subset:  # one per talk, as in TED-LIUM
         sources = sorted(table.parent.glob("*.stm"))
 
     doubts: list[str] = []
@@ -133,7 +133,7 @@ def _note_doubts(rows: Iterable[Row], doubts: list[str]) -> Iterator[Row]:
 
 
 def _list_tables(folder: Path) -> list[Path]:
-    """The tables in a folder, each of which is a subset by itself; of STM or parquet files the first."""
+    """Return the tables in a folder, each a subset by itself; of STM or Parquet files, only the first."""
     tables = [folder / name for name in (*METADATA_NAMES, RECORDINGS)]
     tables += [path for form in ("*.stm", "*.parquet") for path in sorted(folder.glob(form))[:1]]
     return list(dict.fromkeys(table for table in tables if table.is_file()))
@@ -142,13 +142,13 @@ def _list_tables(folder: Path) -> list[Path]:
 def open_parquet(
     paths: Sequence[Path], *, audio_folders: Sequence[Path] = (), columns: Mapping[str, str] | None = None
 ) -> datasets.Dataset:
-    """Open parquet files, in this order, as one dataset of the corpus schema, memory-mapped, audio undecoded.
+    """Open Parquet files, in this order, as one dataset of the corpus schema, memory-mapped, audio undecoded.
 
-    Recordings that they name may lie in `audio_folders`; without any, in their own folder. `columns` as for
+    Recordings that they name may be in `audio_folders` or, without any, in the files' own folder. `columns` as for
     `columns.make_rows`.
 
     Raises:
-        ValueError: a column is missing or of the wrong type, or every recording lies elsewhere.
+        ValueError: a column is missing or of the wrong type, or every recording is outside the folders.
     """
     first = paths[0].absolute()
     folders = tuple(audio_folders) or (first.parent,)
@@ -169,10 +169,10 @@ def open_parquet(
 
 
 def refuse_when_none_is_there(rows: Iterable[Row], place: str) -> Iterator[Row]:
-    """Pass rows on; a single recording that is not there fails by its utterance's name when it is read.
+    """Pass rows on; a single missing recording fails later, by its utterance's name, when it is read.
 
     Raises:
-        FileNotFoundError: none of the recordings that they name is there.
+        FileNotFoundError: none of the recordings that they name exists.
     """
     missing, is_any_there = None, False
     for row in rows:
@@ -188,14 +188,14 @@ def refuse_when_none_is_there(rows: Iterable[Row], place: str) -> Iterator[Row]:
 
 
 def _keep_allowed(rows: Iterable[Row], folders: Sequence[Path], place: str) -> Iterator[Row]:
-    """Take from rows the paths that lead outside some folders; their utterances fail and say why.
+    """Remove from rows the paths that lead outside the folders; their utterances fail and say why.
 
-    A table comes from anybody, and what it names is read, evaluated and embedded in a page that people send
-    around. So a path that is absolute, climbs by `..` or leads out through a link is taken out. Where there are
-    bytes, the path is not read and may be anything. Links of the folders themselves are followed.
+    A table may come from anyone, and what it names is read, evaluated and embedded in a page that people send
+    around. So a path that is absolute, climbs by `..` or leads out through a link is removed. Where there are
+    bytes, the path is not read and may be anything. If the folders themselves are links, they are followed.
 
     Raises:
-        ValueError: every recording lies elsewhere.
+        ValueError: every recording is outside the folders.
     """
     roots = [os.path.realpath(folder).rstrip(os.sep) + os.sep for folder in folders]
     outside: list[str] = []
@@ -222,7 +222,7 @@ def _keep_allowed(rows: Iterable[Row], folders: Sequence[Path], place: str) -> I
 
 
 def _follow_links(path: str) -> str:
-    """Where a path leads; one that no file can have stays as it is, and is not there when it is read."""
+    """Return where a path leads; one that no file can have is returned unchanged, and is missing when it is read."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):
@@ -230,7 +230,7 @@ def _follow_links(path: str) -> str:
 
 
 def _attach(rows: Sequence[Row], contents: Iterable[bytes | None], folders: Sequence[Path]) -> Iterator[Row]:
-    """Rows with their encoded audio; where it is missing, the path counts."""
+    """Yield rows with their encoded audio; where it is missing, the path counts."""
     for row, content in zip(rows, contents, strict=True):
         path = row["audio"]["path"]
         row["audio"] = {"bytes": content, "path": locate(path, folders) if content is None else path}
@@ -238,7 +238,7 @@ def _attach(rows: Sequence[Row], contents: Iterable[bytes | None], folders: Sequ
 
 
 def _read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
-    """A parquet file's rows without encoded audio and without columns of lists, records and bytes."""
+    """Yield a Parquet file's rows without encoded audio and without columns of lists, records and bytes."""
     types = pyarrow.types
     with _named(path), pyarrow.parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
@@ -271,14 +271,14 @@ def _read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
 
 
 def _read_contents(paths: Sequence[Path], columns: Mapping[str, str]) -> Iterator[bytes | None]:
-    """The encoded audio of parquet files; nothing where they name paths."""
+    """Yield the encoded audio of Parquet files; None where they name paths."""
     for path in paths:
         with _named(path), pyarrow.parquet.ParquetFile(path) as file:
             name = find_columns(file.schema_arrow.names, columns, place=str(path))["audio"]
             kind = file.schema_arrow.field(name).type
             if _is_text(kind) or (pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") < 0):
                 return
-            # One row group after the other: pyarrow keeps what it has read until the iterator ends.
+            # One row group at a time: pyarrow keeps what it has read until the iterator ends.
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, row_groups=[group], columns=[name]):
                     audio = batch.column(0)
@@ -295,7 +295,7 @@ def _is_text(kind: pyarrow.DataType) -> bool:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Give what pyarrow says about a parquet file the file's name and a remedy."""
+    """Add the file's name and a remedy to what pyarrow says about a Parquet file."""
     try:
         yield
     except pyarrow.ArrowException as error:

@@ -1,7 +1,7 @@
-"""Read what any recognizer wrote, and find each utterance's text in it.
+"""Read the output of any recognizer, and find each utterance's text in it.
 
 In: a file, or a folder of Whisper's JSON files. Out: a system, with word times where the file has them. The format
-is recognized by the content, never by the name:
+is recognized by content, never by name:
 
     CSV, TSV, JSON lines    a header or keys: {"id": "61-70968-0000", "hypothesis": "he began"}
     NeMo manifest           {"audio_filepath": "clips/a.wav", "duration": 2.1, "text": "...", "pred_text": "..."}
@@ -12,7 +12,7 @@ is recognized by the content, never by the name:
     CTM                     61-70968-0000 1 0.46 0.12 he 0.98
     two columns             the id, a tab or comma, the text
 
-Nothing is guessed: what fits no format, or two of them, is refused by its line, an id that comes twice by its name.
+Nothing is guessed: text that fits no format, or two, is an error that names its line; an id that occurs twice is, too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ID_COLUMNS = (
 )  # fmt: skip
 TEXT_COLUMNS = ("hypothesis", "hyp", "pred_text", "prediction", "predicted_text", "predicted", "pred")
 UNSURE_TEXT_COLUMNS = ("text", "transcription", "transcript")
-"""Names that references have as well: read where a table has none of `TEXT_COLUMNS`."""
+"""Names that references use as well: read only if a table has none of `TEXT_COLUMNS`."""
 LINE_FORMATS = {
     "sclite trn": (r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)", "an (utterance id) at the end, as in trn"),
     "CTM": (
@@ -50,19 +50,19 @@ LINE_FORMATS = {
         r"(\s+((?P<confidence>[01]|[01]?\.\d+)|\S+)(\s+\S+)?)?",
         "file, channel, start, duration and word, as in CTM",
     ),
-    # An id holds no space; editors take the tab before an empty text away.
+    # An id holds no space; editors remove the tab before an empty text.
     "two columns": (r"(?P<id>\S+) *(\t(?P<text>[^\t]*))?", "two columns with a tab between"),
     "two columns by a comma": (
         r'(?P<id>[^\s,]+) *,(?P<text>"(?:[^"]|"")*"|[^,]*)', "two columns with a comma between",
     ),
     "Kaldi text": (r"(?P<id>\S+)(\s+(?P<text>.*))?", ""),
 }  # fmt: skip
-"""A line's pattern, and what it has. What fits none is Kaldi text."""
+"""A line's pattern, and what such a line has. What fits none is Kaldi text."""
 AUDIO = "wav|flac|mp3|m4a|mp4|ogg|oga|opus|sph|aiff?|au|caf|w64|webm|wma|aac|amr"
-"""Endings that an utterance's id may have and a key lack; of others, call7.A is not call7.B."""
-MOST_CHARACTERS = 100_000  # of one hypothesis: an hour of speech; more is a file that lost its line ends
+"""Endings that an utterance's id may have and a key lack. Others tell utterances apart: call7.A is not call7.B."""
+MOST_CHARACTERS = 100_000  # of one hypothesis: an hour of speech; more means a file that lost its line ends
 CONFIDENCES = ("probability", "confidence", "score")
-"""Of a word: Whisper's and faster-whisper's, whisper-timestamped's, WhisperX's."""
+"""Keys of a word's confidence: Whisper's and faster-whisper's, whisper-timestamped's, WhisperX's."""
 Word = dict[str, Any]
 """{text, start_s, end_s, confidence}: times in s, confidence in [0, 1] or None."""
 Entry = tuple[str, str | None, list[Word], str]
@@ -75,13 +75,13 @@ class System:
     """A recognizer's texts.
 
     Attributes:
-        name: as the page shows it, and of its table's file.
-        texts: as the recognizer wrote them, by utterance id.
-        words: with times, of the utterances that have them.
-        source: what it is: a file and its format, a decoder.
-        notes: what was counted as empty, what was left over, in sentences.
-        is_older: whether it is an older run, with which this one is compared.
-        speed: seconds of audio a second, where it is known.
+        name: the name that the page shows; its table's file is named after it.
+        texts: the texts as the recognizer wrote them, by utterance id.
+        words: words with times, for the utterances that have them.
+        source: what it is: a file and its format, or a decoder.
+        notes: sentences on what was counted as empty and what was left over.
+        is_older: whether it is an older run that this one is compared with.
+        speed: seconds of audio per second, where known.
     """
 
     name: str
@@ -102,22 +102,22 @@ def read_system(
     columns: Mapping[str, str] | None = None,
     missing: str = "refuse",
 ) -> System:
-    """Read a file of hypotheses, or a folder of Whisper's JSON files, each of the recording that it is named after.
+    """Read a file of hypotheses, or a folder of Whisper's JSON files, each named after its recording.
 
-    An utterance's is found by its id, else by the recording's name without folder and extension.
+    An utterance's hypothesis is found by its id, or else by the recording's name without folder and extension.
 
     Args:
-        name: the system's.
+        name: the system's name.
         path: the file or folder.
         ids: utterance ids of the whole split.
-        evaluated: those that need a hypothesis; None for all.
+        evaluated: ids that need a hypothesis; None for all.
         columns: names of the columns "id" and "text", where they are unusual.
-        missing: "refuse" an utterance without one; "empty" counts its words as deletions.
+        missing: "refuse" an utterance without a hypothesis, or count it as "empty": its words are deletions.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: it is no text, fits no format or two, lacks a column, names an utterance twice; utterances lack a
-            hypothesis, or a name fits several.
+        ValueError: it is not text, fits no format or two, lacks a column, or names an utterance twice; utterances lack
+            a hypothesis, or a name fits several.
     """
     if path.is_dir():
         form, rows = "Whisper's JSON files", []
@@ -166,7 +166,7 @@ def read_system(
 
 
 def _find_owners(keys: Iterable[str], ids: Sequence[str], path: Path) -> tuple[dict[str, str], list[str]]:
-    """Find the key of each utterance, and the keys that are no utterance's."""
+    """Find the key of each utterance, and the keys that belong to no utterance."""
     names: dict[str, list[str]] = defaultdict(list)
     for utterance in ids:
         names[_split(utterance, AUDIO)[-1]].append(utterance)
@@ -196,7 +196,7 @@ def _split(key: str, extension: str = r"[A-Za-z][A-Za-z0-9]{0,4}") -> list[str]:
 
 
 def _parse(path: Path, columns: Mapping[str, str]) -> tuple[str, list[Entry]]:
-    """Parse a file: every format becomes records with an id, which are read alike."""
+    """Parse a file: every format becomes records with an id, which are all read the same way."""
     with path.open("rb") as file:
         start = file.read(4096)
     is_binary = b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -248,7 +248,7 @@ def _name_record(key: str, value: Any) -> Row:
 
 
 def _find_separator(header: str, columns: Mapping[str, str]) -> str | None:
-    """Find what separates the columns of a table; None where a first line is no header."""
+    """Find the separator of a table's columns; None if the first line is not a header."""
     known = {name.lower() for name in (*ID_COLUMNS, *TEXT_COLUMNS, *UNSURE_TEXT_COLUMNS, *columns.values())}
     for separator in "\t,;|":
         names = [name.strip(' "').lower() for name in header.split(separator)]

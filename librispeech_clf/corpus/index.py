@@ -1,4 +1,4 @@
-"""Indexes: Arrow files in a cache of our own that hold a subset's rows in the corpus schema, opened memory-mapped."""
+"""Indexes: Arrow files in our own cache that hold a subset's rows in the corpus schema, opened memory-mapped."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def open_index(
     rows: Callable[[], Iterable[dict[str, Any]]],
     is_certain: Callable[[], bool] = lambda: True,
 ) -> datasets.Dataset:
-    """Open the index of a file or folder; make it when there is none for its present state, or a damaged one.
+    """Open the index of a file or folder; make it if there is none for its present state, or only a damaged one.
 
-    A lock lets one of several processes make it; it is moved into place whole. Rows are memory-mapped; where no folder
-    can be written to, they are in memory.
+    A lock lets only one of several processes make it, by an atomic write. Rows are memory-mapped, or held in memory
+    where no folder is writable.
 
     Args:
         origin: the file or folder that is indexed, absolute.
         state: anything whose `repr` changes when its content does.
-        rows: gives rows of the corpus schema; called only when the index must be made.
-        is_certain: called after `rows`, whether they follow from the state alone; else they are made again next time.
+        rows: returns rows of the corpus schema; called only when the index must be made.
+        is_certain: called after `rows`: whether they follow from the state alone; if not they are made again next time.
     """
     import datasets
 
@@ -60,10 +60,10 @@ def open_index(
 
 
 def file_state(path: str | Path) -> tuple[object, ...]:
-    """Return what changes with a file's content, even where somebody keeps its time and size.
+    """Return what changes with a file's content, even if somebody preserves its time and size.
 
-    Path, size, and the content's SHA-256; of files above 64 MB the times of change instead, of which the system's
-    own cannot be set (on Windows it is the time of creation, and the other one counts).
+    Path, size, and the content's SHA-256; above 64 MB the times of change instead of the SHA-256, since the system's
+    own cannot be set (on Windows that is the creation time, and the other one counts).
     """
     with open(path, "rb", buffering=0) as file:
         status = os.fstat(file.fileno())
@@ -73,7 +73,7 @@ def file_state(path: str | Path) -> tuple[object, ...]:
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[pyarrow.Table]:
-    """Tables of many rows, or of few where they hold audio."""
+    """Yield tables of many rows, or of few if they hold audio."""
     schema = dataset_features().arrow_schema
     iterator = iter(rows)
     while batch := list(islice(iterator, 64)):
@@ -105,7 +105,7 @@ def _make(
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether an index is there, can be read batch by batch, and ends with the mark that pyarrow writes last."""
+    """Return whether an index exists, can be read batch by batch, and ends with the mark that pyarrow writes last."""
     if not path.is_file() or path.stat().st_size < 8:
         return False
     try:
@@ -123,15 +123,15 @@ def _digest(text: str) -> str:
 
 
 def cache_folder() -> Path | None:
-    """Return a folder of our own that can be written to, or None when there is none.
+    """Return a writable folder of our own, or None if there is none.
 
     The Hugging Face datasets cache (HF_HOME, HF_DATASETS_CACHE) comes first, the temporary folder second.
-    The latter is used only where it is ours alone; the former begins with "~" where there is no home.
+    The latter is used only if it is ours alone; the former begins with "~" where there is no home directory.
     """
     import datasets.config
 
     own = Path(datasets.config.HF_DATASETS_CACHE) / "librispeech_clf"
-    # Windows has no numbers of users.
+    # Windows has no numeric user ids.
     user = os.getuid() if hasattr(os, "getuid") else _digest(str(Path.home()))
     temporary = Path(tempfile.gettempdir()) / f"librispeech_clf-{user}"
     known = [temporary] if own.parts[0] == "~" else [own, temporary]
@@ -139,7 +139,7 @@ def cache_folder() -> Path | None:
 
 
 def first_writable_folder(*candidates: Path, trusted: Callable[[Path], bool] = Path.is_dir) -> Path | None:
-    """Return the first of these folders that exists, or can be made, is trusted and takes a file; None: none does."""
+    """Return the first of these folders that exists or can be made, is trusted and is writable; None if none is."""
     for folder in candidates:
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -150,9 +150,9 @@ def first_writable_folder(*candidates: Path, trusted: Callable[[Path], bool] = P
 
 
 def is_own_folder(folder: Path) -> bool:
-    """Return whether nobody else can have put files into a folder: no link, ours, and not for others to write.
+    """Return whether nobody else can have put files into a folder: it is no link, ours, and not writable by others.
 
-    In the temporary directory anybody may make a folder of any name first, and what is found there is opened
+    In the temporary directory anybody may already have made a folder of any name, and what is found there is opened
     as an index. Windows keeps a temporary directory per user and has no such owners; there, only links count.
     """
     status = folder.lstat()

@@ -1,4 +1,4 @@
-"""Open the split of a state from the configured source: the one entrance to the corpus."""
+"""Open the split of a state from the configured source: the one entry point to the corpus."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BUNDLED_FOLDER = Path(__file__).resolve().parent / "bundled"
 
 
 def load_split(corpus: CorpusConfiguration, state: str, *, annotations: str = REFUSE) -> Split:
-    """Open the subsets configured for a state, one after the other, with the tables about them; no audio is read.
+    """Open the subsets configured for a state, in order, with the tables about them; no audio is read.
 
-    `annotations`, "drop" takes what stands in brackets out of transcripts.
+    With `annotations` "drop", what is in brackets is removed from transcripts.
 
     Raises:
-        FileNotFoundError: A subset is not there.
+        FileNotFoundError: A subset does not exist.
         ValueError: No subset is configured for the state, or a subset's content does not fit.
     """
     subsets = corpus.subsets_by_state.get(state, ())
@@ -81,13 +81,13 @@ def _open_subset(corpus: CorpusConfiguration, subset: str) -> datasets.Dataset:
 
 
 def download_subset(corpus: CorpusConfiguration, subset: str, *, offline: bool = False) -> list[Path]:
-    """Bring a subset's parquet files, of those in a dataset on the hub, into the cache, and list them.
+    """Download a subset's Parquet files from a dataset on the hub into the cache, and list them.
 
-    The cache is the folder `huggingface` of the data root; the hub's own where there is no root, or none can be made
-    in it. `offline`, it is only looked into.
+    The cache is the folder `huggingface` of the data root, or the hub's own if there is no root or that folder cannot
+    be made. With `offline`, only the cache is searched.
 
     Raises:
-        FileNotFoundError: The repository has no such files, or they are neither cached nor to be reached.
+        FileNotFoundError: The repository has no such files, or they are neither cached nor reachable.
     """
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

@@ -1,4 +1,4 @@
-"""Source openslr: a LibriSpeech tree as the OpenSLR archives unpack it, and LibriSpeech's tables.
+"""The source `openslr`: a LibriSpeech tree as unpacked from the OpenSLR archives, and LibriSpeech's tables.
 
     LibriSpeech/test-clean/1089/134686/1089-134686.trans.txt    lines "1089-134686-0000 HE HOPED THERE ..."
     LibriSpeech/test-clean/1089/134686/1089-134686-0000.flac
@@ -7,12 +7,12 @@
         14   | F | train-clean-360  | 25.03 | Kristin LeMoine
         60   | M | train-clean-100  | 20.18 | |CBW|Simon
 
-The transcripts become an index (an Arrow file in the cache, opened memory-mapped); no audio is read. It is made
-again when a chapter's folder or transcript file changes.
+The transcripts become an index (an Arrow file in the cache, opened memory-mapped); no audio is read. It is rebuilt
+when a chapter's folder or transcript file changes.
 
-SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are pipe-separated, comments start with `;`. The last field may hold pipes,
+SPEAKERS.TXT, CHAPTERS.TXT and BOOKS.TXT are pipe-separated; comments start with `;`. The last field may hold pipes,
 so a row is split at its first pipes only. Rows end with a line feed: the genuine BOOKS.TXT holds bare carriage
-returns inside 87 titles, which are white space like any other. A table that is not there is empty; rows that do not
+returns inside 87 titles, which are white space like any other. A missing table is empty; rows that do not
 fit are left out, counted and named in one warning.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 TREE_NAME = "LibriSpeech"
 RECORDINGS = (".flac", ".wav")
-"""Endings, in lower case: the archives' own, and what people convert them to."""
+"""Extensions, in lower case: the archives' own, and what people convert them to."""
 MOST_SHOWN = 80
 Record = TypeVar("Record", Speaker, Chapter, Book)
 NAMED_ROWS = 5
@@ -55,7 +55,7 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
     """Open one subset, such as "test-clean", of a LibriSpeech tree or the folder it is in; audio is paths.
 
     Raises:
-        FileNotFoundError: The subset is not on the disk, or no recording of it is.
+        FileNotFoundError: The subset is not on the disk, or none of its recordings is.
     """
     folder = tree_folder(root) / subset
     if not folder.is_dir():
@@ -68,7 +68,7 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
         raise FileNotFoundError(f"{folder}: holds no <speaker>/<chapter> folders; unpack the subset again.")
 
     def state(chapter: str) -> tuple[object, ...]:
-        """It changes whenever a file is added or removed, or the transcript file's content changes."""
+        """Return what changes whenever a file is added or removed, or the transcript file's content changes."""
         transcript = os.path.join(chapter, "-".join(chapter.split(os.sep)[-2:]) + ".trans.txt")
         own = file_state(transcript) if os.path.isfile(transcript) else None
         return chapter, os.stat(chapter).st_mtime_ns, own
@@ -83,7 +83,7 @@ def open_subset(root: Path, subset: str) -> datasets.Dataset:
 def list_chapters(folder: Path) -> list[str]:
     """List the chapters' folders `<speaker>/<chapter>`, sorted by number.
 
-    As strings: a `Path` for each of 300,000 takes seconds. Folders that others leave, such as @eaDir,
+    They are strings: a `Path` for each of 300,000 takes seconds. Folders that other programs leave, such as @eaDir,
     .ipynb_checkpoints or lost+found, are skipped.
     """
 
@@ -97,7 +97,7 @@ def list_chapters(folder: Path) -> list[str]:
 def read_chapter(folder: Path) -> list[Row]:
     """Read one chapter's transcript file into rows of the corpus schema.
 
-    A line that does not fit, and every recording of a chapter without transcripts, says what is wrong.
+    The row of a line that does not fit, or of a recording in a chapter without transcripts, says what is wrong.
     """
     path = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
     found = sorted(name for name in os.listdir(folder) if name.lower().endswith(RECORDINGS))
@@ -106,7 +106,7 @@ def read_chapter(folder: Path) -> list[Row]:
     problem = f"{path}: the chapter's transcripts are missing; unpack the subset again."
     if path.is_file():
         problem = ""
-        # What is no UTF-8 becomes a sign that the encoder of transcripts refuses by the utterance's name.
+        # What is not UTF-8 becomes a sign that encoding the transcript refuses, naming the utterance.
         text = path.read_bytes().decode("utf-8-sig", "replace")
         numbered = enumerate(text.split("\n"), start=1)
         lines = [(f"{path}:{number}", line) for number, line in numbered if line.strip()]
@@ -136,7 +136,7 @@ def read_chapter(folder: Path) -> list[Row]:
 
 
 def read_tables(folder: Path | None) -> tuple[dict[int, Speaker], dict[int, Chapter], dict[int, Book]]:
-    """Read LibriSpeech's tables, each by id; one that is not there is empty."""
+    """Read LibriSpeech's tables, each by id; a missing one is empty."""
     if folder is None:
         return {}, {}, {}
     return (
@@ -152,7 +152,7 @@ def _read_table(path: Path, kind: type[Record]) -> dict[int, Record]:
     records: dict[int, Record] = {}
     refused: list[str] = []
     names = [*kind.__annotations__]
-    # Decoded from bytes: a file opened as text would end rows at carriage returns, too.
+    # Decoded from bytes: a file opened as text would also end rows at carriage returns.
     for number, line in enumerate(path.read_bytes().decode("utf-8-sig", "replace").split("\n"), start=1):
         fields = [" ".join(text.split()) for text in line.split("|", len(names) - 1)]
         if not line.strip() or fields[0].startswith(";") or fields[0].upper() == "ID":
@@ -176,7 +176,7 @@ def _read_table(path: Path, kind: type[Record]) -> dict[int, Record]:
 
 
 def _amount(text: str) -> float | None:
-    """The number; None for what is no amount."""
+    """Return the number; None for what is not an amount."""
     try:
         number = float(text)
     except ValueError:
@@ -193,4 +193,4 @@ _CONVERTERS: dict[str, Callable[[str], object]] = {
     "project_id": lambda text: int(text) if text.isdecimal() else None,
     "book_id": lambda text: int(text) if text.isdecimal() else None,
 }
-"""From the text of a field; others are text."""
+"""Field -> how its text is read; other fields are text."""

@@ -1,8 +1,8 @@
 """The corpus as everything downstream sees it: records, and a `Split` over a memory-mapped dataset.
 
-The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}. More
-hold further references, the part and channel of a recording, what a custom table further says of an utterance, and
-why a row cannot be evaluated.
+The columns are those of the Hugging Face dataset openslr/librispeech_asr; audio is undecoded: {bytes, path}. Extra
+columns hold additional references, the part and channel of a recording, what else a custom table says about an
+utterance, and why a row cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NOTHING = frozenset(
     ("", "nan", "none", "null", "n/a", "#n/a", "<na>", "nat", "unknown", "unspecified", "undefined", "missing",
      "not specified", "not available", "not provided", "?", "-")
 )  # fmt: skip
-"""What people, pandas and Common Voice write for a value that they do not know, in lower case."""
+"""What people, pandas and Common Voice write for an unknown value, in lower case."""
 Value = float | bool | str
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _TRUTH = {"true": True, "false": False}
@@ -49,19 +49,19 @@ class Utterance:
     """One recording with its transcript.
 
     Attributes:
-        id: for example "1272-128104-0000": speaker, chapter, number; one of a custom table is any text.
+        id: for example "1272-128104-0000": speaker, chapter, number; in a custom table, any text.
         text: the transcript as the corpus has it; None: it has none.
-        speaker_id: as the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
-            table. `UNKNOWN` when the corpus has none.
-        chapter_id: likewise, of the chapter table.
+        speaker_id: the speaker as the corpus writes it, so "0012" is not "12"; LibriSpeech's are keys into the speaker
+            table. `UNKNOWN` if the corpus has none.
+        chapter_id: likewise, for the chapter table.
         audio_bytes: the encoded audio file, or None.
-        audio_path: the audio file's path; with `audio_bytes` only its name.
-        fields: what further columns of a custom table say, as `write_fields` writes it; None: nothing.
-        problem: why the utterance cannot be evaluated, with the remedy, when its row already shows it; else None.
-        more_texts: further references; the one nearest to what is recognized counts.
-        start_s: where in the recording the utterance starts, s; None: it is the whole recording.
-        end_s: where it ends, s; None: at the recording's end.
-        channel: which channel it is, from 0; None: the mean of all.
+        audio_path: the audio file's path; with `audio_bytes`, only its name.
+        fields: what additional columns of a custom table say, in the form of `write_fields`; None: nothing.
+        problem: why the utterance cannot be evaluated, with the remedy, if its row already shows it; else None.
+        more_texts: additional references; the one nearest to what is recognized counts.
+        start_s: where in the recording the utterance starts, in s; None: it is the whole recording.
+        end_s: where it ends, in s; None: at the recording's end.
+        channel: its channel, from 0; None: the mean of all.
     """
 
     id: str
@@ -79,7 +79,7 @@ class Utterance:
 
 
 class Speaker(NamedTuple):
-    """One row of SPEAKERS.TXT: a reader, "F", "M" or None, and all of his or her speech in the corpus."""
+    """One row of SPEAKERS.TXT: a reader, their gender ("F", "M" or None), and all of their speech in the corpus."""
 
     id: int
     gender: str | None
@@ -89,7 +89,7 @@ class Speaker(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """One row of CHAPTERS.TXT: read by whom, how much speech, in which subset, keys and titles."""
+    """One row of CHAPTERS.TXT: who reads it, how much speech it has, its subset, keys and titles."""
 
     id: int
     speaker_id: int
@@ -114,13 +114,13 @@ class Split:
     """The utterances of one state, with the tables about them.
 
     Attributes:
-        name: The state: training, validation, test, additional or unlabeled, whose transcripts are not read.
-        dataset: Columns `COLUMNS`; the rows of one subset after the other.
+        name: The state: training, validation, test, additional or unlabeled (whose transcripts are not read).
+        dataset: The columns `COLUMNS`; the rows of one subset after another.
         row_counts: The number of rows of each subset, in the dataset's order.
         speakers: The speaker table by speaker id.
         chapters: The chapter table by chapter id.
         books: The book table by book id.
-        drops_annotations: Whether transcripts are read without what stands in brackets.
+        drops_annotations: Whether transcripts are read without what is in brackets.
     """
 
     name: str
@@ -138,17 +138,17 @@ class Split:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The utterance ids, in the dataset's order; reads no audio. One that comes again gets "#2", "#3", ..."""
+        """The utterance ids, in the dataset's order; reads no audio. A repeated one gets "#2", "#3", ..."""
         return _number_repeated(self.column("id").to_pylist())
 
     @cached_property
     def texts(self) -> list[str | None]:
-        """The transcripts as the corpus has them, in the dataset's order, None where it has none; reads no audio."""
+        """The transcripts as the corpus has them, in the dataset's order, None where missing; reads no audio."""
         return [self._edit(text) for text in self.column("text").to_pylist()]
 
     @cached_property
     def more_texts(self) -> dict[str, tuple[str, ...]]:
-        """The further references of the utterances that have several, by id."""
+        """The additional references of utterances that have several, by id."""
         pairs = zip(self.ids, self.column("more_texts").to_pylist(), strict=True)
         return {name: self._edit_all(texts) for name, texts in pairs if texts}
 
@@ -162,7 +162,7 @@ class Split:
 
     @cached_property
     def field_types(self) -> dict[str, str]:
-        """The further columns of the utterances, each "float", "boolean" or "string"; see `infer_types`."""
+        """The types of the additional columns, each "float", "boolean" or "string"; see `infer_types`."""
         column = self.column("fields")
         return {} if column.null_count == len(column) else infer_types(column.to_pylist())
 
@@ -171,19 +171,19 @@ class Split:
         return {utterance_id: row for row, utterance_id in enumerate(self.ids)}
 
     def column(self, name: str) -> pyarrow.ChunkedArray:
-        """A column of the dataset, in its order; of the others, such as audio, nothing is read."""
+        """Return a column of the dataset, in its order; other columns, such as audio, are not read."""
         return self.dataset.select_columns([name]).with_format("arrow")[:].column(name)
 
     def __len__(self) -> int:
-        """The number of utterances."""
+        """Return the number of utterances."""
         return len(self.dataset)
 
     def utterance(self, utterance_id: str) -> Utterance:
-        """The utterance with that id, its audio undecoded; raise where the split has none."""
+        """Return the utterance with that id, its audio undecoded; raise if the split has none."""
         return self._read(utterance_id, self.dataset[self._row(utterance_id)])
 
     def utterances(self) -> Iterator[Utterance]:
-        """All utterances, in the dataset's order; ten times as fast as asking for each."""
+        """Yield all utterances, in the dataset's order; ten times as fast as asking for each."""
         batches = self.dataset.with_format("arrow").iter(batch_size=1000)
         rows = (row for batch in batches for row in batch.to_pylist())
         return map(self._read, self.ids, rows)
@@ -203,20 +203,20 @@ class Split:
         )
 
     def speaker(self, utterance: Utterance) -> Speaker | None:
-        """The utterance's row of the speaker table, or None when the table lacks it."""
+        """Return the utterance's row of the speaker table, or None if the table lacks it."""
         return self.speakers.get(table_key(utterance.speaker_id))
 
     def chapter(self, utterance: Utterance) -> Chapter | None:
-        """The utterance's row of the chapter table, or None when the table lacks it."""
+        """Return the utterance's row of the chapter table, or None if the table lacks it."""
         return self.chapters.get(table_key(utterance.chapter_id))
 
     def book(self, utterance: Utterance) -> Book | None:
-        """The book the utterance's chapter belongs to, or None when a table lacks it."""
+        """Return the book the utterance's chapter belongs to, or None if a table lacks it."""
         chapter = self.chapter(utterance)
         return self.books.get(chapter.book_id) if chapter and chapter.book_id is not None else None
 
     def subset_of(self, utterance: Utterance) -> str:
-        """The subset the utterance is in."""
+        """Return the subset the utterance is in."""
         ends = list(itertools.accumulate(self.row_counts.values()))
         return self.subsets[bisect.bisect_right(ends, self._row(utterance.id))]
 
@@ -245,13 +245,13 @@ def _number_repeated(ids: Sequence[str]) -> list[str]:
 
 
 def table_key(name: str) -> int:
-    """The number that the tables know a speaker or chapter by; -1, which none has, for other names."""
+    """Return a speaker's or chapter's number in the tables; for other names -1, which no row has."""
     text = str(name)
     return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS and str(int(text)) == text else -1
 
 
 def dataset_features() -> datasets.Features:
-    """The dataset's columns and their types, audio undecoded."""
+    """Return the dataset's columns and their types, audio undecoded."""
     import datasets
 
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, datasets.Value("string"))
@@ -260,8 +260,8 @@ def dataset_features() -> datasets.Features:
     return datasets.Features(kinds | {"channel": datasets.Value("int32")})
 
 
-# Further columns of a custom table: accent, device, noise. In the index they are one JSON object an utterance; they are
-# typed once, over every row of a split, because a platform asks for the same keys and types of every utterance.
+# Additional columns of a custom table: accent, device, noise. In the index they are one JSON object per utterance; they
+# are typed once, over every row of a split, because the platform needs the same keys and types for every utterance.
 
 
 def is_nothing(value: Any) -> bool:
@@ -272,14 +272,14 @@ def is_nothing(value: Any) -> bool:
 
 
 def write_fields(values: Mapping[str, Any]) -> str | None:
-    """Write what is known of an utterance, in single values, as JSON; None where nothing is."""
+    """Write what is known about an utterance, as single values, in JSON; None if nothing is."""
     single = {name: value for name, value in values.items() if not isinstance(value, list | dict | bytes)}
     known = {name: _plain(value) for name, value in single.items() if not is_nothing(value)}
     return json.dumps(known, ensure_ascii=False) if known else None
 
 
 def infer_types(rows: Iterable[str | None]) -> dict[str, str]:
-    """Find the type of each further column, by its name, in the order of the names; rows as `write_fields` has them.
+    """Find the type of each additional column, by name, in the order of the names, from rows of `write_fields`.
 
     float     every value is a number, or written as one: 7, -0.5, 1e-3 (007 names, so it is text)
     boolean   every value is true or false
@@ -291,7 +291,7 @@ def infer_types(rows: Iterable[str | None]) -> dict[str, str]:
 
 
 def merge_types(types: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Merge the columns of several rows or splits: a type that they do not share gives way to text."""
+    """Merge the columns of several rows or splits: a type that they do not share becomes text."""
     merged: dict[str, str] = {}
     for each in types:
         for name, kind in each.items():
@@ -300,7 +300,7 @@ def merge_types(types: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def read_fields(row: str | None, types: Mapping[str, str]) -> dict[str, Value | None]:
-    """Read the values of an utterance, one a column of `types`; None where its table does not tell."""
+    """Read the values of an utterance, one per column of `types`; None where its table has none."""
     values = json.loads(row) if row else {}
     return {name: _convert(values[name], kind) if name in values else None for name, kind in types.items()}
 

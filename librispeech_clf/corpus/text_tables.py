@@ -1,4 +1,4 @@
-"""Tables as text, every value as it is written, no type inferred: CSV, TSV, LJSpeech's pipes, JSON lines, Kaldi, STM.
+"""Tables as text, every value as written, no types inferred: CSV, TSV, LJSpeech's pipes, JSON lines, Kaldi, STM.
 
 wav.scp       rec-0001 wavs/rec-0001.wav        a path; a command (with | at its end) is never run
 text          utt-0001 HE HOPED THERE WOULD BE
@@ -23,18 +23,18 @@ from typing import Any
 
 Row = dict[str, Any]
 PLACE, PROBLEM = "\0place", "\0problem"
-"""Keys of a row that no table of people's own has: where it stands, and why it does not fit."""
+"""Keys of a row that no custom table has: where it is in the file, and why it does not fit."""
 IGNORED = "ignore_time_segment_in_scoring"
-"""In NIST's and TED-LIUM's transcripts: what is said here is not scored."""
+"""Marks, in NIST's and TED-LIUM's transcripts, speech that is not scored."""
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 AUDIO_ENDINGS = ("", ".wav", ".flac", ".sph", ".mp3", ".ogg", ".m4a")
-"""Of recordings that a table names without one."""
+"""The extension of recordings that a table names without one."""
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 RECORDINGS, TRANSCRIPTS, SPEAKERS, SEGMENTS, GENDERS = "wav.scp", "text", "utt2spk", "segments", "spk2gender"
 KALDI_CHANNELS = "reco2file_and_channel"
 """The files of a Kaldi folder."""
 FROM_ONE = {"1": "A", "2": "B"}
-"""Channels as numbers count from 1 in STM and reco2file_and_channel."""
+"""Channel numbers count from 1 in STM and reco2file_and_channel."""
 _IN_ARCHIVE = re.compile(r".*\.ark:\d+$")
 
 
@@ -42,10 +42,10 @@ def read_text_table(path: Path) -> list[Row]:
     """Read a table; values are text, those of JSON also lists and objects.
 
     Args:
-        path: with the suffix .csv, .tsv, or, for JSON lines, any other.
+        path: a file with the suffix .csv, .tsv or, for JSON lines, any other.
 
     Raises:
-        ValueError: it is not UTF-8 (or UTF-16 with its mark), has no header, or no row fits.
+        ValueError: it is not UTF-8 (or UTF-16 with a byte order mark), has no header, or no row fits.
     """
     text = decode_text(path)
     first = text.partition("\n")[0].split("|")
@@ -65,7 +65,7 @@ def decode_text(path: Path) -> str:
     """Read a text file.
 
     Raises:
-        ValueError: it is not UTF-8 (or UTF-16 with its mark).
+        ValueError: it is not UTF-8 (or UTF-16 with a byte order mark).
     """
     content = path.read_bytes()
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
@@ -82,10 +82,10 @@ def parse_delimited(text: str, path: Path, separator: str) -> list[Row]:
     Raises:
         ValueError: its header does not fit, or where its rows end is ambiguous.
     """
-    # The line by which Excel is told the separator.
+    # The line that tells Excel the separator.
     if excel := re.match(r'"?sep=(.)"?[\r\n]+', text, re.IGNORECASE):
         separator, text = excel[1], text[excel.end() :]
-    # Common Voice's TSV files have quotation marks as part of the text, unless the header is quoted, too.
+    # In Common Voice's TSV files, quotation marks are part of the text, unless the header is quoted, too.
     by_quotes = separator != "\t" or text.startswith('"')
     quoting: Any = csv.QUOTE_MINIMAL if by_quotes else csv.QUOTE_NONE
     lines = io.StringIO(text, newline="")
@@ -113,7 +113,7 @@ def parse_delimited(text: str, path: Path, separator: str) -> list[Row]:
                 remedy = "put texts that contain the separator in double quotes"
                 row[PROBLEM] = f"{fields}; {remedy if by_quotes else 'write no tab within a text'}."
             rows.append(row)
-    except csv.Error as error:  # where rows end is not known from here on
+    except csv.Error as error:  # from here on, it is unknown where rows end
         raise ValueError(
             f"{path}:{reader.line_num}: is not a table row ({error}); close the quotation marks, and double those "
             "within a text."
@@ -122,12 +122,12 @@ def parse_delimited(text: str, path: Path, separator: str) -> list[Row]:
 
 
 def unquote(value: str) -> str:
-    """Return what stands in double quotes that are around all of a value, else the value."""
+    """Return a value without the double quotes around all of it, if there are any."""
     return value[1:-1].replace('""', '"') if _QUOTED.fullmatch(value) else value
 
 
 def _parse_ljspeech(text: str, path: Path, ending: str) -> list[Row]:
-    """LJSpeech's metadata.csv: no header, `LJ001-0001|text|text with numbers spelled out`, recordings in wavs/."""
+    """Parse LJSpeech's metadata.csv: no header, `LJ001-0001|text|text with numbers spelled out`, audio in wavs/."""
     rows = []
     for number, line in enumerate(filter(str.strip, text.splitlines())):
         name, *texts = line.split("|")
@@ -137,10 +137,10 @@ def _parse_ljspeech(text: str, path: Path, ending: str) -> list[Row]:
 
 
 def parse_json_lines(text: str, path: Path) -> list[Row]:
-    """Parse JSON lines, every number as it is written; a row that does not fit says why.
+    """Parse JSON lines, every number as written; a row that does not fit says why.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no row.
     """
     rows: list[Row] = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -162,13 +162,13 @@ def parse_json_lines(text: str, path: Path) -> list[Row]:
 
 
 def list_kaldi(folder: Path) -> list[Path]:
-    """List the files of a Kaldi folder that say something of its utterances."""
+    """List the files of a Kaldi folder that describe its utterances."""
     fixed = [folder / name for name in (RECORDINGS, TRANSCRIPTS, GENDERS, SEGMENTS, KALDI_CHANNELS)]
     return [path for path in [*fixed, *sorted(folder.glob("utt2*"))] if path.is_file()]
 
 
 def read_kaldi(folder: Path) -> list[Row]:
-    """Read a Kaldi folder; an utterance that lacks something says what.
+    """Read a Kaldi folder; a row that lacks something says what.
 
     Raises:
         FileNotFoundError: there is no `text`.
@@ -249,6 +249,6 @@ def read_stm(path: Path) -> list[Row]:
 
 
 def _read_lines(path: Path) -> list[tuple[str, str]]:
-    """The first word of each line and the rest."""
+    """Return the first word of each line, and the rest."""
     pairs = (line.strip().partition(" ") for line in decode_text(path).replace("\t", " ").split("\n"))
     return [(name, rest.strip()) for name, _, rest in pairs if name]

@@ -1,10 +1,10 @@
 """CTC decoding: logits in, text, letter and word times, confidence out.
 
-Logits are (T, V) of any float type; one leading axis of 1 is dropped. The model forces the frames of the
-padding to the blank (blank +1e4, all others -1e4); `valid_frames` finds them and everything here leaves them
-out. A frame that holds NaN is no padding: it says nothing, so it counts as a valid frame without a letter, and
-whatever depends on its probabilities is NaN. Where the blank wins in every frame, and without frames, there are no
-letters, words and text. T frames, V vocabulary.
+Logits are (T, V) of any float type; one leading axis of 1 is dropped. The model forces padded frames to the
+blank (blank +1e4, all others -1e4); `valid_frames` finds them, and everything here leaves them out. A frame that
+holds NaN is not padding: it counts as a valid frame without a letter, and whatever depends on its probabilities is
+NaN. If the blank wins in every frame, or there are no frames, there are no letters, words or text.
+T frames, V vocabulary.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import numpy as np
 
 from librispeech_clf.text.vocabulary import BLANK, WORDS, Vocabulary
 
-# Half of the model's forced value (1e4): no logit of a real frame comes near it, and float16 holds it.
+# Half of the model's forced value (1e4): no logit of a real frame comes near it, and float16 can hold it.
 _FORCED_THRESHOLD = 5e3
 
 
@@ -24,9 +24,11 @@ class Timing:
 
     Attributes:
         text: the letter (a token; " " between words), or the word.
-        start_s: start of its (first letter's) first frame, s.
-        end_s: end of its (last letter's) last frame, s. CTC letters are short peaks, so a word's span is a lower bound.
-        confidence: geometric mean of a letter's probability over its frames, of a word's letters' confidences, [0, 1].
+        start_s: start of its first frame (a word's first letter's), s.
+        end_s: end of its last frame (a word's last letter's), s. CTC letters are short peaks, so a word's span is a
+            lower bound.
+        confidence: for a letter, the geometric mean of its probability over its frames; for a word, that of its
+            letters' confidences; [0, 1].
     """
 
     text: str
@@ -36,7 +38,7 @@ class Timing:
 
 
 def drop_batch_axis(array: np.ndarray, *, dimensions: int) -> np.ndarray:
-    """Drop a leading axis of length 1 from an array that should have `dimensions` axes; ValueError if it has others."""
+    """Drop a leading axis of length 1 from an array that should have `dimensions` axes; refuse any other shape."""
     array = np.asarray(array)
     if array.ndim == dimensions + 1 and array.shape[0] == 1:
         array = array[0]
@@ -49,7 +51,7 @@ def drop_batch_axis(array: np.ndarray, *, dimensions: int) -> np.ndarray:
 
 
 def valid_frames(logits: np.ndarray) -> int:
-    """Count the frames up to the last one that the model did not force to the blank: in [0, T]."""
+    """Count the frames up to the last one that the model did not force to the blank; in [0, T]."""
     logits = drop_batch_axis(logits, dimensions=2)
     letters = np.delete(logits, BLANK, axis=1)
     forced = (logits[:, BLANK] >= _FORCED_THRESHOLD) & (letters <= -_FORCED_THRESHOLD).all(axis=1)
@@ -57,9 +59,9 @@ def valid_frames(logits: np.ndarray) -> int:
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Take the natural logarithm of the softmax over the valid frames: float32 (valid frames, V).
+    """Return the natural logarithm of the softmax over the valid frames: float32 (valid frames, V).
 
-    It is NaN throughout a frame that holds NaN or plus infinity.
+    A frame that holds NaN or plus infinity is all NaN.
     """
     logits = drop_batch_axis(logits, dimensions=2)
     valid = logits[: valid_frames(logits)].astype(np.float32)
@@ -69,7 +71,7 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def greedy_labels(logits: np.ndarray) -> list[int]:
-    """Return the rows of the most probable path, repeats collapsed; blanks and special ones are among them."""
+    """Return the label ids of the most probable path, repeats collapsed; blanks and special tokens are included."""
     return [label for label, _, _ in _runs(_greedy_path(logits))]
 
 
@@ -82,7 +84,7 @@ def greedy_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> float:
     """Return the log-probability of the greedy path per emitted letter: at most 0, which is certain.
 
     The natural logarithm of the path's probability over the valid frames (blanks included), divided by the
-    number of letters it emits, those between words included. Where it emits none, the whole sum is returned (a
+    number of letters it emits, word delimiters included. If it emits none, the whole sum is returned (a
     divisor of 1); without a valid frame that is 0, the logarithm of the empty product.
     """
     frames = log_probabilities(logits)
@@ -94,7 +96,7 @@ def greedy_confidence(logits: np.ndarray, vocabulary: Vocabulary) -> float:
 def greedy_letters(
     logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
 ) -> tuple[Timing, ...]:
-    """Return the letters of the greedy path with times and confidences, those between words included."""
+    """Return the letters of the greedy path with times and confidences, word delimiters included."""
     frames = log_probabilities(logits)
     return tuple(
         Timing(
@@ -112,7 +114,7 @@ def greedy_letters(
 def greedy_words(
     logits: np.ndarray, vocabulary: Vocabulary, *, frame_duration_s: float
 ) -> tuple[Timing, ...]:
-    """Return the words of the greedy path with times and confidences; each unit, where the units are not words.
+    """Return the words of the greedy path with times and confidences; if units are not words, each unit.
 
     Their texts joined by spaces are `greedy_text`.
     """
@@ -124,7 +126,7 @@ def greedy_words(
 
 
 def _greedy_path(logits: np.ndarray) -> np.ndarray:
-    """Return the most probable label of each valid frame, int (valid frames,); the blank where one is NaN."""
+    """Return the most probable label of each valid frame, int (valid frames,); the blank where a frame holds NaN."""
     logits = drop_batch_axis(logits, dimensions=2)
     valid = logits[: valid_frames(logits)]
     return np.where(np.isnan(valid).any(axis=1), BLANK, valid.argmax(axis=1))

@@ -16,15 +16,15 @@ from librispeech_clf.text.vocabulary import BLANK
 LARGEST_LOSS = 1e4
 """Loss of a transcript that cannot be aligned, and upper bound of all losses.
 
-Above that of 35 s of uniform logits (1747 * log 32 = 6055); float16 holds it exactly.
+It exceeds the loss of 35 s of uniform logits (1747 * log 32 = 6055), and float16 holds it exactly.
 """
 
 
 def ctc_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Negative log-probability of each transcript, summed over all its CTC paths.
+    """Compute the negative log-probability of each transcript, summed over all its CTC paths.
 
     The frames that the model forces to the blank contribute log 1 = 0 and are left out, so padding changes
-    nothing. An empty transcript has the loss of the all-blank path, 0 without a valid frame.
+    nothing. An empty transcript has the loss of the all-blank path; without a valid frame, that is 0.
     Source: A. Graves et al., "Connectionist Temporal Classification", 2006, equations 5 to 8.
 
     Args:
@@ -32,11 +32,11 @@ def ctc_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: (B, L) of any number type, label ids in [1, V - 1], zero-padded.
 
     Returns:
-        float32 (B,), in [0, LARGEST_LOSS]. LARGEST_LOSS where the transcript has more letters (counting one
-        more between equal neighbors) than there are valid frames, and where the logits hold NaN anywhere.
+        float32 (B,), in [0, LARGEST_LOSS]. LARGEST_LOSS if the transcript has more letters (counting one
+        more between equal neighbors) than there are valid frames, or if the logits hold NaN anywhere.
 
     Raises:
-        ValueError: batch sizes differ, or a label id is outside of the vocabulary.
+        ValueError: batch sizes differ, or a label id is outside the vocabulary.
     """
     logits, label_ids = np.asarray(logits), np.rint(np.asarray(labels, np.float32)).astype(np.int64)
     _check(logits, label_ids)
@@ -69,7 +69,7 @@ def _utterance_loss(logits: np.ndarray, labels: np.ndarray) -> float:
 
 @functools.cache
 def _compiled_log_likelihood() -> Callable[[np.ndarray, np.ndarray], float]:
-    """Compile the recursion, cached on disk where a cache folder can be written."""
+    """Compile the recursion, cached on disk if a cache folder is writable."""
     import numba
 
     try:
@@ -87,7 +87,7 @@ def _log_likelihood(frames: np.ndarray, letters: np.ndarray) -> float:
     frame_count, state_count = len(frames), 2 * len(letters) + 1
     forward = np.full(state_count, -np.inf)
     for t in range(frame_count):
-        # Only the states that a path can have reached by now and from which it can still end.
+        # Only the states that a path can have reached by now and from which it can still reach the end.
         first = max(0, state_count - 2 * (frame_count - t))
         last = min(state_count - 1, 2 * t + 1)
         for s in range(last, first - 1, -1):

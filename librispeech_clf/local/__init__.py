@@ -1,1 +1,1 @@
-"""What a user runs at the desk: the model, the evaluation, what it tells, the page, the rehearsal of a push."""
+"""What a user runs at the desk: the model, the evaluation and its analysis, the page, the rehearsal of a push."""

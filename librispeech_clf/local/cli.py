@@ -1,6 +1,6 @@
-"""What every command has in common: options, errors, exit codes, and what the terminal shows of it.
+"""What all commands have in common: options, errors, exit codes, and how the terminal shows them.
 
-A command makes a parser by `make_parser`, adds its options, and hands it to `run` with the one function that does
+A command makes a parser with `make_parser`, adds its options, and passes it to `run` with the one function that does
 the work.
 """
 
@@ -37,11 +37,11 @@ def run(
     """Read the command line, do the work, and turn what it raises into one line and an exit code.
 
     Args:
-        parser: by `make_parser`; the places that the options `--out` and `--to` name are tried before the work.
+        parser: from `make_parser`; the paths that the options `--out` and `--to` name are checked before the work.
         work: takes the options; returns an exit code, or None for 0.
-        arguments: the command line; None for the process's own, which then says nothing after the work.
-        when_stopped: the answer to Ctrl-C.
-        passes_on: keep unknown arguments in `options.others` for another program.
+        arguments: the command line; None for the process's own, whose exit is then silent.
+        when_stopped: the message after Ctrl-C.
+        passes_on: whether to keep unknown arguments in `options.others`, for another program.
     """
     with ignore_broken_pipe():
         try:
@@ -63,14 +63,14 @@ def run(
             return INTERRUPTED
         finally:
             if arguments is None:
-                sys.excepthook = sys.__excepthook__  # code-loader's prints a table of its own
+                sys.excepthook = sys.__excepthook__  # code-loader's hook prints a table of its own
                 # What libraries say at the end of the process; what is registered last is called first.
                 for stream in (sys.stdout, sys.stderr):
                     atexit.register(_silence, stream)
 
 
 def make_parser(name: str, description: str, **settings: Any) -> argparse.ArgumentParser:
-    """Make a command's parser: every option tells its default, `--version` is there."""
+    """Make a command's parser: it shows every option's default and has `--version`."""
     parser = argparse.ArgumentParser(
         prog=name, description=description, formatter_class=_HelpFormatter, allow_abbrev=False, **settings
     )
@@ -88,7 +88,7 @@ def make_parser(name: str, description: str, **settings: Any) -> argparse.Argume
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Adds the defaults that say something; lines of an epilog stay as they are."""
+    """Show meaningful defaults; keep the lines of an epilog unchanged."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else super()._fill_text(text, width, indent)
@@ -100,13 +100,13 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 
 def add_corpus_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--source` and `--root`, which stand in for those of config.yaml."""
+    """Add `--source` and `--root`, which override those of config.yaml."""
     parser.add_argument("--source", choices=SOURCES, help="where the corpus is (default: as in config.yaml)")
     parser.add_argument("--root", type=Path, help="folder of the data (default: as in config.yaml)")
 
 
 def count(text: str) -> int:
-    """Read a whole number from 1 up, as the type of an option."""
+    """Read a whole number of at least 1, as the type of an option."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is expected; received {text!r}")
     return int(text)
@@ -124,7 +124,7 @@ def share(text: str) -> float:
 
 
 class _PipeStream:
-    """A text stream that goes on without its reader: `evaluate | head` writes its whole report."""
+    """A text stream that survives the loss of its reader: `evaluate | head` still writes its whole report."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -148,10 +148,10 @@ class _PipeStream:
 
 @contextmanager
 def ignore_broken_pipe() -> Iterator[None]:
-    """Drop what is written to standard output and error when nobody reads them any more, or from the start."""
+    """Drop what is written to standard output and error if nobody reads them, any more or from the start."""
     kept = sys.stdout, sys.stderr
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        # Closed by who started us; the next file opened would become its reader.
+        # Closed by whoever started us; the next file opened would take its place.
         if getattr(sys, name) is None:
             _open_nowhere(descriptor)
             setattr(sys, name, open(descriptor, "w", closefd=False))  # noqa: SIM115 - as long as the process
@@ -164,7 +164,7 @@ def ignore_broken_pipe() -> Iterator[None]:
 
 
 def _silence(stream: Any) -> None:
-    """Let a stream lead nowhere, after what it still holds."""
+    """Redirect a stream to nowhere, after flushing what it still holds."""
     with suppress(BrokenPipeError):
         stream.flush()
     _open_nowhere(stream.fileno())

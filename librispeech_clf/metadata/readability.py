@@ -1,7 +1,7 @@
-"""Readability of a transcript, computed with textstat: of English all of it, of other languages what textstat offers.
+"""Readability of a transcript by textstat: everything for English, and what textstat offers for other languages.
 
 LibriSpeech's transcripts have no punctuation, so every utterance is one sentence and the grade formulas
-(Flesch-Kincaid, Gunning fog, Linsear Write, and Flesch reading ease and Dale-Chall in part) follow its number
+(Flesch-Kincaid, Gunning fog, Linsear Write, and in part Flesch reading ease and Dale-Chall) follow its number
 of words: on the reference example's utterances the Flesch-Kincaid grade correlates 0.93 with it.
 `difficult_word_share` and `mean_syllables_per_word` do not depend on length.
 
@@ -34,7 +34,7 @@ _OTHER_LANGUAGES = {
     "es": "fernandez_huerta",
     "it": "gulpease_index",
 } | dict.fromkeys(("fr", "hu", "nl", "pl", "ru"), "")
-"""Languages that textstat grades by Flesch's formula, with the language's own one where there is one."""
+"""Languages that textstat grades by Flesch's formula, with the language's own formula if there is one."""
 _SILENT_E_BEFORE = "ly|ful|fully|less|lessness|ness|ment|ments|some"
 _COMPOUND_WITH_SILENT_E = "where|thing|body|one|day|time|ball|hole|boat|self"
 
@@ -65,7 +65,7 @@ _REWRITES = tuple(
     )
 )
 _VOWELS = re.compile(r"[aeiouy]+")
-# each match adds a syllable: two vowels heard apart, or a consonant that is one
+# each match adds a syllable: two vowels heard apart, or a syllabic consonant
 _SPLITS = re.compile(
     r"[aeou]ing|(?<=[^aeiou])ying|iou(?!s)|(?<![tscgx])i[oa]|[^aeiou]ier$|iet|ua(?![rl])|eo(?!u)|uou"
     r"|creat|rea[lt]i|ual|iu|uel|^idea|[^aeiouy]sm$|thm$|[ds]n t$|[^aeiou]oem"
@@ -77,13 +77,13 @@ _CALLS: dict[str, tuple[str, dict[str, object]]] = {
     "dale_chall_score": ("dale_chall_readability_score", {}),
     "linsear_write": ("linsear_write_formula", {}),
     "text_standard": ("text_standard", {"float_output": True}),
-    # It has four variants; the first is the one of most terms.
+    # It has four variants; the first is the one with the most terms.
     "wiener_sachtextformel": ("wiener_sachtextformel", {"variant": 1}),
 }
 
 
 def readability_types(vocabulary: Vocabulary) -> dict[str, str]:
-    """Return the keys for a language; none where textstat does not know it, or the units are not words."""
+    """Return the keys for a language; none if textstat does not know it, or the units are not words."""
     language = vocabulary.language or ""
     if vocabulary.units != WORDS or language not in ("en", *_OTHER_LANGUAGES):
         return {}
@@ -103,9 +103,9 @@ def readability_metadata(
     of one syllable too.
 
     Args:
-        transcript: normalized, as the labels are: words separated by spaces, in any case; None: there is none, and
-            every value is None.
-        vocabulary: whose language it is; None for English.
+        transcript: the text, normalized like the labels: words separated by spaces, in any case; None: there is none,
+            and every value is None.
+        vocabulary: the vocabulary whose language it is in; None for English.
 
     Returns:
         Counts (`syllables`, `sentences`, `difficult_words`), grades of the US school system
@@ -137,10 +137,10 @@ def readability_metadata(
 def _textstat() -> ModuleType:
     """Import textstat once (about 2 s) and give it `count_syllables` for its pronouncing dictionary.
 
-    textstat has no public way to set one; the place is private, so it is looked at before it is used.
+    textstat has no public way to set one; the attribute is private, so it is checked before it is used.
 
     Raises:
-        ImportError: this version of textstat takes its dictionary elsewhere; it would download its own.
+        ImportError: this version of textstat takes its dictionary from elsewhere; it would download its own.
     """
     import textstat
     from textstat.backend.counts import _count_syllables
@@ -155,14 +155,14 @@ def _textstat() -> ModuleType:
 
 
 class _Pronunciations:
-    """Stands for textstat's dictionary: word -> pronunciations; a vowel ends in a digit."""
+    """A stand-in for textstat's dictionary: word -> pronunciations; a vowel ends in a digit."""
 
     def __getitem__(self, word: str) -> list[list[str]]:
         return [["1"] * count_syllables(word)]
 
 
 def count_syllables(word: str) -> int:
-    """Count the syllables of an English word, letters in any case and apostrophes, by rule; at least 1.
+    """Count the syllables of an English word (letters in any case, and apostrophes) by rule; at least 1.
 
     A syllable is a group of vowel letters; the rules below first remove the silent ones and split the groups that
     hold two. Against the CMU Pronouncing Dictionary (not part of this project) the count is right for 97 % of the

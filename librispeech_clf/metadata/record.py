@@ -1,7 +1,7 @@
 """Metadata of the corpus record: who reads, from which chapter and book, in which subset.
 
 In: the utterance and its rows of the speaker, chapter and book tables, any of which may be missing.
-Out: a flat dict with the same keys for every utterance, `None` where a table does not tell.
+Out: a flat dict with the same keys for every utterance, `None` where a table does not say.
 """
 
 from librispeech_clf.corpus.schema import Book, Chapter, Speaker, Utterance
@@ -24,9 +24,9 @@ def record_metadata(
 ) -> dict[str, float | str | None]:
     """Gather what the tables say about an utterance, one value per key of `RECORD_METADATA_TYPES`.
 
-    Ids are strings, because they name and do not measure. `gender` is "F" or "M" as the official table has it,
-    mistakes included. `speaker_total_minutes` is all of the reader's speech in the corpus. Without a book the chapter's
-    project title stands for its title.
+    Ids are strings, because they name and do not measure. `gender` is "F" or "M" as in the official table,
+    mistakes included. `speaker_total_minutes` is all of the reader's speech in the corpus. Without a book, the
+    chapter's project title serves as its title.
     """
     return {
         "speaker_id": utterance.speaker_id or None,

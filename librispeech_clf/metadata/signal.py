@@ -55,7 +55,7 @@ def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str
     Args:
         waveform: float32 (N,), raw samples in [-1, 1], without padding.
         sampling_rate: Hz, of `waveform`; above 12,800 (the highest contrast band starts at 6,400 Hz).
-        transcript: words separated by spaces, for the speaking rate; None: it is unknown.
+        transcript: words separated by spaces, for the speaking rate; None: unknown.
 
     Returns:
         One value per key; an empty waveform has a duration of 0 and `None` for the rest.
@@ -81,10 +81,10 @@ def signal_metadata(waveform: np.ndarray, *, sampling_rate: int, transcript: str
 
 
 def clipping_share(waveform: np.ndarray) -> float:
-    """Share of samples in flat tops: three or more samples in a row at the waveform's maximum or minimum.
+    """Return the share of samples in flat tops: three or more in a row at the waveform's maximum or minimum.
 
-    Finds clipping also after a change of level, and none in a waveform whose peak is below 0.01 (-40 dBFS),
-    where equal neighbors are a matter of 16-bit rounding.
+    Finds clipping even after a change of level, and none in a waveform whose peak is below 0.01 (-40 dBFS),
+    where equal neighbors come from 16-bit rounding.
     """
     peak = float(np.max(np.abs(waveform)))
     if peak < CLIPPING_LEAST_PEAK:
@@ -96,7 +96,7 @@ def clipping_share(waveform: np.ndarray) -> float:
 
 
 def block_powers(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
-    """Mean power of blocks of 10 ms, float64 (blocks,); a remainder is dropped."""
+    """Return the mean power of blocks of 10 ms, float64 (blocks,); a remainder is dropped."""
     length = min(round(LEVEL_BLOCK_S * sampling_rate), waveform.size)
     count = waveform.size // length
     return np.square(waveform[: count * length], dtype=np.float64).reshape(count, length).mean(axis=1)
@@ -106,11 +106,11 @@ def signal_to_noise_ratio(block_power: np.ndarray) -> float | None:
     """Estimate the ratio of speech to noise power from the quietest tenth of the utterance.
 
     The noise power is the mean of the lowest 10 % of frames of 20 ms (speakers pause; stationary noise does
-    not), at least the quantization noise of 16 bits; the speech power is the mean power less that. Kept
-    within -10 and 80 dB. Blind spots: speech without any pause is taken for noise in part (too low); noise
+    not), but at least the quantization noise of 16 bits; the speech power is the mean power minus that. The ratio is
+    kept within -10 and 80 dB. Blind spots: speech without any pause is partly taken for noise (too low); noise
     that pauses with the speech is not seen, and digital zeros (lost packets, pauses of synthetic speech)
-    count as a clean pause (too high). Steady noise alone gives less than 0 dB; below half a second and for digital
-    silence it is unknown.
+    count as a clean pause (too high). Steady noise alone gives less than 0 dB; below half a second, and for digital
+    silence, the ratio is unknown.
     """
     if block_power.size * LEVEL_BLOCK_S < SHORTEST_FOR_NOISE_S or not block_power.any():
         return None
@@ -122,10 +122,10 @@ def signal_to_noise_ratio(block_power: np.ndarray) -> float | None:
 
 
 def pauses(block_power: np.ndarray) -> Values:
-    """Tell silence: blocks of 10 ms, 30 dB below the utterance's loud parts (95th percentile of the level).
+    """Measure silence: blocks of 10 ms that are 30 dB below the utterance's loud parts (95th percentile of the level).
 
     Noise within 30 dB of the speech fills the pauses, and then there is no silence. A pause is silence of at
-    least 0.2 s between speech; silence before and after it is counted apart.
+    least 0.2 s between speech; leading and trailing silence are counted separately.
     """
     loud = float(np.percentile(block_power, 95)) or float(block_power.max())
     silent = block_power <= loud * 10 ** (-SILENCE_BELOW_LOUD_DB / 10)
@@ -142,7 +142,7 @@ def pauses(block_power: np.ndarray) -> Values:
 
 
 def fundamental_frequency(spectrum: Spectrum) -> Values:
-    """Median and spread of the voice's pitch, from the autocorrelation of each frame.
+    """Return median and spread of the voice's pitch, from the autocorrelation of each frame.
 
     After Boersma (1993), "Accurate short-term analysis of the fundamental frequency": the autocorrelation of
     the windowed frame over that of the window, here as the inverse transform of the shared power spectrum
@@ -178,16 +178,16 @@ def _decibels_or_none(power: float) -> float | None:
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First index and index after the last of each run of true values."""
+    """Return the first index, and the index after the last, of each run of true values."""
     edges = np.diff(mask.view(np.int8), prepend=0, append=0)
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
 def _best_lags(correlation: np.ndarray, lags: np.ndarray) -> np.ndarray:
-    """Best inner lag, in samples and parts, of the frames in which it passes the voicing threshold.
+    """Return the best inner lag, in fractional samples, of the frames in which it passes the voicing threshold.
 
-    The parabola through a peak and its neighbors gives its place and height; without the height, an octave
-    below would win whenever its lag lies nearer to a sample.
+    The parabola through a peak and its neighbors gives its position and height; without the height, the octave
+    below would win whenever its lag is nearer to a whole sample.
     """
     before, inner, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     is_peak = (inner >= before) & (inner > after)
@@ -202,6 +202,6 @@ def _best_lags(correlation: np.ndarray, lags: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _window_autocorrelation() -> np.ndarray:
-    """Of the analysis window, 1 at lag 0, float32 (4096,)."""
+    """Return the autocorrelation of the analysis window, 1 at lag 0, float32 (4096,)."""
     autocorrelation = np.fft.irfft(np.abs(np.fft.rfft(hann_window(), 2 * FFT_LENGTH)) ** 2)
     return (autocorrelation / autocorrelation[0]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The short-time spectrum of an utterance and the ten feature families that librosa has, from one transform.
+"""The short-time spectrum of an utterance, and librosa's ten feature families from one transform.
 
 In: the raw waveform, float32 (N,) in [-1, 1], and its sampling rate. Out: arrays per frame and their
 statistics. Legend: N samples, T frames, F frequency bins.
@@ -6,7 +6,7 @@ statistics. Legend: N samples, T frames, F frequency bins.
 The families equal librosa's functions called with `y=`, the sampling rate and defaults otherwise (FFT 2,048,
 hop 512, Hann window, centered frames), but share one short-time Fourier transform, and use moments, sorted
 rows and sums of blocks where librosa loops. The only product of dense matrices is the mel filter bank's,
-because only it gives librosa's very bits: its threads cost more than they save when the processor is busy.
+because nothing else gives librosa's exact bits: its threads cost more than they save when the processor is busy.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Spectrum:
     Attributes:
         magnitude: float32 (T, F), bit for bit `abs(librosa.stft(y)).T`.
         power: float32 (T, F), `magnitude ** 2`.
-        frequencies: float64 (F,), Hz, of the bins.
+        frequencies: frequency of each bin, float64 (F,), Hz.
         sampling_rate: Hz.
     """
 
@@ -74,7 +74,7 @@ def short_time_spectrum(waveform: np.ndarray, *, sampling_rate: int) -> Spectrum
 
 
 def spectral_features(waveform: np.ndarray, spectrum: Spectrum) -> dict[str, float]:
-    """Minimum, maximum, mean and standard deviation of the ten families over all their values."""
+    """Return minimum, maximum, mean and standard deviation of each of the ten families over all its values."""
     energy = mel_energy(spectrum)
     centroid, bandwidth, slope, intercept = spectral_moments(spectrum)
     arrays = (
@@ -87,13 +87,13 @@ def spectral_features(waveform: np.ndarray, spectrum: Spectrum) -> dict[str, flo
 
 
 def spectral_flatness(spectrum: Spectrum) -> np.ndarray:
-    """Geometric over arithmetic mean of the power, float32 (T,); 1 if flat or silent."""
+    """Return geometric over arithmetic mean of the power, float32 (T,); 1 if flat or silent."""
     power = np.maximum(spectrum.power, POWER_FLOOR)
     return np.exp(np.mean(np.log(power), axis=1)) / np.mean(power, axis=1)
 
 
 def spectral_contrast(spectrum: Spectrum) -> np.ndarray:
-    """Peak over valley of the magnitude in seven octave bands from 200 Hz, float64 (T, 7), dB.
+    """Return peak over valley of the magnitude in seven octave bands from 200 Hz, float64 (T, 7), dB.
 
     Peak and valley are the means of the highest and lowest 2 % of a band's bins (Jiang et al. 2002, as in
     librosa).
@@ -109,7 +109,7 @@ def spectral_contrast(spectrum: Spectrum) -> np.ndarray:
 
 
 def spectral_moments(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Centroid, bandwidth and straight-line fit of the magnitude, all from its sum and two moments.
+    """Return centroid, bandwidth and straight-line fit of the magnitude, all from its sum and two moments.
 
     With the moments m_i = sum(f^i S): centroid m1 / m0, bandwidth sqrt(m2 / m0 - centroid^2); the
     least-squares line has the slope m1 / sum(f^2) and passes through the mean magnitude at the mean
@@ -139,14 +139,14 @@ def spectral_moments(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def spectral_rolloff(spectrum: Spectrum) -> np.ndarray:
-    """Lowest frequency below which 85 % of the magnitude lies, float64 (T,), Hz; 0 for silent frames."""
+    """Return the lowest frequency below which 85 % of the magnitude lies, float64 (T,), Hz; 0 for silent frames."""
     cumulative = np.cumsum(spectrum.magnitude, axis=1)
     below = np.count_nonzero(cumulative < np.float32(ROLLOFF_SHARE) * cumulative[:, -1:], axis=1)
     return spectrum.frequencies[below]
 
 
 def mel_energy(spectrum: Spectrum) -> np.ndarray:
-    """Power in 128 mel bands (Slaney scale and norm), float32 (T, 128).
+    """Return the power in 128 mel bands (Slaney scale and norm), float32 (T, 128).
 
     The same product as in librosa, in the same order: cepstra around -500 magnify the last bit of float32 to
     1e-4.
@@ -155,10 +155,10 @@ def mel_energy(spectrum: Spectrum) -> np.ndarray:
 
 
 def mel_cepstrum(energy: np.ndarray) -> np.ndarray:
-    """The 20 lowest mel-frequency cepstral coefficients of `mel_energy`, float32 (T, 128): float32 (T, 20).
+    """Return the 20 lowest mel-frequency cepstral coefficients, float32 (T, 20), of `mel_energy`, float32 (T, 128).
 
     Statistics run over frames and coefficients together: the minimum is in practice the first coefficient
-    (level) of the quietest frame, the deviation tells how far the spectral envelope is from flat.
+    (level) of the quietest frame, and the deviation shows how far the spectral envelope is from flat.
     """
     import scipy.fft
 
@@ -166,10 +166,10 @@ def mel_cepstrum(energy: np.ndarray) -> np.ndarray:
 
 
 def acoustic_statistics(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarray:
-    """Return voice and channel of an utterance as a point in space, without the model: its custom latent space.
+    """Return an utterance's voice and channel as a point in a custom latent space, without the model.
 
     Returns:
-        float32 (60,): of the 20 MFCC of raw samples, float32 (N,) in [-1, 1], mean and standard deviation over time,
+        float32 (60,): mean and standard deviation over time of the 20 MFCCs of raw samples, float32 (N,) in [-1, 1],
         then the standard deviation of their change from frame to frame (zeros for a single frame).
     """
     cepstrum = mel_cepstrum(mel_energy(short_time_spectrum(waveform, sampling_rate=sampling_rate)))
@@ -179,7 +179,7 @@ def acoustic_statistics(waveform: np.ndarray, *, sampling_rate: int) -> np.ndarr
 
 
 def root_mean_square(waveform: np.ndarray) -> np.ndarray:
-    """Root mean square of each frame's samples, float64 (T,); the ends are padded with zeros."""
+    """Return the root mean square of each frame's samples, float64 (T,); the ends are padded with zeros."""
     half = FFT_LENGTH // 2
     blocks = waveform.size // HOP_LENGTH + FFT_LENGTH // HOP_LENGTH
     padded = np.zeros(blocks * HOP_LENGTH)
@@ -191,7 +191,7 @@ def root_mean_square(waveform: np.ndarray) -> np.ndarray:
 
 
 def zero_crossing_rate(waveform: np.ndarray) -> np.ndarray:
-    """Changes of sign per sample of each frame, float64 (T,); padded with the end samples."""
+    """Return sign changes per sample of each frame, float64 (T,); padded with the end samples."""
     negative = waveform < -ZERO_TOLERANCE
     crossings = np.zeros(waveform.size, np.int64)
     np.cumsum(negative[1:] != negative[:-1], out=crossings[1:])
@@ -201,14 +201,14 @@ def zero_crossing_rate(waveform: np.ndarray) -> np.ndarray:
 
 
 def _decibels(power: np.ndarray) -> np.ndarray:
-    """10 log10, at least -100 dB and within 80 dB of the array's maximum, as `librosa.power_to_db`."""
+    """Return 10 log10, at least -100 dB and within 80 dB of the array's maximum, as `librosa.power_to_db` does."""
     decibels = 10 * np.log10(np.maximum(power, POWER_FLOOR))
     return np.maximum(decibels, decibels.max() - DYNAMIC_RANGE_DB)
 
 
 @lru_cache(maxsize=1)
 def hann_window() -> np.ndarray:
-    """The analysis window, float64 (2048,), periodic."""
+    """Return the analysis window, float64 (2048,), periodic."""
     import scipy.signal
 
     return scipy.signal.get_window("hann", FFT_LENGTH)
@@ -216,7 +216,7 @@ def hann_window() -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _mel_filters(sampling_rate: int) -> np.ndarray:
-    """Filter bank, float32 (128, F)."""
+    """Return the mel filter bank, float32 (128, F)."""
     import librosa
 
     return librosa.filters.mel(sr=sampling_rate, n_fft=FFT_LENGTH)
@@ -224,10 +224,10 @@ def _mel_filters(sampling_rate: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _contrast_bands(sampling_rate: int) -> tuple[tuple[int, int, int], ...]:
-    """First bin, bin after the last, and number of bins in peak and valley, per band, as librosa has them.
+    """Return first bin, bin after the last, and number of bins in peak and valley, per band, as in librosa.
 
-    A band starts one bin below its lower edge (but for the lowest), ends one bin before its upper edge, the
-    highest at half the sampling rate; the quantile counts the dropped bin too.
+    A band starts one bin below its lower edge (except the lowest) and ends one bin before its upper edge (the
+    highest at half the sampling rate); the quantile counts the dropped bin, too.
     """
     frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / sampling_rate)
     edges = [0.0, *(CONTRAST_LOWEST_HZ * 2.0 ** np.arange(CONTRAST_BANDS + 1))]

@@ -27,7 +27,7 @@ TEXT_METADATA_TYPES: dict[str, str] = {
 
 
 def text_metadata_types(vocabulary: Vocabulary) -> dict[str, str]:
-    """Return the keys that say something: without words, those of letters."""
+    """Return the keys that apply: without words, only those of letters."""
     words = vocabulary.units == WORDS
     return {key: kind for key, kind in TEXT_METADATA_TYPES.items() if words or not key.startswith("word_")}
 
@@ -35,14 +35,14 @@ def text_metadata_types(vocabulary: Vocabulary) -> dict[str, str]:
 def text_metadata(transcript: str | None, vocabulary: Vocabulary) -> dict[str, float | int | str | None]:
     """Count words and letters.
 
-    Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of letters
-    that are equally frequent the first in the alphabet is named; the least frequent letter is the rarest that
-    occurs. Letters out of the vocabulary are signs that the model cannot emit: digits, punctuation, letters of
-    other alphabets. The transcript is normalized first, as the labels are, so accents do not count.
+    Word lengths are in signs, apostrophes included. Letters are counted without regard to case; of equally
+    frequent letters, the first in the alphabet is named; the least frequent letter is the rarest that
+    occurs. Out-of-vocabulary letters are signs that the model cannot emit: digits, punctuation, letters of
+    other alphabets. The transcript is first normalized like the labels, so accents do not count.
 
     Args:
         transcript: any text; None: there is none, and every value is None.
-        vocabulary: the model's; of one without words, letters are the units.
+        vocabulary: the model's; if it has no words, letters are the units.
 
     Returns:
         One value per key of `text_metadata_types`. An empty transcript has counts of 0 and `None` for word

@@ -1,9 +1,9 @@
 """Alignments of reference and hypothesis, by words and by characters: two texts in, edit operations out.
 
-Minimum edit distance with costs 1/1/1. Of equally short alignments of words the one with most hits is taken, as the
-weights of NIST's sclite choose, so that no word heard right is shown as wrong; of those the one whose substituted
-words differ in the fewest letters, so that what was misheard stands under what was said. The number of errors is
-jiwer's; how it divides into kinds may differ. Of characters, the alignment is jiwer's.
+Minimum edit distance with costs 1/1/1. Of equally short word alignments, the one with the most hits is taken, as
+NIST's sclite weights would choose, so that no word heard right is shown as wrong; of those, the one whose substituted
+words differ in the fewest letters, so that what was misheard is shown under what was said. The number of errors is
+jiwer's; its division into kinds may differ. The alignment of characters is jiwer's.
 """
 
 import re
@@ -17,11 +17,11 @@ from rapidfuzz.process import cdist
 Operation = Literal["equal", "substitute", "insert", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("equal", "substitute", "insert", "delete")
 _NAMES = dict(zip("=sid", OPERATIONS, strict=True))
-"""By the letters of a string of operations, such as "==sd"."""
+"""Operations by their letter in a string of operations, such as "==sd"."""
 _LETTERS = {"equal": "=", "replace": "s", "insert": "i", "delete": "d"}
-"""By rapidfuzz' names."""
+"""Letters of operations by rapidfuzz's names."""
 _HIT, _ERROR = 2.0**18, 2.0**36
-"""A hit is worth more than all letters of a text, an error more than all hits."""
+"""A hit weighs more than all letters of a text, and an error more than all hits."""
 
 
 class Edit(NamedTuple):
@@ -30,7 +30,7 @@ class Edit(NamedTuple):
     Attributes:
         operation: "equal", "substitute", "insert" or "delete".
         reference: the reference's token (a word or a character); None where the hypothesis inserts one.
-        hypothesis: the hypothesis' token; None where it lacks the reference's.
+        hypothesis: the hypothesis's token; None where it lacks the reference's.
     """
 
     operation: Operation
@@ -65,9 +65,9 @@ def pair_tokens(reference: Sequence[str], hypothesis: Sequence[str], operations:
 
 
 def choose_operations(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
-    """Return the shortest alignment with most hits, of these the one whose substitutions differ in fewest letters."""
+    """Return the shortest alignment with most hits; of equals, the one whose substitutions differ in fewest letters."""
     found = find_operations(reference, hypothesis)
-    # A hit more takes the place of two substitutions: with none, or one that is not shifted, nothing is to choose.
+    # One more hit replaces two substitutions: with none, or a single one not shifted, there is nothing to choose.
     if "s" not in found or len(found.replace("=", "")) == 1:
         return found
     letters = cdist(reference, hypothesis, scorer=Levenshtein.distance)
@@ -86,7 +86,7 @@ def choose_operations(reference: Sequence[str], hypothesis: Sequence[str]) -> st
 
 
 def _walk_back(best: list[list[float]], pairs: list[list[float]]) -> Iterator[str]:
-    """Yield the operations of the best alignment from its end; of equal ones a pair, then a deletion."""
+    """Yield the operations of the best alignment from its end; among equals, prefer a pair, then a deletion."""
     row, column = len(best) - 1, len(best[0]) - 1
     while row or column:
         pair = pairs[row - 1][column - 1]

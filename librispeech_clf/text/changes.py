@@ -1,4 +1,4 @@
-"""How much normalization changes a corpus' transcripts, besides case and white space.
+"""How much normalization changes a corpus's transcripts, besides case and white space.
 
 In: transcripts as they were read. Out: one line.
 """

@@ -1,10 +1,10 @@
-r"""Show foreign text as text: ids, transcripts, paths and names from anybody's data, on terminal and page.
+r"""Show untrusted text as text: ids, transcripts, paths and names from anybody's data, on terminal and page.
 
-Escape sequences retitle or clear a terminal, directional overrides let a name read as another one, and half
-of a surrogate pair cannot be printed at all. They are shown by their code, as Python writes it: \x1b.
+Escape sequences can retitle or clear a terminal, directional overrides make a name read as another, and half of
+a surrogate pair cannot be printed at all. They are shown by their code, as Python writes it: \x1b.
 
-Arabic and Hebrew are stored in the order in which they are read. Some terminals lay them out from right to left, most
-(xterm, kitty, Windows Terminal, that of VS Code) show letter behind letter: there the program must put them in visual
+Arabic and Hebrew are stored in reading order. Some terminals lay them out from right to left; most (xterm, kitty,
+Windows Terminal, that of VS Code) show letters in stored order, so there the program must put them in visual
 order. The environment tells which is which; a file or pipe gets the stored order. See Unicode's Standard Annex 9 and
 https://terminal-wg.pages.freedesktop.org/bidi/.
 """
@@ -20,16 +20,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode's categories of controls, formats (with the directional ones), surrogates and separators of lines."""
+"""Unicode's categories of controls, formats (directional ones included), surrogates and line separators."""
 JOINERS = "\u200c\u200d"
-"""Formats that words of Persian and of Indian languages are spelt with; they join letters or part them."""
+"""Formats that spell words in Persian and Indian languages; they join letters or keep them apart."""
 
 _KINDS = {"R": "R", "AL": "R", "L": "L", "EN": "0", "AN": "0", "CS": ","}
 _MIRRORED = str.maketrans("()[]{}<>", ")(][}{><")
 
 
 def escape_unprintable(text: str, *, keep: str = "") -> str:
-    r"""Write every character that is not seen, but does something, by its code, such as \x1b and \u202e.
+    r"""Write every character that is invisible but has an effect by its code, such as \x1b and \u202e.
 
     Joiners and the characters of `keep` stay.
     """
@@ -53,12 +53,12 @@ def escape_texts(value: Any) -> Any:
 
 
 def print_plain(text: str, *, file: TextIO | None = None) -> None:
-    """Print a message in which foreign text may stand; newlines stay."""
+    """Print a message that may contain untrusted text; newlines stay."""
     print(escape_unprintable(text, keep="\n"), file=file or sys.stdout, flush=True)
 
 
 def needs_visual_order(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether a stream is a terminal that shows Arabic and Hebrew in the order in which it gets them."""
+    """Return whether a stream is a terminal that shows Arabic and Hebrew in the order in which it gets them."""
     lays_out = (
         environment.get("VTE_VERSION", "0") >= "5800"  # GNOME Terminal and its kin
         or "KONSOLE_VERSION" in environment
@@ -69,7 +69,7 @@ def needs_visual_order(stream: TextIO, environment: Mapping[str, str] = os.envir
 
 
 def to_visual_order(text: str) -> str:
-    """Put a line in the order in which its letters stand from left to right; joining them is the terminal's work."""
+    """Put a line's letters in visual order, from left to right; joining them is left to the terminal."""
     signs: list[str] = []
     for sign in text:
         # Accents and joiners follow their letter.

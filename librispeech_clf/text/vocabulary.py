@@ -30,11 +30,11 @@ from librispeech_clf.text.normalization import (
 )
 
 BLANK = 0
-"""Row of CTC's blank: in every model file the first, so that labels can be padded with zeros."""
+"""Row of CTC's blank: the first in every model file, so that labels can be padded with zeros."""
 WORDS, CHARACTERS, TOKENS = "words", "characters", "tokens"
 UNITS = (WORDS, CHARACTERS, TOKENS)
-"""What the main error rate counts: words; characters, of a script without spaces; tokens, such as phonemes. Of the last
-two, a text is its units with spaces between, as Kaldi and sclite score Mandarin: what counts words counts them."""
+"""What the main error rate counts: words; characters, in a script without spaces; tokens, such as phonemes. For the
+last two, a text is its units separated by spaces, as Kaldi and sclite score Mandarin: what counts words counts them."""
 # Scripts without spaces: Thai and Lao, Myanmar, Khmer, kana, ideographs.
 SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _SPACELESS_LANGUAGES = frozenset(("zh", "cmn", "yue", "ja", "th", "lo", "my", "km"))
@@ -54,9 +54,9 @@ class Vocabulary:
     Attributes:
         tokens: by row of the logits; the blank first.
         special: rows that are never written: blank, sentence ends, unknown.
-        word_delimiter: row of the token that separates words; None without one.
-        language: ISO 639 code, such as "en"; None where it is not known.
-        units: one of `UNITS`; empty to see it from tokens and language.
+        word_delimiter: row of the token that separates words; None if there is none.
+        language: ISO 639 code, such as "en"; None if unknown.
+        units: one of `UNITS`; if empty, inferred from tokens and language.
 
     Raises:
         ValueError: the fields do not describe a vocabulary.
@@ -69,7 +69,7 @@ class Vocabulary:
     units: str = ""
 
     def __post_init__(self) -> None:
-        """Check the fields, and see what the units are."""
+        """Check the fields, and infer the units."""
         rows = range(len(self.tokens))
         if not all(isinstance(token, str) and token for token in self.tokens) or len(rows) < 2:
             raise ValueError(f"tokens must be two or more texts. Received: {self.tokens!r:.80}")
@@ -121,7 +121,7 @@ class Vocabulary:
 
     @cached_property
     def apostrophe(self) -> str:
-        """The vocabulary's own sign for an apostrophe; empty without one."""
+        """The vocabulary's own sign for an apostrophe; empty if it has none."""
         return next((sign for sign in APOSTROPHES if sign in self.signs), "")
 
     @cached_property
@@ -139,19 +139,19 @@ class Vocabulary:
     def normalize(self, text: str, normalization: str = STRICT) -> str:
         """Return a transcript as the vocabulary spells it, with single spaces.
 
-        Labels, counts and readability all start from it. A sign that the vocabulary has stays; else it gets the
-        vocabulary's case, composed or taken apart as the vocabulary is; else every sign of `APOSTROPHES` becomes the
-        vocabulary's, letters lose their accents (strokes and ligatures too), invisible signs go.
+        Labels, counts and readability all start from it. A sign that the vocabulary has stays; any other takes the
+        vocabulary's case, composed or decomposed as in the vocabulary; failing that, every sign of `APOSTROPHES`
+        becomes the vocabulary's, letters lose accents (strokes and ligatures too), and invisible signs are removed.
 
         Args:
             text: a transcript in any case.
-            normalization: "strict" keeps every other sign (digits, punctuation), so that `encode` can refuse it by
-                name. "letters" takes punctuation out: hyphens, dashes, slashes and the signs that end a clause become
-                spaces, so WELL-KNOWN is two words; quotation marks and the rest vanish, contractions such as it 's are
-                joined. Digits, symbols such as & or %, and brackets stay, for they are spoken or tell something.
+            normalization: "strict" keeps every other sign (digits, punctuation), so that `encode` can name it when
+                refusing it. "letters" removes punctuation: hyphens, dashes, slashes and the signs that end a clause
+                become spaces, so WELL-KNOWN is two words; quotation marks and the rest vanish; contractions such as
+                it 's are joined. Digits, symbols such as & or %, and brackets stay: they are spoken or mean something.
 
         Returns:
-            The transcript, its units with spaces between; equal to itself when normalized again.
+            The transcript, its units separated by spaces; normalizing it again changes nothing.
         """
         words = self._parse(text, normalization)
         spelled = [[x if isinstance(x, str) else self.tokens[x] for x in word] for word in words]
@@ -163,7 +163,7 @@ class Vocabulary:
         """Encode a transcript as label ids, words separated by the delimiter.
 
         Args:
-            text: the transcript; normalized by `normalize` first. None: there is none.
+            text: the transcript, which `normalize` normalizes first. None: there is none.
             utterance_id: named in errors.
             normalization: as for `normalize`.
 
@@ -205,7 +205,7 @@ class Vocabulary:
         return [self._tokenize(unicodedata.normalize("NFC", word)) for word in words]
 
     def _tokenize(self, word: str) -> list[int | str]:
-        """Cut a word into tokens, at each place the longest."""
+        """Cut a word into tokens, taking the longest at each position."""
         pieces: list[int | str] = []
         start = 0
         while start < len(word):
@@ -215,7 +215,7 @@ class Vocabulary:
                     break
             else:
                 length = 1
-                # A vocabulary of letters and accents: what Unicode composes is taken apart.
+                # A vocabulary of letters and accents: what Unicode composes is decomposed.
                 apart = unicodedata.normalize("NFD", word[start])
                 rows = [self._rows[sign] for sign in apart if sign in self._rows]
                 pieces += rows if len(rows) == len(apart) else [word[start]]
@@ -223,7 +223,7 @@ class Vocabulary:
         return pieces
 
     def fold_case(self, text: str) -> str:
-        """Write capitals small where the vocabulary has no capitals, as a whole: a final sigma depends on its place."""
+        """Lower-case a whole text if the vocabulary has no capitals: a final sigma depends on its position."""
         small, capitals = self._cases
         if not small or capitals:
             return text
@@ -233,7 +233,7 @@ class Vocabulary:
 
     @cached_property
     def spell_sign(self) -> Callable[[str], str]:
-        """What a sign becomes, one sign or several."""
+        """Cached function from a sign to what it becomes: one sign or several."""
         return functools.cache(self._find_spelling)
 
     def _find_spelling(self, sign: str) -> str:
@@ -270,11 +270,11 @@ class Vocabulary:
         return next((form for form in forms if self.signs.issuperset(form)), other)
 
     def spell(self, labels: Iterable[int]) -> str:
-        """Spell rows of tokens as text: units with spaces between."""
+        """Spell rows of tokens as text: units separated by spaces."""
         return self._join(labels, self.tokens, " ")
 
     def _join(self, labels: Iterable[int], names: Sequence[str], separator: str) -> str:
-        """Join names of rows, special ones left out; words are separated by a space, other units by the separator."""
+        """Join names of rows, without special ones; words are separated by a space, other units by the separator."""
         kept = [row for row in labels if row not in self.special]
         if self.units != WORDS:
             return separator.join(names[row] for row in kept if row != self.word_delimiter)
@@ -307,10 +307,10 @@ class Vocabulary:
 
 
 def make_vocabulary(fields: Any, *, place: str, **others: str | None) -> Vocabulary:
-    """Make a vocabulary of what its JSON holds, see `Vocabulary.to_fields`; what of `others` is not None counts.
+    """Make a vocabulary from its JSON content, see `Vocabulary.to_fields`; `others` that are not None override it.
 
     Raises:
-        ValueError: the fields, which stand at `place`, do not describe a vocabulary.
+        ValueError: the fields, found at `place`, do not describe a vocabulary.
     """
     names = ("tokens", "special_tokens", "word_delimiter", "language", "units")
     known = isinstance(fields, Mapping) and set(fields) <= set(names)
@@ -350,12 +350,12 @@ def read_vocabulary(path: Path, **others: str | None) -> Vocabulary:
 
 
 def name_vocabulary_file(model: Path) -> Path:
-    """Return where the vocabulary of a model file lies: beside it."""
+    """Return the path of a model file's vocabulary: beside it."""
     return model.with_suffix(".vocabulary.json")
 
 
 def to_ids(labels: np.ndarray) -> list[int]:
-    """Return label ids as whole numbers; the engine hands them on as float16."""
+    """Return label ids as whole numbers; the engine passes them as float16."""
     return np.rint(np.asarray(labels, np.float32)).astype(int).reshape(-1).tolist()
 
 

@@ -1,7 +1,7 @@
 """What the platform shows of one utterance: audio, labels and logits in, code-loader's `Leap*` records out.
 
 Audio is the model's input (normalized, zero-padded); padding is cut off before anything is drawn. Every
-function takes float16 too, and a leading batch axis of 1.
+function also takes float16, and a leading batch axis of 1.
 """
 
 from librispeech_clf.visualizers.posteriors import draw_letter_posteriors

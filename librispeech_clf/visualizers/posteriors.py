@@ -26,12 +26,12 @@ def draw_letter_posteriors(
 ) -> LeapImage:
     """Draw the letters' probabilities over time.
 
-    Letters are on y (blank and word delimiter on top, then the alphabet), seconds on x. Of a large vocabulary only the
-    `MOST_ROWS` that are most probable somewhere are drawn. The font is one that every machine has, so a picture is the
-    same everywhere; letters that it lacks (Chinese, Thai, Hindi ...) are named by their code point.
+    Letters are on y (blank and word delimiter on top, then the alphabet), seconds on x. For a large vocabulary, only
+    the `MOST_ROWS` with the highest peak probability are drawn. The font is one that every machine has, so a picture
+    is the same everywhere; letters that it lacks (Chinese, Thai, Hindi ...) are named by their code point.
 
     Returns:
-        uint8 (600, 600 to 2000, 3), black 0, cream 1. Without a valid frame, one of certain blank is drawn.
+        uint8 (600, 600 to 2000, 3); black is 0, cream 1. Without a valid frame, one certain blank is drawn.
     """
     posteriors = letter_posteriors(logits)
     rows = letter_rows(vocabulary, posteriors)
@@ -74,7 +74,7 @@ def time_labels(duration_s: float) -> dict[float, str]:
 
 
 def label_token(token: str) -> str:
-    """Return a token as the font can write it: itself, else its first code point, with a plus for further ones."""
+    """Return a token as the font can write it: itself, or its first code point, with a plus if there are more."""
     from matplotlib.font_manager import get_font
 
     if all(map(get_font(_font_path()).get_char_index, map(ord, token))):
@@ -90,7 +90,7 @@ def _font_path() -> str:
 
 @functools.cache
 def _font() -> ImageFont.FreeTypeFont:
-    """Return matplotlib's font, the one that is there on every system."""
+    """Return matplotlib's font, which exists on every system."""
     return ImageFont.truetype(_font_path(), _FONT_SIZE)
 
 
@@ -104,6 +104,6 @@ def letter_rows(vocabulary: Vocabulary, posteriors: np.ndarray) -> list[int]:
 
 
 def letter_posteriors(logits: np.ndarray) -> np.ndarray:
-    """Return the probabilities over the valid frames, float32 (T, V); without a valid frame, one of certain blank."""
+    """Return the probabilities over the valid frames, float32 (T, V); without a valid frame, one certain blank."""
     probabilities = np.exp(log_probabilities(logits))
     return probabilities if len(probabilities) else np.eye(1, np.shape(logits)[-1], BLANK, np.float32)

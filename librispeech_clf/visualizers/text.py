@@ -14,7 +14,7 @@ from librispeech_clf.text.alignment import OPERATIONS, Edit, align_characters, a
 from librispeech_clf.text.vocabulary import WORDS, Vocabulary, to_ids
 
 MASK_LABELS = ["equal", "substituted", "inserted", "deleted"]
-"""A mask value is an index into these; 0, "equal", stays without color."""
+"""A mask value is an index into these; 0, "equal", has no color."""
 COUNTS = {"correct": "hits", "substituted": "substitutions", "inserted": "insertions", "deleted": "deletions"}
 
 
@@ -61,7 +61,7 @@ def show_character_alignment(logits: np.ndarray, labels: np.ndarray, vocabulary:
 
 
 def _mask(edits: Sequence[Edit], vocabulary: Vocabulary) -> LeapTextMask:
-    """Two empty texts give one empty token, "equal"."""
+    """Return edits as a text mask; two empty texts give one empty token, "equal"."""
     return LeapTextMask(
         mask=np.array([OPERATIONS.index(edit.operation) for edit in edits] or [0], np.uint8),
         text=[_token(edit, vocabulary) for edit in edits] or [""],

@@ -28,7 +28,7 @@ PEAK = 0.95
 def draw_waveform(audio: np.ndarray, *, sampling_rate: int) -> LeapGraph:
     """Draw the waveform with at most `MAX_POINTS` points.
 
-    Longer audio is cut into `MAX_POINTS / 2` stretches of which minimum and maximum are drawn, so no peak is
+    Longer audio is cut into `MAX_POINTS / 2` stretches, whose minimum and maximum are drawn, so no peak is
     lost.
 
     Returns:
@@ -89,7 +89,7 @@ def mel_spectrogram_db(samples: np.ndarray, *, sampling_rate: int) -> np.ndarray
     transform = 2 ** math.ceil(math.log2(window))
     hop = _hop(len(samples), sampling_rate=sampling_rate)
     columns = len(_column_edges(len(samples), sampling_rate=sampling_rate)) - 1
-    # librosa's own functions equal this (tested), but compile for 13 s when they are first imported.
+    # librosa's own functions give the same (tested), but compile for 13 s when first imported.
     shape = scipy.signal.get_window("hann", window)
     spectrum = scipy.signal.ShortTimeFFT(shape, hop, sampling_rate, mfft=transform)
     padded = np.pad(samples, (0, max(0, transform - len(samples))))
@@ -111,7 +111,7 @@ def map_mel_spectrogram_heatmap(heatmap: np.ndarray, *, audio: np.ndarray, sampl
 
 
 def _hop(samples: int, *, sampling_rate: int) -> int:
-    """Return the samples from column to column."""
+    """Return the number of samples from column to column."""
     return max(round(HOP_S * sampling_rate), math.ceil(samples / MAX_COLUMNS))
 
 

@@ -1,1 +1,1 @@
-"""What results tell: tables in, tables out."""
+"""Analysis of results: tables in, tables out."""

@@ -1,7 +1,7 @@
-"""Associations: how every metric goes with readability, length, noise, speaking rate, gender and the corpus' columns.
+"""Associations of every metric with readability, length, noise, speaking rate, gender and the corpus's own columns.
 
 In: the record of results. Out: an `Association` for each pair. Utterances of one speaker share traits, so intervals
-and tests take the speaker as the unit, see `rates`.
+and tests take the speaker as the unit; see `rates`.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Association:
-    """How a metric goes with a metadata column.
+    """How a metric is associated with a metadata column.
 
     Attributes:
         kind: "spearman" (rank correlation in [-1, 1]) or "difference" (of two groups, first minus second).
         low: lower bound of the value's 95 % interval.
         utterances: number of utterances used.
-        p_value: that there is none, utterances of a speaker taken as dependent.
-        p_corrected: by Holm's procedure over all associations of one call.
+        p_value: p of no association, with a speaker's utterances taken as dependent.
+        p_corrected: the same, corrected by Holm's procedure over all associations of one call.
         groups: the two groups of a difference, empty for a correlation.
     """
 
@@ -62,13 +62,13 @@ class Association:
 def find_associations(
     record: Record, *, against: Sequence[str] = AGAINST, metrics: Sequence[str] = METRICS
 ) -> tuple[Association, ...]:
-    """Test each metric, of `METRICS`, against each metadata column; what the record lacks is skipped, and failed rows.
+    """Test each of the metrics `METRICS` against each metadata column; skip columns the record lacks, and failed rows.
 
-    The correction takes in all that are tested, so figures of another choice differ.
+    The correction covers all that are tested, so figures for another selection differ.
 
     Returns:
-        By metadata column, then metric, what there is something to test of: no constant columns, no more than two
-        groups, and of groups error rates only.
+        By metadata column, then metric, whatever can be tested: no constant columns, no more than two groups, and for
+        groups only error rates.
     """
     scored = record.select_scored()
     columns = [column for name in against if (column := scored.column(name)) is not None]
@@ -82,10 +82,10 @@ def _test(scored: Record, metric: str, column: Column) -> Association | None:
     if column.numbers is not None:
         values = scored.numbers(metric)
         present = np.isfinite(values) & np.isfinite(column.numbers)
-        if metric not in ("confidence", "ctc_loss"):  # without a reference they are numbers of errors
+        if metric not in ("confidence", "ctc_loss"):  # without a reference, the others are numbers of errors
             present &= scored.units("character" if metric.startswith("character") else "word") > 0
         speakers = len(np.unique(scored.blocks[present & scored.is_known]))
-        # So few speakers tell nothing of others: the correlation is then of their utterances.
+        # So few speakers say nothing about others: the correlation is then over their utterances.
         blocks = scored.blocks if speakers >= FEWEST_SPEAKERS else np.arange(len(scored))
         tested = correlate_ranks(values[present], column.numbers[present], blocks[present])
         kind, groups = "spearman", ()

@@ -1,16 +1,16 @@
-"""Calibrated confidence: the share of a model's words that are right where it is as sure as that.
+"""Calibrated confidence: the share of a model's words that are right at a given confidence.
 
-In: the record of results with reference texts, and the confidences of the hypothesis' words. Out: a monotone map, which
+In: the record of results with reference texts, and the confidences of the hypothesis words. Out: a monotone map, which
 `evaluate --calibrate` keeps beside the model with the model's checksum, and the reliability of a run's confidences.
 
-The map is beta calibration, ln odds = a ln p - b ln(1 - p) + c with a and b not negative (Kull, Silva Filho & Flach
+The map is beta calibration, ln odds = a ln p - b ln(1 - p) + c with non-negative a and b (Kull, Silva Filho & Flach
 2017, proceedings.mlr.press/v54/kull17a): isotonic regression needs more words than a small validation split has. The
 expected calibration error is over ten bins of equal width (Naeini, Cooper & Hauskrecht 2015,
 doi:10.1609/aaai.v29i1.9602).
 
 Errors are predicted by average calibrated confidence (Guillory et al. 2021, arxiv.org/abs/2107.03315): of words that
-are right with chance c, the sum of 1 - c is expected to be wrong. How many word errors, deletions among them, come with
-each such word, and how many reference words with each word of a hypothesis, is known where the map was learned.
+are right with chance c, the sum of 1 - c is expected to be wrong. How many word errors, deletions included, come with
+each such word, and how many reference words with each hypothesis word, is learned along with the map.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Calibration:
     """What a model's word confidences are worth on a corpus.
 
     Attributes:
-        corpus: that it was fitted on.
-        split: subsets of it.
-        words: of how many hypothesis words.
-        speakers: of how many speakers.
-        certain: a, of ln p.
-        uncertain: b, of -ln(1 - p).
-        offset: c.
-        errors: word errors for each word that is expected to be wrong.
-        length: reference words for each word of a hypothesis.
+        corpus: the corpus that it was fitted on.
+        split: the subsets used.
+        words: the number of hypothesis words used.
+        speakers: the number of speakers.
+        certain: the coefficient a of ln p.
+        uncertain: the coefficient b of -ln(1 - p).
+        offset: the constant c.
+        errors: word errors per word that is expected to be wrong.
+        length: reference words per hypothesis word.
         spread: standard deviation between speakers of the log of measured over predicted rate.
         highest: predicted rate that one speaker in ten exceeds.
     """
@@ -68,29 +68,29 @@ class Calibration:
         return f"{self.split} of {self.corpus}"
 
     def apply(self, confidence: np.ndarray) -> np.ndarray:
-        """Return the chance that words of these confidences are right; NaN stays."""
+        """Return the chance that words with these confidences are right; NaN stays NaN."""
         return _chance(_spread(confidence), (self.certain, self.uncertain, self.offset))
 
     def replace(self, words: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
-        """Return timed words with the chance to be right in place of the confidence."""
+        """Return timed words with their chance of being right in place of the confidence."""
         if words is None:
             return None
         own = np.array([word["confidence"] for word in words], float)
         return [{**word, "confidence": chance} for word, chance in zip(words, self.apply(own), strict=True)]
 
     def average(self, record: Record) -> np.ndarray:
-        """Return the mean chance of each row's words to be right, float64 (N,), NaN where it has none."""
+        """Return the mean chance of each row's words being right, float64 (N,), NaN where it has no words."""
         return np.array([self.apply(own).mean() if len(own) else np.nan for own in record.confidences()])
 
     def predict_errors(self, record: Record) -> np.ndarray:
-        """Return the predicted word errors and reference words of each row, float64 (N, 2), NaN without words."""
+        """Return each row's predicted word errors and reference words, float64 (N, 2), NaN without words."""
         counts = np.array([len(own) or np.nan for own in record.confidences()])
         return np.stack([self.errors * (1 - self.average(record)) * counts, self.length * counts], axis=1)
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Words whose confidence is in one tenth: the mean one, the share that is right, its 95 % interval by speaker."""
+    """Words whose confidence is in one tenth: its mean, the share that is right, and that share's 95 % interval."""
 
     confidence: float
     right: float
@@ -104,10 +104,10 @@ class Reliability:
     """How far confidences are from the share of words that are right.
 
     Attributes:
-        calibrated: by what, in words; None where the model is not calibrated.
-        error: expected calibration error of the confidences, calibrated where they can be, in [0, 1].
-        uncalibrated_error: that of the model's own.
-        bins: by rising confidence, those that hold words.
+        calibrated: what it was calibrated on, in words; None if the model is not calibrated.
+        error: expected calibration error of the confidences, calibrated if they can be, in [0, 1].
+        uncalibrated_error: the same for the model's own confidences.
+        bins: the bins that hold words, by increasing confidence.
     """
 
     calibrated: str | None
@@ -118,10 +118,10 @@ class Reliability:
 
 
 def judge_words(record: Record) -> tuple[Record, list[np.ndarray], list[np.ndarray]]:
-    """Tell of each hypothesis word whether it is right.
+    """Determine whether each hypothesis word is right.
 
     Returns:
-        The rows with reference, hypothesis and a confidence of each word; float64 confidences and bool, by row.
+        The rows with reference, hypothesis and a confidence for each word; per row, float64 confidences and bools.
     """
     rows = record.aligned.rows
     confidences = rows.confidences()
@@ -164,7 +164,7 @@ def fit_calibration(record: Record, *, corpus: str, split: str) -> Calibration:
     sums = sum_by(np.concatenate([counts, scales * predicted], axis=1), rows.blocks)
     errors, words, expected, length = sums[sums.min(axis=1) > 0].T
     logs = np.log(errors / words / (expected / length))
-    # What is left of the variance without Poisson's.
+    # What is left of the variance without the Poisson part.
     between = float(np.var(logs, ddof=1) - np.mean(1 / expected)) if len(logs) > 1 else 0.0
     highest = float(np.quantile(expected / length, 0.9)) if len(length) else 0.0
     figures = {"errors": float(scales[0]), "length": float(scales[1]), "spread": max(between, 0.0) ** 0.5}
@@ -182,7 +182,7 @@ def _chance(terms: np.ndarray, factors: Sequence[float] | np.ndarray) -> np.ndar
 
 
 def measure_reliability(record: Record, calibration: Calibration | None) -> Reliability | None:
-    """Measure how far confidences, calibrated if they can be, are from the share of right words; None without any."""
+    """Measure how far confidences (calibrated if they can be) are from the share of right words; None without any."""
     rows, confidences, right = judge_words(record)
     if not sum(map(len, right)):
         return None
@@ -197,7 +197,7 @@ def measure_reliability(record: Record, calibration: Calibration | None) -> Reli
             low, high = find_interval(sum_by(words, blocks[inside]), "share")
             mean, share = float(chances[inside].mean()), float(is_right[inside].mean())
             bins.append(Bin(mean, share, low, high, len(words)))
-    # Of each bin the distance of its confidence from its share of right words, weighted by words.
+    # For each bin, the distance between its confidence and its share of right words, weighted by words.
     sums = (np.bincount(_find_bins(values), values - is_right, BINS) for values in (chances, own))
     error, raw = (float(np.abs(of_bins).sum() / len(own)) for of_bins in sums)
     return Reliability(str(calibration) if calibration else None, error, raw, len(own), tuple(bins))
@@ -208,15 +208,15 @@ def _find_bins(chances: np.ndarray) -> np.ndarray:
 
 
 def name_calibration_file(model: Path) -> Path:
-    """Return where the calibration of a model file lies: beside it."""
+    """Return the path of a model file's calibration: beside it."""
     return model.with_suffix(".calibration.json")
 
 
 def read_calibrations(path: Path, model_sha256: str) -> dict[str, Calibration]:
-    """Return the calibrations of a model by corpus; none where there is no file, or one of another model.
+    """Return a model's calibrations by corpus; none if there is no file, or it is another model's.
 
     Raises:
-        ValueError: the file is not one of calibrations.
+        ValueError: the file does not hold calibrations.
     """
     if not path.is_file():
         return {}
@@ -231,12 +231,12 @@ def read_calibrations(path: Path, model_sha256: str) -> dict[str, Calibration]:
 
 
 def choose_calibration(calibrations: dict[str, Calibration], corpus: str) -> Calibration | None:
-    """Return the calibration of a corpus, else that of most words."""
+    """Return the calibration for a corpus, or else the one from the most words."""
     most = max(calibrations.values(), key=lambda calibration: calibration.words, default=None)
     return calibrations.get(corpus, most)
 
 
 def render_calibrations(calibrations: dict[str, Calibration], model_sha256: str) -> str:
-    """Write the calibrations of a model as JSON."""
+    """Return a model's calibrations as JSON."""
     fitted = {corpus: dataclasses.asdict(calibration) for corpus, calibration in sorted(calibrations.items())}
     return json.dumps({CHECKSUM: model_sha256, MAPS: fitted}, indent=1, ensure_ascii=False) + "\n"

@@ -1,8 +1,8 @@
-"""What the search for slices looks at: categories, tails of numeric columns, pairs, clusters of the hidden states.
+"""The candidates that the search for slices tests: categories, tails of numeric columns, pairs, hidden-state clusters.
 
-In: the record of results. Out: `Candidate`s. Nothing here sees an error, so that a test over all candidates is a fair
-one. Correlated columns are one feature, with the plainest name; those without a plain name (spectral statistics, letter
-counts) are not looked at, but can be what else differs: each thing looked at costs power.
+In: the record of results. Out: `Candidate`s. Nothing here sees an error, so a test over all candidates is fair.
+Correlated columns are one feature, with the plainest name; those without a plain name (spectral statistics, letter
+counts) are not tested, as every candidate costs power, but can be reported as what else differs.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from librispeech_clf.local.analysis.traits import (
 FEWEST_UTTERANCES = 20
 FEWEST_SPEAKERS = 3
 FEWEST_EFFECTIVE = 2.0
-"""Equally frequent speakers that would be as many: fewer are a voice of its own, not a weakness of several."""
+"""Smallest effective number of speakers: with fewer, it is a single voice, not a weakness shared by several."""
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.75, 0.8, 0.85, 0.9, 0.95)
 SHARES_OF_TAILS = {"low": SHARES[:8], "high": SHARES[7:]}
-"""At most half of the utterances, but for ties: a larger tail is no group of its own."""
+"""At most half of the utterances, except for ties: a larger tail is not a group of its own."""
 SHARES_IN_PAIRS = {"low": (1 / 3, 0.5), "high": (0.5, 2 / 3)}
 CORRELATED = 0.8
 MOST_CATEGORIES = 100
-"""Of a column, the largest: their number must not grow with the corpus, as that of chapters does."""
+"""Most categories per column, the largest ones: their number must not grow with the corpus, as chapters do."""
 MOST_FOR_PAIRS = 20_000
-"""Utterances that pairs are looked for in; of more, a sample."""
+"""Utterances in which pairs are searched for; of more, a sample."""
 MOST_CELLS = 40_000_000
-"""Pairs times utterances that the search takes on; with more it looks at no pair."""
+"""Pairs times utterances that the search can take; with more, no pair is tested."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition that utterances of a slice fulfil.
+    """A condition that utterances of a slice fulfill.
 
     Attributes:
-        column: of the results table; "latent" for a cluster.
-        name: in plain words: "noisy recordings", "women".
-        where: exactly: "signal to noise ratio under 12.5 dB", "gender F".
-        correlated: other columns that rank the utterances alike.
+        column: column of the results table; "latent" for a cluster.
+        name: name in plain words: "noisy recordings", "women".
+        where: exact definition: "signal to noise ratio under 12.5 dB", "gender F".
+        correlated: other columns that rank the utterances similarly.
     """
 
     column: str
@@ -61,13 +61,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Utterances to look at together, or the trend along a numeric column.
+    """Utterances to test together, or the trend along a numeric column.
 
     Attributes:
         kind: "category", "number", "pair", "cluster" or "trend".
         conditions: one, or the two of a pair; a trend's has the tail it leads to, but no bound.
-        parts: bool (N,) for each condition, who fulfils it; of a trend, float32 (N,), the ranks from 0 to 1 towards
-            its tail.
+        parts: for each condition, bool (N,), which utterances fulfill it; for a trend, float32 (N,), ranks from 0 to 1
+            towards its tail.
     """
 
     kind: str
@@ -76,7 +76,7 @@ class Candidate:
 
     @property
     def scores(self) -> np.ndarray:
-        """Return who fulfils all conditions, bool (N,), or a trend's ranks; recomputed each time."""
+        """Return which utterances fulfill all conditions, bool (N,), or a trend's ranks; recomputed each time."""
         return np.logical_and(*self.parts) if len(self.parts) > 1 else self.parts[0]
 
 
@@ -86,17 +86,17 @@ def list_candidates(
     clusters: Mapping[str, np.ndarray],
     fewest: int = FEWEST_UTTERANCES,
 ) -> tuple[list[Candidate], str | None]:
-    """List everything that the search looks at.
+    """List everything that the search tests.
 
     Args:
-        features: of the scored utterances.
+        features: features of the scored utterances.
         blocks: int (N,), the speaker of each utterance.
         clusters: name -> bool (N,), which utterances it holds.
-        fewest: utterances of a candidate, and outside of it.
+        fewest: smallest number of utterances inside a candidate, and outside it.
 
     Returns:
         The candidates, each with at least `fewest` utterances and 3 speakers inside and outside; why pairs were left
-        out or looked for in a sample only, None otherwise.
+        out or searched for only in a sample, None otherwise.
     """
     leaders = {name: own for name, own in merge_correlated(features).items() if has_plain_label(name)}
     tails = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_OF_TAILS)]
@@ -182,7 +182,7 @@ def _keep_large(candidates: Iterable[Candidate], blocks: np.ndarray, fewest: int
 
 
 def _is_large(counts: np.ndarray, fewest: int) -> bool:
-    """Tell whether utterances, counted by speaker, are a slice: many, of several, and not nearly all of one."""
+    """Return whether utterances, counted by speaker, make a slice: many, of several speakers, not nearly all of one."""
     if counts.sum() < fewest or np.count_nonzero(counts) < FEWEST_SPEAKERS:
         return False
     return bool(counts.sum() ** 2 / np.sum(counts.astype(np.float64) ** 2) >= FEWEST_EFFECTIVE)

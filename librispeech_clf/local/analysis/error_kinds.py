@@ -1,8 +1,8 @@
 """Word errors by kind, confusions, and the recall of terms that matter to the user: names, products, numbers.
 
-In: the record of results. Out: an `ErrorKind` for near misses, joined and split words, other substitutions, deletions
-and insertions, which together count every word error once; counts of what was said and heard, of which a page that
-holds only some of the utterances shows those of all; a `TermRecall` for all terms and for each.
+In: the record of results. Out: an `ErrorKind` each for near misses, joined and split words, other substitutions,
+deletions and insertions, which together count every word error once; counts of what was said and heard, which a page
+with only some of the utterances shows for all; a `TermRecall` for all terms together and for each.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ KINDS = {
 }
 MOST_JOINED = 3
 FEWEST_LETTERS = 4
-"""Of a joined or split word; of shorter ones, one letter makes too many alike."""
+"""Fewest letters of a joined or split word; among shorter ones, too many differ by one letter."""
 EXAMPLES = 5
 MOST_CONFUSIONS = 10_000
-"""Of each count, the most frequent first; totals are of all."""
+"""Most entries listed of each count, the most frequent first; totals cover all."""
 Confusions = Counter[tuple[str | None, str | None]]
-"""How often a word or letter of a reference stands against one of a hypothesis, which may be the same; None where
-either has none."""
+"""How often a word or letter of a reference is aligned with one of a hypothesis, which may be the same; None where
+either side has none."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class ErrorKind:
     """A kind of word errors, one of `KINDS`.
 
     Attributes:
-        share: of all word errors, in [0, 1]; None without errors.
-        low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
-        examples: the most frequent ones, reference and hypothesis, with how often.
+        share: share of all word errors, in [0, 1]; None without errors.
+        low: lower bound of its 95 % interval by speaker; None if there is none.
+        examples: the most frequent ones: reference, hypothesis and count.
         utterance_ids: the utterances with such an error.
     """
 
@@ -64,7 +64,7 @@ class ErrorKind:
 def find_error_kinds(record: Record, words: Confusions | None = None) -> tuple[ErrorKind, ...]:
     """Count the word errors of every kind; rows without reference or hypothesis are left out.
 
-    The words of the alignments are added to `words`. Without texts there are no kinds.
+    The aligned words are added to `words`. Without texts there are no kinds.
     """
     aligned, rows = record.aligned, record.aligned.rows
     if len(rows) == 0:
@@ -92,7 +92,7 @@ def find_error_kinds(record: Record, words: Confusions | None = None) -> tuple[E
 
 
 def count_letters(texts: Iterable[tuple[str, str]]) -> Confusions:
-    """Align pairs of texts letter by letter, as `align_characters` does but without its records, and count."""
+    """Align pairs of texts letter by letter, like `align_characters` but without making records, and count."""
     counts: Confusions = Counter()
     for pair in texts:
         reference, hypothesis = map(str.strip, pair)
@@ -105,9 +105,9 @@ def count_letters(texts: Iterable[tuple[str, str]]) -> Confusions:
 
 
 def report_confusions(confusions: Confusions) -> dict[str, Any]:
-    """Return counts as pairs, the most frequent first: tokens `seen` in references, `wrong` ones, and what they became.
+    """Return counts as pairs, most frequent first: tokens `seen` in references, `wrong` ones, and what they became.
 
-    `seen` holds all that is listed as wrong; `totals` are of all.
+    `seen` holds everything listed as wrong; `totals` cover all.
     """
     seen: Counter[str] = Counter()
     counts: dict[str, Counter] = {name: Counter() for name in ("wrong", "substituted", "deleted", "inserted")}
@@ -169,10 +169,10 @@ class TermRecall:
 
     Attributes:
         term: None for all terms.
-        recognized: occurrences in the references with every word right and nothing between.
-        added: places of the hypotheses that have the term where the reference does not.
-        recall: recognized / occurrences, in [0, 1]; None where the references lack the term.
-        low: lower bound of its 95 % interval, speakers as the unit; None where there is none.
+        recognized: occurrences in the references with every word right and nothing in between.
+        added: occurrences in the hypotheses where the reference does not have the term.
+        recall: recognized / occurrences, in [0, 1]; None if the references lack the term.
+        low: lower bound of its 95 % interval by speaker; None if there is none.
     """
 
     term: str | None
@@ -185,11 +185,11 @@ class TermRecall:
 
 
 def read_terms(path: Path, normalize: Callable[[str], str]) -> tuple[str, ...]:
-    """Read terms, one a line, spelled by `normalize` as transcripts are; empty lines and those after `#` are left out.
+    """Read terms, one per line, spelled by `normalize` like transcripts; empty lines and `#` comments are left out.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no text in UTF-8, or holds no term.
+        ValueError: it is not UTF-8 text, or holds no term.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -209,10 +209,10 @@ def read_terms(path: Path, normalize: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ...]:
-    """Measure the recall of terms, as `read_terms` gives them; rows without reference or hypothesis are left out.
+    """Measure the recall of terms, as `read_terms` returns them; rows without reference or hypothesis are left out.
 
     Returns:
-        All terms together, then each, the lowest recall first, those that do not occur last; none without terms.
+        All terms together, then each, lowest recall first and those that do not occur last; none without terms.
     """
     if not terms:
         return ()
@@ -226,7 +226,7 @@ def measure_recall(record: Record, terms: Sequence[str]) -> tuple[TermRecall, ..
 
 
 def count_term(edits: Sequence[Edit], words: Sequence[str]) -> tuple[int, int, int]:
-    """Count a term in an alignment: in the reference, recognized, and in the hypothesis alone."""
+    """Count a term in an alignment: in the reference, recognized, and only in the hypothesis."""
     expected = [edit.reference for edit in edits if edit.reference is not None]
     received = [edit.hypothesis for edit in edits if edit.hypothesis is not None]
     right = [edit.reference if edit.operation == "equal" else None for edit in edits]

@@ -1,4 +1,4 @@
-"""Groups of utterances by what the corpus says: its own columns, gender, and numbers cut at bounds that read well.
+"""Groups of utterances by what the corpus says: its own columns, gender, and numbers cut at readable bounds.
 
 In: a record, and the bounds of config.yaml. Out: `Grouping`s and their error rates, which terminal, page,
 findings.json and thresholds share.
@@ -22,7 +22,7 @@ QUARTERS = 4
 NAMED = {"split": "split", "subset": "subset", "speaker": SPEAKER}
 """Groups that every corpus has -> their columns."""
 Range = tuple[float | None, float | None]
-"""Where a bin starts, and where it ends, which it does not hold; None: at no bound."""
+"""Where a bin starts, and where it ends (exclusive); None: unbounded."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Bins:
     Attributes:
         labels: one readable label per bin, lowest first.
         index: int (N,), the bin of each utterance, -1 where the value is null.
-        ranges: of each bin.
+        ranges: the range of each bin.
     """
 
     labels: tuple[str, ...]
@@ -42,11 +42,11 @@ class Bins:
 
 @dataclass(frozen=True)
 class Grouping(Bins):
-    """Utterances grouped by a column of the results table, in bins or by category, which has no range.
+    """Utterances grouped by a column of the results table, in bins or by category; categories have no ranges.
 
     Attributes:
-        name: of the column in words: "accent".
-        column: in the table.
+        name: the column's name in words: "accent".
+        column: its name in the table.
     """
 
     name: str
@@ -54,11 +54,11 @@ class Grouping(Bins):
 
 
 def bin_by_quantiles(values: np.ndarray, *, count: int = 5) -> Bins:
-    """Cut numbers, float64 (N,) with NaN where null, into at most `count` bins that hold about equally many.
+    """Cut numbers, float64 (N,) with NaN where null, into at most `count` bins of about equal size.
 
     Edges are quantiles rounded to the fewest significant digits (2 to 6) that keep them distinct; utterances are
-    binned by the rounded edges, so a label says exactly what its bin holds. With at most `count` distinct values each
-    is a bin of its own; no bin is empty.
+    binned by the rounded edges, so a label says exactly what its bin holds. With at most `count` distinct values, each
+    is its own bin; no bin is empty.
     """
     present = values[np.isfinite(values)]
     distinct = np.unique(present)
@@ -88,7 +88,7 @@ def _round_edges(present: np.ndarray, count: int, whole: bool) -> np.ndarray:
 
 
 def bin_at(values: np.ndarray, edges: Sequence[float]) -> Bins:
-    """Cut numbers, float64 (N,), at fixed edges; a bin holds its lower edge, and may hold nothing."""
+    """Cut numbers, float64 (N,), at fixed edges; a bin includes its lower edge, and may be empty."""
     index = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
     named = [f"{edge:.6g}" for edge in edges]
     between = [f"{low} to {high}" for low, high in zip(named[:-1], named[1:], strict=True)]
@@ -99,12 +99,12 @@ def bin_at(values: np.ndarray, edges: Sequence[float]) -> Bins:
 def find_bounds(
     groups: Mapping[str, Sequence[float]], numbers: Iterable[str]
 ) -> dict[str, tuple[float, ...]]:
-    """Find the columns whose bounds config.yaml gives, by their names, in words or as the table has them.
+    """Find the columns whose bounds config.yaml gives, by their names in words or in the table.
 
-    Of the columns of numbers, metrics among them, the corpus' own come before those that are measured.
+    Among numeric columns, which include metrics, the corpus's own come before measured ones.
 
     Raises:
-        ValueError: no column of numbers has the name.
+        ValueError: no numeric column has the name.
     """
     metadata = [column for column in numbers if column.partition("_")[0] in METADATA_GROUPS]
     ordered = sorted(metadata, key=lambda column: not column.startswith(OWN))
@@ -120,10 +120,10 @@ def find_bounds(
 
 
 def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None = None) -> list[Grouping]:
-    """Group rows by gender and by every column of one's own, then by the other columns that have bounds.
+    """Group rows by gender and by every custom column, then by other columns that have bounds.
 
-    A column is grouped by where it has 2 to 30 categories and repeats one (texts of an utterance's own, such as
-    hypotheses, are no categories), or is of numbers, which are cut at their bounds, else into quarters.
+    A column is grouped if it has 2 to 30 categories and repeats one (texts that differ by utterance, such as
+    hypotheses, are not categories), or if it is numeric; numbers are cut at their bounds, or else into quarters.
     """
     bounds = bounds or {}
     groupings: list[Grouping] = []
@@ -154,10 +154,10 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
     """Summarize a run's recordings: corpus rates of words and characters, overall and by group.
 
     Returns:
-        A JSON-able dictionary: "utterances", "failed", "length" (what lengths count), "groups" (see
-        `describe_groupings`), and for "word" and "character" each: "all" (an `ErrorRate` as dictionary), "groups"
-        (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker" (by group, empty
-        where the table lacks the column).
+        A JSON-serializable dictionary: "utterances", "failed", "length" (what lengths count), "groups" (see
+        `describe_groupings`), and, for "word" and "character" each: "all" (an `ErrorRate` as a dictionary), "groups"
+        (dictionaries of them by grouping and group), and "split", "subset", "length", "speaker" (by group; empty
+        if the table lacks the column).
     """
     own = list_groupings(record, bounds)
     columns = {title: record.column(name) for title, name in NAMED.items()}
@@ -182,16 +182,16 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
         }
         for name, (labels, index) in groups.items():
             rates = rate_labels(record, labels, index, unit)
-            # A category of simulated rows only has no recording.
+            # A category that only simulated rows have holds no recording.
             held = [labels[code] for code in np.unique(index[index >= 0])]
             summary[unit][name] = {label: rates[label] for label in held}
     return summary
 
 
 def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[str]:
-    """Name the groups of a run as far as its corpus tells of them: "accent: british", "duration: 5 to 10".
+    """Name those groups of a run that its corpus determines: "accent: british", "duration: 5 to 10".
 
-    `corpus` is what is known of the recordings before they are read.
+    `corpus` is what is known about the recordings before they are read.
     """
     named = [(each.name, each.labels) for each in list_groupings(corpus, bounds)]
     measured = (name for name in bounds if name not in corpus.names)
@@ -203,5 +203,5 @@ def name_groups(corpus: Record, bounds: Mapping[str, Sequence[float]]) -> list[s
 
 
 def simplify(name: str) -> str:
-    """Return a name in lower case, with blanks for underlines and one behind a colon."""
+    """Return a name in lower case, with spaces for underscores and one space after a colon."""
     return " ".join(name.replace(":", ": ").replace("_", " ").lower().split())

@@ -1,12 +1,12 @@
 """What labeled recordings lack: regions and drifts in which the unlabeled ones differ from them.
 
-In: the record of results, whose column `transcribed` tells which are labeled. Out: `Coverage`.
+In: the record of results, whose column `transcribed` says which are labeled. Out: `Coverage`.
 
-Regions are those that the search for slices looks at: categories, tails of numbers, clusters of the hidden states. Of
-each, the share of the unlabeled inside it is compared with that of the labeled; so that no chance region is named, the
-labels are dealt to other speakers 999 times, and a region's standardized difference is held against the largest of
-each deal (max-T, Westfall & Young 1993), which bounds the chance of any false name by 5 %. Of each utterance, the share
-of labeled ones among its 15 nearest in the hidden states is told.
+Regions are those that the search for slices tests: categories, tails of numbers, clusters of the hidden states. For
+each, the share of the unlabeled inside it is compared with that of the labeled. So that no chance region is named, the
+labels are permuted among speakers 999 times, and a region's standardized difference is compared with the largest of
+each permutation (max-T, Westfall & Young 1993), which bounds the chance of any false finding at 5 %. For each
+utterance, the share of labeled ones among its 15 nearest in the hidden states is given.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ FEWEST_UTTERANCES = 10
 PERMUTATIONS = 999
 MOST_LACKS = 10
 NAMED = "record_gender"
-"""The only column of the corpus' tables that is looked at: other books and chapters are other recordings, no lack."""
+"""The only column tested from the corpus's tables: other books and chapters are other recordings, not a lack."""
 COVERED = 0.5
-"""Share of its unlabeled utterances that earlier lacks hold, from which on a region is one of them by another name."""
+"""If earlier lacks hold this share of a region's unlabeled utterances, it is one of them by another name."""
 TRAITS_IN_NAME = 3
 
 
 @dataclass(frozen=True)
 class Lack:
-    """A region with few labeled recordings: in plain words, exactly, and the unlabeled utterances that it holds.
+    """A region with few labeled recordings: its plain name, exact definition, and unlabeled utterances.
 
     Attributes:
-        neighbors: mean share of labeled ones among the 15 nearest of its unlabeled; NaN without hidden states.
-        p: corrected for everything that was looked at.
+        neighbors: mean share of labeled ones among the 15 nearest to its unlabeled ones; NaN without hidden states.
+        p: p-value, corrected for everything that was tested.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Lack:
 
 @dataclass(frozen=True)
 class Drift:
-    """Means of a column, and the unlabeled minus the labeled in standard deviations, with its 95 % interval."""
+    """A column's means, and their difference (unlabeled minus labeled) in standard deviations, with a 95 % interval."""
 
     column: str
     labeled: float
@@ -72,11 +72,11 @@ class Coverage:
     """How well labeled recordings cover the unlabeled ones.
 
     Attributes:
-        lacks: that with the fewest labeled ones for each unlabeled one first.
-        drifts: of every column, the largest first.
-        neighbors: as of a lack, of all unlabeled.
+        lacks: regions, the one with the fewest labeled per unlabeled recording first.
+        drifts: the drift of every column, the largest first.
+        neighbors: as for a lack, but over all unlabeled ones.
         expected: share of labeled ones among all others.
-        tested: number of regions.
+        tested: number of regions tested.
     """
 
     lacks: tuple[Lack, ...]
@@ -87,7 +87,7 @@ class Coverage:
 
 
 def find_lacks(record: Record) -> Coverage | None:
-    """Find what the labeled recordings lack, failed ones left out; None unless some are labeled and some are not."""
+    """Find what the labeled recordings lack, ignoring failed ones; None unless some are labeled and some are not."""
     kept = np.flatnonzero([error is None for error in record.texts("error")])
     record = record.select(kept[np.argsort(record.ids[kept].astype(str), kind="stable")])
     unlabeled = find_unlabeled(record)
@@ -111,7 +111,7 @@ def find_lacks(record: Record) -> Coverage | None:
 
 
 def find_unlabeled(record: Record) -> np.ndarray:
-    """Tell which recordings have no transcript, bool (N,)."""
+    """Return which recordings have no transcript, bool (N,)."""
     column = record.column(TRANSCRIBED)
     return np.zeros(len(record), bool) if column is None else column.categories == "False"
 
@@ -125,13 +125,13 @@ def share_labeled_neighbors(record: Record, unlabeled: np.ndarray) -> np.ndarray
     if len(rows) > NEIGHBORS:
         with threadpool_limits(limits=1):
             model = NearestNeighbors(n_neighbors=NEIGHBORS).fit(reduce_vectors(vectors))
-            nearest = model.kneighbors(return_distance=False)  # of each fitted one, without itself
+            nearest = model.kneighbors(return_distance=False)  # for each fitted vector, without itself
         shares[rows] = np.mean(~unlabeled[rows][nearest], axis=1)
     return shares
 
 
 def _list_regions(features: Features, unlabeled: np.ndarray) -> list[Candidate]:
-    """List the regions: of columns that are known of labeled ones, too."""
+    """List the regions, from columns that are known for labeled recordings, too."""
     clusters = group_states(features.record, fewest=FEWEST_UTTERANCES).list_clusters()
     listed, _ = list_candidates(features, features.record.blocks, clusters, fewest=FEWEST_UTTERANCES)
     unknown = {column.name for column in features.categories if (column.codes[~unlabeled] < 0).all()}
@@ -149,7 +149,7 @@ def _is_shared(column: str) -> bool:
 
 
 def _test(blocks: np.ndarray, unlabeled: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the corrected p of each region, float64 (R,), given who is inside, bool (R, N)."""
+    """Return each region's corrected p, float64 (R,), given which utterances are inside, bool (R, N)."""
     sizes = np.bincount(blocks).astype(float)
     counts = np.array([np.bincount(blocks, own, len(sizes)) for own in inside]).reshape(-1, len(sizes)).T
     has_label = np.bincount(blocks, ~unlabeled) > sizes / 2

@@ -1,9 +1,9 @@
 """The latent spaces: maps of the utterances, and clusters of the hidden states where the model errs more.
 
 In: the record's vectors (`latent`, the pooled hidden states, and `acoustic_statistics`). Out: a `LatentMap` of each
-space; groups for the search for slices, and a `Clustering` to be shown. Vectors are standardized and reduced by PCA,
-for the maps then by t-SNE; the same table gives the same. k-means sees the hidden states only, never errors, so the
-search's test of a cluster is a fair one. Clusters are looked for at several sizes; all those of one size are shown,
+space; groups for the search for slices, and a `Clustering` to show. Vectors are standardized and reduced by PCA, and
+for the maps then by t-SNE; the same table gives the same result. k-means sees only the hidden states, never errors, so
+the search's test of a cluster is fair. Several numbers of clusters are tried; all clusters of one number are shown,
 each with what its utterances have in common.
 
 Sources: van der Maaten & Hinton, "Visualizing data using t-SNE", JMLR 9, 2008 (perplexity 5 to 50; PCA before); Kobak &
@@ -33,11 +33,11 @@ FEWEST_FOR_NEIGHBORS = 10
 MOST_FOR_NEIGHBORS = 20_000
 """Utterances that t-SNE maps, and that PCA and k-means learn from; all are projected and assigned."""
 COUNTS = (3, 4, 5, 6, 8, 10, 12, 16)
-"""Numbers of clusters. Never two: the one would be what the other is not."""
+"""Numbers of clusters. Never two: one would simply be the complement of the other."""
 MOST_SHOWN = 10
 SHOWN_WITHOUT_STRUCTURE = 8
 NO_STRUCTURE = 0.25
-"""Mean silhouette below which a number of clusters is as good as another (Kaufman & Rousseeuw 1990)."""
+"""Mean silhouette below which any number of clusters is as good as another (Kaufman & Rousseeuw 1990)."""
 TRAITS_IN_NAME = 3
 _SILHOUETTE_SAMPLE = 2000
 
@@ -61,7 +61,7 @@ class LatentMap:
 
 def make_latent_maps(record: Record) -> dict[str, LatentMap]:
     """Return a map per latent space, by column name; a space without vectors has an empty map."""
-    # t-SNE lets other threads run. The limit is for the whole process, so it is set around both maps.
+    # t-SNE lets other threads run. The limit applies to the whole process, so it is set around both maps.
     with threadpool_limits(limits=1), ThreadPoolExecutor() as pool:
         made = pool.map(lambda space: make_latent_map(record, space), LATENT_SPACES)
         return dict(zip(LATENT_SPACES, made, strict=True))
@@ -82,7 +82,7 @@ def make_latent_map(record: Record, space: str) -> LatentMap:
     points[:, : reduced.shape[1]] = reduced[:, :2]
     if FEWEST_FOR_NEIGHBORS <= len(rows) <= MOST_FOR_NEIGHBORS and reduced.shape[1]:
         method = "PCA and t-SNE"
-        # Below a third of the utterances, so that every point has neighbors and others.
+        # Less than a third of the utterances, so that every point has both neighbors and others.
         perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
         start = (points * (1e-4 / points[:, 0].std())).astype(np.float32)
         model = TSNE(perplexity=perplexity, init=start, random_state=0, n_jobs=1)
@@ -98,8 +98,8 @@ def reduce_vectors(
     """Standardize vectors, float (K, D) with K at least 1, and keep their first principal components.
 
     Returns:
-        float64 (K, C). C is the fewest components that hold `variance_kept`, a share in (0, 1], at most
-        `most_components`; 0 when all vectors are alike.
+        float64 (K, C). C is the smallest number of components that hold `variance_kept`, a share in (0, 1], at most
+        `most_components`; 0 if all vectors are equal.
     """
     from sklearn.decomposition import PCA
 
@@ -130,7 +130,7 @@ class Grouping:
 
     Attributes:
         labels: number of clusters -> int (N,), the cluster of each row, -1 without a hidden state.
-        silhouettes: number of clusters -> mean silhouette in [-1, 1], of those that may be shown.
+        silhouettes: number of clusters -> mean silhouette in [-1, 1], for numbers that may be shown.
         note: why there are no clusters; None otherwise.
     """
 
@@ -163,7 +163,7 @@ def name_cluster(count: int, label: int) -> str:
 def group_states(record: Record, *, fewest: int = FEWEST_UTTERANCES) -> Grouping:
     """Group the hidden states of scored utterances by k-means, at several numbers of clusters.
 
-    On average a cluster has `fewest` utterances or more; those without the column `latent` are in none.
+    On average a cluster has at least `fewest` utterances; utterances without the column `latent` are in no cluster.
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
@@ -177,11 +177,11 @@ def group_states(record: Record, *, fewest: int = FEWEST_UTTERANCES) -> Grouping
     step, sample = -(-len(reduced) // MOST_FOR_NEIGHBORS), min(len(reduced), _SILHOUETTE_SAMPLE)
     labels, silhouettes = {}, {}
     for count in [count for count in COUNTS if count * fewest <= len(reduced) and reduced.shape[1]]:
-        with threadpool_limits(limits=1):  # on some thousand points threads cost more than they save
+        with threadpool_limits(limits=1):  # on a few thousand points, threads cost more than they save
             model = KMeans(n_clusters=count, n_init=4, random_state=0).fit(reduced[::step])
             own = model.predict(reduced)
             if len(np.unique(own)) < count:
-                break  # fewer different hidden states than clusters
+                break  # fewer distinct hidden states than clusters
             if count <= MOST_SHOWN:
                 silhouettes[count] = float(silhouette_score(reduced, own, sample_size=sample, random_state=0))
         labels[count] = np.full(len(record), -1)
@@ -194,22 +194,22 @@ class Cluster:
     """One cluster of the hidden states.
 
     Attributes:
-        number: 1 for the highest word error rate.
-        name: what its utterances have in common, in plain words; "" where nothing sets them apart.
+        number: its rank, 1 for the highest word error rate.
+        name: what its utterances have in common, in plain words; "" if nothing sets them apart.
         rate: its corpus word error rate with interval.
-        rest: the same of all other utterances.
-        difference: the first minus the second; None where one is unknown.
-        low: lower bound of its 95 % interval; None where there is none.
+        rest: the same for all other utterances.
+        difference: the first minus the second; None if one is unknown.
+        low: lower bound of the difference's 95 % interval; None if there is none.
         speakers: number of known speakers in it.
-        largest_speaker: the speaker with most of its utterances, None if unknown.
+        largest_speaker: the speaker with the most of its utterances, None if unknown.
         largest_speaker_share: that speaker's share of its utterances, in [0, 1].
-        p: corrected for everything that the search looked at; None where it did not look at this cluster.
-        p_is_bound: whether the permutations tell no smaller p.
+        p: p-value, corrected for everything that the search tested; None if it did not test this cluster.
+        p_is_bound: whether p is the smallest that the permutations can give.
         findings: names of the search's findings that hold at least half of its utterances.
-        is_weak: whether it is worse than the rest, and the search found it or what holds half of it.
-        untested: why the search did not look at it, None if it did.
+        is_weak: whether it is worse than the rest, and the search found it or a slice that holds half of it.
+        untested: why the search did not test it, None if it did.
         traits: what sets it apart, largest effect first.
-        sentence: all that in short, in words.
+        sentence: all of that in brief.
     """
 
     number: int
@@ -237,13 +237,13 @@ class Clustering:
     """The clusters that are shown.
 
     Attributes:
-        clusters: highest word error rate first.
+        clusters: the clusters, highest word error rate first.
         criterion: how they were made, in words.
         silhouettes: mean silhouette by number of clusters tried, in [-1, 1].
-        alpha: chance of any finding of the search where there is none.
-        utterances: utterances clustered.
-        left_out: utterances without a hidden state or without metrics.
-        note: why there are no clusters, or none was looked at; None otherwise.
+        alpha: the search's chance of any false finding.
+        utterances: number of utterances clustered.
+        left_out: number of utterances without a hidden state or without metrics.
+        note: why there are no clusters, or none was tested; None otherwise.
     """
 
     clusters: tuple[Cluster, ...]
@@ -256,7 +256,7 @@ class Clustering:
 
 
 def describe_clusters(record: Record, grouping: Grouping, search: Search) -> Clustering:
-    """Describe the clusters of the scored utterances to show, all of which were candidates of the search."""
+    """Describe the clusters of scored utterances that are shown, all of which were candidates in the search."""
     count = grouping.shown
     labels = grouping.labels.get(count, np.full(len(record), -1))
     clustered = record.select(labels >= 0)

@@ -3,16 +3,16 @@
 In: the record of results and the calibration of the model. Out: predicted rates, never mixed with measured ones, and
 the recordings whose errors teach most, for a budget of minutes.
 
-The interval of a set is the prediction interval of a random-effects meta-analysis (Higgins, Thompson & Spiegelhalter
+The interval for a set is the prediction interval of a random-effects meta-analysis (Higgins, Thompson & Spiegelhalter
 2009, doi:10.1111/j.1467-985X.2008.00552.x) of the log of measured over predicted rate: its variance is
-spread^2 (1/K + 1/J) + 1/errors, K effective speakers of the set, J of the calibration, with Student's t of J - 1
-degrees of freedom. It holds for recordings like those.
+spread^2 (1/K + 1/J) + 1/errors, with K effective speakers in the set and J in the calibration, and Student's t with
+J - 1 degrees of freedom. It holds for recordings like those of the calibration.
 
 What to transcribe is chosen by farthest-first traversal of weighted points (Gonzalez 1985,
-doi:10.1016/0304-3975(85)90224-5; Dyer & Frieze 1985, doi:10.1016/0167-6377(85)90002-1): one after the other, that
-recording is taken which has the largest product of its predicted errors a second with its novelty, the distance,
-between directions of hidden states, from the nearest labeled or chosen one. That spreads the choice over regions and
-voices, and nothing is to be tuned: units cancel.
+doi:10.1016/0304-3975(85)90224-5; Dyer & Frieze 1985, doi:10.1016/0167-6377(85)90002-1): at each step, take the
+recording with the largest product of predicted errors per second and novelty, which is the distance, between
+directions of hidden states, from the nearest labeled or chosen one. That spreads the choice over regions and
+voices, and needs no tuning: units cancel.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 COLUMN = "predicted_word_error_rate"
 MOST_SETS = 40
 DIAMETER = 2.0
-"""Of all directions: how far the first is from the nearest chosen one."""
+"""Largest distance between directions: the novelty of the first choice, if nothing is labeled or chosen yet."""
 
 
 @dataclass(frozen=True)
 class PredictedRate:
     """The predicted word error rate of some recordings with its 95 % interval, and the measured one if there is any.
 
-    Of utterances without a word recognized nothing can be expected; they are not counted. A set that may be harder than
-    nine in ten speakers of the calibration `is_beyond` what it holds for: the true rate may be far higher.
+    Nothing can be predicted for utterances without a recognized word; they are not counted. `is_beyond` is true for a
+    set that may be harder than nine in ten speakers of the calibration: the true rate may be far higher.
     """
 
     name: str
@@ -73,7 +73,7 @@ def predict_rates(record: Record, calibration: Calibration | None) -> tuple[Pred
 
 
 def _list_sets(record: Record) -> Iterator[tuple[str, np.ndarray]]:
-    """Name the sets that are predicted, and their rows."""
+    """Yield the name and rows of each set to predict."""
     simulations, severities = record.texts("simulation"), record.numbers("severity")
     named = zip(record.texts("subset"), simulations, severities, strict=True)
     names = np.array([str(subset) if made is None else f"{made}, {own:g}" for subset, made, own in named])
@@ -88,14 +88,14 @@ def _list_sets(record: Record) -> Iterator[tuple[str, np.ndarray]]:
 def predict_rate(
     name: str, predicted: np.ndarray, blocks: np.ndarray, counts: np.ndarray, calibration: Calibration
 ) -> PredictedRate:
-    """Predict the rate of a set of rows, a word recognized in one.
+    """Predict the rate of a set of rows, at least one of which has a recognized word.
 
     Args:
-        name: of the set.
-        predicted: float64 (N, 2), as `Calibration.predict_errors` gives them.
+        name: name of the set.
+        predicted: float64 (N, 2), as `Calibration.predict_errors` returns it.
         blocks: int (N,), the speaker of each row.
-        counts: float64 (N, 2), measured errors and words, 0 where there was nothing to measure by.
-        calibration: of the confidences.
+        counts: float64 (N, 2), measured errors and words, 0 where there was no reference to measure against.
+        calibration: calibration of the confidences.
     """
     from scipy.stats import t as student
 
@@ -115,16 +115,16 @@ def predict_rate(
 def rank_recordings(
     record: Record, calibration: Calibration, *, minutes: float, coverage: Coverage | None = None
 ) -> pd.DataFrame:
-    """Choose unlabeled recordings of so many minutes; those without a word or a hidden state are left out.
+    """Choose unlabeled recordings for a budget of minutes; those without a word or a hidden state are left out.
 
     Args:
-        record: the recordings, labeled ones among them where there are some.
-        calibration: of the confidences.
+        record: the recordings, including labeled ones if there are any.
+        calibration: calibration of the confidences.
         minutes: the budget.
-        coverage: whose lacks are reasons.
+        coverage: coverage whose lacks are given as reasons.
 
     Returns:
-        What is to be written of each: id, seconds, text (to be filled in), hypothesis, predicted_error_rate, why,
+        What to write about each: id, seconds, text (to be filled in), hypothesis, predicted_error_rate, why,
         speaker_id.
     """
     import pandas as pd

@@ -1,15 +1,16 @@
 """Error rates with intervals, comparisons and correlations, all by the same rule: leave out one speaker at a time.
 
-Utterances of one speaker are not independent, so the speaker is the unit; where no speaker is known, the utterance.
-Everything is a figure of sums per speaker. Without speaker k it is r(k), and its variance is (K - 1) / K times the sum
-of (r(k) - r)^2, the jackknife's (Efron & Stein 1981, doi:10.1214/aos/1176345462). Intervals are the figure plus and
-minus its standard error times Student's t:
+Utterances of one speaker are not independent, so the speaker is the unit, or the utterance if no speaker is known.
+Every figure r is computed from sums per speaker. Without speaker k it is r(k), and its jackknife variance is
+(K - 1) / K times the sum of (r(k) - r)^2 (Efron & Stein 1981, doi:10.1214/aos/1176345462). Intervals are the figure
+plus and minus its standard error times Student's t:
 
-- rates that may exceed 1: on the log scale. Speakers' rates are skewed to the right, about like a log-normal, whose
-  skewness is three times its coefficient of variation; of the t statistic's quantile this takes s (q^2 + 1) / 2, with s
-  the standard error (Johnson 1978, doi:10.1080/01621459.1978.10480051), so the upper bound is that much farther out;
-- shares: Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) with as many units as would have this variance,
-  the design effect of Korn & Graubard 1998;
+- rates that may exceed 1: on the log scale. Speakers' rates are skewed to the right, roughly log-normal, so their
+  skewness is about three times their coefficient of variation; this shifts the quantile q of the t statistic by
+  s (q^2 + 1) / 2, with s the standard error (Johnson 1978, doi:10.1080/01621459.1978.10480051), so the upper bound is
+  that much farther out;
+- shares: Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) with as many units as would have this variance
+  (the design effect of Korn & Graubard 1998);
 - differences: on their own scale, as signs balance;
 - rank correlations: on Fisher's z scale, ranked again without each speaker.
 
@@ -31,12 +32,12 @@ import numpy as np
 from librispeech_clf.local.analysis.record import Record
 
 FEWEST_SPEAKERS = 5
-"""Below that, speakers are few: the upper bound of a rate is not made on the log scale, where it explodes."""
+"""With fewer speakers, the upper bound of a rate is not computed on the log scale, where it explodes."""
 MOST_GROUPS = 100
-"""Speakers that are left out one at a time for a correlation, and permuted by the search; more are merged at random."""
+"""Most speakers left out one at a time for a correlation, and permuted by the search; more are merged at random."""
 _TAIL = 0.025
 _HIGHEST = 100.0
-"""Of an upper bound over its rate: where one speaker has nearly all errors, the bound is finite at least."""
+"""Largest ratio of an upper bound to its rate: where one speaker has nearly all errors, the bound stays finite."""
 _NEARLY_ONE = 1 - 1e-6
 
 
@@ -45,13 +46,13 @@ class ErrorRate:
     """A corpus error rate.
 
     Attributes:
-        rate: summed errors / summed reference units; without reference units the number of errors, as jiwer
-            has it; None without utterances.
-        low: lower bound of the 95 % interval, None where there is none (a single speaker or utterance).
-        units: reference words or characters.
+        rate: summed errors / summed reference units; without reference units the number of errors, as in jiwer;
+            None without utterances.
+        low: lower bound of the 95 % interval, None if there is none (a single speaker or utterance).
+        units: number of reference words or characters.
         speakers: number of known speakers.
         resampled: what is left out one at a time: "speakers", "utterances" or "nothing".
-        note: why there is no interval, or what it lacks: known speakers, or many of them; None otherwise.
+        note: why there is no interval, or that its speakers are unknown or few; None otherwise.
     """
 
     rate: float | None
@@ -72,8 +73,8 @@ class Difference:
     Attributes:
         value: second run minus first, inside minus outside, or Spearman's rho.
         low: lower bound of its 95 % interval.
-        p_value: two-sided, that it is 0.
-        probability: that it is below 0, in [0, 1]; 0.5 where it is exactly 0.
+        p_value: two-sided p of its being 0.
+        probability: probability that it is below 0, in [0, 1]; 0.5 if it is exactly 0.
     """
 
     value: float
@@ -94,11 +95,11 @@ def find_interval(sums: np.ndarray, scale: str) -> tuple[float, float] | tuple[N
 
     Args:
         sums: float64 (K, 2), numerator and denominator of each speaker.
-        scale: "rate" for rates and means of one sign, "share" for those in [0, 1], "linear" for differences; a mean
-            whose sums have either sign is "linear", too.
+        scale: "rate" for rates and means of one sign, "share" for those in [0, 1], "linear" for differences and for
+            means whose sums have both signs.
 
     Returns:
-        Lower and upper bound; both None where fewer than two speakers have units.
+        Lower and upper bound; both None if fewer than two speakers have units.
     """
     from scipy.stats import t as student
 
@@ -124,10 +125,10 @@ def find_interval(sums: np.ndarray, scale: str) -> tuple[float, float] | tuple[N
 def _on_log_scale(
     value: float, without: np.ndarray, units: np.ndarray, quantile: float
 ) -> tuple[float, float]:
-    if value == 0:  # with a true rate above this, no error at all has a chance below 2.5 %
+    if value == 0:  # if the true rate were above this, the chance of no error at all would be below 2.5 %
         return 0.0, -float(np.log(_TAIL)) / float(units.sum())
     count = len(units)
-    # Half an error stands for none where one speaker has them all.
+    # Half an error stands for none if one speaker has all errors.
     changes = np.log(np.maximum(without, 0.5 / (units.sum() - units)) / value)
     error = float(np.sqrt((count - 1) / count * np.sum(changes**2)))
     reach = min(quantile * error + error**2 * (quantile**2 + 1) / 2, float(np.log(_HIGHEST)))
@@ -160,7 +161,8 @@ def _test(value: float, without: np.ndarray, freedom: float) -> Difference:
 def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
     """Test whether two runs over the same utterances have the same error rate.
 
-    Errors and units, float64 (K, 2), are of both, by speaker; of several references the nearest to a run's text counts.
+    Errors and units, float64 (K, 2), are both runs' sums by speaker; of several references, the one nearest to a run's
+    text counts.
 
     Returns:
         The second rate minus the first; None with fewer than two speakers.
@@ -172,12 +174,12 @@ def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
 def compare_groups(
     errors: np.ndarray, units: np.ndarray, inside: np.ndarray, blocks: np.ndarray
 ) -> Difference | None:
-    """Test whether utterances inside a group, bool (N,), have another rate than those outside.
+    """Test whether utterances inside a group, bool (N,), have a different rate from those outside.
 
     Errors and units are float64 (N,); blocks, int (N,), are speakers, each of whom may be on both sides.
 
     Returns:
-        The rate inside minus that outside; None where one side has no units, or only one speaker's.
+        The rate inside minus that outside; None if one side has no units, or only one speaker's.
     """
     sides = np.stack([errors * inside, units * inside, errors * ~inside, units * ~inside], axis=1)
     sums = sum_by(sides[units > 0], blocks[units > 0])
@@ -185,14 +187,14 @@ def compare_groups(
     counts = np.count_nonzero(sums[:, 1::2], axis=0)
     if len(sums) == 0 or counts.min() < 2:
         return None
-    # Welch's degrees of freedom with equal variance of speakers: a side of few weighs by their number.
+    # Welch's degrees of freedom, assuming equal variance of speakers: a side with few speakers limits them.
     weights = np.sum(sums[:, 1::2] ** 2, axis=0) / sums[:, 1::2].sum(axis=0) ** 2
     freedom = min(len(sums) - 1, weights.sum() ** 2 / np.sum(weights**2 / (counts - 1)))
     return _test(*_subtract_rates(sums), freedom)
 
 
 def _subtract_rates(sums: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the first two sums' ratio minus the other two's, of all speakers and without each: float64 (K,)."""
+    """Return the first two sums' ratio minus the other two's, over all speakers, and without each: float64 (K,)."""
     everything = sums.sum(axis=0, keepdims=True)
     errors, units, other_errors, other_units = np.concatenate([everything, everything - sums]).T
     differences = errors / units - other_errors / other_units
@@ -200,9 +202,9 @@ def _subtract_rates(sums: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def correlate_ranks(first: np.ndarray, second: np.ndarray, blocks: np.ndarray) -> Difference | None:
-    """Return Spearman's rank correlation of float64 (N,) each with its test, by speaker, int (N,).
+    """Return Spearman's rank correlation of two arrays, float64 (N,), with its test, given speakers, int (N,).
 
-    It is None for fewer than three utterances or two speakers, or where one is constant.
+    It is None for fewer than three utterances or two speakers, or if an array is constant.
     """
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
@@ -228,7 +230,7 @@ def _rank(codes: np.ndarray) -> np.ndarray:
 
 def _correlate(ranks: Sequence[np.ndarray]) -> float:
     left, right = (own - own.mean() for own in ranks)
-    # Sums instead of BLAS' products, whose threads wait for each other on vectors this short.
+    # Sums instead of BLAS products, whose threads wait for each other on vectors this short.
     return float(np.sum(left * right) / np.sqrt(np.sum(left**2) * np.sum(right**2)))
 
 
@@ -257,7 +259,7 @@ def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
-    """Return what is left out one at a time of so many known speakers and blocks, and what an interval lacks."""
+    """Return what is left out one at a time, given the numbers of known speakers and blocks; and a note on that."""
     if count < 2:
         return "nothing", f"{'a single speaker' if speakers else 'fewer than two utterances'}: no interval"
     if speakers == 0:
@@ -266,12 +268,12 @@ def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
 
 
 def rate_errors(record: Record, unit: str = "word") -> ErrorRate:
-    """Return the corpus error rate of a record's scored rows; the same as jiwer's over these texts."""
+    """Return the corpus error rate of a record's scored rows; it equals jiwer's over these texts."""
     return rate_groups(record, np.zeros(len(record), int), 1, unit)[0]
 
 
 def rate_groups(record: Record, groups: np.ndarray, count: int, unit: str = "word") -> list[ErrorRate]:
-    """Return the corpus error rate of each of `count` groups, int (N,), -1 for none; failed rows are left out."""
+    """Return the corpus error rate of each of `count` groups (int (N,), -1 for none); failed rows are left out."""
     scored = np.flatnonzero(np.isfinite(record.counts(unit)).all(axis=1) & (groups >= 0))
     order = scored[np.argsort(groups[scored], kind="stable")]
     values = np.stack([record.errors(unit)[order], record.units(unit)[order]], axis=1)

@@ -1,15 +1,15 @@
-"""The results of a run as the analyses and the page take them: made once, each column read once, when it is asked for.
+"""The results of a run, as analyses and page use them: made once, and each column read once, on demand.
 
     record = Record(table)                  # pandas, pyarrow, or the path of results.parquet
     recordings = record.select_recordings() # without simulated rows
     scored = recordings.select_scored()     # without failed rows
     scored.ids, scored.speakers             # object (N,); a speaker is None where unknown
-    scored.blocks                           # int (N,): the speaker's number; who is unknown has one of their own
+    scored.blocks                           # int (N,): the speaker's number; each unknown speaker gets their own
     scored.errors(), scored.units()         # float64 (N,), by words or by "character"
     scored.column("signal_duration_s")      # Column: its numbers, or its categories; None if there is nothing to read
     scored.texts("reference")               # list of str, None where missing
     scored.vectors("latent")                # float32 (K, D) and the K rows that hold one
-    scored.select(rows)                     # a record of some rows; what was read is not read again
+    scored.select(rows)                     # a record of some rows; what has been read is not read again
 
 Only `utterance_id` and the error counts are required; any other column may be missing or null.
 """
@@ -44,7 +44,7 @@ _SPELLED = {
     "flesch": "Flesch", "gunning fog": "Gunning fog", "linsear write": "Linsear Write",
     "signal to noise": "signal-to-noise", "zero crossing": "zero-crossing",
 }  # fmt: skip
-"""As the field spells them."""
+"""Spellings that the field uses."""
 _NAMES = re.compile("|".join(rf"\b{name}\b" for name in _SPELLED))
 _PHYSICAL_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "dbfs": "dBFS", "minutes": "min"}
 
@@ -56,7 +56,7 @@ class Column:
     Attributes:
         numbers: float64 (N,), NaN where null or infinite; None for categories.
         levels: the categories as text, sorted; none for numbers.
-        codes: int (N,), the category of each row, -1 where null; of numbers, -1 throughout.
+        codes: int (N,), the category of each row, -1 where null; for numbers, all -1.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Column:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether no row holds anything."""
+        """Return whether no row holds anything."""
         return not (self.codes >= 0).any() and (self.numbers is None or not np.isfinite(self.numbers).any())
 
     @property
@@ -87,7 +87,7 @@ class Aligned:
     Attributes:
         rows: their record.
         texts: reference and hypothesis of each.
-        operations: of their words, see `alignment.choose_operations`.
+        operations: the operations that align each row's words, see `alignment.choose_operations`.
     """
 
     rows: Record
@@ -101,10 +101,10 @@ class Aligned:
 
 
 class Record:
-    """Rows of a results table; see the module's first lines."""
+    """Rows of a results table; see the module's docstring."""
 
     def __init__(self, table: pd.DataFrame | pyarrow.Table | Path) -> None:
-        """Take a table, or the path of a Parquet file whose columns are read when they are asked for."""
+        """Take a table, or the path of a Parquet file whose columns are read on demand."""
         self.names, self._count, self._read, self._read_parts = _open(table)
         self._columns: dict[str, Column | None] = {}
         self.rows: np.ndarray | None = None
@@ -119,13 +119,13 @@ class Record:
             return self
         own = np.arange(self._count) if self.rows is None else self.rows
         chosen = object.__new__(Record)
-        # Columns that were read are shared; what is cached of these rows (their ids, ...) is not.
+        # Columns that were read are shared; what is cached for these rows (their ids, ...) is not.
         shared = ("names", "_count", "_read", "_read_parts", "_columns")
         vars(chosen).update({name: vars(self)[name] for name in shared}, rows=own[rows])
         return chosen
 
     def select_recordings(self) -> Record:
-        """Return the rows that are no simulation."""
+        """Return the rows that are not simulated."""
         simulations = self.column("simulation")
         return self if simulations is None else self.select(np.flatnonzero(simulations.codes == -1))
 
@@ -146,7 +146,7 @@ class Record:
 
     @cached_property
     def blocks(self) -> np.ndarray:
-        """Return what is independent of the rest, int (N,): the number of the speaker, or of an unknown one's row."""
+        """Return each row's independent unit, int (N,): the speaker's number, or a number of its own if unknown."""
         column = self.column(SPEAKER)
         codes = np.full(len(self), -1) if column is None else column.codes
         unknown = np.flatnonzero(codes == -1)
@@ -158,12 +158,12 @@ class Record:
 
     @property
     def is_known(self) -> np.ndarray:
-        """Tell of each row whether its speaker is known, bool (N,)."""
+        """Return whether each row's speaker is known, bool (N,)."""
         column = self.column(SPEAKER)
         return np.zeros(len(self), bool) if column is None else column.codes >= 0
 
     def counts(self, unit: str = "word") -> np.ndarray:
-        """Return hits, substitutions, deletions and insertions: float64 (N, 4), NaN where the row failed.
+        """Return hits, substitutions, deletions and insertions, float64 (N, 4), NaN where the row failed.
 
         Raises:
             ValueError: the unit is neither "word" nor "character".
@@ -211,7 +211,7 @@ class Record:
     def lists(self, name: str) -> Iterator[list[Any] | None]:
         """Yield a column's lists of records, None where null or where the table lacks the column.
 
-        Some at a time: as Python's objects they take a hundred times the memory.
+        They are decoded a few at a time: as Python objects they take a hundred times the memory.
         """
         import pyarrow
 
@@ -236,8 +236,8 @@ class Record:
         """Return a column's vectors.
 
         Returns:
-            float32 (K, D) and int (K,), the rows that hold one. Rows without a vector, with a value that is not
-            finite, or of another length than the most frequent one are left out.
+            float32 (K, D) and int (K,), the rows that hold one. Rows without a vector, with a non-finite value, or with
+            a length other than the most frequent one are left out.
         """
         import pyarrow
 
@@ -262,7 +262,7 @@ class Record:
                 filled[here] = True
         if not found:
             return np.zeros((0, 0), np.float32), np.zeros(0, int)
-        # Of equally frequent lengths the shortest.
+        # Of equally frequent lengths, the shortest.
         vectors, filled = max((found[width] for width in sorted(found)), key=lambda pair: pair[1].sum())
         vectors[~filled] = np.nan
         rows = np.flatnonzero(np.isfinite(vectors.sum(axis=1)))
@@ -350,7 +350,7 @@ def _open(
 
 
 def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:
-    """Decode a column: numbers, or categories where it is text, a truth value or an identifier (named `_id`)."""
+    """Decode a column: numbers, or categories if it is text, boolean or an identifier (named `..._id`)."""
     import pyarrow
     from pyarrow import types
 

@@ -1,6 +1,6 @@
 """Robustness: word and character error rate against the severity of simulated conditions.
 
-In: the record of results, its columns `simulation` (str, null for the recordings as they are) and `severity`
+In: the record of results, with its columns `simulation` (str, null for unchanged recordings) and `severity`
 (float, in the simulation's own unit). Out: a `Curve` per simulation.
 """
 
@@ -20,9 +20,9 @@ class Point:
     """One severity of a simulation, in its unit, with its corpus error rates.
 
     Attributes:
-        clean: the word error rate of the unchanged recordings of the same utterances; None where they were not
+        clean: the word error rate of the unchanged recordings of the same utterances; None if they were not
             evaluated.
-        change: the simulation against these recordings, paired.
+        change: the simulation's difference from these recordings, paired.
         failed: utterances without metrics.
     """
 
@@ -36,16 +36,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """Error rate of a simulation, by its registered name, against rising severity."""
+    """Error rate of a simulation, by its registered name, against increasing severity."""
 
     simulation: str
     points: tuple[Point, ...]
 
 
 def measure_robustness(record: Record) -> tuple[Curve, ...]:
-    """Return the error rate against severity of each simulation, by name; none without simulated rows.
+    """Return each simulation's error rate against severity, by name; none without simulated rows.
 
-    Rows with a null `simulation` are the recordings as they are. An utterance may occur once a simulation and severity.
+    Rows with a null `simulation` are unchanged recordings. An utterance may occur once per simulation and severity.
 
     Raises:
         ValueError: a simulated row lacks its severity.

@@ -1,23 +1,23 @@
-"""The tests of the search for slices: one chance of a false finding for everything that was looked at.
+"""The tests of the search for slices: one chance of a false finding for everything that was tested.
 
-In: errors, words, speakers and the candidates' scores. Out: a t and a corrected p of every candidate; the worst
+In: errors, words, speakers and the candidates' scores. Out: a t and a corrected p for every candidate; the worst
 speakers and a p.
 
 The effect of a candidate is the slope of the error rate on its scores by generalized least squares, with speakers as
 a random effect and utterances weighted by their words. Its standard error comes from the variances between speakers
-and within them, pooled over all of them, because a slice may be of few. p is corrected by the largest t of all
-candidates in tables without any association: speakers' own rates are dealt to other speakers, and what is left of an
-utterance to another one of the same speaker. Utterances of a chapter are not independent either: by how much the
-scores of speakers vary more than that, in the median of all candidates, every t is lowered.
+and within them, pooled over all speakers, because a slice may have few. p is corrected by the largest t of all
+candidates in tables without any association: speakers' own rates are permuted among speakers, and utterances'
+residuals among those of the same speaker. Utterances of a chapter are not independent either: every t is lowered
+according to how much more than that speakers' scores vary, in the median over all candidates.
 
 Nothing as large as utterances times candidates times tables is ever held: a candidate's t needs its sums per speaker
 and its product with each table, some tables at a time.
 
-Of outlier speakers the logarithms of the rates are taken as normal; the mean of the worst m less the others' mean, over
-the others' standard deviation, is compared with the same of simulated speakers, whose rates spread as much and are as
-uncertain, for every m up to an eighth of the speakers; the smallest of these chances is compared with that of the
-simulated speakers. So the worst three are found even where each hides behind the other two. Of the numbers with that
-smallest chance the one is taken whose figure lies farthest above the simulated ones.
+To find outlier speakers, the logarithms of rates are taken as normal. For every m up to an eighth of the speakers, the
+mean of the worst m minus the others' mean, over the others' standard deviation, is compared with that of simulated
+speakers, whose rates spread as much and are as uncertain; the smallest of these chances is compared with that of the
+simulated speakers. So the worst three are found even if each hides behind the other two. Of several m with that
+smallest chance, the one is taken whose figure lies farthest above the simulated ones.
 
 Sources: correction by the largest statistic, Westfall & Young, "Resampling-Based Multiple Testing", 1993;
 permuted residuals of nested effects, Anderson & ter Braak, "Permutation tests for multi-factorial analysis of
@@ -39,11 +39,11 @@ SIMULATIONS = 4000
 FEWEST_SPEAKERS = 8
 LARGEST_PART = 8
 MOST_WORST = 100
-"""Speakers that may stand out together, and an eighth of all at most."""
+"""Most speakers that may stand out together; also at most an eighth of all."""
 _CELLS_AT_ONCE, _FEWEST_AT_ONCE = 1_000_000, 32
-"""Numbers of candidates or tables that are held, and how many of these at least: products of fewer are slow."""
+"""Most numbers held for candidates or tables, and fewest candidates or tables: products of fewer are slow."""
 _ENOUGH_WITHIN = 0.2
-"""Share of a candidate's variance within speakers from which on it tells how independent their utterances are."""
+"""Share of a candidate's variance within speakers above which it shows how independent their utterances are."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Sample:
 
     Attributes:
         errors: float64 (N,), errors of each.
-        words: float64 (N,), reference words, above 0.
-        blocks: int (N,) rising from 0, the speaker of each; at least 3.
+        words: float64 (N,), reference words of each, above 0.
+        blocks: int (N,), ascending from 0, the speaker of each; at least 3 speakers.
     """
 
     errors: np.ndarray
@@ -85,8 +85,8 @@ class Sample:
     def kept(self) -> np.ndarray:
         """Return the share of a speaker's mean that is left when its random effect is partialled out, float64 (K,).
 
-        1 where speakers have the same rate, near 0 where they differ much. What is left is as uncertain for each
-        word, whoever said it, so that generalized least squares become weighted ones.
+        It is 1 if speakers have the same rate, near 0 if they differ much. What is left is equally uncertain for each
+        word, whoever said it, so that generalized least squares become weighted least squares.
         """
         between, noise = self.variances
         return np.sqrt(noise / np.maximum(noise + between * self.totals, 1e-300))
@@ -96,17 +96,17 @@ class Sample:
         return np.add.reduceat(values, self.starts, axis=0)
 
     def partial_out_speaker(self, values: np.ndarray) -> np.ndarray:
-        """Take from (N, C) the share of the speaker's mean that does not help to tell it."""
+        """Subtract from (N, C) the share of each speaker's mean that the random effect explains."""
         means = self.sum_speakers(values * self.words[:, None]) / self.totals[:, None]
         return values - ((1 - self.kept)[:, None] * means)[self.blocks]
 
 
 @dataclass(frozen=True)
 class Sums:
-    """What is needed of candidates, besides their products with tables.
+    """What is needed from candidates, besides their products with tables.
 
     Attributes:
-        squares: float64 (C,), of what is left of the scores beside what is given, weighted by words.
+        squares: float64 (C,), sums of squares of the scores' residuals, given the basis, weighted by words.
         sides: float64 (K, C), their sums by speaker over the root of the speaker's words.
     """
 
@@ -115,7 +115,7 @@ class Sums:
 
 
 class Basis:
-    """What is given: the level, and candidates beside which others are tested."""
+    """What is given: the level, and the candidates alongside which others are tested."""
 
     def __init__(self, sample: Sample, given: Sequence[np.ndarray] = ()) -> None:
         """Take the scores of the candidates that are given, (N,) each."""
@@ -139,7 +139,7 @@ class Basis:
         return (sample.partial_out_speaker(left) * words).astype(np.float32), sides
 
     def sum_sides(self, tables: np.ndarray) -> np.ndarray:
-        """Return what `prepare` gives as the second, of errors, float64 (N, R)."""
+        """Return the second output of `prepare`, from errors, float64 (N, R)."""
         explained = (self._weighted / self.sample.words[:, None]).T @ tables
         root = np.sqrt(self.sample.totals)
         return (self.sample.kept / root)[:, None] * self.sample.sum_speakers(tables) - self._sides @ explained
@@ -157,7 +157,7 @@ class Basis:
     def t_statistics(self, sums: Sums, slopes: np.ndarray, sides: np.ndarray) -> np.ndarray:
         """Divide slopes (C, R), products of scores and prepared tables, by their standard errors.
 
-        The sums are of the C candidates, the sides, float64 (K, R), of the tables.
+        The sums belong to the C candidates, the sides, float64 (K, R), to the tables.
 
         Returns:
             float64 (C, R); 0 where nothing varies.
@@ -173,7 +173,7 @@ class Basis:
 
 
 def batch(scores: Sequence[np.ndarray]) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield candidates' scores some at a time, as places and float32 (N, C)."""
+    """Yield candidates' scores a few at a time, as a slice of positions and float32 (N, C)."""
     at_once = max(_FEWEST_AT_ONCE, _CELLS_AT_ONCE // max(len(scores[0]), 1)) if scores else 1
     for start in range(0, len(scores), at_once):
         places = slice(start, min(start + at_once, len(scores)))
@@ -189,10 +189,10 @@ def sum_squares(sample: Sample, scores: Sequence[np.ndarray]) -> np.ndarray:
 def t_beside(
     sample: Sample, scores: Sequence[np.ndarray], given: Sequence[np.ndarray], squares: np.ndarray
 ) -> np.ndarray:
-    """Return the t of candidates beside others, which explain what they can, float64 (C,).
+    """Return the t of candidates alongside others, which explain what they can, float64 (C,).
 
-    What the others explain nearly whole (all but 1 % of `squares`, from `sum_squares`) is one of them by another
-    name; its t is 0.
+    A candidate that the others explain almost entirely (all but 1 % of `squares`, from `sum_squares`) is one of them by
+    another name; its t is 0.
     """
     beside = Basis(sample, given)
     prepared, sides = beside.prepare((sample.errors / sample.words)[:, None])
@@ -211,18 +211,18 @@ def max_t_p_values(
 
     Args:
         sample: the utterances.
-        scores: (N,) of each candidate, what may go with errors.
-        families: int (C,), from 0.
+        scores: scores of each candidate, (N,), which may be associated with errors.
+        families: int (C,), the family of each candidate, from 0.
         permutations: number of tables without association.
 
     Returns:
-        float64 (C,) t of each candidate and p, corrected for all of its family.
+        t of each candidate, float64 (C,), and its p, corrected over its family.
     """
     basis = Basis(sample)
     prepared, sides = basis.prepare((sample.errors / sample.words)[:, None])
     found, inflation = np.zeros(len(scores)), np.zeros(len(scores))
     squares, sides_of = np.zeros(len(scores)), np.zeros((len(sample.starts), len(scores)))
-    # Slopes of tables are products with candidates that are prepared once, in place of every table.
+    # Slopes are products of tables and candidates; the candidates are prepared once, instead of every table.
     weights = np.empty((len(sample.words), len(scores)), np.float32)
     for places, columns in batch(scores):
         sums = basis.sum_scores(columns)
@@ -243,15 +243,15 @@ def max_t_p_values(
 
 
 def permute(sample: Sample, count: int) -> Iterator[np.ndarray]:
-    """Yield errors without association, float64 (N, R), of `count` tables, some at a time.
+    """Yield errors without association, float64 (N, R), for `count` tables, a few at a time.
 
-    Speakers' rates, and what is left within each, are dealt to others.
+    Speakers' rates, and the residuals within each speaker, are permuted.
     """
     generator = np.random.default_rng(0)
     words, blocks = sample.words, sample.blocks
     size = np.bincount(blocks)
     rates = np.add.reduceat(sample.errors, sample.starts) / sample.totals
-    # What is left varies less than what was drawn, as the speaker's own mean is taken from it.
+    # The residuals vary less than what was drawn, as the speaker's own mean is subtracted from them.
     scale = np.sqrt(size / np.maximum(size - 1, 1))
     left = (sample.errors - words * rates[blocks]) / np.sqrt(words) * scale[blocks]
     bounds = [*sample.starts, len(words)]
@@ -266,10 +266,10 @@ def permute(sample: Sample, count: int) -> Iterator[np.ndarray]:
 
 
 def measure_inflation(sample: Sample, columns: np.ndarray, sums: Sums) -> np.ndarray:
-    """Return how many times more scores, (N, C), vary within speakers than independent utterances would let them.
+    """Return how many times more scores, (N, C), vary within speakers than they would with independent utterances.
 
     Returns:
-        float64 (C,), about 1 where utterances are independent; NaN where a column varies little within speakers.
+        float64 (C,), about 1 if utterances are independent; NaN where a column varies little within speakers.
     """
     rates = sample.sum_speakers(sample.errors[:, None])[:, 0] / sample.totals
     left = (sample.errors - sample.words * rates[sample.blocks])[:, None]
@@ -287,7 +287,7 @@ def measure_inflation(sample: Sample, columns: np.ndarray, sums: Sums) -> np.nda
 def find_outliers(
     errors: np.ndarray, words: np.ndarray, blocks: np.ndarray
 ) -> tuple[np.ndarray, float] | None:
-    """Find the speakers, int (N,) from 0, whose rates are outliers: errors over words, above 0, float64 (N,) each.
+    """Find the speakers, int (N,) from 0, whose rates (errors over words, above 0, float64 (N,) each) are outliers.
 
     Returns:
         The blocks of the worst speakers, worst first, and p, corrected for the numbers of speakers tried; None
@@ -299,7 +299,7 @@ def find_outliers(
     if len(own) < FEWEST_SPEAKERS or errors.sum() == 0:
         return None
     logs = np.log((own + 0.5) / (total + 0.5))
-    # Of each speaker's log rate the variance from its utterances, pooled over speakers.
+    # The variance of each speaker's log rate that comes from its utterances, pooled over speakers.
     rates, mean = own / total, errors.sum() / words.sum()
     noise = np.sum((errors - words * rates[blocks]) ** 2 / words) / max(1, len(errors) - len(own))
     uncertain = noise / (mean * np.maximum(rates, mean / 4) * total)
@@ -311,7 +311,7 @@ def find_outliers(
     drawn = (generator.normal(size=(size, len(own))) * deviation for size in sizes)
     null = np.concatenate([_measure_gaps(part, most) for part in drawn])
     found = _measure_gaps(logs[None], most)
-    # How many values of its column reach each value, itself among them.
+    # How many values of its column reach each value, itself included.
     reached = rankdata(-np.concatenate([found, null]), method="max", axis=0)
     chances = reached / (1 + SIMULATIONS)
     smallest = chances.min(axis=1)
@@ -322,11 +322,11 @@ def find_outliers(
 
 
 def _measure_gaps(logs: np.ndarray, most: int) -> np.ndarray:
-    """Return for m = 1 to `most` the mean of the m largest less the others', over their deviation: (R, most)."""
+    """Return, for m = 1 to `most`, the mean of the m largest minus the others', over their deviation: (R, most)."""
     centered = logs - logs.mean(axis=1, keepdims=True)
     count, numbers = centered.shape[1], np.arange(1, most + 1)
     largest = -np.sort(-np.partition(centered, count - most, axis=1)[:, count - most :], axis=1)
-    # Of the m largest and of the others: sums, and sums of squares, by running sums from the largest on.
+    # Sums and sums of squares of the m largest and of the others, from running sums starting at the largest.
     worst = np.cumsum(largest, axis=1)
     squares = np.sum(centered**2, axis=1, keepdims=True) - np.cumsum(largest**2, axis=1)
     rest = -worst / (count - numbers)

@@ -1,12 +1,12 @@
 """What to look at first: the slices of a corpus where the model errs more than elsewhere.
 
 In: the record of results. Out: a `Search` with its findings. Categories, tails and trends of numeric columns, pairs,
-clusters of the hidden states and the worst speakers are looked at together; see `candidates` and `search`.
-The chance of any finding in a table without one is about `ALPHA`, whatever was looked at.
+clusters of the hidden states and the worst speakers are tested together; see `candidates` and `search`.
+The chance of any finding in a table without one is about `ALPHA`, whatever was tested.
 
-Of what is significant the strongest is taken, then what is still significant beside it, and so on, so that
-several names of one weakness are one finding; a pair is one only where it is worse than its parts. What is
-significant only within speakers, and whose interval over speakers holds 0, is none.
+The strongest significant candidate is taken, then the strongest that is still significant alongside it, and so on, so
+that several names for one weakness are one finding; a pair is a finding only if it is worse than its parts. A candidate
+that is significant only within speakers, and whose interval over speakers contains 0, is not a finding.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from librispeech_clf.local.analysis.traits import Features, choose_plain, join_l
 
 ALPHA = 0.02
 SHARES_OF_ALPHA = {"single": 0.35, "pair": 0.35, "speakers": 0.3}
-"""How the chance of a false finding is dealt to what is looked at."""
+"""How the chance of a false finding is divided among the families of candidates."""
 MOST_FINDINGS = 10
 EXAMPLES = 5
 ALSO_DIFFERS = 4
 TRAITS_IN_NAME = 2
-"""Of a cluster."""
+"""Most traits in the name of a cluster."""
 SAME = 0.8
-"""Share of common utterances from which on two findings are one."""
+"""Share of common utterances above which two findings are one."""
 _ALMOST = 0.99
-"""Of the least significant t: what a t beside others may be below it, as rounding differs."""
+"""How far, for rounding, a t alongside others may fall below the smallest significant t, as a factor."""
 _WORSE_THAN_PARTS = 3.5
-"""The t that a pair needs beside both of its parts to be named instead of one of them."""
+"""The t that a pair needs alongside both of its parts to be named instead of one of them."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class Finding:
     """Utterances to look at.
 
     Attributes:
-        name: in plain words: "women, noisy recordings".
-        where: exactly: "gender F, signal to noise ratio under 12.5 dB".
+        name: name in plain words: "women, noisy recordings".
+        where: exact definition: "gender F, signal to noise ratio under 12.5 dB".
         kind: "category", "number", "pair", "cluster" or "speakers".
-        conditions: what its utterances fulfil.
-        speakers: how many known ones.
+        conditions: what its utterances fulfill.
+        speakers: number of known speakers.
         rest_error_rate: errors / words of all other utterances.
         effect_points: error rate minus the rest's, in points (hundredths).
-        low: lower bound of the effect's 95 % interval, in points, speakers as the unit, of named speakers their
-            utterances; None where there is none.
-        avoidable_errors: errors that there would be less at the lower of both error rates.
-        p: corrected for everything that was looked at.
-        p_is_bound: whether the permutations tell no smaller p, so that the true one may be smaller.
+        low: lower bound of the effect's 95 % interval, in points, by speaker (for named speakers, by utterance);
+            None if there is none.
+        avoidable_errors: how many fewer errors there would be at the lower of both error rates.
+        p: p-value, corrected for everything that was tested.
+        p_is_bound: whether p is the smallest that the permutations can give, so that the true one may be smaller.
         also_differs: what else sets these utterances apart, in words.
         examples: ids of utterances with the most errors beyond the rest's rate.
     """
@@ -90,14 +90,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Search:
-    """What was looked at, and what was found.
+    """What was tested, and what was found.
 
     Attributes:
-        findings: those with the most avoidable errors first.
+        findings: the findings, those with the most avoidable errors first.
         candidates_tested: number of slices, trends, pairs and clusters.
-        alpha: chance of any finding where there is none.
-        note: why nothing, or not everything, was looked at; None otherwise.
-        clusters: corrected p of each cluster that was looked at, by name.
+        alpha: chance of any false finding.
+        note: why nothing, or not everything, was tested; None otherwise.
+        clusters: corrected p of each cluster that was tested, by name.
     """
 
     findings: tuple[Finding, ...]
@@ -112,7 +112,7 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
 
     Args:
         record: the results; failed utterances and those without words are left out.
-        clusters: groups of the hidden states: name -> bool (N,), who is inside; see `latent_space.group_states`.
+        clusters: groups of the hidden states: name -> bool (N,), what is inside; see `latent_space.group_states`.
 
     Returns:
         At most 11 findings; none with fewer than 5 known speakers.
@@ -122,7 +122,7 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
     if known < FEWEST_SPEAKERS:
         few = f"fewer than {FEWEST_SPEAKERS} speakers are known: no search for slices"
         return Search((), 0, ALPHA, few)
-    # Those of a speaker next to each other; by name, so that the order of the rows does not matter.
+    # A speaker's utterances next to each other; sorted by name, so that the order of the rows does not matter.
     rated = rated[np.argsort(record.ids[rated].astype(str), kind="stable")]
     merged = merge_blocks(record.blocks[rated])
     rows = rated[np.argsort(merged, kind="stable")]
@@ -147,7 +147,7 @@ def find_slices(record: Record, clusters: Mapping[str, np.ndarray] | None = None
 
 
 def _drop_doubles(findings: Sequence[Finding]) -> list[Finding]:
-    """Keep the first of those with nearly the same utterances, and none whose interval holds 0."""
+    """Keep the first of those with nearly the same utterances, and none whose interval contains 0."""
     kept: list[Finding] = []
     for finding in findings:
         own = set(finding.utterance_ids)
@@ -159,7 +159,7 @@ def _drop_doubles(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def is_bound(p: float, kind: str) -> bool:
-    """Tell whether the permutations of a kind of candidate tell no smaller corrected p."""
+    """Return whether p is the smallest corrected p that the permutations can give for a kind of candidate."""
     least = 1 / (1 + (SIMULATIONS if kind == "speakers" else PERMUTATIONS))
     return p <= least / SHARES_OF_ALPHA.get(kind, SHARES_OF_ALPHA["single"]) * (1 + 1e-9)
 
@@ -171,7 +171,7 @@ def describe_slice(features: Features, candidate: Candidate, p: float) -> Findin
     errors, words = scored.errors(), scored.units()
     rate, rest = (errors[side].sum() / words[side].sum() for side in (inside, ~inside))
     blocks = scored.blocks
-    if kind == "speakers":  # found by name, they stand for themselves: their utterances are the unit
+    if kind == "speakers":  # found by name, they represent only themselves: their utterances are the unit
         blocks = np.where(inside, blocks.max() + 1 + np.arange(len(blocks)), blocks)
     effect = compare_groups(errors, words, inside, blocks)
     beyond = errors - rest * words
@@ -236,7 +236,7 @@ def _test(sample: Sample, candidates: Sequence[Candidate]) -> tuple[np.ndarray, 
 def _choose(
     sample: Sample, candidates: Sequence[Candidate], t: np.ndarray, p: np.ndarray
 ) -> list[tuple[int, float]]:
-    """Return what to show and its p: the strongest, then what is significant beside it, and so on."""
+    """Return what to show and its p: the strongest, then what is still significant alongside it, and so on."""
     remaining = np.flatnonzero(p < ALPHA)
     least = _ALMOST * t[remaining].min(initial=np.inf)
     chosen: list[tuple[int, float]] = []
@@ -272,7 +272,7 @@ def _choose(
 
 
 def _find_shown(number: int, candidates: Sequence[Candidate], t: np.ndarray) -> int:
-    """Return the candidate itself; for a trend the strongest slice at its tail."""
+    """Return the candidate itself or, for a trend, the strongest slice at its tail."""
     if candidates[number].kind != "trend":
         return number
     trend = candidates[number].conditions[0]

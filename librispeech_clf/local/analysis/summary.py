@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
 WORST = 10
 MOST_ASSOCIATED = 12
-"""Columns of one's own that are tested; in the page any can be chosen."""
+"""Most custom columns that are tested; on the page, any can be chosen."""
 _PARTICULAR = re.compile(r"""\[[^\]]*\]|'[^'\s][^']*'|"[^"]*"|\S*[/\d]\S*""")
 SIGNIFICANT_DIGITS = 10
-"""Of floats that statistics libraries computed; error rates are written exactly."""
+"""Digits of floats that statistics libraries computed; error rates are written exactly."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,17 @@ class Analysis:
     """Everything that terminal, summary and page show of a run.
 
     Attributes:
-        rates: see `groups.summarize_rates`.
-        worst: highest word error rate first.
+        rates: error rates, see `groups.summarize_rates`.
+        worst: the worst utterances, highest word error rate first.
         failures: utterance id -> reason; simulated ones with their conditions.
         search: the slices to look at first.
-        terms: recall of the user's terms, of all first; none without terms.
+        terms: recall of the user's terms, all together first; none without terms.
         suspect_references: references that may be wrong, the most suspicious first.
         latent_maps: space -> map.
-        systems: beside each other, if there are several.
-        calibration: of the model's confidences; None where it has none.
-        reliability: of the confidences; None without any.
-        confusions: of "words" and "letters".
+        systems: the comparison of systems, if there are several.
+        calibration: calibration of the model's confidences; None if it has none.
+        reliability: reliability of the confidences; None without any.
+        confusions: confusions of "words" and "letters".
         predicted: rates predicted from the confidences; none without a calibration.
         coverage: what the labeled recordings lack; None unless some are labeled and some are not.
     """
@@ -104,12 +104,12 @@ class Analysis:
 
     @property
     def is_measured(self) -> bool:
-        """Tell whether there was a transcript to measure by."""
+        """Return whether there was a transcript to measure against."""
         return bool(self.rates["word"]["all"]["utterances"])
 
     @property
     def measured(self) -> dict[str, Any]:
-        """Return the rates; only the counts of utterances where there was no transcript to measure by."""
+        """Return the rates, or only the counts of utterances if there was no transcript to measure against."""
         counts = {name: self.rates[name] for name in ("utterances", "failed")}
         return self.rates if self.is_measured else counts
 
@@ -128,14 +128,14 @@ def analyze(
     """Analyze a run.
 
     Args:
-        records: results of every system by its name; those of the first, simulated rows among them, are analyzed.
-        refused: reasons of simulations that could not be run, by name.
-        terms: whose recall is measured.
-        calibration: of the confidences of the first.
-        predicted: of the first, see `prediction.predict_rates`.
+        records: results of every system by name; those of the first, including simulated rows, are analyzed.
+        refused: why simulations could not be run, by name.
+        terms: terms whose recall is measured.
+        calibration: calibration of the first system's confidences.
+        predicted: predicted rates of the first system, see `prediction.predict_rates`.
         coverage: likewise, see `lacks.find_lacks`.
-        bounds: of columns of numbers, see `groups.list_groupings`.
-        on_progress: told in words what is analyzed next.
+        bounds: bounds of numeric columns, see `groups.list_groupings`.
+        on_progress: called with what is analyzed next, in words.
     """
     record = next(iter(records.values()))
     recordings = record.select_recordings()
@@ -169,7 +169,7 @@ def analyze(
 
 
 def find_worst(scored: Record) -> tuple[Worst, ...]:
-    """Return the utterances with the highest word error rate; of equal ones those with more errors first."""
+    """Return the utterances with the highest word error rate; among equals, those with more errors first."""
     errors, words = scored.errors(), scored.units()
     order = np.lexsort([scored.ids.astype(str), -errors, -errors / np.maximum(words, 1)])[:WORST]
     chosen = scored.select(order[errors[order] > 0])
@@ -179,7 +179,7 @@ def find_worst(scored: Record) -> tuple[Worst, ...]:
 
 
 def list_failures(record: Record) -> dict[str, str]:
-    """Return the reason of each failed row by utterance id, with the conditions where they were simulated."""
+    """Return the reason for each failed row by utterance id, with the conditions if it was simulated."""
     columns = (record.texts(name) for name in ("error", "simulation"))
     rows = zip(record.ids, *columns, record.numbers("severity"), strict=True)
     return {
@@ -190,9 +190,9 @@ def list_failures(record: Record) -> dict[str, str]:
 
 
 def group_failures(failures: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Group failed utterances by reason, those of the first one's words, the most frequent first.
+    """Group failed utterances by reason, in the words of the first one, the most frequent first.
 
-    Reasons are one where they differ in names, numbers, paths and what is quoted only.
+    Reasons are the same if they differ only in names, numbers, paths and what is quoted.
     """
     groups: dict[str, tuple[str, list[str]]] = {}
     for name, reason in failures.items():
@@ -202,14 +202,14 @@ def group_failures(failures: Mapping[str, str]) -> list[tuple[str, list[str]]]:
 
 
 def summarize(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what summary.json holds of a run, which is told as names and values."""
+    """Return what summary.json holds about a run, which is described by names and values."""
     names = ("worst", "failures", "clusters", "robustness", "systems", "reliability", "predicted")
     shown = {name: make_plain(getattr(analysis, name)) for name in names}
     return {"run": dict(run), **analysis.measured, **shown}
 
 
 def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what findings.json holds of a run: every figure that a script may want to check."""
+    """Return what findings.json holds about a run: every figure that a script may want to check."""
     search = vars(analysis.search)
     found = {name: search[name] for name in ("findings", "candidates_tested", "alpha", "note")}
     for name in ("error_kinds", "terms", "suspect_references", "systems", "predicted", "coverage"):
@@ -218,9 +218,9 @@ def collect_findings(analysis: Analysis, run: Mapping[str, Any]) -> dict[str, An
 
 
 def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:
-    """Convert records, arrays and tables to what JSON knows.
+    """Convert records, arrays and tables to JSON types.
 
-    Floats keep so many significant digits; those that are not finite become None.
+    Floats keep the given number of significant digits; those that are not finite become None.
     """
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -238,6 +238,6 @@ def make_plain(value: Any, *, digits: int = SIGNIFICANT_DIGITS) -> Any:
 
 
 def render_json(summary: Mapping[str, Any]) -> str:
-    """Write a summary with sorted keys."""
+    """Return a summary as JSON with sorted keys."""
     text = json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return escape_json(text) + "\n"

@@ -1,13 +1,13 @@
-"""References that may be wrong: to be heard before a model is blamed for them.
+"""References that may be wrong: to listen to before blaming a model for them.
 
-In: the record of results. Out: utterances with reasons, the most suspicious first. Two signs: the transcript is far
-less likely to the model than what it heard itself, compared with the other utterances; or it has too many or too few
-letters for its recording.
+In: the record of results. Out: utterances with reasons, the most suspicious first. There are two signs: the model finds
+the transcript far less likely than what it heard itself, compared with other utterances; or the transcript has too many
+or too few letters for its recording.
 
-The excess is the transcript's CTC loss less that of the greedy path (its log-probability, from `confidence`), a
-letter of the transcript; a wrong transcript has a large one even from a model that is certain. A value is far out
-when it lies beyond a quartile by three times the distance of the quartiles, as in Tukey, "Exploratory Data Analysis",
-1977.
+The excess is the transcript's CTC loss minus that of the greedy path (its log-probability, from `confidence`), per
+letter of the transcript; a wrong transcript has a large one even with a model that is certain. A value is far out
+if it lies beyond a quartile by three times the distance between the quartiles, as in Tukey, "Exploratory Data
+Analysis", 1977.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from librispeech_clf.local.analysis.record import Record
 
 FEWEST_UTTERANCES = 20
 FAR_OUT = 3.0
-"""Times the distance between the quartiles, beyond a quartile."""
+"""How far beyond a quartile a value is far out, in distances between the quartiles."""
 LEAST_EXCESS = 2.0
-"""Nats a letter: the transcript is 7 times less likely for each letter. Below it a model's own errors abound."""
+"""Nats per letter: the transcript is 7 times less likely for each letter. Below it, a model's own errors abound."""
 MOST_LISTED = 50
 
 
@@ -31,10 +31,10 @@ class Suspicion:
     """An utterance whose reference may be wrong.
 
     Attributes:
-        reasons: in words.
+        reasons: reasons in words.
         score: the largest distance beyond a quartile, in distances between the quartiles; above 3.
-        excess: the transcript's CTC loss less the greedy path's, a letter, in nats; None if unknown.
-        letters_per_second: of the transcript, spaces included; None if unknown.
+        excess: the transcript's CTC loss minus the greedy path's, in nats per letter; None if unknown.
+        letters_per_second: rate of the transcript's letters, spaces included; None if unknown.
     """
 
     utterance_id: str
@@ -50,8 +50,8 @@ def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
     """List the references that may be wrong, the most suspicious first, at most 50.
 
     Args:
-        record: the results; without `ctc_loss` and `confidence`, or `signal_duration_s`, that sign is not
-            looked for; none in fewer than 20 utterances.
+        record: the results; without `ctc_loss` and `confidence`, or without `signal_duration_s`, the corresponding sign
+            is not looked for; with fewer than 20 utterances, neither is.
     """
     rows, texts = record.aligned.rows, record.aligned.texts
     if len(rows) < FEWEST_UTTERANCES:
@@ -79,7 +79,7 @@ def find_suspect_references(record: Record) -> tuple[Suspicion, ...]:
 
 
 def measure_distance(values: np.ndarray) -> np.ndarray:
-    """Return how far values lie above the upper quartile, in distances between the quartiles; -inf where unknown."""
+    """Return how far values are above the upper quartile, in distances between the quartiles; -inf where unknown."""
     known = np.isfinite(values)
     if known.sum() < FEWEST_UTTERANCES:
         return np.full(len(values), -np.inf)

@@ -1,11 +1,11 @@
-"""Compare the systems of a run: rates, paired differences of every two, where they differ, and what all get wrong.
+"""Compare the systems of a run: rates, pairwise paired differences, where they differ, and what all get wrong.
 
 In: one record per system over the same utterances. Out: a `Systems` record. A difference is the second system's rate
-minus the first's over the utterances that both recognized, below zero: the second is better. Its test is paired, with
+minus the first's over the utterances that both recognized; below zero, the second is better. Its test is paired, with
 the speaker as the unit: Gillick & Cox, "Some statistical issues in the comparison of speech recognition algorithms",
-ICASSP 1989, whose segments must be independent, here all utterances of a speaker, because those of one are not (Liu &
-Peng, arXiv:1912.09508); see `rates.compare_paired`. p is corrected by Holm over all pairs, and over the groups of a
-pair. The page's script computes the same for what is filtered.
+ICASSP 1989, require independent segments; here a segment is all of a speaker's utterances, because these depend on one
+another (Liu & Peng, arXiv:1912.09508); see `rates.compare_paired`. p is corrected by Holm over all pairs, and over the
+groups of a pair. The page's script computes the same for what is filtered.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from librispeech_clf.local.analysis.rates import ErrorRate, compare_paired, corr
 from librispeech_clf.local.analysis.record import UNITS, Record
 
 GROUPED = ("split", "subset", "signal_duration_s")
-"""Columns besides the corpus' own by which systems are compared."""
+"""Columns, besides the corpus's own, by which systems are compared."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SystemRate:
     """A system's error rates with intervals over the utterances that it recognized.
 
     Attributes:
-        kinds: substitutions, deletions and insertions of words.
+        kinds: numbers of word substitutions, deletions and insertions.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Pair:
 
     Attributes:
         difference: second rate minus first rate, with its 95 % interval; None without shared words.
-        p_value: two-sided, that both have the same rate.
-        corrected: the same for the whole family.
-        better: utterances with fewer errors by the second.
-        worse: utterances with more.
-        column: whose group it is; "" for all utterances.
+        p_value: two-sided p of equal rates.
+        corrected: the same, corrected for the whole family.
+        better: number of utterances with fewer errors by the second.
+        worse: number of utterances with more.
+        column: the column that the group is of; "" for all utterances.
         group: the group's name.
     """
 
@@ -68,14 +68,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Systems:
-    """The systems of a run beside each other.
+    """The systems of a run, side by side.
 
     Attributes:
-        rates: of each system, the main one first.
-        pairs: every two systems.
+        rates: rates of each system, the main one first.
+        pairs: all pairs of systems.
         characters: the main system and each other one, by characters.
         groups: the main system and each other one, by groups, the largest change first.
-        oracle: word error rate of the best system of each utterance; None where no utterance is shared.
+        oracle: word error rate of the best system for each utterance; None if no utterance is shared.
         all_wrong: share of the shared utterances that every system gets wrong.
     """
 
@@ -90,7 +90,7 @@ class Systems:
 def compare_systems(
     records: Mapping[str, Record], bounds: Mapping[str, Sequence[float]] | None = None
 ) -> Systems:
-    """Compare systems by name, first the main one, which holds the metadata; `bounds` as for `list_groupings`."""
+    """Compare systems by name; the first, the main one, holds the metadata; `bounds` as for `list_groupings`."""
     names, recordings = list(records), [record.select_recordings() for record in records.values()]
     main = recordings[0].select_scored()
     counted = {unit: align_errors(main, recordings, unit) for unit in UNITS}
@@ -125,7 +125,7 @@ def compare_systems(
 def align_errors(
     main: Record, records: Sequence[Record], unit: str = "word"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each record's errors and units by the main one's ids, each float64 (S, N), NaN where it has none."""
+    """Return each record's errors and units in the order of the main one's ids, float64 (S, N), NaN where missing."""
     import pandas as pd
 
     def align(values: Callable[[Record, str], np.ndarray]) -> np.ndarray:
@@ -139,8 +139,8 @@ def compare_pair(names: tuple[str, str], errors: np.ndarray, words: np.ndarray, 
     """Compare two systems.
 
     Args:
-        names: of the systems.
-        errors: float64 (2, N), of each utterance, NaN where a system did not recognize it.
+        names: names of the systems.
+        errors: float64 (2, N), errors in each utterance, NaN where a system did not recognize it.
         words: float64 (2, N), reference words, or characters; (N,) where both have the same.
         blocks: int (N,), the speaker of each utterance.
     """

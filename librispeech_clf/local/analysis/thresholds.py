@@ -1,4 +1,4 @@
-"""Thresholds that a run may not cross: "wer > 0.30", of everything or of a group of utterances.
+"""Thresholds that a run may not cross: "wer > 0.30", for all utterances or a group of them.
 
 In: a condition's text, and what findings.json holds. Out: the figure, and whether the condition holds.
 """
@@ -31,10 +31,10 @@ class Threshold:
     """A condition under which a run fails.
 
     Attributes:
-        text: as it was given.
-        figure: "wer" or "cer", with a part of it behind a point; "failed" or "findings".
-        group: whose figure, None for all utterances.
-        limit: error rates as shares: 0.30 for 30 %.
+        text: the condition as given.
+        figure: "wer" or "cer", with a part of it after a dot; "failed" or "findings".
+        group: the group whose figure it is, None for all utterances.
+        limit: the limit; error rates are shares: 0.30 for 30 %.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A threshold as it was given, the run's figure, and whether the run fails by it."""
+    """A threshold as given, the run's figure, and whether the run fails because of it."""
 
     condition: str
     value: float
@@ -57,7 +57,7 @@ def read_threshold(text: str) -> Threshold:
     """Read a condition.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a condition.
     """
     found = _PATTERN.fullmatch(" ".join(text.split()))
     try:
@@ -73,7 +73,7 @@ def read_threshold(text: str) -> Threshold:
 
 
 def check_threshold(threshold: Threshold, summary: Mapping[str, Any]) -> Crossing:
-    """Compare a run's figure, of what findings.json holds, with a threshold.
+    """Compare a run's figure, from the content of findings.json, with a threshold.
 
     Raises:
         ValueError: the run has no such group or figure.
@@ -97,7 +97,7 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
         older = [pair for pair in pairs if pair["second"] == summary["run"].get("compared with")]
         if not older or older[0]["difference"] is None:
             return None
-        # Of a pair it is the older run's rate minus the first system's; a threshold is on what was gained or lost.
+        # A pair's difference is the older run's rate minus the first system's; a threshold is on the opposite.
         name = {"low": "high", "high": "low"}.get(part.partition(".")[2], "difference")
         return None if older[0][name] is None else -older[0][name]
     if threshold.group is None:
@@ -107,12 +107,12 @@ def _find_figure(threshold: Threshold, summary: Mapping[str, Any]) -> float | No
 
 
 def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, compare: bool) -> None:
-    """Refuse, before anything is recognized, what the run will not have.
+    """Refuse, before anything is recognized, thresholds on figures that the run will not have.
 
-    The groups are those that the corpus tells of, by name; those of a length show in the results only.
+    The groups are those that the corpus determines, by name; those of a length are known only from the results.
 
     Raises:
-        ValueError: a threshold is of a group that there is not, or of a change without an older run to compare with.
+        ValueError: a threshold is on a group that does not exist, or on a change without an older run to compare with.
     """
     known = dict.fromkeys(groups)
     for threshold in thresholds:
@@ -125,7 +125,7 @@ def refuse_misfits(thresholds: Iterable[Threshold], groups: Iterable[str], *, co
 
 
 def _find_group(threshold: Threshold, known: Mapping[str, Any]) -> str:
-    """Return the name of a threshold's group among those there are."""
+    """Return the name of a threshold's group among the existing ones."""
     asked = " ".join((threshold.group or "").replace(":", ": ").split())
     wanted = simplify(asked)
     fitting = [name for name in known if simplify(name) == wanted]

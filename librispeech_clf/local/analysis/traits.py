@@ -1,6 +1,6 @@
 """Traits of a group of utterances: the metadata that set it apart from the others, in a listener's words.
 
-In: the record of results and which rows belong to the group. Out: `Trait`s, the largest effect first; labels of the
+In: the record of results and which rows belong to the group. Out: `Trait`s, the largest effect first; labels for
 tails and categories of columns, such as "noisy recordings" or "women".
 
 Sources: Cliff, "Dominance statistics", Psychological Bulletin 114, 1993; the bound of a negligible effect, 0.147,
@@ -23,7 +23,7 @@ ALPHA = 0.01
 NEGLIGIBLE_EFFECT = 0.147
 CORRELATED = 0.9
 FEWEST_SPEAKERS = 3
-"""Of a category: what fewer speakers share is who they are, not a trait."""
+"""Fewest speakers of a category: what fewer share is who they are, not a trait."""
 RARE_WORDS = "text_rare_word_share"
 LOW_AND_HIGH: dict[str, tuple[str, str]] = {
     "signal_duration_s": ("short utterances", "long utterances"),
@@ -45,7 +45,7 @@ LOW_AND_HIGH: dict[str, tuple[str, str]] = {
     "text_word_count": ("few words", "many words"),
     "record_speaker_total_minutes": ("readers of little speech", "readers of much speech"),
 }
-"""Column -> (low tail, high tail). Of correlated columns the first one here gives the label."""
+"""Column -> (low tail, high tail). Of correlated columns, the first one here gives the label."""
 SYNONYMS = {
     "signal_duration_s": "text_letter_count readability_syllables "
     "text_distinct_letter_count text_most_frequent_letter_count",
@@ -69,13 +69,13 @@ class Trait:
     """A metadata column (or one value of it) that sets a group apart.
 
     Attributes:
-        label: in words: "women", "noisy recordings".
+        label: label in words: "women", "noisy recordings".
         value: the category, None for numbers.
         effect: Cliff's delta in [-1, 1]: the chance that a value inside is above one outside, minus the
             reverse; for a category, the share inside minus the share outside.
         inside: median inside, or share of the category inside, in [0, 1].
-        p_corrected: by Mann & Whitney's test, two-sided, or Fisher's exact one, one-sided; by Holm's procedure over
-            everything tested for the group. Utterances are taken as independent.
+        p_corrected: p by Mann & Whitney's test, two-sided, or Fisher's exact test, one-sided, corrected by Holm's
+            procedure over everything tested for the group. Utterances are taken as independent.
     """
 
     column: str
@@ -89,7 +89,7 @@ class Trait:
 
 
 class Features:
-    """The numeric columns of a record that vary, and their mid-ranks from 0 to 1, made once for all groups."""
+    """A record's numeric columns that vary, and their mid-ranks from 0 to 1, computed once for all groups."""
 
     def __init__(self, record: Record) -> None:
         """Read the numbers, plainest names first, and the share of rare words."""
@@ -124,8 +124,8 @@ class Features:
         value that is more frequent inside.
 
         Returns:
-            What is significant at 1 % after correction over everything tested and not negligible, largest effect
-            first; of what a listener would call the same, and of columns that rank utterances alike, the first.
+            What is not negligible, and significant at 1 % after correction over everything tested, largest effect
+            first; of traits that a listener would call the same, or whose columns rank utterances alike, the first.
         """
         tested = [*self._test_numbers(inside), *self._test_categories(inside)]
         corrected = correct_holm([trait.p_corrected for trait in tested])
@@ -161,10 +161,10 @@ class Features:
             excess = ranks.sum() - count * (total + 1) / 2
             spread = count * len(without) * (total + 1) / 12 * self._ties[name]
             effect = float(2 * excess / (count * len(without)))
-            # Half a rank for the normal approximation of whole ones.
+            # Continuity correction by half a rank.
             score = max(abs(excess) - 0.5, 0.0) / np.sqrt(max(spread, 1e-12))
             label = label_tail(name, "high" if effect > 0 else "low")
-            medians = 0.0, 0.0  # of what is negligible nobody reads them
+            medians = 0.0, 0.0  # nobody reads those of negligible traits
             if abs(effect) >= NEGLIGIBLE_EFFECT:
                 medians = float(np.median(within)), float(np.median(without))
             yield Trait(name, label, None, effect, *medians, physical_unit(name), float(2 * norm.sf(score)))
@@ -191,7 +191,7 @@ class Features:
 
 
 def measure_rare_words(record: Record) -> np.ndarray:
-    """Return the share of an utterance's words that no other place of the references holds, in [0, 1]."""
+    """Return the share of each utterance's words that occur nowhere else in the references, in [0, 1]."""
     texts = [text or "" for text in record.texts("reference")]
     counted = Counter(itertools.chain.from_iterable(text.split() for text in texts))
     words = (text.split() for text in texts)
@@ -206,7 +206,7 @@ def _count_speakers(column: Column, blocks: np.ndarray) -> np.ndarray:
 
 
 def label_tail(column: str, tail: str) -> str:
-    """Name the "low" or the "high" tail of a column: "noisy recordings", "high age" where there is no plainer name."""
+    """Name the "low" or "high" tail of a column: "noisy recordings", or "high age" if there is no plainer name."""
     if column in LOW_AND_HIGH:
         return LOW_AND_HIGH[column][tail == "high"]
     for plain, prefixes in SYNONYMS.items():
@@ -217,14 +217,14 @@ def label_tail(column: str, tail: str) -> str:
 
 
 def choose_plain(labels: Sequence[str], most: int) -> list[str]:
-    """Return the first labels in a listener's words, neither "low" nor "high" something of ours; else the first."""
+    """Return the first labels in a listener's words (not "low" or "high" one of our columns), or else the first."""
     own = {label for pair in LOW_AND_HIGH.values() for label in pair}
     plain = [label for label in labels if label in own or not label.startswith(("low ", "high "))]
     return (plain or [*labels])[:most]
 
 
 def label_category(column: str, value: str) -> str:
-    """Name a category: "women", or "accent Scottish" where there is no plainer name."""
+    """Name a category: "women", or "accent Scottish" if there is no plainer name."""
     return CATEGORIES.get((column, value), f"{label_column(column)} {value}")
 
 
@@ -245,5 +245,5 @@ def join_labels(labels: Sequence[str]) -> str:
 
 
 def has_plain_label(column: str) -> bool:
-    """Tell whether a column means something to a listener: it is named here, or it is not one of our own."""
+    """Return whether a column means something to a listener: it is named here, or it is not one of our own."""
     return column in LOW_AND_HIGH or column.startswith(("record_", "corpus_"))

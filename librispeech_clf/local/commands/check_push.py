@@ -1,7 +1,7 @@
 """The command `check-push`: rehearse a push of the integration to Tensorleap, without a server.
 
 In: leap.yaml and the files it names. Out: a table of what passed, and the commands that push; exit code 1 and
-the missing file's name when the bundle would not work by itself.
+the missing file's name if the bundle would not work by itself.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def all_passed(findings: Sequence[Finding]) -> bool:
 
 
 def check_files(root: Path, collection: Collection) -> list[Finding]:
-    """Check that the bundle is complete and of a bearable size."""
+    """Check that the bundle is complete and not too large."""
     unmatched = "matches no file; create it or remove the pattern from include."
     missing = "is not in the bundle; add it to include in leap.yaml."
     findings = [Finding(f"pattern {pattern}", unmatched) for pattern in collection.unmatched]
@@ -148,7 +148,7 @@ def check_files(root: Path, collection: Collection) -> list[Finding]:
 def run_bundle(
     root: Path, manifest: Manifest, collection: Collection, folder: Path, *, install: bool
 ) -> dict:
-    """Copy the bundle's files to an empty folder, check them there in a process of their own; see `rehearsal.check`."""
+    """Copy the bundle's files to an empty folder and check them there in a separate process; see `rehearsal.check`."""
     bundle = folder / "bundle"
     for file in collection.files:
         target = bundle / file
@@ -170,10 +170,10 @@ def install_requirements(bundle: Path, folder: Path) -> Path:
 
 
 def run_rehearsal(python: Path, bundle: Path, *, entry_file: str, without: Path) -> dict:
-    """Run rehearsal.py of a bundle in a fresh process, as on the platform, the folder `without` off its path.
+    """Run a bundle's rehearsal.py in a fresh process, as on the platform, with the folder `without` off its path.
 
     Returns:
-        What `rehearsal.check` returns; where the process failed before, its last words as `error`.
+        What `rehearsal.check` returns; if the process failed before that, its last output as `error`.
     """
     names = [name for name in os.environ if name.startswith(("LIBRISPEECH_", "NUMBA_CACHE"))]
     environment = {name: value for name, value in os.environ.items() if name not in (*names, "PYTHONPATH")}
@@ -181,7 +181,7 @@ def run_rehearsal(python: Path, bundle: Path, *, entry_file: str, without: Path)
         "TL_DISABLE_ANALYTICS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "IS_TENSORLEAP_PLATFORM": "true",
-        # An image may be read-only, its user without a home: numba then finds no place for its cache by itself.
+        # An image may be read-only and its user without a home directory: numba then finds no place for its cache.
         "HOME": os.path.join(os.devnull, "home"),
         "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator",
     }
@@ -210,8 +210,8 @@ def read_result(printed: str) -> dict:
 def summarize(result: dict) -> list[Finding]:
     """Turn the rehearsal's result into rows of the table.
 
-    Where a first sample cannot be read, code-loader only says that it lacks a shape: the sample's reason stands
-    in its place.
+    If a first sample cannot be read, code-loader only says that it lacks a shape; the sample's own reason is given
+    instead.
     """
     samples = [Finding(f"sample of {state}", reason) for state, reason in result.get("samples", {}).items()]
     if result["error"]:

@@ -1,4 +1,4 @@
-"""The command `convert-model`: make this project's model file of a published checkpoint."""
+"""The command `convert-model`: make this project's model file from a published checkpoint."""
 
 from __future__ import annotations
 

@@ -32,11 +32,11 @@ class SplitStatistics:
 
     Attributes:
         seconds: Length of each utterance, s.
-        speakers: Number of speakers by gender: "F", "M", or "?" where the speaker table does not tell.
+        speakers: Number of speakers by gender: "F", "M", or "?" where the speaker table does not say.
         words: Words in each utterance.
         readability: Dale-Chall score of each utterance that has words: below 5 fourth grade, above 9 college.
-        notes: What text normalization took out of the transcripts, how many hold signs that cannot be encoded,
-            and which further columns there are; a line each.
+        notes: What text normalization removed from the transcripts, how many hold signs that cannot be encoded,
+            and which additional columns there are; one line each.
         unreadable: Why recordings cannot be read; their lengths are left out.
     """
 
@@ -51,7 +51,7 @@ class SplitStatistics:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code, 1 when recordings cannot be read or no split is there."""
+    """Run the command; return its exit code, 1 if recordings cannot be read or no split exists."""
     parser = make_parser(
         "describe-corpus", "Describe the splits of the corpus: speech, speakers, words and readability."
     )
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def describe(options: argparse.Namespace) -> int:
-    """Print the table of every split that is there, and what is missing or cannot be read."""
+    """Print the table of every split that exists, and what is missing or cannot be read."""
     configuration = load_configuration(source=options.source, root=options.root)
     corpus, text = configuration.corpus, configuration.text
     vocabulary = configuration.read_vocabulary()
@@ -81,7 +81,7 @@ def describe(options: argparse.Namespace) -> int:
 
 
 def describe_split(split: Split, vocabulary: Vocabulary, normalization: str = STRICT) -> SplitStatistics:
-    """Count what a split holds; decodes only recordings whose header does not tell their length."""
+    """Count what a split holds; decode only recordings whose header does not declare their length."""
     genders: dict[str, str] = {}
     seconds, unreadable = [], []
     for utterance in split.utterances():
@@ -120,7 +120,7 @@ def _note(split: Split, vocabulary: Vocabulary, normalization: str) -> Iterator[
 
 
 def statistics_table(title: str, statistics: Sequence[SplitStatistics]) -> rich.table.Table:
-    """One row a split."""
+    """Return a table with one row per split."""
     table = make_table(title, HEADS)
     for split in statistics:
         table.add_row(

@@ -1,7 +1,7 @@
 """The command `evaluate`: run the registered functions over a corpus and report.
 
-Writes results.parquet, summary.json, findings.json and index.html. A run
-that was stopped goes on with the same command.
+Writes results.parquet, summary.json, findings.json and index.html. The same
+command resumes a run that was stopped.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0; 1 when utterances failed; 2 when nothing could be evaluated; 3 when a threshold was crossed; 130 when
-        it was interrupted.
+        0; 1 if utterances failed; 2 if nothing could be evaluated; 3 if a threshold was crossed; 130 if the run
+        was interrupted.
     """
     parser = make_parser(
         "evaluate",
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_condition(text: str) -> Threshold:
-    """Read a condition of `--fail-if`; the command line then tells what is wrong with it."""
+    """Read a condition of `--fail-if`; the command line reports what is wrong with it."""
     try:
         return read_threshold(text)
     except ValueError as error:
@@ -199,7 +199,7 @@ def open_decoder(options: argparse.Namespace, vocabulary: Vocabulary) -> Decoder
 
 
 def tabulate_corpus(run: Run) -> Record:
-    """Tabulate what is known of the recordings before they are read, in columns of the results table."""
+    """Tabulate what is known about the recordings before they are read, in columns of the results table."""
     import pyarrow
 
     from librispeech_clf.local.analysis.record import Record
@@ -219,10 +219,10 @@ def tabulate_corpus(run: Run) -> Record:
 
 
 def refuse_failure(table: pyarrow.Table) -> None:
-    """Refuse a run without a single recording that could be evaluated; the model was then not even opened.
+    """Refuse a run in which no recording could be evaluated; the model was then not even opened.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no recording could be evaluated.
     """
     from librispeech_clf.local.analysis.summary import group_failures
 
@@ -233,15 +233,15 @@ def refuse_failure(table: pyarrow.Table) -> None:
 
 
 class Opened(NamedTuple):
-    """An evaluation with everything opened that the work and the report need.
+    """An evaluation with everything open that the work and the report need.
 
     Attributes:
         run: tasks, engine and store.
-        systems: the model's among them.
-        decoded: texts of the decoder's system by utterance id, put in when they are known.
+        systems: all systems, including the model's.
+        decoded: texts of the decoder's system by utterance id, filled in once they are known.
         described: what is evaluated, by name.
-        bounds: of columns of numbers, see `find_bounds`.
-        told: what is said before the work, a line each.
+        bounds: bounds of numeric columns, see `find_bounds`.
+        told: what is printed before the work, one line each.
     """
 
     run: Run
@@ -253,7 +253,7 @@ class Opened(NamedTuple):
 
 
 def read_request(options: argparse.Namespace) -> tuple[Request, str]:
-    """Read what is evaluated, the decoder left out, and how texts are normalized before they are compared."""
+    """Read what is evaluated, except the decoder, and how texts are normalized before they are compared."""
     from librispeech_clf.local.evaluation.opening import Request
     from librispeech_clf.local.evaluation.plan import read_splits
     from librispeech_clf.local.evaluation.systems import is_corpus, name_system
@@ -266,12 +266,12 @@ def read_request(options: argparse.Namespace) -> tuple[Request, str]:
     configuration = load_configuration(source=options.source, root=options.root, model=options.model)
     split_by_subset = read_splits(options.split or ["test"], configuration.corpus.subsets_by_state)
     scored = set(split_by_subset.values()) != {UNLABELED}
-    if not scored:  # the labeled test split lies beside, on the map
+    if not scored:  # the labeled test split is shown beside it, on the map
         split_by_subset |= transcripts.find_labeled(configuration)
-    # code-loader asks for three states; only what is evaluated has to be on the disk.
+    # code-loader asks for three states, but only what is evaluated has to be on the disk.
     states = (*STATES[:3], UNLABELED)
     configuration = configuration.with_corpus(subsets_by_state=dict.fromkeys(states, [*split_by_subset]))
-    # Labels have no digits: a model is asked for letters, and its texts are normalized afterwards.
+    # Labels have no digits: the model writes letters, and its texts are normalized afterwards.
     normalization = options.normalize or configuration.text.normalize
     labels = normalization if normalization in NORMALIZATIONS else TO_LETTERS
     text = dataclasses.replace(configuration.text, normalize=labels)
@@ -291,7 +291,7 @@ def read_request(options: argparse.Namespace) -> tuple[Request, str]:
 
 
 def open_evaluation(options: argparse.Namespace, request: Request, normalization: str) -> Opened:
-    """Open corpus, model and systems, and refuse what they do not hold."""
+    """Open corpus, model and systems, and refuse requests for what they do not hold."""
     from librispeech_clf.local.analysis.groups import find_bounds, name_groups
     from librispeech_clf.local.evaluation.run import open_run
     from librispeech_clf.local.evaluation.systems import System, open_systems
@@ -346,8 +346,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
     request, normalization = read_request(options)
     vocabulary, console = request.configuration.read_vocabulary(), Console()
-    # As the texts that they are looked for in. Punctuation is taken out of terms in any case: no transcript that can
-    # be scored has it.
+    # As the texts in which they are looked for. Punctuation is always removed from terms: no transcript that can be
+    # scored has any.
     normalize = make_normalizer(vocabulary, TO_LETTERS if normalization in NORMALIZATIONS else normalization)
     notes = {} if options.notes is None else read_notes(options.notes)
     terms = () if options.terms is None else read_terms(options.terms, normalize)

@@ -1,8 +1,8 @@
-"""The command `prepare-data`: bring LibriSpeech's subsets from OpenSLR, or fill the Hugging Face cache.
+"""The command `prepare-data`: download LibriSpeech's subsets from OpenSLR, or fill the Hugging Face cache.
 
-A subset is there whole or not at all: it is downloaded (resumed by HTTP ranges, verified by MD5) and unpacked in
-`<root>/.prepare-data` and appears by one rename. A stopped run is continued by the next; of two runs at the same
-time one waits for the other.
+A subset appears whole or not at all: it is downloaded (resumed by HTTP ranges, verified by MD5) and unpacked in
+`<root>/.prepare-data`, and appears by one rename. The next run resumes one that was stopped; of two simultaneous
+runs, one waits for the other.
 
 Source of the sizes: kaldi-asr/kaldi `egs/librispeech/s5/local/download_and_untar.sh`; of the checksums:
 PaddlePaddle/PaddleSpeech `dataset/librispeech/librispeech.py`.
@@ -52,10 +52,10 @@ CHUNK_BYTES = 1 << 18
 NETWORK_ERRORS = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)
 
 RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:(\d{1,18})$)?")
-"""Content-Range, RFC 9110, 14.4: the first byte, and how many there are in all where it is known."""
+"""Content-Range, RFC 9110, 14.4: the first byte, and the total number of bytes where known."""
 IMPOSSIBLE_PATH = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
 Report = Callable[[str, int, int | None], None]
-"""Takes the stage, the bytes done and the bytes in all."""
+"""Takes the stage, the bytes done and the total number of bytes."""
 
 
 class Archive(NamedTuple):
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Bring what is missing, into the data root or the cache of the hub, or list what there is."""
+    """Download what is missing, into the data root or the hub's cache, or list what there is."""
     configuration, dataset = load_configuration(), options.dataset
     corpus = configuration.with_corpus(source=options.source, root=options.root, dataset=dataset).corpus
     if options.list:
@@ -137,14 +137,14 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
     """Download, verify and unpack one subset into `root/LibriSpeech`; return whether there was anything to do.
 
     Raises:
-        OSError: the disk is full, the root cannot be written to, or the server cannot be reached or lacks the archive.
+        OSError: the disk is full, the root is not writable, or the server is not reachable or lacks the archive.
         ValueError: the archive has the wrong checksum, is damaged, or would write outside its folder.
     """
     tree = openslr.tree_folder(root)
     work = tree.parent / WORK_NAME
     file, unpacked = work / f"{archive.subset}.tar.gz", work / archive.subset
     if (tree / archive.subset).is_dir():
-        file.unlink(missing_ok=True)  # of a run killed at its very end
+        file.unlink(missing_ok=True)  # left by a run that was killed at its very end
         shutil.rmtree(unpacked, ignore_errors=True)
         return False
     work.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
             return False
         shutil.rmtree(unpacked, ignore_errors=True)
         with explain_disk(unpacked, reads_too=True):
-            # Not begun where it cannot fit: the archive's rest and its content, which is as large (FLAC).
+            # Do not start what cannot fit: the rest of the archive, and its content, which is as large (FLAC).
             if shutil.disk_usage(work).free < 2 * archive.size - _size(file):
                 raise OSError(errno.ENOSPC, "not enough space")
             download_verified(
@@ -179,7 +179,7 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
             for table in source.iterdir():
                 if (
                     table.is_file() and not (tree / table.name).exists()
-                ):  # one corrected by hand stays
+                ):  # keep one that was corrected by hand
                     os.replace(table, tree / table.name)
             os.rename(source / archive.subset, tree / archive.subset)
             file.unlink(missing_ok=True)
@@ -200,11 +200,11 @@ def prepare_subset(archive: Archive, root: Path, *, base_url: str, report: Repor
 def download_verified(
     url: str, path: Path, archive: Archive, *, on_progress: Callable[[int, int], None]
 ) -> None:
-    """Bring an archive to `path` whole, continuing what is there, or raise and say what helps.
+    """Download an archive to `path`, resuming what exists, or raise with a remedy.
 
-    What has the wrong checksum or is longer than the archive is removed.
+    A file with the wrong checksum, or longer than the archive, is removed.
     """
-    # A resumed file's first part may be of another download: it is fetched once more from its start.
+    # The first part of a resumed file may come from another download: then fetch it once more from the start.
     for begun in (path.exists(), False):
         failures, most = 0, _size(path)
         while True:
@@ -236,7 +236,7 @@ def download_verified(
 
 
 def _fetch_rest(url: str, path: Path, *, size: int, on_progress: Callable[[int, int], None]) -> bool:
-    """Ask once for what is missing; return whether the file is complete now, or all that the server has."""
+    """Request once what is missing; return whether the file is now complete, or all that the server has."""
     start = _size(path)
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
     try:
@@ -274,7 +274,7 @@ def _fetch_rest(url: str, path: Path, *, size: int, on_progress: Callable[[int, 
 
 
 def _raise_if_final(url: str, error: Exception, *, begun: bool) -> None:
-    """Raise when trying again is of no use: no such file, or no such server before anything came from it."""
+    """Raise if trying again is pointless: no such file, or no such server before anything came from it."""
     if isinstance(getattr(error, "reason", None), socket.gaierror) and not begun:
         raise ConnectionError(f"{url}: {error}; check the network connection and --base-url.") from error
     if not isinstance(error, urllib.error.HTTPError):
@@ -295,7 +295,7 @@ def _size(path: Path) -> int:
 
 
 def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, int], None]) -> None:
-    """Unpack `LibriSpeech/...` from a .tar.gz into a new folder; raise for a damaged or hostile one."""
+    """Unpack `LibriSpeech/...` from a .tar.gz into a new folder; raise for a damaged or malicious one."""
     folder.mkdir(parents=True)
     size = _size(archive)
     try:
@@ -326,7 +326,7 @@ def unpack_archive(archive: Path, folder: Path, *, on_progress: Callable[[int, i
 
 @contextlib.contextmanager
 def _show_progress(subset: str) -> Iterator[Report]:
-    """Show each stage as a bar of its own."""
+    """Show each stage as its own progress bar."""
     columns = (
         progress.TextColumn("{task.description}"), progress.BarColumn(), progress.DownloadColumn(),
         progress.TransferSpeedColumn(), progress.TimeRemainingColumn(),
@@ -343,7 +343,7 @@ def _show_progress(subset: str) -> Iterator[Report]:
 
 
 def list_subsets(corpus: CorpusConfiguration) -> None:
-    """Print the subsets, their sizes and what is there."""
+    """Print the subsets, their sizes and which are present."""
     title = escape_unprintable(f"LibriSpeech, source {corpus.source}, root {corpus.root}")
     table = rich.table.Table(title=rich.text.Text(title, "italic"))
     table.add_column("subset")

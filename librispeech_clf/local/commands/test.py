@@ -13,7 +13,7 @@ from librispeech_clf.configuration import PROJECT_ROOT
 from librispeech_clf.local.cli import make_parser, run
 
 MOST_PROCESSES = 4
-"""One of them may come to 7 GB of memory, as TensorFlow keeps what it has compiled."""
+"""One of them may take up to 7 GB of memory, as TensorFlow keeps what it has compiled."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +29,9 @@ def test(options: argparse.Namespace) -> int:
     """Run pytest."""
     if importlib.util.find_spec("pytest") is None:
         raise ImportError("the tests need pytest: pip install -e '.[test]'.")
-    # The whole suite in as many processes as there are cores; a choice of tests in one, which starts sooner.
-    # Files in their own order: by the number of their tests, slow files of few tests would end the run alone.
-    # One that crashes ends the run: pytest-xdist waits for ever for one started in its place (pytest-xdist#1323).
+    # The whole suite runs in as many processes as there are cores; a selection in one, which starts sooner.
+    # Files keep their own order: sorted by number of tests, slow files with few tests would run alone at the end.
+    # A process that crashes ends the run: pytest-xdist waits forever for its replacement (pytest-xdist#1323).
     processes = min(MOST_PROCESSES, os.cpu_count() or 1)
     whole = f"-n {processes} --dist loadfile --no-loadscope-reorder --max-worker-restart 0".split()
     command = [sys.executable, "-m", "pytest", *(options.others or whole)]

@@ -1,4 +1,4 @@
-"""What `evaluate` measures by: transcripts, and where there are none, calibrated confidences."""
+"""What `evaluate` measures with: transcripts and, where there are none, calibrated confidences."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_labeled(configuration: Configuration) -> dict[str, str]:
 
 
 def mark_transcribed(run: Run, table: pyarrow.Table) -> pyarrow.Table:
-    """Tell of each row whether its recording has a transcript, where some have none."""
+    """Add to each row whether its recording has a transcript, if some have none."""
     import pyarrow
 
     known = {task.utterance_id for task in run.tasks.values() if task.transcribed}
@@ -48,7 +48,7 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
     """Refuse what needs transcripts where there are none; say which recordings have none.
 
     Raises:
-        ValueError: there are none, and an option needs some; or what somebody wrote would be overwritten.
+        ValueError: there are none, and an option needs some; or what somebody has written would be overwritten.
     """
     table = options.out / f"{TRANSCRIBE}.csv"
     if options.transcribe and table.exists() and not _is_blank(table):
@@ -69,7 +69,7 @@ def refuse_unlabeled(run: Run, options: argparse.Namespace) -> str | None:
 
 
 def _is_blank(table: Path) -> bool:
-    """Tell whether no text of a transcribe.csv was filled in, and no program wrote it in another form."""
+    """Return whether no text of a transcribe.csv was filled in, and no program saved it in another form."""
     import pandas as pd
 
     with contextlib.suppress(ValueError, KeyError):
@@ -78,7 +78,7 @@ def _is_blank(table: Path) -> bool:
 
 
 def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | None, str]:
-    """Read how often words of a confidence are right, after learning it where that is asked for; say so in words.
+    """Read how often words of a confidence are right, learning it first if `fit`; also return a sentence about it.
 
     Raises:
         ValueError: the table holds too few words to learn from.
@@ -102,7 +102,7 @@ def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | 
 
 
 def name_corpus(configuration: Configuration) -> str:
-    """Name the corpus that a calibration is of: its source, of one's own also the folder."""
+    """Name the corpus of a calibration: its source and, for a custom corpus, the folder."""
     corpus = configuration.corpus
     named = {"huggingface": corpus.dataset, "files": f"files {corpus.root.name if corpus.root else ''}"}
     return named.get(corpus.source, corpus.source)
@@ -111,7 +111,7 @@ def name_corpus(configuration: Configuration) -> str:
 def write_transcribe(
     out: Path, record: Record, minutes: int, analysis: Analysis, audio: Callable[[str], bytes | None]
 ) -> str:
-    """Write transcribe.csv, whole, after the recordings it names, read by their ids; say what was chosen."""
+    """Write transcribe.csv atomically, after the recordings it names, which are read by id; say what was chosen."""
     from librispeech_clf.local.analysis.prediction import rank_recordings
 
     if analysis.calibration is None:

@@ -1,9 +1,9 @@
 """Share an evaluation's windows among the machines of a Ray cluster.
 
 A window is a Ray task. The process that Ray runs it in holds corpus and model from its first window on; Ray decides
-how many there are and where, and runs the windows of a lost machine again. The same windows are the same batches, so
-the results are those of one machine to the last bit. Project, corpus and model are where every machine sees them
-under the same path.
+how many processes there are and where, and reruns the windows of a lost machine. The same windows are the same
+batches, so the results are those of one machine to the last bit. Project, corpus and model must be visible to every
+machine under the same path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from librispeech_clf.local.evaluation.opening import Request
 
 _engines: list[Engine] = []
-"""Of this process, when Ray runs it: a job has one request."""
+"""The engine of this process, if Ray runs it: a job has one request."""
 
 
 def evaluate_on_cluster(
@@ -26,8 +26,8 @@ def evaluate_on_cluster(
     """Evaluate windows on a cluster.
 
     Args:
-        address: of the cluster, "auto" for the one that this machine is of, "local" for processes of its own.
-        request: by which every worker opens the corpus.
+        address: address of the cluster; "auto" for the one this machine belongs to, "local" for processes on it.
+        request: what every worker opens.
         windows: what to evaluate, by the keys of the rows.
 
     Yields:
@@ -59,9 +59,9 @@ def evaluate_on_cluster(
 
 
 def _evaluate(request: Request, window: Sequence[Task]) -> list[Row]:
-    """Evaluate a window in a process of Ray's."""
+    """Evaluate a window in one of Ray's processes."""
     os.environ["TL_DISABLE_ANALYTICS"] = "1"
-    # Ray sets OMP_NUM_THREADS to the processors that it gave to the task; TensorFlow has a variable of its own.
+    # Ray sets OMP_NUM_THREADS to the processors that it gave the task; TensorFlow has its own variable.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
     from librispeech_clf.local.evaluation.opening import evaluate_window, open_engine
 

@@ -4,10 +4,10 @@ In: tasks (utterance ids, or utterances of a simulation). Out: one row of the re
 
 Every tensor is stored as float16 before metrics, losses and visualizers read it, by code-loader's own
 simulation of the engine. Two shortcuts change no result (tested): inference is not padded to the model's
-width, for the model ignores padding; and metrics see the frames of the longest utterance of their batch, for
-frames of the padding are certain blanks, which decoding and loss leave out.
+width, as the model ignores padding; and metrics see only the frames of the longest utterance of their batch, as
+padded frames are certain blanks, which decoding and loss leave out.
 
-What of code-loader is private is used here; tests/test_private_parts.py tells when it changes.
+Private parts of code-loader are used here; tests/test_private_parts.py fails when they change.
 Legend: B batch, N samples, T frames, V vocabulary.
 """
 
@@ -59,15 +59,15 @@ class Task:
     """One row of the results table to fill.
 
     Attributes:
-        utterance_id: in the corpus.
-        sample_id: as LeapLoader knows it; another one for an utterance of a simulation.
+        utterance_id: its id in the corpus.
+        sample_id: its id in LeapLoader; a different one for a simulated utterance.
         split: the state or subset that was asked for.
-        subset: the corpus' subset.
-        simulation: registered name of the simulation, None for the recording as it is.
+        subset: the corpus's subset.
+        simulation: registered name of the simulation, None for the unchanged recording.
         severity: the simulation's numeric parameter, in its own unit.
         drawn: whether every visualizer is run, as on the platform; else only those whose text is kept.
         transcribed: whether there is a transcript.
-        labeled: whether there is one to measure by; a window holds tasks of one kind.
+        labeled: whether errors are measured against it; a window holds tasks of one kind.
     """
 
     utterance_id: str
@@ -81,7 +81,7 @@ class Task:
     labeled: bool = True
 
     def start_row(self, error: str | None = None) -> Row:
-        """Return what the row begins with, failed or not."""
+        """Return the first columns of the row, failed or not."""
         names = ("utterance_id", "split", "subset", "simulation", "severity")
         return {name: getattr(self, name) for name in names} | {"error": error}
 
@@ -91,8 +91,8 @@ class Model:
     """A model that is ready to predict.
 
     Attributes:
-        predict: audio, float32 (B, N), to logits, float32 (B, T, V), and latent vectors, float32 (B, C).
-        count_frames: frames that it makes of a number of samples.
+        predict: maps audio, float32 (B, N), to logits, float32 (B, T, V), and latent vectors, float32 (B, C).
+        count_frames: maps a number of samples to the number of frames.
         vocabulary: what the rows of the logits mean.
         frame_duration_s: time from frame to frame, s.
     """
@@ -113,8 +113,8 @@ def open_model(path: Path, vocabulary: Vocabulary) -> Model:
 def open_loader(project_root: Path) -> Any:
     """Run leap_binder.py in an absolute folder and open the corpus, as the engine does; return the LeapLoader.
 
-    It takes metadata types as declared: the original finds them by encoding the first sample of every split, and
-    gives up when that one is damaged.
+    It takes metadata types as declared: the original infers them by encoding the first sample of every split, and
+    gives up if that one is damaged.
 
     Raises:
         OSError, ValueError: what the entry file raised.
@@ -147,7 +147,7 @@ class Engine:
     def __init__(
         self, loader: Any, connections: Sequence[NodeConnection], *, open_model: Callable[[], Model]
     ) -> None:
-        """Take a loader of `open_loader` and the connections that the integration test's calls left.
+        """Take a loader from `open_loader` and the connections recorded by the integration test's calls.
 
         `open_model` is called when the first batch is predicted.
         """
@@ -189,7 +189,7 @@ class Engine:
         """Call a registered simulation and make its utterances known to the loader; return their sample ids.
 
         `LeapLoader.run_simulation` does the same, but holds the inputs of all utterances at once, and gives
-        up when one of them cannot be read.
+        up if one of them cannot be read.
 
         Raises:
             ValueError: the simulation does not fit the corpus.
@@ -197,7 +197,7 @@ class Engine:
         from code_loader.inner_leap_binder import global_leap_binder
 
         registered = {s.name: s.function for s in global_leap_binder.setup_container.simulations}
-        with contextlib.redirect_stderr(io.StringIO()):  # the reason is shown with the results
+        with contextlib.redirect_stderr(io.StringIO()):  # the results show the reason
             response = registered[name](**arguments, N=count, seed=seed)
         if skipped := getattr(response.data, "skipped", None):
             raise ValueError(skipped)
@@ -212,10 +212,10 @@ class Engine:
             self.loader._synthetic_lookup.pop(task.sample_id, None)
 
     def evaluate(self, tasks: Sequence[Task]) -> Iterator[list[Row]]:
-        """Evaluate a window, tasks whose inputs fit into memory; the same tasks give the same rows in the same order.
+        """Evaluate a window (tasks whose inputs fit into memory); the same tasks give the same rows in the same order.
 
         Yields:
-            Rows, a batch at a time: first of the tasks that could not be encoded, then by falling length.
+            Rows, a batch at a time: first those of tasks that could not be encoded, then by decreasing length.
         """
         encoded, failed = [], []
         with threadpool_limits(limits=1):  # threads cost more than they save on a recording's spectrum
@@ -223,7 +223,7 @@ class Engine:
                 state = self.state_of(task)
                 try:
                     sample = self.loader.get_sample(state, task.sample_id)
-                    # The zeros behind the audio are most of a window's memory; `_stack` puts them back.
+                    # The zeros after the audio are most of a window's memory; `_stack` puts them back.
                     audio = sample.inputs[self.input_name]
                     self._input_width = len(audio)
                     sample.inputs[self.input_name] = audio[: count_samples(audio)].copy()
@@ -240,7 +240,7 @@ class Engine:
     def _score(
         self, encoded: Sequence[tuple[Task, DatasetSample]], logits: np.ndarray, latent: np.ndarray
     ) -> list[Row]:
-        """Run metrics, loss and visualizers over a batch; over single utterances when one of them fails."""
+        """Run metrics, loss and visualizers over a batch, or over single utterances if one of them fails."""
         tasks = [task for task, _ in encoded]
         labeled = tasks[0].labeled
         drawn = any(task.drawn for task in tasks)
@@ -283,7 +283,7 @@ class Engine:
     def _stack(
         self, wires: Sequence[Wire], samples: Sequence[DatasetSample], logits: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Stack what the wires read, the audio padded again, and store it as the engine does: as float16."""
+        """Stack what the wires read, with the audio padded again, stored as float16 as the engine does."""
         from code_loader.utils import simulate_engine_float16_downcast_on_call_args
 
         tensors = {PREDICTION: logits}
@@ -307,7 +307,7 @@ class Engine:
     def _show(
         self, wire: Wire, tasks: Sequence[Task], arguments: dict[str, np.ndarray]
     ) -> dict[str, list[Any]]:
-        """Run a visualizer utterance by utterance: where its text is kept, else where `Task.drawn` asks."""
+        """Run a visualizer utterance by utterance: on all if its text is kept, else only where `Task.drawn`."""
         kept = wire.name in KEPT_TEXTS
         texts = []
         for index, task in enumerate(tasks):
@@ -315,7 +315,7 @@ class Engine:
                 continue
             own = {name: values[index] for name, values in arguments.items()}
             for name, source in wire.sources.items():
-                if source == PREDICTION and not kept:  # a picture's time axis follows from the whole input
+                if source == PREDICTION and not kept:  # a picture's time axis depends on the whole input
                     frames = self.model.count_frames(self._input_width)
                     own[name] = pad_logits(own[name], frames=frames).astype(own[name].dtype)
             ids = np.array([task.sample_id])
@@ -323,7 +323,7 @@ class Engine:
         return {wire.name: [" ".join(text.data).strip() for text in texts]} if kept else {}
 
     def fail(self, task: Task, error: Exception) -> Row:
-        """Make the row of a failed task; with the transcript when the corpus can be read."""
+        """Make the row of a failed task; with the transcript if the corpus can be read."""
         known = isinstance(error, ValueError | FileNotFoundError)
         reason = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
         text = "" if task.labeled else None
@@ -333,7 +333,7 @@ class Engine:
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
-        """Columns of the results table, from what is registered."""
+        """The columns of the results table, from what is registered."""
         text, number, vector = pyarrow.string(), pyarrow.float64(), pyarrow.list_(pyarrow.float32())
         numbers = dict.fromkeys(("start_s", "end_s", "confidence"), number)
         timing = pyarrow.list_(pyarrow.struct({"text": text, **numbers}))
@@ -356,7 +356,7 @@ class Engine:
 def time_hypothesis(logits: np.ndarray, model: Model) -> Row:
     """Return words and letters of the greedy path of logits (T, V), with times and confidences.
 
-    Both are lists of {text, start_s, end_s, confidence}; a word's end is the letter " ".
+    Both are lists of {text, start_s, end_s, confidence}; between words is the letter " ".
     """
     words = greedy_words(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
     letters = greedy_letters(logits, model.vocabulary, frame_duration_s=model.frame_duration_s)
@@ -370,7 +370,7 @@ def choose_references(
     """Put the labels with the lowest word error rate into each sample whose utterance has several references.
 
     Raises:
-        ValueError: a further reference holds signs that the model cannot write.
+        ValueError: an additional reference holds signs that the model cannot write.
     """
     text, vocabulary = context().configuration.text, context().vocabulary
     for (task, sample), own_logits in zip(encoded, logits, strict=True):

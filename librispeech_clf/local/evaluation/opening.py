@@ -1,6 +1,6 @@
-"""Open what was asked for, in whichever process it is evaluated: corpus, model and the windows of the work.
+"""Open what was asked for, in whichever process evaluates it: corpus, model and the windows of the work.
 
-In: a `Request`. Out: an engine, and by it the rows of a window.
+In: a `Request`. Out: an engine, and through it the rows of a window.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class Request:
     """What the command line asks for.
 
     Attributes:
-        configuration: becomes the context that the registered functions read.
-        split_by_subset: the subsets, as `read_splits` returns them; of the state unlabeled, transcripts are not read.
-        limit: utterances to evaluate, spread over the corpus; None for all.
+        configuration: the configuration for the context that the registered functions read.
+        split_by_subset: the subsets, as `read_splits` returns them; for the state unlabeled, transcripts are not read.
+        limit: number of utterances to evaluate, spread over the corpus; None for all.
         simulate: sweeps, as `plan_sweep` reads them.
-        simulated_utterances: of each severity.
-        with_model: evaluate it; else rows hold metadata, and texts come from `systems`.
-        scored: read transcripts and measure by them, where there are some.
-        decoder: whose text becomes the column `decoded`.
-        precision: of the model's products, "float32" or "bfloat16".
+        simulated_utterances: number of utterances per severity.
+        with_model: whether the model is evaluated; else rows hold metadata, and texts come from `systems`.
+        scored: whether transcripts, where there are any, are read and measured against.
+        decoder: the decoder whose text becomes the column `decoded`.
+        precision: precision of the model's products, "float32" or "bfloat16".
     """
 
     configuration: Configuration
@@ -74,10 +74,10 @@ def open_engine(request: Request) -> tuple[Engine, list[Window], dict[str, str]]
         raise ValueError("--simulate: simulated recordings have to be recognized; give a model with --model.")
     if request.precision != FLOAT32:
         check_bfloat16(request.with_model)
-    # Arrow's own pool keeps what it frees, too (60 MB less on test-clean).
+    # Arrow's own pool also keeps what it frees (60 MB less on test-clean).
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
-    # glibc gives each thread an arena that keeps what the thread frees; TensorFlow's shall share two (60 MB less).
-    with suppress(OSError, AttributeError, TypeError):  # another C library
+    # glibc gives each thread an arena that keeps what the thread frees; make TensorFlow's share two (60 MB less).
+    with suppress(OSError, AttributeError, TypeError):  # a C library other than glibc
         ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX
     set_context(request.configuration)
     loader = engines.open_loader(PROJECT_ROOT)
@@ -117,7 +117,7 @@ def check_bfloat16(with_model: bool) -> None:
     """Refuse bfloat16 where it would do nothing.
 
     Raises:
-        ValueError: no model is evaluated, or the processor does not name bfloat16 among what it can.
+        ValueError: no model is evaluated, or the processor does not list bfloat16 among its features.
     """
     if not with_model:
         raise ValueError("--precision: applies to a model only; give one with --model.")
@@ -131,7 +131,7 @@ def check_bfloat16(with_model: bool) -> None:
 
 
 def use_precision(precision: str) -> None:
-    """Set the precision of what is compiled from now on; what TensorFlow's lists name as sensitive stays float32."""
+    """Set the precision of what is compiled from now on; what TensorFlow lists as sensitive stays float32."""
     import tensorflow as tf
 
     switch = {"auto_mixed_precision_onednn_bfloat16": precision != FLOAT32}
@@ -144,9 +144,9 @@ def evaluate_window(engine: Engine, window: Sequence[Task], request: Request) ->
 
 
 def describe_recordings(engine: Engine, tasks: Sequence[Task]) -> list[Row]:
-    """Return the row of each recording without a model: no inputs and labels, whose limits texts do not have."""
+    """Return each recording's row without a model: no inputs or labels are made, so their limits do not apply."""
     rows = []
-    with threadpool_limits(limits=1):  # once: to find the libraries takes as long as half a recording
+    with threadpool_limits(limits=1):  # once: finding the libraries takes as long as half a recording
         for task in tasks:
             state = engine.state_of(task)
             try:

@@ -1,7 +1,7 @@
 """Plan an evaluation: which utterances, in which windows, under which simulated conditions.
 
-In: what the command line asks for. Out: windows of tasks. The plan depends on the request only, never on what is
-finished already, so a run that goes on after a kill gives the same results as one that was not.
+In: what the command line asks for. Out: windows of tasks. The plan depends only on the request, never on what is
+already finished, so a run that resumes after being killed gives the same results as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from librispeech_clf.corpus.schema import Split
 
 WINDOW = 32
-"""Utterances encoded before inference: their inputs take 72 MB. Also what a kill can cost."""
+"""Utterances encoded before inference: their inputs take 72 MB. It is also the most that a killed run loses."""
 SEVERITIES = 5
 DRAWN = 8
 """Recordings, spread over the corpus, for which every visualizer is run."""
@@ -26,10 +26,10 @@ Window = tuple[Task, ...]
 
 
 def read_splits(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Find the subsets of what `--split` names: states or subsets of the chosen source, or several joined by commas.
+    """Find the subsets that `--split` names: states or subsets of the chosen source, or several joined by commas.
 
     Returns:
-        subset -> the state it belongs to, or its own name; in the order asked for.
+        subset -> the state it belongs to, or its own name; in the requested order.
     """
     states = {subset: state for state, subsets in subsets_by_state.items() for subset in subsets}
     found: dict[str, str] = {}
@@ -46,13 +46,13 @@ def read_splits(names: Sequence[str], subsets_by_state: Mapping[str, Sequence[st
 def plan_recordings(
     split: Split, split_by_subset: Mapping[str, str], *, limit: int | None = None, scored: bool = True
 ) -> list[Window]:
-    """Plan the recordings as they are.
+    """Plan the unchanged recordings.
 
     Args:
-        split: of the subsets asked for.
+        split: the split of the subsets asked for.
         split_by_subset: names each subset's split.
-        scored: whether transcripts are read, but for those of the state unlabeled.
-        limit: evaluate so many, spread evenly over the corpus (its first ones would be a single speaker's).
+        scored: whether transcripts are read, except those of the state unlabeled.
+        limit: number to evaluate, spread evenly over the corpus (the first ones would be a single speaker's).
     """
     subsets = list_subsets(split)
     count = len(subsets) if limit is None else min(limit, len(subsets))
@@ -78,7 +78,7 @@ def cut_windows(tasks: Sequence[Task]) -> list[Window]:
 
 
 class Sweep(NamedTuple):
-    """A simulation at rising severities, each with its arguments; its name in the results, and its registered one."""
+    """A simulation at rising severities, each with its arguments; its name in the results and its registered name."""
 
     name: str
     simulation: str
@@ -90,7 +90,7 @@ def plan_sweep(asked: str, simulations: Sequence[Any], *, severities: int = SEVE
 
     Args:
         asked: "additive_noise", or "additive_noise:babble" for one of its categories; without it the first.
-        simulations: the registered ones, of code-loader's `setup_container.simulations`.
+        simulations: the registered ones, from code-loader's `setup_container.simulations`.
         severities: number of steps.
 
     Raises:
@@ -132,12 +132,12 @@ def plan_simulated(
 
     Args:
         sweep: the simulation and its steps.
-        split: of the subsets asked for.
+        split: the split of the subsets asked for.
         split_by_subset: names each subset's split.
-        ids_of: gives the sample ids of a simulation with its arguments and a number of utterances. A sample
+        ids_of: returns the sample ids of a simulation, given its arguments and a number of utterances. A sample
             id is an utterance id, "+" and the conditions.
         count: utterances per severity, at most those of the split.
-        among: ids of the recordings that are evaluated, no others are simulated; None for the whole split.
+        among: ids of the recordings that are evaluated; no others are simulated. None for the whole split.
     """
     subset_of = dict(zip(split.ids, list_subsets(split), strict=True))
     recordings = frozenset(split.ids if among is None else among)
@@ -145,7 +145,7 @@ def plan_simulated(
     windows: list[Window] = []
     for severity, arguments in sweep.steps:
         drawn = min(most, -(-count * most // len(recordings)))
-        while True:  # draw more until enough are among the recordings, or the whole split was drawn
+        while True:  # draw more until enough are among the recordings, or the whole split has been drawn
             ids = ids_of(sweep.simulation, arguments, drawn)
             kept = [name for name in ids if name.rpartition("+")[0] in recordings]
             if len(kept) >= count or drawn == most or not ids:

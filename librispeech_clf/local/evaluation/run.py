@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """An evaluation with everything opened.
+    """An evaluation with everything open.
 
     Attributes:
         request: what was asked for.
         engine: loader and model.
-        store: of the parts.
+        store: the store of the parts.
         tasks: everything to evaluate, by the key of its row.
-        windows: those that are evaluated together, likewise.
-        described: what is evaluated, by name; nothing that differs between two equal runs.
-        refused: reasons of simulations that could not be planned, by name.
+        windows: tasks that are evaluated together, likewise by key.
+        described: what is evaluated, by name; nothing that differs between two identical runs.
+        refused: why simulations could not be planned, by name.
     """
 
     request: Request
@@ -106,12 +106,12 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
     """Evaluate and store the windows that are not finished, with a progress bar.
 
     Args:
-        run: opened.
-        console: for the progress.
+        run: the open evaluation.
+        console: where progress is shown.
         ray: address of a Ray cluster that shares the work, "auto" or "local"; None: this process does it.
 
     Returns:
-        The rows of all windows, and the seconds that they took, in this run and those it goes on from.
+        The rows of all windows, and the seconds that they took, in this run and those that it resumes.
 
     Raises:
         OSError: a part cannot be written or read.
@@ -159,7 +159,7 @@ def evaluate_windows(run: Run, console: Console, *, ray: str | None = None) -> t
                 run.engine.release_simulated(list(window.values()))
 
     def renew(keys: list[str]) -> None:
-        for window in pick(known.intersection(keys)):  # what simulations made of others is released
+        for window in pick(known.intersection(keys)):  # simulated utterances of other windows were released
             save(window, evaluate_window(run.engine, list(window.values()), run.request))
         run.engine.release_model()
 

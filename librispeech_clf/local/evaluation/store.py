@@ -1,10 +1,10 @@
-"""Keep finished utterances on the disk, so that a run that was killed goes on where it stopped.
+"""Keep finished utterances on the disk, so that a run that was killed resumes where it stopped.
 
 In: rows of the results table, a window of utterances at a time. Out: one Parquet part per window, which
-appears whole or not at all, and results.parquet. A part is known by everything its rows depend on: its folder by model,
-code, settings and library versions, itself by the keys of its rows, which hold the utterance with its audio. What does
-not match is not used; what does is, whichever subset, limit or order it was evaluated in. A row's last bits depend on
-the rows that were evaluated beside it.
+appears whole or not at all, and results.parquet. A part is identified by everything its rows depend on: its folder by
+model, code, settings and library versions, the part itself by the keys of its rows, which cover the utterance and its
+audio. A part that does not match is not used; one that does is, whatever subset, limit or order it was evaluated in.
+A row's last bits depend on the rows that were evaluated beside it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CODE_SUFFIXES = (".py", ".yaml", ".txt", ".json")
 UNRELATED = (
     "development", "local/analysis", "local/report", "local/push", "local/commands", "corpus/bundled", "config.yaml",
 )  # fmt: skip
-"""What of the package no row depends on, or counts by utterance or setting."""
+"""Files of the package that no row depends on, or that count by utterance or setting."""
 ROWS_AT_ONCE = 20_000
 FLAC_HEADER_BYTES = 42
 """The marker "fLaC", a block's header of 4 bytes, and STREAMINFO, whose last 16 bytes are the MD5 of the samples."""
@@ -45,8 +45,8 @@ FLAC_HEADER_BYTES = 42
 class Store:
     """Parts of a results table.
 
-    A part carries the run's key and its rows'. A file that is empty, cut, damaged or of another table is no part: its
-    utterances are evaluated again.
+    A part carries the run's key and its rows' keys. A file that is empty, truncated, damaged or of another table is not
+    a part: its utterances are re-evaluated.
 
     Attributes:
         folder: `<out>/parts/<key>`.
@@ -58,11 +58,11 @@ class Store:
         self._parts: dict[str, str] | None = None  # what `find_rows` found, and `save` added
 
     def path(self, name: str) -> Path:
-        """Where a part is, or will be."""
+        """Return where a part is, or will be."""
         return self.folder / f"{name}.parquet"
 
     def find_rows(self) -> dict[str, str]:
-        """Return the part of each finished row, by the footers; `collect` looks at the rest."""
+        """Return the part of each finished row, judging by the footers; `collect` verifies the rest."""
         found = {}
         for path in sorted(self.folder.glob("*.parquet")):
             try:
@@ -77,9 +77,9 @@ class Store:
         """Write rows, in the order of their keys, as a part; return its name.
 
         Args:
-            keys: of the rows.
-            rows: of the results table.
-            seconds: that evaluating them took.
+            keys: keys of the rows.
+            rows: rows of the results table.
+            seconds: how long evaluating them took.
 
         Raises:
             OSError: they cannot be written.
@@ -110,8 +110,8 @@ class Store:
         """Return finished rows: recordings first, then simulations, each by utterance id; and their seconds.
 
         Args:
-            keys: of the rows.
-            renew: called with the keys of rows whose part turns out to be damaged; to save them again.
+            keys: keys of the rows.
+            renew: called with the keys of rows whose part turns out to be damaged, to save them again.
 
         Raises:
             OSError: a part was damaged or removed since it was written.
@@ -130,9 +130,9 @@ class Store:
         tables.clear()
         by = [(name, "ascending", "at_start") for name in ("simulation", "severity", "utterance_id")]
         order, columns = pyarrow.compute.sort_indices(table, by), {}
-        # Lists that are taken need twice their memory until they are whole.
+        # Taking lists needs twice their memory until all are taken.
         slices = [order.slice(start, ROWS_AT_ONCE) for start in range(0, len(order), ROWS_AT_ONCE)]
-        for name in table.column_names:  # one after the other: a large corpus is not in memory twice
+        for name in table.column_names:  # one at a time, so that a large corpus is not in memory twice
             column = table[name].combine_chunks()
             table = table.drop_columns([name])
             columns[name] = pyarrow.chunked_array([column.take(rows) for rows in slices], column.type)
@@ -155,13 +155,13 @@ class Store:
             seconds += float(part.schema.metadata[b"seconds"]) * len(own) / len(stored)
             part = part.replace_schema_metadata(None)
             tables.append(part if own == stored else part.take([stored.index(key) for key in own]))
-            if len(tables) == 100:  # so small, tables take twice the memory of what they hold
+            if len(tables) == 100:  # tables this small take twice the memory of what they hold
                 blocks.append(pyarrow.concat_tables(tables).combine_chunks())
                 tables.clear()
         return blocks + tables, seconds, lost
 
     def _read(self, name: str) -> pyarrow.Table | None:
-        """The part, every page verified by its checksum; None when it does not exist or is not whole."""
+        """Return a part, every page verified by its checksum; None if it does not exist or is not whole."""
         try:
             content = pyarrow.BufferReader(self.path(name).read_bytes())
             return pyarrow.parquet.read_table(content, page_checksum_verification=True)
@@ -169,7 +169,7 @@ class Store:
             return None
 
     def _list_keys(self, name: str, metadata: dict[bytes, bytes] | None) -> list[str]:
-        """Return the keys of a part's rows, in order; none when it is of another run, or not named after them."""
+        """Return the keys of a part's rows, in order; none if it is of another run, or not named after them."""
         found = metadata or {}
         keys = found.get(b"rows", b"").decode(errors="replace")
         is_own = found.get(b"run") == self.folder.name.encode() and _digest(keys) == name
@@ -180,7 +180,7 @@ def run_key(model_sha256: str, settings: Any) -> str:
     """Return the key of a run: a digest of model, code, library versions and settings.
 
     Args:
-        model_sha256: of the model file.
+        model_sha256: SHA-256 of the model file.
         settings: whatever else the rows depend on; its `repr` counts.
     """
     digest = hashlib.sha256(model_sha256.encode())
@@ -232,7 +232,7 @@ def utterance_keys(split: Split, ids: Collection[str]) -> dict[str, str]:
             continue
         try:
             audio = utterance.audio_bytes or _recording_key(utterance.audio_path)
-        except (OSError, ValueError) as error:  # it fails again when it is evaluated, and is reported there
+        except (OSError, ValueError) as error:  # it will fail again, and be reported, when it is evaluated
             audio = repr(error).encode()
         rows = split.speaker(utterance), split.chapter(utterance), split.book(utterance)
         keys[utterance.id] = _digest(repr((utterance, rows)), audio)
@@ -240,7 +240,7 @@ def utterance_keys(split: Split, ids: Collection[str]) -> dict[str, str]:
 
 
 def _recording_key(path: str | None) -> bytes:
-    """Return what changes with a recording: size, time, and of FLAC the MD5 of its samples, else the inode's time too.
+    """Return what changes with a recording: size, time, and for FLAC the MD5 of its samples, else the inode's time.
 
     The content is read when it is evaluated, not here: a thousand hours take minutes to hash.
     """

@@ -1,16 +1,16 @@
-"""The systems of a run: what each recognizer says of the same utterances, in tables of one form.
+"""The systems of a run: what each recognizer says for the same utterances, in tables of one form.
 
-The first system is the main one: its rows are results.parquet, and what the page tells of confusions, kinds of errors
-and findings is told of it. It is the Keras model where one is evaluated. Each further one is a table
+The first system is the main one: its rows are results.parquet, and what the page shows of confusions, kinds of errors
+and findings is about it. It is the Keras model if one is evaluated. Each additional system is a table
 `systems/<name>.parquet` with a row per utterance and these columns:
 
     utterance_id, record_speaker_id       of the recording
-    reference, hypothesis                 texts, normalized alike for all systems; hypothesis null: not recognized
+    reference, hypothesis                 texts, normalized alike for all systems; null hypothesis: not recognized
     word_..., character_...               the rates and counts of results.parquet
     words                                 {text, start_s, end_s, confidence} where the system knows times
 
-`open_systems` makes the run's list from the command line, before anything is recognized; what becomes known later is
-added by `Systems.add`, whoever made it:
+`open_systems` makes the run's list from the command line, before anything is recognized; a system that becomes known
+later is added with `Systems.add`, whoever made it:
 
     System("wav2vec + LM", texts={"61-70968-0000": "he began", ...}, source="4-gram of ...")
 """
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 OF_RECORDING = ("utterance_id", "record_speaker_id")
 MOST_SOURCES = 5
-"""Of systems which the page's head names; of more it says how many there are."""
+"""The most systems that the page's header names; of more, it gives the number."""
 
 
 @dataclass
@@ -50,10 +50,10 @@ class Systems:
     """The systems of a run, the main one first.
 
     Attributes:
-        systems: in order; without texts where they are in the evaluation's rows.
-        references: normalized, of the utterances evaluated, by their ids; of several, the nearest to a system's text
-            counts for it; none of one without a transcript.
-        normalization: of every hypothesis, one of `normalization.SCORING`.
+        systems: the systems in order; without texts if these are in the evaluation's rows.
+        references: normalized references of the evaluated utterances, by id; of several, the one nearest to a system's
+            text counts for it; an utterance without a transcript has none.
+        normalization: how every hypothesis is normalized, one of `normalization.SCORING`.
         vocabulary: the model's, which says what is counted, and spells what `normalization` leaves to it.
     """
 
@@ -82,12 +82,12 @@ class Systems:
         return {"systems": shown, "normalization": self.normalization, **dict(older)}
 
     def make_tables(self, rows: pyarrow.Table) -> dict[str, pyarrow.Table]:
-        """Make the table of each system, the main one's from the evaluation's rows."""
+        """Make each system's table, the main one's from the evaluation's rows."""
         main, *others = self.systems
         timing = rows.schema.field("words").type
         kept = [name for name in OF_RECORDING if name in rows.column_names]
         identified = rows.select(kept).filter(rows["simulation"].is_null())
-        if main.texts or self.normalization not in NORMALIZATIONS:  # else the model's rows are scored already
+        if main.texts or self.normalization not in NORMALIZATIONS:  # else the model's rows are already scored
             failed = rows["error"].is_valid().to_pylist()
             ids, texts, words = (rows[name].to_pylist() for name in ("utterance_id", "hypothesis", "words"))
             if main.texts:
@@ -119,7 +119,7 @@ class Systems:
         unlabeled = np.array([not self.references[name] for name in ids], bool)
         absent = np.array([text is None for text in hypotheses], bool) | unlabeled
         pairs = letters = list(zip(chosen, said, strict=True))
-        if self.vocabulary.units != WORDS:  # the spaces are between units, and none is said
+        if self.vocabulary.units != WORDS:  # the spaces separate units, and none is spoken
             letters = [(left.replace(" ", ""), right.replace(" ", "")) for left, right in pairs]
         measured = measure_words(pairs) | measure_characters(letters)
         timed = [time_tokens(text.split(), of or (), normalize) for text, of in zip(said, words, strict=True)]
@@ -145,13 +145,13 @@ def open_systems(
 ) -> Systems:
     """Open what the command line names, before anything is recognized.
 
-    `asked` are files of hypotheses as `name_system` reads them, of the split's utterances `evaluated`; `columns` and
-    `missing` are those of `read_system`. `model` is the model's name, None where none is evaluated, and `compare` the
+    `asked` are files of hypotheses as `name_system` reads them, for the split's utterances `evaluated`; `columns` and
+    `missing` are those of `read_system`. `model` is the model's name, None if none is evaluated, and `compare` the
     folder of an older run.
 
     Raises:
         OSError: a file does not exist or cannot be read.
-        ValueError: a file is none of hypotheses, or not of these utterances; two systems have one name.
+        ValueError: a file holds no hypotheses, or none of these utterances'; two systems have the same name.
     """
     normalize = make_normalizer(vocabulary, normalization)
     references = {
@@ -175,10 +175,10 @@ def open_systems(
 
 
 def name_system(asked: str) -> tuple[str, Path]:
-    """Read what `--hypotheses` names: NAME=FILE, or a file, whose name without its ending is the system's.
+    """Read what `--hypotheses` names: NAME=FILE, or a file, whose name without extension becomes the system's.
 
     Raises:
-        ValueError: the name cannot be a file's.
+        ValueError: the name cannot be that of a file.
     """
     name, separator, place = asked.partition("=")
     path = Path(place if separator and not Path(asked).exists() else asked)
@@ -191,7 +191,7 @@ def name_system(asked: str) -> tuple[str, Path]:
 
 
 def is_corpus(path: Path) -> bool:
-    """Whether a file is a NeMo manifest with recordings, references and hypotheses, and so a corpus by itself."""
+    """Return whether a file is a NeMo manifest with recordings, references and hypotheses, so a corpus by itself."""
     with suppress(OSError, ValueError), path.open("rb") as file:
         first = json.loads(file.readline())
         return isinstance(first, dict) and {"audio_filepath", "text", "pred_text"} <= first.keys()
@@ -199,7 +199,9 @@ def is_corpus(path: Path) -> bool:
 
 
 def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken: Collection[str]) -> System:
-    """Open an older run's results as a system; the references are this run's, normalized, the names taken by others.
+    """Open an older run's results as a system.
+
+    `references` are this run's, normalized; `taken` are the names of other systems.
 
     Raises:
         FileNotFoundError: the folder holds no results.
@@ -226,7 +228,7 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
     name, speed = folder.resolve().name, None
     try:
         described = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
-        # Without a model, evaluating was reading what had been recognized.
+        # Without a model, evaluating only read what had been recognized.
         if "model" in described.get("run", ()):
             speed = described["speed"]["evaluation"]["times_real_time"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -238,9 +240,9 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
 
 @functools.cache
 def make_normalizer(vocabulary: Vocabulary, normalization: str) -> Callable[[str], str]:
-    """Return what is done to reference and hypothesis alike: see `--normalize`.
+    """Return the function that normalizes reference and hypothesis alike: see `--normalize`.
 
-    What Whisper's normalizers leave is spelled in the vocabulary's case, as all texts of a run are.
+    The output of Whisper's normalizers is spelled in the vocabulary's case, like all texts of a run.
 
     Raises:
         ImportError: the package whisper-normalizer is needed and not installed.
@@ -260,10 +262,10 @@ def make_normalizer(vocabulary: Vocabulary, normalization: str) -> Callable[[str
 def time_tokens(
     tokens: Sequence[str], words: Sequence[Word], normalize: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """Lay the recognizer's words with their times on the normalized text.
+    """Map the recognizer's words and their times onto the normalized text.
 
-    A word that normalizing made another (twenty dollars, $20) gets the time from the first to the last word in its
-    place, and the least of their confidences; one without a counterpart gets none.
+    A word that normalization rewrote (twenty dollars, $20) gets the time from the first to the last word in its
+    place, and the lowest of their confidences; one without a counterpart gets none.
     """
     pieces = [(token, word) for word in words for token in normalize(word["text"]).split()]
     matcher = difflib.SequenceMatcher(None, [token for token, _ in pieces], list(tokens), autojunk=False)

@@ -1,1 +1,1 @@
-"""wav2vec 2.0 with CTC in Keras: configuration, layers, graph, conversion of published weights, training."""
+"""wav2vec 2.0 with CTC in Keras: configuration, layers, graph, inference, and conversion of published weights."""

@@ -1,4 +1,4 @@
-"""Architecture of a CTC model of the wav2vec 2.0 family: the fields of Hugging Face's configurations, one added."""
+"""Architecture of a CTC model of the wav2vec 2.0 family: the fields of Hugging Face's configurations, and one more."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -28,15 +28,15 @@ class Wav2Vec2Configuration:
         intermediate_size: width of the feed-forward layers.
         num_conv_pos_embeddings: kernel size of the positional convolution, in frames.
         num_conv_pos_embedding_groups: groups of the positional convolution.
-        num_conv_pos_layers: positional convolutions, each with a norm without weights behind it where there are several
+        num_conv_pos_layers: positional convolutions; if there are several, a norm without weights follows each
             (data2vec-audio has five).
-        feat_proj_layer_norm: whether a norm stands before the projection of the features (not in every HuBERT).
-        adapter_attn_dim: width of the adapter behind each layer (MMS); 0 without one.
-        num_buckets: of the gated relative position bias (WavLM); 0 without it.
-        max_bucket_distance: frames from which all distances share a bucket.
+        feat_proj_layer_norm: whether a norm precedes the projection of the features (not in every HuBERT).
+        adapter_attn_dim: width of the adapter after each layer (MMS); 0 without one.
+        num_buckets: buckets of the gated relative position bias (WavLM); 0 without it.
+        max_bucket_distance: distance in frames from which all distances share a bucket.
         do_stable_layer_norm: layer norm before (large models) instead of after (base models) each block.
-        sinusoidal_positions: add the sinusoids of a frame's place (Vaswani et al. 2017, as Whisper's encoder has them)
-            to what the positional convolution adds; no checkpoint of Hugging Face has them.
+        sinusoidal_positions: add the sinusoids of a frame's position (Vaswani et al. 2017, as in Whisper's encoder)
+            to what the positional convolution adds; no Hugging Face checkpoint has them.
         layer_norm_eps: epsilon of every norm.
         vocab_size: letters, the blank included.
 
@@ -66,7 +66,7 @@ class Wav2Vec2Configuration:
     vocab_size: int = 32
 
     def __post_init__(self) -> None:
-        """Refuse a value of another kind, and a combination that has no graph."""
+        """Refuse values of the wrong kind, and combinations that have no graph."""
         for field in fields(self):
             _check_kind(field.name, getattr(self, field.name), field.default)
         if not len(self.conv_dim) == len(self.conv_kernel) == len(self.conv_stride) > 0:
@@ -95,7 +95,7 @@ class Wav2Vec2Configuration:
 
 
 def _check_kind(name: str, value: Any, example: Any) -> None:
-    """Raise ValueError unless the value is of the example's kind; numbers must be above 0, or 0 as the example is."""
+    """Raise ValueError unless the value is of the example's kind; numbers must be above 0, or may be 0 if it is."""
     if isinstance(example, tuple):
         fits = isinstance(value, tuple) and all(type(x) is int and x > 0 for x in value)
         rule = "a list of whole numbers above 0"

@@ -1,10 +1,10 @@
-"""Decode logits by beam search, with or without a language model (KenLM, by the package flashlight-text).
+"""Decode logits by beam search, with or without a language model (KenLM, through the package flashlight-text).
 
 In: logits of one utterance. Out: the text that maximizes
 
     ln P(letters | audio) + lm_weight * ln P(words) + word_score * number of words
 
-among texts of the lexicon's words. Without lexicon and language model any letters may be written, and the score is
+among texts of the lexicon's words. Without a lexicon and a language model, any letters may be written, and the score is
 that of all CTC paths of a text. Legend: T frames, V vocabulary.
 """
 
@@ -29,7 +29,7 @@ BEAM = 50
 LM_WEIGHT = 0.5
 WORD_SCORE = 0.0
 _BEAM_THRESHOLD = 25.0
-"""Hypotheses that fall behind the best one by more are dropped, natural logarithm."""
+"""Hypotheses that fall behind the best one by more than this (natural logarithm) are dropped."""
 _ARPA, _BINARY = b"\\data\\", b"mmap lm http://kheafield.com/code"
 _MODELS = (".arpa", ".bin", ".binary", ".klm")
 _NO_WORDS = frozenset(("<s>", "</s>", "<unk>", "<UNK>"))
@@ -40,9 +40,9 @@ class LanguageModel:
     """A language model's file and what comes with it.
 
     Attributes:
-        path: ARPA or KenLM binary.
+        path: an ARPA file or KenLM binary.
         words: its words, as it spells them.
-        lm_weight, word_score: those that its `attrs.json` states (pyctcdecode's alpha and beta), else the defaults.
+        lm_weight, word_score: the values in its `attrs.json` (pyctcdecode's alpha and beta), or else the defaults.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class LanguageModel:
 def read_language_model(path: Path) -> LanguageModel:
     """Read a language model's words, from an ARPA file or a KenLM binary.
 
-    Of the folder `language_model` of a Hugging Face checkpoint, its unigrams.txt and attrs.json are used.
+    If it is the folder `language_model` of a Hugging Face checkpoint, its unigrams.txt and attrs.json are used.
     """
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix in _MODELS)
@@ -84,7 +84,7 @@ def read_language_model(path: Path) -> LanguageModel:
 
 
 def read_lexicon(path: Path) -> list[str]:
-    """Read a file of words, one a line; what follows a tab is another program's spelling."""
+    """Read a file of words, one per line; what follows a tab is another program's spelling."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
@@ -100,8 +100,8 @@ def _read_words(path: Path) -> list[str]:
     with open(path, "rb") as file:
         start = file.read(4096).lstrip()
     if start.startswith(_BINARY):
-        # The words stand at the end, each before a zero byte, the unknown one first; where the builder left them out,
-        # so is that one.
+        # The words are at the end, each followed by a zero byte, the unknown word first; if the builder left them
+        # out, that one is missing, too.
         _, found, words = path.read_bytes().rpartition(b"<unk>\0")
         parts = words.decode("utf-8", "replace").split("\0") if found else []
         return [word for word in parts if word and word not in _NO_WORDS]
@@ -134,8 +134,8 @@ class Decoder:
     """A beam search that is ready to decode.
 
     Attributes:
-        source: what it searches with, for people.
-        notes: which words cannot be written, in sentences.
+        source: what it searches with, in words.
+        notes: sentences on which words cannot be written.
     """
 
     def __init__(
@@ -152,12 +152,12 @@ class Decoder:
 
         Args:
             vocabulary: what the rows of the logits mean.
-            language_model: None for none.
-            lexicon: file of the words that may be written; None for those of the language model, any where that is
-                None too.
-            beam: hypotheses to keep after each frame.
-            lm_weight: of the language model's natural logarithm; None for what it states itself, or the default.
-            word_score: added for each word; likewise.
+            language_model: the language model, or None.
+            lexicon: file of the words that may be written; None for those of the language model, or any if that is
+                None, too.
+            beam: number of hypotheses to keep after each frame.
+            lm_weight: weight of the language model's natural logarithm; None for its own, or the default.
+            word_score: score added for each word; likewise.
         """
         try:
             from flashlight.lib.text import decoder as flashlight
@@ -209,8 +209,8 @@ class Decoder:
         trie, start = flashlight.Trie(len(vocabulary.tokens), delimiter), model.start(False)
         for index, rows in enumerate(words.values()):
             trie.insert([*rows, delimiter], index, model.score(start, index)[1])
-        # What a prefix may still become is scored by the best unigram below it; else a word's score would come only
-        # when it is complete, and rare words fill the beam until then.
+        # A prefix is scored by the best unigram that it may still become; otherwise a word's score would come only
+        # when it is complete, and rare words would fill the beam until then.
         trie.smear(flashlight.SmearingMode.MAX)
         self._search = flashlight.LexiconDecoder(
             flashlight.LexiconDecoderOptions(**options, word_score=word_score, unk_score=-math.inf),
@@ -219,7 +219,7 @@ class Decoder:
 
     @property
     def key(self) -> str:
-        """What its texts depend on besides the logits."""
+        """Return what its texts depend on besides the logits."""
         files = [(str(path.resolve()), path.stat().st_mtime_ns) for path in self._files]
         return repr((self.source, files, len(self._texts)))
 
@@ -256,7 +256,7 @@ class Decoder:
         if not len(frames):
             return ""
         if self._texts and self._delimiter is not None:
-            # A word ends with its delimiter, which a model need not write after the last one.
+            # A word ends with its delimiter, which a model need not write after the last word.
             end = np.full((1, frames.shape[1]), -1e4, np.float32)
             end[0, BLANK] = end[0, self._delimiter] = 0
             frames = np.concatenate([frames, end])

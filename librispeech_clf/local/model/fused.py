@@ -1,18 +1,18 @@
 """The same model with fewer passes over memory: for local inference on a CPU.
 
-Other layers (`layers.py`) for the one graph of `graph.py`. What is replaced, and how much longer a processor takes
-without it (two cores with AVX-512, batches of 6 and 28 s: base model, compact model):
+Faster layers than those of `layers.py`, for the one graph of `graph.py`. What is replaced, and how much longer a
+processor takes without it (two cores with AVX-512, batches of 6 and 28 s: base model, compact model):
 
 - first convolution and group norm (7 %, 0): the norm's mean and variance follow from the audio's own second moments, as
   the convolution is linear; so the norm becomes part of the kernel.
-- rows that lie a multiple of 4 KB apart between windows of convolutions (5 %, 0): copies of the kernels have columns
-  of zeros, which spread the rows over the cache.
+- convolution windows whose rows lie a multiple of 4 KB apart (5 %, 0): copies of the kernels have columns of zeros,
+  which spread the rows over the cache.
 - layer norm (1 %, 5 %): written as batch norm over frames, which TensorFlow replaces by oneDNN's layer norm
   (`FindMklLayerNorm` in its graph optimizer).
-- dense layers (3 %; 3 %, and 5 % in batches of 2 s): on the matrix of all frames, and the GELU next to the product,
-  oneDNN computes product, bias and GELU in one operation.
-- attention of long utterances (2 % at 35 s, 0; and 85 MB of memory of the compact model): head by head, so that the
-  scores of all heads are never held.
+- dense layers (3 %; 3 %, and 5 % in batches of 2 s): applied to the matrix of all frames, with the GELU next to the
+  product, so that oneDNN computes product, bias and GELU in one operation.
+- attention in long utterances (2 % at 35 s, 0; and 85 MB of memory for the compact model): head by head, so that the
+  scores of all heads are never held at once.
 
 Without all of them it takes 11 to 14 % longer (base), 7 to 12 % (compact).
 """
@@ -24,19 +24,19 @@ from librispeech_clf.local.model.graph import connect, pool
 from librispeech_clf.local.model.layers import Keras3Layers
 
 SLOW_STEP, SPARE_COLUMNS = 1024, 16
-"""Numbers from one row to the next at whose multiples all rows begin in the same set of the cache (`VERYBAD_LD_MULT` in
-oneDNN), and the columns of zeros that spread the rows."""
+"""Row lengths that are multiples of the first put the start of every row in the same cache set (`VERYBAD_LD_MULT` in
+oneDNN); the second is the number of columns of zeros that spread the rows."""
 
 MOST_SCORES = 2**22
-"""Attention scores from which heads are taken one by one: 17 MB."""
+"""Attention scores above which heads are computed one by one: 17 MB."""
 
 
 def fuse_for_inference(model: keras.Model) -> keras.Model:
-    """Return a model that computes the same as one in float32, faster, as the module's first lines tell.
+    """Return a model that computes the same as a float32 one, but faster, as the module's docstring describes.
 
     Returns:
         A model from audio to [logits (B, T, V), mean of the last hidden state over valid frames (B, C)]; it shares
-        the other's weights, but has copies, as they are now, of kernels that get `SPARE_COLUMNS`.
+        the original's weights, except for copies, as of now, of the kernels that get `SPARE_COLUMNS`.
     """
     layers = InferenceLayers(model)
     graph = connect(model.configuration, layers)
@@ -44,7 +44,7 @@ def fuse_for_inference(model: keras.Model) -> keras.Model:
 
 
 class InferenceLayers(Keras3Layers):
-    """Everything that the module's first lines tell."""
+    """The layers that the module's docstring describes."""
 
     def __init__(self, model: keras.Model) -> None:
         """Take the model whose weights are used."""
@@ -58,27 +58,27 @@ class InferenceLayers(Keras3Layers):
         return self.model.get_layer(name)
 
     def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
-        """A dense layer on the matrix of all frames."""
+        """Apply a dense layer to the matrix of all frames."""
         return MatrixDense(self.model.get_layer(name), name=name)(x)
 
     def layer_norm(self, x, epsilon: float, name: str):
-        """Layer norm in the form that TensorFlow's graph optimizer knows."""
+        """Apply layer norm in the form that TensorFlow's graph optimizer recognizes."""
         return MatrixLayerNormalization(self.model.get_layer(name), name=name)(x)
 
     def attend(self, query, key, value, name: str, bias=None):
-        """Attention, heads one by one where there are more than `MOST_SCORES` scores and nothing is added to them."""
+        """Attend, heads one by one if there are more than `MOST_SCORES` scores and nothing is added to them."""
         if bias is not None:
             return super().attend(query, key, value, name, bias)
         return HeadwiseAttention(name=f"{name}_scores")([query, key, value])
 
     def convolution(self, x, channels: int, kernel: int, stride: int, bias: bool, name: str, **options):
-        """A strided convolution, with spare channels where it pays."""
+        """Apply a strided convolution, with padding channels where that pays."""
         layer = self.model.get_layer(name)
         spare = self.spare.get(name, (0, 0))
         return SpacedConvolution(layer, *spare, name=name)(x) if any(spare) else layer(x)
 
     def normalized_convolution(self, x, samples, configuration: Wav2Vec2Configuration, name: str):
-        """First convolution and group norm as one product."""
+        """Apply the first convolution and group norm as one product."""
         kernel, stride = configuration.conv_kernel[0], configuration.conv_stride[0]
         windows = Windows(kernel, stride, name=f"{name}_windows")(x)
         mask = self.mask_frames(samples, windows, (kernel,), (stride,))
@@ -98,7 +98,7 @@ def _plan_spare_channels(model: keras.Model) -> dict[str, tuple[int, int]]:
 
 
 class Windows(keras.layers.Layer):
-    """What each frame of a convolution sees: samples (B, N, 1) -> windows (B, T, kernel)."""
+    """The window that each frame of a convolution sees: samples (B, N, 1) -> windows (B, T, kernel)."""
 
     def __init__(self, kernel_size: int, stride: int, **kwargs):
         """Take kernel size and stride of the convolution, in samples."""
@@ -114,10 +114,10 @@ class Windows(keras.layers.Layer):
 class NormalizedConvolution(keras.layers.Layer):
     """A convolution of one input channel and group norm over valid frames after it, as one product.
 
-    Call shapes: [windows (B, T, kernel), mask (B, T)] -> (B, T, C), the spare channels, zeros, included. With kernel k
-    of a channel, m the mean window and S the covariance of windows over valid frames, the channel's mean is m.k and its
-    variance k.S.k, in float64: speech has little power where some kernels look. A bias of the convolution would not
-    change the result.
+    Call shapes: [windows (B, T, kernel), mask (B, T)] -> (B, T, C), including the padding channels of zeros. With k the
+    kernel of a channel, m the mean window and S the covariance of windows over valid frames, the channel's mean is m.k
+    and its variance k.S.k; in float64, as speech has little power where some kernels look. A bias of the convolution
+    would not change the result.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class NormalizedConvolution(keras.layers.Layer):
         spare: int = 0,
         **kwargs,
     ):
-        """Take the layers whose weights are used, the norm's epsilon, and the number of spare channels."""
+        """Take the layers whose weights are used, the norm's epsilon, and the number of padding channels."""
         super().__init__(**kwargs)
         self.convolution, self.gamma_beta = convolution, scale
         self.epsilon, self.spare = epsilon, spare
@@ -154,10 +154,10 @@ class NormalizedConvolution(keras.layers.Layer):
 
 
 class SpacedConvolution(keras.layers.Layer):
-    """A convolution with a copy of its weights and spare channels, of zeros: (B, N, C) -> (B, T, C)."""
+    """A convolution with a copy of its weights and padding channels of zeros: (B, N, C) -> (B, T, C)."""
 
     def __init__(self, convolution: keras.layers.Conv1D, inputs: int, outputs: int, **kwargs):
-        """Take the layer whose weights are copied, and the numbers of spare channels of input and output."""
+        """Take the layer whose weights are copied, and the numbers of padding channels in input and output."""
         import tensorflow as tf
 
         super().__init__(**kwargs)
@@ -171,7 +171,7 @@ class SpacedConvolution(keras.layers.Layer):
 
 
 class MatrixLayerNormalization(keras.layers.Layer):
-    """Layer norm over the last axis in the form that TensorFlow's graph optimizer knows."""
+    """Layer norm over the last axis in the form that TensorFlow's graph optimizer recognizes."""
 
     def __init__(self, norm: keras.layers.LayerNormalization, **kwargs):
         """Take the layer whose weights are used."""
@@ -194,7 +194,7 @@ class MatrixLayerNormalization(keras.layers.Layer):
 
 
 class HeadwiseAttention(keras.layers.Layer):
-    """Query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
+    """Attention one head at a time: query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
 
     def call(self, inputs):
         import tensorflow as tf

@@ -1,8 +1,8 @@
-"""The one definition of wav2vec 2.0 and its kin with a CTC head: audio in, logits out, the same however padded.
+"""The one definition of wav2vec 2.0 and its kin with a CTC head: audio in, logits out, whatever the padding.
 
-Architecture: Baevski et al. 2020 (arXiv 2006.11477) as implemented by `transformers.Wav2Vec2ForCTC`, and what HuBERT,
-data2vec-audio, UniSpeech, WavLM and the adapters of MMS have otherwise. It is built from
-layers (`layers.py`): of Keras 3 for local use, of Keras 2 for the model file, of faster ones for training and inference
+Architecture: Baevski et al. 2020 (arXiv 2006.11477) as implemented by `transformers.Wav2Vec2ForCTC`, with the
+differences of HuBERT, data2vec-audio, UniSpeech, WavLM and the adapters of MMS. It is built from layers
+(`layers.py`): Keras 3's for local use, Keras 2's for the model file, and faster ones for training and inference
 (`fused.py`). Layer names are addresses for weights in files and for the converter (`convert/conversion.py`).
 """
 
@@ -19,20 +19,20 @@ from librispeech_clf.text.vocabulary import BLANK
 HIDDEN_STATE = "last_hidden_state"
 FRAME_MASK = "frame_mask"
 LONGEST_PERIOD = 1e4
-"""Of the sinusoids of positions, in units of 2 pi frames."""
+"""The longest wavelength of the positional sinusoids, in units of 2 pi frames."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Tensors of the graph, by Keras' functional API.
+    """Tensors of the graph, in Keras's functional API.
 
     Attributes:
-        audio: float32 (B, N), zero mean and unit variance over the real samples and then zero-padded. A sample is real
-            up to the last non-zero one of its row.
+        audio: float32 (B, N), zero mean and unit variance over the real samples, then zero-padded. The real samples of
+            a row end with its last non-zero one.
         mask: float32 (B, T), 1 at frames that come from real samples only, 0 at the others.
-        features: (B, T, conv_dim[-1]), the convolutions' output behind its norm.
+        features: (B, T, conv_dim[-1]), the convolutions' output after its norm.
         hidden: (B, T, hidden_size), the transformer's last hidden state.
-        logits: float32 (B, T, V); where the mask is 0 the blank has `FORCED_LOGIT`, all other letters its negative.
+        logits: float32 (B, T, V); where the mask is 0, the blank is `FORCED_LOGIT` and all other letters its negative.
     """
 
     audio: Any
@@ -45,7 +45,7 @@ class Graph:
 def build_wav2vec2(configuration: Wav2Vec2Configuration) -> keras.Model:
     """Build the model with random weights, from `Graph.audio` to `Graph.logits`.
 
-    It keeps the configuration as `model.configuration`.
+    The model keeps the configuration as `model.configuration`.
     """
     graph = connect(configuration, Keras3Layers())
     model = keras.Model(graph.audio, graph.logits, name="wav2vec2_ctc")
@@ -54,8 +54,8 @@ def build_wav2vec2(configuration: Wav2Vec2Configuration) -> keras.Model:
 
 
 def connect(configuration: Wav2Vec2Configuration, layers: Keras3Layers) -> Graph:
-    """Connect the whole graph, made of these layers."""
-    # A user's keras.json may set others for other projects: channels first, half or double precision.
+    """Connect the whole graph from these layers."""
+    # A user's keras.json may set other defaults for other projects: channels first, half or double precision.
     layers.keras.backend.set_image_data_format("channels_last")
     layers.keras.backend.set_floatx("float32")
     audio = layers.keras.Input((None,), name="audio")
@@ -85,7 +85,7 @@ def pool(hidden, mask, layers: Keras3Layers):
 
 
 def _encode_features(audio, samples, configuration: Wav2Vec2Configuration, layers: Keras3Layers):
-    """Seven strided convolutions: (B, N) -> (B, T, conv_dim[-1]). The first runs in float32 under any policy."""
+    """Apply seven strided convolutions: (B, N) -> (B, T, conv_dim[-1]). The first runs in float32 under any policy."""
     x = layers.layer("Reshape", "samples", target_shape=(-1, 1), dtype="float32")(audio)
     shapes = zip(configuration.conv_dim, configuration.conv_kernel, configuration.conv_stride, strict=True)
     layer_norms = configuration.feat_extract_norm == "layer"
@@ -123,7 +123,7 @@ def _add_positions(hidden, mask, configuration: Wav2Vec2Configuration, layers: K
 
 
 def _draw_sinusoids(hidden, layers: Keras3Layers):
-    """Return sine and cosine of each frame's place, their wavelengths from 2 pi to 20,000 pi frames: (B, T, C)."""
+    """Return sine and cosine of each frame's position, with wavelengths of 2 pi to 20,000 pi frames: (B, T, C)."""
     half = hidden.shape[-1] // 2
     frequencies = np.exp(-np.log(LONGEST_PERIOD) * np.arange(half) / (half - 1)).astype(np.float32)
     places = layers.cumulate(layers.ones_like(layers.cast(hidden[:, :, :1], "float32"))) - 1.0

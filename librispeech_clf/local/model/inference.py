@@ -1,7 +1,7 @@
 """Predict many utterances quickly: sorted by length, batched, one compiled call for all lengths.
 
 In: normalized waveforms without padding. Out: their logits and pooled hidden states. `plan_batches` says what
-goes together and `predict_batch` predicts it, for the evaluation and the benchmarks alike.
+goes together and `predict_batch` predicts it, both for the evaluation and the benchmarks.
 Legend: B batch, N samples, T frames, V vocabulary, C channels.
 """
 
@@ -22,7 +22,7 @@ BATCH_SAMPLES = 562_480
 SHORTEST_BUCKET = 16_000
 BUCKET_RATIO = 2 ** (1 / 4)
 """Batches are padded to a length from this geometric series and have 1, 2, 4, ... rows, so that TensorFlow sees few
-shapes, not thousands: oneDNN keeps 2 to 3 MB for each. On test-clean they are 43, and 9 % more samples."""
+shapes, not thousands: oneDNN keeps 2 to 3 MB for each. On test-clean that makes 43 shapes, and 9 % more samples."""
 
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From audio, float32 (B, N), to logits, float32 (B, T, V), and the pooled last hidden state, float32 (B, C)."""
@@ -31,16 +31,16 @@ Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 def predict_batch(
     predict: Predict, waveforms: Sequence[np.ndarray], *, count_frames: Callable[[int], int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predict utterances together; what shares the batch does not matter, as the model ignores padding.
+    """Predict utterances together; what else is in the batch does not matter, as the model ignores padding.
 
     Args:
         predict: as `compile_model` returns it.
         waveforms: a batch of `plan_batches`: each float32 (N,), zero mean and unit variance, without padding.
-        count_frames: frames that the model makes of a number of samples.
+        count_frames: maps a number of samples to the model's number of frames.
 
     Returns:
-        Logits float32 (B, T, V), T the longest one's frames, the others filled up with certain blanks; and
-        the mean of the last hidden state over each one's frames, float32 (B, C), zeros when there is none.
+        Logits float32 (B, T, V), where T is the longest utterance's and shorter ones end in certain blanks; and
+        the mean of the last hidden state over each utterance's frames, float32 (B, C), zeros if it has none.
     """
     lengths = [len(waveform) for waveform in waveforms]
     width = bucket_length(max(lengths))
@@ -53,10 +53,10 @@ def predict_batch(
 
 
 def compile_model(model: "keras.Model") -> Predict:
-    """Return a compiled call of a model of `load_model`, for any batch and length, in the operations of `fused.py`.
+    """Compile a model of `load_model` for any batch and length, with the operations of `fused.py`.
 
     Returns:
-        From audio, float32 (B, N), to logits (B, T, V) and the pooled last hidden state (B, C), float32.
+        A function from audio, float32 (B, N), to logits (B, T, V) and the pooled last hidden state (B, C), float32.
     """
     import tensorflow as tf
 
@@ -74,10 +74,10 @@ def compile_model(model: "keras.Model") -> Predict:
 def plan_batches(lengths: Sequence[int], *, batch_samples: int) -> list[list[int]]:
     """Group utterances of similar length, in samples.
 
-    A batch of several has at most `batch_samples`, each row as wide as its bucket.
+    A batch of several has at most `batch_samples` samples, with every row as wide as its bucket.
 
     Returns:
-        Indices into `lengths`, batch by batch, longest first; each index once, a power of two in each batch.
+        Indices into `lengths`, batch by batch, longest first; each index once, and a power of two of them per batch.
     """
     longest_first = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     batches: list[list[int]] = []
@@ -103,10 +103,10 @@ def pad_logits(logits: np.ndarray, *, frames: int) -> np.ndarray:
     """Extend logits (T, V) to a fixed number of frames, as the model itself does for padded audio.
 
     Returns:
-        float32 (frames, V), the added frames certain blanks (`configuration.FORCED_LOGIT`).
+        float32 (frames, V); the added frames are certain blanks (`architecture.FORCED_LOGIT`).
 
     Raises:
-        ValueError: the logits have more frames than wanted.
+        ValueError: the logits have more frames than that.
     """
     if len(logits) > frames:
         raise ValueError(f"logits have {len(logits)} frames, the limit is {frames}; raise audio.max_samples.")

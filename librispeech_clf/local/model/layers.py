@@ -1,7 +1,7 @@
-"""What the graph of `graph.py` is made of: built-in layers and plain operations, of one Keras or the other.
+"""What the graph of `graph.py` is made of: built-in layers and plain operations of Keras 3 or Keras 2.
 
 `Keras3Layers` builds for local use, `Keras2Layers` for the model file: Tensorleap's engine opens it with Keras 2.12,
-and knows neither Keras 3 nor layers of ours. `fused.py` has faster sets of the same layers.
+and knows neither Keras 3 nor our layers. `fused.py` has a faster set of the same layers.
 
 Legend of shapes: B batch, N samples, T frames, C channels, H heads, D width of a head. A mask is float32 (B, T), 1 at
 valid frames and 0 at padded ones.
@@ -16,22 +16,22 @@ import keras
 from librispeech_clf.local.model.architecture import Wav2Vec2Configuration
 
 PADDING_PENALTY = 3e4
-"""Taken from the attention score of a padded key: its weight becomes exactly 0, also in float16."""
+"""Subtracted from the attention score of a padded key: its weight becomes exactly 0, even in float16."""
 
 
 class Keras3Layers:
-    """Layers of Keras 3; what a subclass replaces computes the same."""
+    """Keras 3 layers; a subclass's replacements compute the same."""
 
     keras_layers: Any = keras.layers
     keras: Any = keras
     operations: Sequence[Any] = (keras.ops,)
 
     def __getattr__(self, name: str) -> Any:
-        """Return a plain operation, such as `matmul`, of the first of `operations` that has it."""
+        """Return a plain operation, such as `matmul`, from the first of `operations` that has it."""
         return next(getattr(place, name) for place in self.operations if hasattr(place, name))
 
     def sum(self, x, axis: int):
-        """Sum over an axis, which stays with length 1."""
+        """Sum over an axis, which is kept with length 1."""
         return keras.ops.sum(x, axis=axis, keepdims=True)
 
     def cumulate(self, x):
@@ -47,21 +47,21 @@ class Keras3Layers:
         return keras.ops.concatenate(parts, axis=-1)
 
     def layer(self, kind: str, name: str, **options):
-        """Return a built-in layer of a class such as "Dense"; the name is the address of its weights."""
+        """Return a built-in layer of a class such as "Dense"; its weights are addressed by the name."""
         return getattr(self.keras_layers, kind)(name=name, **options)
 
     def count_samples(self, audio):
         """Return how many samples of each row are real: up to the last non-zero one; float32 (B, N) -> (B, 1).
 
-        A position is a sum of ones, exact in float32 up to 2**24, so that one graph serves every length.
+        A position is a sum of ones, exact in float32 up to 2**24, so one graph serves every length.
         """
         positions = self.cumulate(self.ones_like(audio))
         return self.largest(self.where(self.not_equal(audio, 0.0), positions, 0.0))
 
     def mask_frames(self, samples, features, kernels, strides):
-        """Return which frames of convolutions come from real samples only, (B, T), by `count_samples`.
+        """Return which frames come from real samples only, (B, T), given the counts of `count_samples`.
 
-        The frames are those of the features (B, T, C); kernel sizes and strides are of each convolution up to there.
+        The frames are those of the features (B, T, C); kernels and strides are those of each convolution up to there.
         """
         frames = samples
         for kernel, stride in zip(kernels, strides, strict=True):
@@ -70,24 +70,24 @@ class Keras3Layers:
         return self.cast(self.less(self.cumulate(ones) - 1.0, frames), "float32")
 
     def gelu(self, x, name: str):
-        """Exact GELU: both Keras' "gelu" has approximate=False."""
+        """Apply exact GELU: in both versions of Keras, "gelu" has approximate=False."""
         return self.layer("Activation", name, activation="gelu")(x)
 
     def dense(self, x, units: int, name: str, *, gelu: bool = False, **options):
-        """A dense layer, with exact GELU behind it where asked for."""
+        """Apply a dense layer, followed by exact GELU if requested."""
         return self.layer("Dense", name, units=units, activation="gelu" if gelu else "linear", **options)(x)
 
     def layer_norm(self, x, epsilon: float, name: str):
-        """Layer norm over the last axis."""
+        """Apply layer norm over the last axis."""
         return self.layer("LayerNormalization", name, epsilon=epsilon)(x)
 
     def convolution(self, x, channels: int, kernel: int, stride: int, bias: bool, name: str, **options):
-        """A strided convolution without padding: (B, N, C) -> (B, T, channels)."""
+        """Apply a strided convolution without padding: (B, N, C) -> (B, T, channels)."""
         options |= {"filters": channels, "kernel_size": kernel, "strides": stride, "use_bias": bias}
         return self.layer("Conv1D", name, **options)(x)
 
     def normalized_convolution(self, x, samples, configuration: Wav2Vec2Configuration, name: str):
-        """The first convolution with group norm over time, one channel a group, over valid frames only.
+        """Apply the first convolution and group norm over time, one channel per group, over valid frames only.
 
         Without padding the norm is `torch.nn.GroupNorm(C, C)`; a row without a valid frame gives finite values. Its
         gamma and beta are a depthwise convolution of width 1. In float32 under any policy.
@@ -107,7 +107,7 @@ class Keras3Layers:
         return self.layer("DepthwiseConv1D", name, kernel_size=1, dtype="float32")(x)
 
     def grouped_convolution(self, x, channels: int, kernel: int, groups: int, name: str):
-        """A grouped convolution over time that keeps T, as one plain convolution a group: (B, T, C) -> (B, T, C).
+        """Apply a grouped convolution over time that keeps T, as one plain convolution per group: (B, T, C) -> same.
 
         TensorFlow runs a grouped convolution on the CPU through XLA, recompiled for every length; 16 plain ones are
         2 to 8 times as fast forwards and over 70 times backwards (measured at C=256 and C=768). Zero-padded by
@@ -122,14 +122,14 @@ class Keras3Layers:
         return self.concatenate(parts) if groups > 1 else parts[0]
 
     def relative_positions(self, mask, configuration: Wav2Vec2Configuration, name: str):
-        """Return WavLM's bias of every pair of frames by their distance, before its gates: (B, T) -> (1, H, T, T).
+        """Return WavLM's bias for every pair of frames by their distance, before its gates: (B, T) -> (1, H, T, T).
 
-        As T5's: exact distances for the nearer quarter of the buckets, logarithmic ones beyond, forwards and backwards
-        apart (`WavLMAttention._relative_positions_bucket` of transformers).
+        As in T5: exact distances for the nearer quarter of the buckets, logarithmic ones beyond, separately forwards
+        and backwards (`WavLMAttention._relative_positions_bucket` of transformers).
         """
         side = configuration.num_buckets // 2
         exact = side // 2
-        # A row of ones for all utterances: Keras cannot slice a batch whose size is not known.
+        # One row of ones for all utterances: Keras cannot slice a batch of unknown size.
         positions = self.cumulate(self.minimum(self.sum(self.ones_like(mask), 0), 1.0))
         distance = positions[:, None, :] - positions[:, :, None]
         near = self.abs(distance)
@@ -146,7 +146,7 @@ class Keras3Layers:
         """Return the position bias of each utterance, gated by its frames: (1, H, T, T) -> (B, H, T, T).
 
         WavLM's gate is a * (b * c - 1) + 2, with a and b in (0, 1) from the frame's part of the head, c the head's own.
-        Its projection to 2 x 4 numbers whose fours are summed is one to 2: converting sums the weights.
+        Its projection to 2 x 4 numbers, summed in fours, equals one to 2 numbers: conversion sums the weights.
         """
         split = self.layer("Reshape", f"{name}_gate_heads", target_shape=(-1, heads, x.shape[-1] // heads))(x)
         gates = self.sigmoid(self.layer("Dense", f"{name}_gate", units=2, dtype="float32")(split))
@@ -155,9 +155,9 @@ class Keras3Layers:
         return gate[:, :, :, None] * positions
 
     def attention(self, x, mask, heads: int, name: str, positions=None):
-        """Self-attention that leaves out padded keys: (B, T, C) -> (B, T, C).
+        """Apply self-attention that leaves out padded keys: (B, T, C) -> (B, T, C).
 
-        `positions`, if any, are added to the scores: as `relative_positions` returns them.
+        `positions`, if any, as `relative_positions` returns them, are added to the scores.
 
         The penalty of a padded key is one more element of the key, against a 1 in every query: the product adds it, and
         no mask of T x T elements is made (a quarter of the time at T=1747). No attention dropout.
@@ -181,7 +181,7 @@ class Keras3Layers:
         return self.dense(joined, channels, f"{name}_output")
 
     def attend(self, query, key, value, name: str, bias=None):
-        """Attention of all heads: query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
+        """Attend with all heads: query and key (B, H, T, D + 1), value (B, H, T, D) -> (B, H, T, D)."""
         scores = self.matmul(query, self.transpose(key, (0, 1, 3, 2)))
         scores = scores if bias is None else scores + bias
         return self.matmul(self.layer("Softmax", f"{name}_softmax")(scores), value)
@@ -192,7 +192,7 @@ class Keras3Layers:
 
 
 def load_keras_2_layers() -> Keras3Layers:
-    """Return the layers of Keras 2 (tf-keras): what a model file is written with."""
+    """Return the layers of Keras 2 (tf-keras), with which a model file is written."""
     import tensorflow as tf
     import tf_keras
 

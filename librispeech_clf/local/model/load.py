@@ -1,4 +1,4 @@
-"""Read a model file that `convert-model` or training wrote: its numbers by h5py, nothing of it is run."""
+"""Read a model file that `convert-model` or training wrote: h5py reads its numbers, and none of it is executed."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -26,14 +26,14 @@ _SHOWN = 3
 def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras.Model":
     """Read a wav2vec 2.0 CTC model of this project, an `.h5` file, ready to predict.
 
-    Its vocabulary must be the configured one; None does not compare.
+    Its vocabulary must be the given one; None skips the comparison.
 
     Returns:
         A model from audio (B, N) to logits (B, T, V), as `graph.build_wav2vec2` describes it.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or holds another model, another vocabulary, or weights that are no numbers.
+        ValueError: the file is damaged, or holds another model, another vocabulary, or weights that are not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,7 +42,7 @@ def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras
         )
     configuration, weights = read_model_file(path, vocabulary)
     kernels = list_kernels(configuration, layers=len(weights)).items()
-    # Before a model is built whose size the file only claims.
+    # Checked before building a model whose size the file merely claims.
     wrong = [name for name, shape in kernels if name not in weights or weights[name][0].shape != shape]
     _refuse_layers(wrong, path)
     from librispeech_clf.local.model.graph import build_wav2vec2
@@ -61,14 +61,14 @@ def load_model(path: Path | str, vocabulary: Vocabulary | None = None) -> "keras
 
 
 def name_not_finite(weights: Iterable[tuple[str, np.ndarray]]) -> str:
-    """Return the first names of weights that hold NaN or infinity, and how many more do; empty without any."""
+    """Return the first names of weights that hold NaN or infinity, and how many more do; "" if none does."""
     bad = [name for name, x in weights if x.size and not (np.isfinite(x.min()) and np.isfinite(x.max()))]
     more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return ", ".join(bad[:_SHOWN]) + more
 
 
 def list_kernels(configuration: Wav2Vec2Configuration, *, layers: int) -> dict[str, tuple[int, ...]]:
-    """Return the kernels' shapes that decide how large the model is, by layer name; of `layers` layers at most."""
+    """Return the kernel shapes that decide how large the model is, by layer name; of at most `layers` layers."""
     hidden, channels = configuration.hidden_size, (1, *configuration.conv_dim)
     width = hidden // configuration.num_conv_pos_embedding_groups
     positional = "positional" if configuration.num_conv_pos_layers == 1 else "positional_0"
@@ -99,7 +99,7 @@ def read_model_file(
     """Read the numbers of an `.h5` file; `vocabulary` as for `load_model`.
 
     Returns:
-        The architecture, and the weights by layer name, in the layer's order.
+        The architecture, and the weights by layer name, in the order of the layer's variables.
 
     Raises:
         ValueError: the file is damaged, or holds another model, or another vocabulary.
@@ -130,7 +130,7 @@ def read_model_file(
 
 
 def find_foreign(file: "h5py.File") -> Iterator[str]:
-    """Yield what of an HDF5 file lies in other files, or claims more memory than its bytes can fill."""
+    """Yield which parts of an HDF5 file lie in other files, or claim more memory than their bytes can fill."""
     import h5py
 
     links: dict[str, Any] = {}
@@ -146,10 +146,10 @@ def find_foreign(file: "h5py.File") -> Iterator[str]:
 
 
 def compare_vocabulary(file: "h5py.File", vocabulary: Vocabulary) -> str:
-    """Say in which way a model file's letters are not those of a vocabulary; empty where they are.
+    """Say how a model file's letters differ from those of a vocabulary; empty if they do not.
 
-    A file without a vocabulary of its own has that of the JSON file beside it. Its rows alone say nothing: those of
-    another language, or of another order, may be as many.
+    A file without its own vocabulary has that of the JSON file beside it. The number of rows proves nothing: another
+    language, or another order, may have as many.
     """
     path = Path(file.filename)
     beside = name_vocabulary_file(path)
@@ -193,11 +193,11 @@ def _read_configuration(file: "h5py.File", path: Path) -> Wav2Vec2Configuration:
 
 
 def _read_layer(file: "h5py.File", name: str) -> list[np.ndarray]:
-    """Return a layer's weights; TypeError where they are no floats."""
+    """Return a layer's weights; raise TypeError if they are not floats."""
     group = file["model_weights"][name]
     arrays = [group[weight][()] for weight in group.attrs.get("weight_names", ())]
     for array in arrays:
         if array.dtype.kind != "f":
             raise TypeError(f"the layer {name} holds {array.dtype}, not floating-point numbers")
-    with np.errstate(over="ignore"):  # beyond float32 is infinity, which is refused by name
+    with np.errstate(over="ignore"):  # beyond float32 it becomes infinity, which is refused by name
         return [array.astype(np.float32, copy=False) for array in arrays]

@@ -1,4 +1,4 @@
-"""Keep what TensorFlow says of its build off the terminal."""
+"""Keep what TensorFlow says about its build off the terminal."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def suppress_stderr() -> Iterator[None]:
-    """Keep what libraries write to file descriptor 2 off the terminal, unless a foreign exception passes.
+    """Keep what libraries write to file descriptor 2 off the terminal, unless an unexpected exception passes.
 
     TensorFlow reports its build there before it reads TF_CPP_MIN_LOG_LEVEL.
     """
@@ -17,7 +17,7 @@ def suppress_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except (OSError, ValueError):  # refusals, which their own message explains
+        except (OSError, ValueError):  # our own errors, which their message explains
             raise
         except BaseException:
             held.seek(0)

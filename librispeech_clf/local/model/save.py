@@ -1,6 +1,6 @@
-"""Write a model file for Tensorleap's engine and for `load.load_model`, whole or not at all.
+"""Write a model file for Tensorleap's engine and for `load.load_model`, atomically.
 
-The engine opens models with Keras 2.12: the file holds the graph of `graph.py`, built with tf-keras of built-in
+The engine opens models with Keras 2.12: the file holds the graph of `graph.py`, built in tf-keras from built-in
 layers and TensorFlow operations, and nothing in its configuration that Keras 2.12 does not know.
 """
 
@@ -28,12 +28,12 @@ VOCABULARY = "vocabulary"
 def save_model(
     model: "keras.Model", path: Path, *, vocabulary: Vocabulary | None = None, compressed: bool = False
 ) -> None:
-    """Write a model of `build_wav2vec2` or `load_model` whole or not at all; it is made in memory.
+    """Write a model of `build_wav2vec2` or `load_model` atomically; the file is made in memory.
 
-    Without a vocabulary, the JSON file beside it says what its logits mean; `compressed`, by `compress_h5`.
+    Without a vocabulary, the JSON file beside it says what its logits mean; `compressed` uses `compress_h5`.
 
     Raises:
-        ValueError: another suffix than `.h5`.
+        ValueError: the suffix is not `.h5`.
         OSError: the file cannot be written; the message says why, and what to do.
     """
     import h5py
@@ -55,7 +55,7 @@ def _save_keras_2(model: "keras.Model", file: "h5py.File") -> None:
     level = logger.level
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="You are saving your model as an HDF5 file")
-        logger.setLevel(logging.ERROR)  # it warns that no metrics are compiled, which no file here holds
+        logger.setLevel(logging.ERROR)  # it warns that no metrics are compiled, but no file here holds any
         try:
             build_engine_model(model).save(file, include_optimizer=False, save_format="h5")
         finally:
@@ -77,7 +77,7 @@ def build_engine_model(model: "keras.Model"):
 
 
 def _describe(model: "keras.Model", file: "h5py.File") -> None:
-    """Add our configuration to a file, and take out what Keras 2.12 does not know."""
+    """Add our configuration to a file, and remove what Keras 2.12 does not know."""
     stored = json.loads(file.attrs["model_config"])
     for layer in stored["config"]["layers"]:
         if layer["class_name"] == "InputLayer":
@@ -93,9 +93,9 @@ def check_suffix(path: Path) -> None:
 
 
 def compress_h5(plain: io.BytesIO) -> io.BytesIO:
-    """Return an `.h5` once more, with HDF5's own gzip filter; nothing is lost, and what reads the one reads the other.
+    """Return an `.h5` compressed with HDF5's own gzip filter; it is lossless, and the same programs read it.
 
-    Random float32 weights hardly shrink; those that were rounded to float16 take little more than half.
+    Random float32 weights hardly shrink; those that were rounded to float16 take little more than half the space.
     """
     import h5py
 

@@ -1,1 +1,1 @@
-"""The push rehearsal: what leap.yaml collects, and whether that works by itself."""
+"""The rehearsal of a push: what leap.yaml collects, and whether that works by itself."""

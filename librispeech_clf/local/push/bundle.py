@@ -1,8 +1,8 @@
-"""What a push collects by leap.yaml, what the entry file needs of it, and what the platform installs for it.
+"""What a push collects by leap.yaml, what the entry file needs from it, and what the platform installs for it.
 
 In: leap.yaml, requirements.txt and the project's folder. Out: paths relative to that folder, chosen as the leap
-command line does (everything an `include` pattern matches, less what `exclude` matches, and always the entry file),
-and findings: what is missing, and which distributions are missing or superfluous.
+command line does (everything an `include` pattern matches, minus what `exclude` matches, and always the entry file),
+and findings: which files are missing, and which distributions are missing or superfluous.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ DATA_FILES = (
     f"{PACKAGE}/corpus/bundled/*.parquet",
     f"{PACKAGE}/corpus/bundled/*.TXT",
 )
-"""What the closure's modules read, as glob patterns; and the vocabulary that config.yaml names."""
+"""What the closure's modules read, as glob patterns, besides the vocabulary that config.yaml names."""
 NOT_RUN = "tensorleap_load_model"
 DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
-"""Distributions whose name is not that of their module."""
+"""Distributions whose name differs from their module's."""
 REQUIREMENTS = "requirements.txt"
 PLATFORM_PYTHON = "3.11"
 """leap.yaml's pythonVersion."""
 PLATFORMS = [f"manylinux{tag}_aarch64" for tag in ("_2_28", "_2_27", "_2_26", "_2_24", "_2_17", "2014")]
 SOURCE_ONLY = {"psutil>=5.9.5,<6.0.0": "code-loader needs it"}
-"""What requirements ask for that is known to have no wheel there; pip builds it, which takes a C compiler."""
+"""Requirements known to have no wheel for Linux on aarch64; pip builds them, which takes a C compiler."""
 
 
 class Finding(NamedTuple):
-    """One row of the table: what was checked and why it failed; None: it passed, or was not run, as the note says."""
+    """One row of the table: what was checked and why it failed; None: it passed, or was not run (see the note)."""
 
     what: str
     problem: str | None
@@ -60,9 +60,9 @@ class Collection(NamedTuple):
     """The files of a push, relative to the project's folder.
 
     Attributes:
-        files: sorted.
+        files: the files, sorted.
         unmatched: `include` patterns that match no file.
-        missing: modules that the entry file imports and data they read, not among the files.
+        missing: modules that the entry file imports, and data they read, that are not among the files.
     """
 
     files: tuple[str, ...]
@@ -111,7 +111,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     bmatcuk/doublestar): `*` and `?` stay in one folder, `**` as a whole part crosses any number of folders.
 
     Raises:
-        ValueError: The pattern has classes, alternatives or escaped signs, which doublestar knows, too.
+        ValueError: The pattern has classes, alternatives or escapes, which doublestar also supports.
     """
     if unknown := re.search(r"[\[{\\]", pattern):
         raise ValueError(
@@ -123,8 +123,8 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(rules) + r"\Z", re.DOTALL)
 
 
-# What the entry file imports: read from the syntax trees, nothing is imported. Imports within functions count, for the
-# platform runs them; those of `load_model` do not, for the engine opens the model file by itself.
+# What the entry file imports, read from the syntax trees; nothing is imported. Imports within functions count, as the
+# platform runs them; those of `load_model` do not, as the engine opens the model file by itself.
 
 
 class Closure(NamedTuple):
@@ -183,7 +183,7 @@ def read_imports(path: Path, *, package: Sequence[str]) -> list[str]:
 
 
 def walk_what_runs(node: ast.AST) -> Iterator[ast.AST]:
-    """Go through a syntax tree, without `load_model`, extras that may be absent, and what only type checkers read."""
+    """Walk a syntax tree, without `load_model`, extras that may be absent, and what only type checkers read."""
     if isinstance(node, ast.FunctionDef) and any(NOT_RUN in ast.dump(mark) for mark in node.decorator_list):
         return
     if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
@@ -220,7 +220,7 @@ def list_data_files(root: Path) -> set[str]:
 
 
 def read_requirements(path: Path) -> list[str]:
-    """Read the lines of a requirements file, comments left out."""
+    """Read the lines of a requirements file, without comments."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: does not exist; the platform installs what it lists.")
     lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
@@ -261,7 +261,7 @@ def check_wheels(root: Path, python: Path) -> list[Finding]:
 
 
 def find_no_wheels(python: Path, requirements: Sequence[str]) -> str | None:
-    """Return pip's last words where one of these has no wheel for Linux on aarch64; what they require is left aside."""
+    """Return pip's last message if one of these has no wheel for Linux on aarch64; dependencies are ignored."""
     platforms = [word for name in PLATFORMS for word in ("--platform", name)]
     command = [str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed"]
     command += ["--target", "unused", "--disable-pip-version-check", "--only-binary=:all:"]

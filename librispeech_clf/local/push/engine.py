@@ -1,10 +1,10 @@
-"""What Tensorleap's engine makes of a model file: known before by its text, or tried with the engine's own importer.
+"""What Tensorleap's engine makes of a model file: predicted from its content, or tried with the engine's own importer.
 
 In: a Keras .h5 file, and the wiring that the integration test declares. Out: findings. The engine runs Keras 2.12 and
-TensorFlow 2.12 in an image of its own, so classes of the project do not exist there. `check_model_file` compares the
+TensorFlow 2.12 in its own image, so the project's classes do not exist there. `check_model_file` compares the
 file's layers, keys and operations with those of Keras 2.12, read by h5py; nothing is executed. `rehearse_engine`
-imports it by the package leap-model-parser, which needs Python 3.8 to 3.10: in an environment of its own, kept in the
-user's cache; its logits are compared with those of the project's model.
+imports it with the package leap-model-parser, which needs Python 3.8 to 3.10, in a separate environment kept in the
+user's cache, and compares its logits with those of the project's model.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ VERSIONS = ("3.10", "3.9", "3.8")
 SCRIPT = Path(__file__).with_name("import_in_engine.py")
 RESULT_PREFIX = "engine: "
 TOLERANCE, RELATIVE = 1e-4, 1e-5
-"""`numpy.allclose`'s form, relative to a frame's largest logit: float32 rounds what is larger more."""
+"""As for `numpy.allclose`, but relative to a frame's largest logit: float32 rounds larger numbers more."""
 MIXED_SAMPLES, WHOLE_SAMPLES = (40_000, 17_777, 5_000), 562_480
 NO_PYTHON = (
     "needs a Python 3.8 to 3.10; none found on PATH or in pyenv. Get one (`pyenv install 3.10`, or your system's "
@@ -93,7 +93,7 @@ ASK = "import sys, importlib.util as u; print(*sys.version_info[:2], u.find_spec
 
 
 def check_model_file(path: Path, *, vocabulary: Vocabulary | None = None) -> list[Finding]:
-    """Check that a Keras .h5 file opens in the importer, as far as its text and numbers tell, and its vocabulary."""
+    """Check, as far as its content shows, that a Keras .h5 file opens in the importer; also check its vocabulary."""
     try:
         problems = list(find_problems(path, vocabulary))
     except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
@@ -103,7 +103,7 @@ def check_model_file(path: Path, *, vocabulary: Vocabulary | None = None) -> lis
 
 
 def find_problems(path: Path, vocabulary: Vocabulary | None) -> Iterator[str]:
-    """Go through a model file from the outside in; stop where the rest cannot be judged."""
+    """Check a model file from the outside in; stop where the rest cannot be judged."""
     import h5py
 
     if not path.is_file():
@@ -167,7 +167,7 @@ def find_architecture_problems(configuration: Mapping) -> Iterator[str]:
 
 
 def find_layer_problems(kind: str, configuration: Mapping) -> Iterator[str]:
-    """Tell what the importer would not know of one layer."""
+    """Name what the importer would not know about one layer."""
     if kind == "Lambda":
         yield f"a Lambda holds code, which is never run from a model file; {CONVERT_AGAIN}"
         return
@@ -204,7 +204,7 @@ def find_weight_problems(file: h5py.File) -> Iterator[str]:
 
 
 def rehearse_engine(model: Path, wiring: Sequence[Mapping], *, python: Path | None) -> list[Finding]:
-    """Import a model file as the engine does, by a Python 3.8 to 3.10, and compare it with the project's own model."""
+    """Import a model file as the engine does, with Python 3.8 to 3.10, and compare it with the project's own model."""
     try:
         interpreter = prepare_environment(python)
     except (ValueError, OSError) as error:
@@ -246,7 +246,7 @@ def ask_python(python: Path) -> tuple[str, bool] | None:
 
 
 def prepare_environment(python: Path | None) -> Path:
-    """Return the Python of the importer's environment: made now, the one that is there, or `python` where it has it.
+    """Return the Python of the importer's environment: a new one, the existing one, or `python` if it has the importer.
 
     Raises:
         ValueError: There is no Python 3.8 to 3.10, or the importer could not be installed.
@@ -265,7 +265,7 @@ def prepare_environment(python: Path | None) -> Path:
 
 
 def install_importer(python: Path, folder: Path) -> Path:
-    """Install the importer into a new environment, one process at a time; leave a complete one as it is."""
+    """Install the importer into a new environment, one process at a time; leave a complete one unchanged."""
     complete, interpreter = folder / "complete", folder / "bin" / "python"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
@@ -288,7 +288,7 @@ def install_importer(python: Path, folder: Path) -> Path:
 
 
 def make_batches() -> dict[str, np.ndarray]:
-    """Make batches of normalized noise: `mixed`, padded, `whole`, a longest row, and `silence`."""
+    """Make batches of normalized noise: `mixed` (padded), `whole` (a longest row), and `silence`."""
     generator = np.random.default_rng(5)
     mixed = np.zeros((len(MIXED_SAMPLES), max(MIXED_SAMPLES)), np.float32)
     for row, samples in zip(mixed, MIXED_SAMPLES, strict=True):
@@ -300,7 +300,7 @@ def make_batches() -> dict[str, np.ndarray]:
 def run_importer(
     python: Path, model: Path, wiring: Sequence[Mapping], batches: Mapping[str, np.ndarray], folder: Path
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return what import_in_engine.py says of the model, and its answers by name; `error` and none where it failed."""
+    """Return what import_in_engine.py says about the model, and its answers by name; `error` and none if it failed."""
     (folder / "wiring.json").write_text(json.dumps(list(wiring)), encoding="utf-8")
     arrays: dict[str, Any] = dict(batches)
     np.savez(folder / "audio.npz", **arrays)

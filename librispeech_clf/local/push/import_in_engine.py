@@ -1,6 +1,6 @@
 """Run by the engine's Python (3.8 to 3.10): import a model file as Tensorleap's engine does, and call it.
 
-A file to run in a fresh process (`python -I import_in_engine.py MODEL FOLDER`), not to import. In: FOLDER's
+Run this file in a fresh process (`python -I import_in_engine.py MODEL FOLDER`); do not import it. In: FOLDER's
 wiring.json, the connections that the integration test declares, and audio.npz, batches by name. Out: FOLDER's
 answers.npz, logits by the same names and `gradient` at the input of `mixed`; and a line `engine: ` with JSON.
 """
@@ -12,11 +12,11 @@ from pathlib import Path
 
 
 def main(model_file, folder):
-    """Import and call the model; print what it is made of, or the importer's refusal as `error`."""
+    """Import and call the model; print what it is made of, or the importer's error as `error`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         result = rehearse(Path(model_file), Path(folder))
-    except Exception as error:  # whatever the importer raises is the finding
+    except Exception as error:  # anything the importer raises is the finding
         result = {"error": "{}: {}".format(type(error).__name__, " ".join(str(error).split()))}
     print("engine:", json.dumps(result), flush=True)
 
@@ -75,7 +75,7 @@ def logits_of(model, batch):
 
 
 def is_built_in(layer):
-    """Tell whether a layer is one of Keras' own, and runs no code of the file."""
+    """Return whether a layer is one of Keras's own, and runs no code from the file."""
     return type(layer).__module__.split(".")[0] == "keras" and type(layer).__name__ != "Lambda"
 
 

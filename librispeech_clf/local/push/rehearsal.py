@@ -1,7 +1,7 @@
 """Run inside an unpacked bundle: code-loader's dataset check and one sample of every split, reported as JSON.
 
-A file to run in a fresh process (`python -I rehearsal.py FOLDER [--without OTHER_FOLDER]`), not to import: it
-puts the bundle alone on the path. Standard library, NumPy and code-loader only.
+Run this file in a fresh process (`python -I rehearsal.py FOLDER [--without OTHER_FOLDER]`); do not import it: it
+puts only the bundle on the path. Standard library, NumPy and code-loader only.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from pathlib import Path
 PACKAGE = "librispeech_clf"
 BATCH_SIZES = (1, 4)
 UNLABELED = "unlabeled"
-"""The state without ground truth: what reads one is not called there."""
+"""The state without ground truth: functions that read one are not called there."""
 FRAMES = 1_757
-"""Frames of the model's output for its widest input."""
+"""Number of frames of the model's output for its widest input."""
 
 
 def main() -> None:
-    """Check the bundle named on the command line; print `rehearsal: ` and the result as JSON."""
+    """Check the bundle named on the command line; print `rehearsal: ` followed by the result as JSON."""
     parser = argparse.ArgumentParser(description="Check an unpacked bundle.")
     parser.add_argument("folder", type=Path)
     parser.add_argument(
@@ -41,12 +41,12 @@ def main() -> None:
 
 
 def check(folder: Path, entry_file: str) -> dict:
-    """Check the dataset of an unpacked bundle, by its absolute path, and fetch the first sample of every split.
+    """Check the dataset of an unpacked bundle, given its absolute path, and fetch the first sample of every split.
 
     Returns:
         `valid`; `error`, None or a text; `log`, what was printed; `payloads` and `samples` by name, None or
-        the reason of a failure; `warnings`, names of payloads with any; `foreign`, modules of the package
-        that came from elsewhere; `functions`, None or the reason of a failure for every metric, loss and
+        the reason for a failure; `warnings`, names of payloads with any; `foreign`, modules of the package
+        that came from elsewhere; `functions`, None or the reason for a failure for every metric, loss and
         visualizer; `wiring`, the connections that the integration test declares.
     """
     from code_loader import LeapLoader
@@ -72,7 +72,7 @@ def check(folder: Path, entry_file: str) -> dict:
 def fetch_samples(loader) -> dict[str, str | None]:
     """Fetch the first sample of every split; the value is None or the reason why that failed.
 
-    Empty where no split can be opened: the dataset check says why.
+    Empty if no split can be opened: the dataset check says why.
     """
     reasons: dict[str, str | None] = {}
     try:
@@ -92,7 +92,7 @@ def fetch_samples(loader) -> dict[str, str | None]:
 
 
 def find_cause(response) -> Exception | None:
-    """What an encoder raises for a split's first sample; code-loader only tells that a shape is unknown."""
+    """Return what an encoder raises for a split's first sample; code-loader only says that a shape is unknown."""
     from code_loader.inner_leap_binder import global_leap_binder
 
     setup = global_leap_binder.setup_container
@@ -107,7 +107,7 @@ def find_cause(response) -> Exception | None:
 
 
 def describe_wiring(contract) -> list[dict]:
-    """Return the declared connections as JSON holds them: dataclasses as objects, types by their value."""
+    """Return the declared connections in JSON form: dataclasses as objects, types by their value."""
     connections = contract.node_connections if contract else []
     text = json.dumps([dataclasses.asdict(entry) for entry in connections], default=lambda kind: kind.value)
     return json.loads(text)
@@ -116,10 +116,10 @@ def describe_wiring(contract) -> list[dict]:
 def call_functions(loader, wiring: list[dict]) -> dict[str, str | None]:
     """Call every metric and loss on 1 and 4 utterances of each split, every visualizer on 1, without a model.
 
-    What the wiring takes of the model is noise of its shape; the loader's dataset check was valid.
+    Noise of the same shape stands in for the model's output; the loader's dataset check must have passed.
 
     Returns:
-        None or the reason of a failure, by function, split and batch size.
+        None or the reason for a failure, by function, split and batch size.
     """
     calls = {"Metric": loader.run_metric, "CustomLoss": loader.run_custom_loss}
     calls["Visualizer"] = loader.run_visualizer
@@ -148,7 +148,7 @@ def call_functions(loader, wiring: list[dict]) -> dict[str, str | None]:
 
 
 def read_samples(loader, state, ids: list[str]) -> dict:
-    """The samples of these utterances that can be read; the first one's failure is a finding already."""
+    """Return those of the utterances' samples that can be read; the first one's failure is already a finding."""
     samples = {}
     for sample_id in ids:
         with contextlib.suppress(Exception):
@@ -175,7 +175,7 @@ def stack_tensors(sources: dict[str, dict], samples: list) -> dict:
 
 @functools.cache
 def make_noise(shape: tuple[int, ...]):
-    """Noise in place of the model's output: float32 of this shape."""
+    """Return noise in place of the model's output: float32 of this shape."""
     import numpy as np
 
     return np.random.default_rng(5).standard_normal(shape, np.float32)

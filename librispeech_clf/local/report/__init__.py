@@ -1,1 +1,1 @@
-"""Interactive page and README images, made from a finished evaluation."""
+"""Terminal tables and interactive page, made from a finished evaluation."""

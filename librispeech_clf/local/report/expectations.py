@@ -1,4 +1,4 @@
-"""What a run tells of recordings without transcripts, as plain tables that terminal and page show alike."""
+"""What a run says about recordings without transcripts, as plain tables that terminal and page both show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN_DRIFTS = 8
 
 @dataclass(frozen=True)
 class PlainTable:
-    """A table of texts; the first cell of a row says what it is, the note what the figures are."""
+    """A table of texts; a row's first cell names it, and the note says what the figures are."""
 
     title: str
     note: str
@@ -28,7 +28,7 @@ class PlainTable:
 
 
 def list_tables(analysis: Analysis) -> tuple[PlainTable, ...]:
-    """List what is told: predicted rates where a rate is not measured, what labeled recordings lack, what drifts."""
+    """List the tables: predicted rates where none is measured, what labeled recordings lack, and drifts."""
     tables, wanted = [], analysis.coverage or analysis.robustness or not analysis.is_measured
     if analysis.predicted and analysis.calibration and wanted:
         tables.append(_tabulate_predicted(analysis.predicted, analysis.calibration))

@@ -1,7 +1,7 @@
-"""Which utterances are like another: the nearest ones to each, and doubles within and across splits.
+"""Which utterances are alike: the nearest ones to each, and duplicates within and across splits.
 
-In: the record of a run. Out: row numbers, for the page. Doubles are what a corpus owner wants to know: they count
-twice, and across splits they leak.
+In: the record of a run. Out: row numbers, for the page. Duplicates matter to a corpus's owner: they count twice, and
+across splits they leak.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 NEAREST = 5
 MOST_ROWS = 20_000
-"""Of which the nearest are looked for: all distances are computed."""
+"""Most utterances whose nearest ones are looked for: all distances are computed."""
 NEARLY = 0.25
-"""Distance of nearly the same audio, as a share of the median distance of an utterance to its nearest one."""
+"""Distance of nearly identical audio, as a share of the median distance of an utterance to its nearest one."""
 EQUAL = 1e-5
-"""Relative difference of the acoustic statistics of the same audio."""
+"""Largest relative difference between the acoustic statistics of the same audio."""
 
 
 def find_nearest(record: Record) -> dict[str, Any] | None:
-    """Return the rows of the nearest five of each utterance in the hidden states, else in the acoustic statistics."""
+    """Return the rows of each utterance's nearest five, by hidden states or else by acoustic statistics."""
     for space in ("latent", "acoustic_statistics"):
         vectors, rows = record.vectors(space)
         if 1 < len(rows) <= MOST_ROWS:
@@ -36,7 +36,7 @@ def find_nearest(record: Record) -> dict[str, Any] | None:
 
 
 def _measure_nearest(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places (N, count) of the nearest others, nearest first, and their distances between standardized vectors."""
+    """Return indices (N, count) of the nearest others, nearest first, and distances between standardized vectors."""
     from sklearn.neighbors import NearestNeighbors
 
     spread = vectors.std(axis=0)
@@ -46,7 +46,7 @@ def _measure_nearest(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
 
 
 def find_doubles(record: Record) -> list[dict[str, Any]]:
-    """Find recordings that are there twice, and texts that two splits share.
+    """Find recordings that occur twice, and texts that two splits share.
 
     Returns:
         Records of `kind` ("same audio", "same text and nearly the same audio", "same text in two splits"), `rows` and

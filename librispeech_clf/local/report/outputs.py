@@ -49,9 +49,9 @@ class Speed:
     """How fast a run was.
 
     Attributes:
-        audio_s: seconds of audio of all rows, simulated ones among them; failed rows have none.
-        stages: seconds by stage, in their order: "evaluation", "analysis", "page".
-        systems: seconds of audio a second, of the systems of which it is known.
+        audio_s: seconds of audio in all rows, including simulated ones; failed rows have none.
+        stages: seconds by stage, in order: "evaluation", "analysis", "page".
+        systems: seconds of audio per second, for the systems whose speed is known.
     """
 
     audio_s: float
@@ -60,7 +60,7 @@ class Speed:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Take the time of a stage."""
+        """Time a stage."""
         start = time.perf_counter()
         yield
         self.stages[stage] = time.perf_counter() - start
@@ -85,18 +85,18 @@ class Speed:
 def write_results(
     tables: Mapping[str, pyarrow.Table], out: Path, calibration: Calibration | None = None
 ) -> dict[str, pyarrow.Table | Path]:
-    """Write the results of every system by its name, first the main one, see `evaluation.systems`.
+    """Write every system's results, by name, the main one first; see `evaluation.systems`.
 
-    With the `calibration` of the main system's confidences, calibrated confidence and predicted rate become columns.
+    With a `calibration` of the main system's confidences, calibrated confidence and predicted rate become columns.
 
     Returns:
-        The results by name: the main system's on the disk, as 300,000 utterances take 2 GB.
+        The results by name; the main system's stay on the disk, as 300,000 utterances take 2 GB.
 
     Raises:
         OSError: a file cannot be written.
     """
     (main, table), *others = tables.items()
-    # The same columns with a calibration and without.
+    # The same columns with and without a calibration.
     means = rates = pyarrow.nulls(len(table), pyarrow.float32())
     if calibration is not None:
         means = pyarrow.array(calibration.average(Record(table)), pyarrow.float32(), from_pandas=True)
@@ -130,8 +130,8 @@ def write_outputs(
 ) -> Analysis:
     """Analyze the results of `write_results`, write the summary, print the tables, and write the page.
 
-    `refused` has the reasons of simulations that could not be run; `speeds`, of further systems, are in seconds of
-    audio a second.
+    `refused` says why simulations could not be run; `speeds`, of additional systems, are in seconds of audio per
+    second.
 
     Raises:
         OSError: a file cannot be written.
@@ -146,7 +146,7 @@ def write_outputs(
     with console.status("Analyzing") as status, speed.measure("analysis"):
 
         def tell(step: str) -> None:
-            release_memory()  # of the step before
+            release_memory()  # from the previous step
             status.update(f"Analyzing: {step}")
 
         analysis = analyze(
@@ -158,7 +158,7 @@ def write_outputs(
         del records
     release_memory()
 
-    def write_summary() -> None:  # `speed` in it is all that differs between two equal runs
+    def write_summary() -> None:  # only `speed` in it differs between two identical runs
         summary = summarize(analysis, dict(described)) | {"speed": speed.report()}
         atomic_write(out / "summary.json", render_json(summary).encode())
 
@@ -193,7 +193,7 @@ def write_findings(
 
     Raises:
         OSError: the file cannot be written.
-        ValueError: a threshold is of a group or a figure that the run does not have.
+        ValueError: a threshold is on a group or figure that the run does not have.
     """
     findings = collect_findings(analysis, described)
     atomic_write(out / "findings.json", render_json(findings).encode())
@@ -208,9 +208,9 @@ def write_findings(
 def make_audio_provider(
     split: Split, simulated: Mapping[str, Split], tasks: Iterable[Any]
 ) -> Callable[[str], bytes | None]:
-    """Return a function from the name of a recording, a simulated one too, to its file; None if unreadable.
+    """Return a function from the name of a recording, simulated or not, to its file; None if unreadable.
 
-    `simulated` has the split of each simulated sample's id, which the `tasks` name.
+    `simulated` maps the ids of simulated samples, which the `tasks` name, to their splits.
     """
     sample_ids = {
         name_simulated(task.utterance_id, task.simulation, task.severity or 0.0): task.sample_id
@@ -230,7 +230,7 @@ def make_audio_provider(
 
 
 def read_notes(path: Path) -> dict[str, str]:
-    """Read the notes of a review, by utterance id, of a CSV file such as the page exports.
+    """Read review notes, by utterance id, from a CSV file such as the page exports.
 
     Raises:
         OSError: the file cannot be read.

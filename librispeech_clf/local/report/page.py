@@ -1,8 +1,8 @@
-"""The page of a run, one HTML file that opens from disk without a network; beyond 5,000 recordings a sample and more.
+"""The page of a run, one HTML file that opens from disk without a network; beyond 5,000 recordings, several pages.
 
-In: the results table, on the disk or not, its analysis, and a callable which gives an utterance's audio file. Out:
-`index.html`, and a folder `audio/` beside it when the audio is too large for the page. Where index.html holds a sample
-with the figures of all, `pages/` lie beside it: those with the most errors, of each finding and weak cluster, and what
+In: the results table, on the disk or not, its analysis, and a callable that returns an utterance's audio file. Out:
+`index.html`, and a folder `audio/` beside it if the audio is too large for the page. If index.html holds a sample
+with the figures of all, there are also `pages/`: of the most errors, of each finding and weak cluster, and of whatever
 else a sample hides. None loads another.
 """
 
@@ -38,19 +38,19 @@ SCRIPTS = [
     table utterance neighbors alignment pictures playback findings kinds overview clusters dashboards confusions words
     beside robustness theme address units main""".split()
 ]
-"""In the order in which they are joined; `main` starts the page."""
+"""The scripts, in the order in which they are joined; `main` starts the page."""
 TEMPLATE = Path(__file__).parent / "template"
 AUDIO_LIMIT_BYTES = 30_000_000
 MOST_ON_INDEX = 5_000
-"""Recordings of a page that holds them all: 11 MB, used without a wait."""
+"""Most recordings of a page that holds them all: 11 MB, which open without delay."""
 MOST_ON_PAGE = 1_000
-"""Of the pages beside it, those with the most errors: the sample shows how they are as a rule."""
+"""Most recordings of the other pages, those with the most errors: the sample shows the typical ones."""
 AUDIO_LIMITS = {"inside": float("inf"), "folder": -1}
 _SEED = 0
 
 
 class Page(NamedTuple):
-    """A page beside index.html: its file, its name, the rows that it holds, and of how many they are the worst."""
+    """A page beside index.html: its file, its name, the rows that it holds, and how many they are the worst of."""
 
     key: str
     name: str
@@ -73,16 +73,16 @@ def write_pages(
     """Write index.html and, beyond 5,000 recordings, the pages beside it.
 
     Args:
-        folder: to write to.
-        source: results.parquet, of which no more is read than the pages hold.
-        analysis: of all of it.
+        folder: folder to write to.
+        source: results.parquet, of which only what the pages hold is read.
+        analysis: analysis of all of it.
         title: heading of the pages.
-        speed: of the run.
+        speed: speed of the run.
         audio: see `write_page`.
         travels: where the recordings are put: "inside" the pages, in a "folder" beside them, or "none"; by default
             inside up to 30 MB.
-        bounds: of columns of numbers, see `analysis.groups`.
-        shared: what else `write_page` takes.
+        bounds: bounds of numeric columns, see `analysis.groups`.
+        shared: other arguments of `write_page`.
     """
     for old in (folder / "pages").glob("*.html"):
         old.unlink()
@@ -109,7 +109,7 @@ def write_pages(
         f'pandas.read_parquet("results.parquet", filters=[("utterance_id", "==", "{recordings.ids[0]}")]).',
         "whole": whole,
     }
-    del record, recordings  # with the columns that they have read
+    del record, recordings  # and with them the columns that they have read
     release_memory()
     held = np.unique(np.concatenate([sample, *(page.rows for page in pages)]))
     taken = take_rows(source, held)
@@ -129,7 +129,7 @@ def write_pages(
 
 
 def list_pages(record: Record, analysis: Analysis) -> list[Page]:
-    """List the pages beside index.html: what is looked for, and what a sample would hide."""
+    """List the pages beside index.html: what people look for, and what a sample would hide."""
     simulated = record.column("simulation")
     is_recording = np.ones(len(record), bool) if simulated is None else simulated.codes == -1
     errors, ids = np.nan_to_num(record.errors()), record.ids
@@ -157,7 +157,7 @@ def list_pages(record: Record, analysis: Analysis) -> list[Page]:
 
 
 def take_rows(source: Path, rows: np.ndarray) -> pyarrow.Table:
-    """Read rows of a Parquet file, int (K,) rising, a row group at a time: batches over all would hold the file."""
+    """Read rows, int (K,) ascending, of a Parquet file, one row group at a time: batches would hold the whole file."""
     file = pyarrow.parquet.ParquetFile(source)
     parts, start = [file.schema_arrow.empty_table()], 0
     for number in range(file.num_row_groups):
@@ -179,11 +179,11 @@ def write_page(
     advance: Advance | None = None,
     **told: Any,
 ) -> Path:
-    """Write the report page, whole or not at all, and a folder of its recordings where they exceed the limit.
+    """Write the report page atomically, and a folder of its recordings if they exceed the limit.
 
-    `audio` gives the file of an utterance id, or of what `payload.name_simulated` names, or None. Only what decodes as
-    audio gets into the page, as FLAC where browsers do not play it. `advance` is told how many utterances more are
-    finished; the other arguments are those of `payload.build_payload`.
+    `audio` returns the file for an utterance id or a name by `payload.name_simulated`, or None. Only what decodes as
+    audio gets into the page, converted to FLAC if browsers do not play it. `advance` is called with the number of
+    newly finished utterances; the other arguments are those of `payload.build_payload`.
 
     Returns:
         The path written.
@@ -201,27 +201,27 @@ def write_page(
 
 
 def release_memory() -> None:
-    """Give back to the system what is freed; allocators keep it, 50 to 100 MB of test-clean after each stage."""
+    """Return freed memory to the system; allocators keep it, 50 to 100 MB on test-clean after each stage."""
     pyarrow.default_memory_pool().release_unused()
     pyarrow.system_memory_pool().release_unused()  # glibc's malloc_trim
 
 
 def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Render the page of a payload with its `audio` entry, and of the recordings that lie inside it."""
+    """Render the page from a payload, which has an `audio` entry, and the recordings to embed."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     sources = [(TEMPLATE / name).read_text(encoding="utf-8") for name in SCRIPTS]
     script = '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    release_memory()  # of what built the payload
+    release_memory()  # used to build the payload
     title, data = payload["title"], Markup(escape_json(payload))
-    del payload  # ten times the size of its text
+    del payload  # it takes ten times the size of its text
     return environment.get_template("index.html.jinja").render(
         title=title,
         style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_hash=digest,  # by which the content security policy knows the inline script
+        script_hash=digest,  # by which the content security policy recognizes the inline script
         data=data,
         audio_blocks=[Markup(escape_json(block)) for block in audio_blocks],
     )

@@ -1,8 +1,8 @@
-"""Turn a results table and its analysis into the compact JSON which the page reads.
+"""Turn a results table and its analysis into the compact JSON that the page reads.
 
-In: the record of results (one row per utterance, simulated ones among them) and optional analysis sections. Out:
-plain dictionaries and lists without NaN, columnar, floats rounded to five significant digits; JSON that is safe inside
-a `<script>` element.
+In: the record of results (one row per utterance, including simulated ones) and optional analysis sections. Out:
+plain dictionaries and lists without NaN, columnar, with floats rounded to five significant digits; JSON that is safe
+inside a `<script>` element.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ def build_payload(
     notes: Mapping[str, str] | None = None,
     scope: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Build everything the page needs except the audio; texts with what is not printable escaped.
+    """Build everything the page needs except the audio; unprintable characters in texts are escaped.
 
     Args:
         record: the results; rows with a `simulation` become the robustness charts.
         analysis: sections by name: records, arrays or tables; absent, None and unknown ones are left out.
-        systems: tables of every system by its name; of the main one, the first, the name alone counts.
+        systems: tables of every system by name; for the main one, which is first, only the name counts.
         title: heading of the page.
-        description: what the run was, as name and value (model, split, source).
-        notes: of a review, by utterance id; further ones are made in the page and kept by its `report_id`.
-        scope: of a page that holds some of the utterances, what it says of all, see `page.write_pages`.
+        description: what the run was, as names and values (model, split, source).
+        notes: review notes by utterance id; more can be added in the page, which keeps them by its `report_id`.
+        scope: for a page that holds some of the utterances, what it says about all; see `page.write_pages`.
     """
     recordings, _ = split_simulated(record)
     references, hypotheses = read_texts(recordings, "reference"), read_texts(recordings, "hypothesis")
@@ -119,7 +119,7 @@ def _timings(
 def build_columns(record: Record) -> list[dict[str, Any]]:
     """Build every scalar column of the results, metrics first.
 
-    Empty columns are left out, and so are those that say the same as one before by the same name.
+    Empty columns are left out, and so are those that repeat the content and name of an earlier one.
     """
     read = {name: record.column(name) for name in record.names if name not in TEXT_COLUMNS}
     columns = {name: column for name, column in read.items() if column is not None and not column.is_empty}
@@ -138,7 +138,7 @@ def build_columns(record: Record) -> list[dict[str, Any]]:
 def build_column(column: Column) -> dict[str, Any]:
     """Build one column: description, `kind` (number, category or text) and values.
 
-    Text of more than 400 different values is free text, unless the key ends in `_id`.
+    Text with more than 400 different values is free text, unless the key ends in `_id`.
     """
     described = describe_column(column.name)
     if column.numbers is not None:
@@ -150,7 +150,7 @@ def build_column(column: Column) -> dict[str, Any]:
 
 
 def order_levels(column: Column) -> tuple[list[str], np.ndarray]:
-    """Return the categories that rows hold, numbers in them by their size, and which each row holds, int (N,)."""
+    """Return the categories that occur, sorted with numbers by size, and which one each row holds, int (N,)."""
     held = np.unique(column.codes[column.codes >= 0]).tolist()
     held.sort(key=lambda code: _natural_order(column.levels[code]))
     places = np.full(len(column.levels) + 1, -1)
@@ -159,7 +159,7 @@ def order_levels(column: Column) -> tuple[list[str], np.ndarray]:
 
 
 def describe_column(key: str) -> dict[str, str]:
-    """Return the group, the label in words and the unit of a column, read from its key alone."""
+    """Return a column's group, label in words and unit, from its key alone."""
     prefix = key.partition("_")[0]
     group = "metric" if key in METRICS else prefix if prefix in METADATA_GROUPS else "record"
     unit = "" if key in METRICS else physical_unit(key) or ""
@@ -167,7 +167,7 @@ def describe_column(key: str) -> dict[str, str]:
 
 
 def _natural_order(text: str) -> list[tuple[int, int, str]]:
-    """Return what sorts texts with numbers in them by these numbers."""
+    """Return a key that sorts texts containing numbers by these numbers."""
     parts = re.split(r"(\d+)", text)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
@@ -175,7 +175,7 @@ def _natural_order(text: str) -> list[tuple[int, int, str]]:
 def build_system(
     name: str, table: pyarrow.Table, ids: Sequence[str], references: Sequence[str]
 ) -> dict[str, Any]:
-    """Build a further system's hypotheses and error counts in the row order of the main one."""
+    """Build another system's hypotheses and error counts in the main one's row order."""
     joined = table.take(pyarrow.compute.index_in(pyarrow.array(ids), table["utterance_id"]))
     texts = joined["hypothesis"].to_pylist()
     pairs = zip(references, texts, strict=True)
@@ -185,7 +185,7 @@ def build_system(
         for (said, text), one in zip(pairs, own, strict=True)
     ]
     nearest = {row: own[row] for row, said in enumerate(references) if own[row] not in (None, said)}
-    # Where another reference was nearer, other words are counted.
+    # If another reference was nearer, other words are counted.
     counted = [*SYSTEM_COUNTS, "word_hits", "character_hits"] if nearest else SYSTEM_COUNTS
     counts = {key: [round_number(value) for value in joined[key].to_pylist()] for key in counted}
     said = [text or "" for text in texts]
@@ -199,7 +199,7 @@ def build_system(
 
 
 def build_analysis(ids: Sequence[str], analysis: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert the analysis sections which the page shows, with row numbers in place of utterance ids."""
+    """Convert the analysis sections that the page shows, with row numbers in place of utterance ids."""
     rows = {utterance_id: row for row, utterance_id in enumerate(ids)}
     chosen = {key: analysis[key] for key in SECTIONS if analysis.get(key) is not None}
     return {key: _replace_ids(to_jsonable(value), rows) for key, value in chosen.items()}
@@ -220,9 +220,9 @@ def _replace_ids(value: Any, rows: Mapping[str, int]) -> Any:
 
 
 def split_simulated(record: Record) -> tuple[Record, Record]:
-    """Split results into the recordings as they are and those with simulated conditions.
+    """Split results into unchanged recordings and those with simulated conditions.
 
-    Results without the column `simulation`, or of simulated rows only, are taken as they are.
+    Results without the column `simulation`, or with simulated rows only, are not split.
     """
     column = record.column("simulation")
     simulated = np.zeros(len(record), bool) if column is None else column.codes >= 0
@@ -233,7 +233,7 @@ def split_simulated(record: Record) -> tuple[Record, Record]:
 def build_simulated(record: Record) -> list[dict[str, Any]]:
     """Build, per simulation, each simulated utterance's row number, severity, errors, words and hypothesis.
 
-    `audio` is the number of the first one's recording behind those of the rows, see `list_heard`.
+    `audio` is the index of the first one's recording in `list_heard`.
     """
     built, start = [], len(split_simulated(record)[0])
     for name, simulated, rows in _list_simulated(record):
@@ -248,7 +248,7 @@ def build_simulated(record: Record) -> list[dict[str, Any]]:
 
 
 def list_heard(record: Record) -> list[str]:
-    """Name what can be heard: the ids of the recordings in the order of the rows, then the simulated ones."""
+    """Name what can be played: the ids of the recordings in row order, then the simulated ones."""
     ids = split_simulated(record)[0].ids
     return ids.tolist() + [
         name_simulated(recording, name, severity)
@@ -258,11 +258,11 @@ def list_heard(record: Record) -> list[str]:
 
 
 def _list_simulated(record: Record) -> Iterator[tuple[str, Record, np.ndarray]]:
-    """Yield each simulation by name, its rows that were scored, and which recordings they are of, int (N,)."""
+    """Yield each simulation's name, its scored rows, and the rows of their recordings, int (N,)."""
     recordings, simulated = split_simulated(record)
     places = {name: row for row, name in enumerate(recordings.ids)}
     scored = simulated.select_scored()
-    # A simulated id is one of a recording, or one with "+" and the conditions behind.
+    # A simulated id is that of a recording, with or without "+" and the conditions after it.
     rows = np.array([places.get(name, places.get(name.rpartition("+")[0], -1)) for name in scored.ids], int)
     named = np.array(scored.texts("simulation"), object)
     for name in sorted({*named[rows >= 0]}):
@@ -276,7 +276,7 @@ def name_simulated(utterance_id: str, simulation: str, severity: float) -> str:
 
 
 def name_severity(simulation: str) -> str:
-    """Name the number which makes a simulation more or less severe: "ratio in dB", or just "severity"."""
+    """Name the number that makes a simulation more or less severe: "ratio in dB", or just "severity"."""
     parameters = SIMULATION_PARAMETERS.get(simulation.partition(":")[0], {})
     numeric = [name for name, declared in parameters.items() if declared["type"] == "float"]
     if not numeric:
@@ -286,7 +286,7 @@ def name_severity(simulation: str) -> str:
 
 
 def round_number(value: Any) -> float | int | None:
-    """Round a number to five significant digits, an int where it is whole; None for what is missing or infinite."""
+    """Round a number to five significant digits, to an int if it is whole; None if it is missing or infinite."""
     number = math.nan if value is None else float(value)
     if not math.isfinite(number):
         return None
@@ -296,11 +296,11 @@ def round_number(value: Any) -> float | int | None:
 
 
 to_jsonable = functools.partial(summary.make_plain, digits=SIGNIFICANT_DIGITS)
-"""What JSON knows, with floats as short as the page needs them."""
+"""Conversion to JSON types, with floats as short as the page needs."""
 
 
 def align_texts(references: Sequence[str | None], hypotheses: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Align each pair of texts by words and by letters, with as many errors as the error counts have."""
+    """Align each pair of texts by words and by letters, with as many errors as the error counts."""
     pairs = list(zip(references, hypotheses, strict=True))
     letters = [
         HEARD * len(two.strip()) if one is None else find_operations(one.strip(), two.strip())
@@ -310,7 +310,7 @@ def align_texts(references: Sequence[str | None], hypotheses: Sequence[str]) -> 
 
 
 def encode_words(reference: str | None, hypothesis: str) -> str:
-    """Align two texts by words alone; without a reference, None, all words are but heard."""
+    """Align two texts by words only; without a reference, None, all words are only heard."""
     heard = split_words(hypothesis)
     return _encode(
         HEARD * len(heard) if reference is None else choose_operations(split_words(reference), heard)
@@ -323,11 +323,11 @@ def _encode(operations: str) -> str:
 
 
 def encode_timings(tokens: Sequence[str], timings: Iterable[Mapping[str, Any]] | None) -> list[int]:
-    """Lay the timings of a hypothesis, records in order, on its words or letters.
+    """Assign the timings of a hypothesis, records in order, to its words or letters.
 
     Returns:
-        Three numbers per token: start and duration in 1/100 s, confidence in 1/1000; -1 where there is none.
-        Empty when there are no timings at all.
+        Three numbers per token: start and duration in 1/100 s, confidence in 1/1000; -1 where unknown.
+        Empty if there are no timings at all.
     """
     waiting = [] if timings is None else list(timings)
     encoded: list[int] = []
@@ -352,7 +352,7 @@ def read_texts(record: Record, name: str) -> list[str]:
 
 
 def escape_json(value: Any) -> str:
-    r"""Write JSON which is safe inside a `<script>` element.
+    r"""Write JSON that is safe inside a `<script>` element.
 
     `<`, `>` and `&` become `\u003c`, `\u003e` and `\u0026`, so that no text can close the element (HTML
     standard, section "Restrictions for contents of script elements").

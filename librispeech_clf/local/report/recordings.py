@@ -1,8 +1,8 @@
-"""The recordings of the page, with their pictures: inside it, or in a folder `audio/` beside it when too large.
+"""The page's recordings with their pictures: inside it, or in a folder `audio/` beside it if too large.
 
-In: a callable which gives an utterance's audio file, of any content. Out: records which the page's script reads, and
-files; nothing of a file that is not audio. Each recording is read, decoded and drawn once, on all cores, and no more
-of them are held than fit the page.
+In: a callable that returns an utterance's audio file, of any content. Out: records that the page's script reads, and
+files; nothing from a file that is not audio. Each recording is read, decoded and drawn once, on all cores, and no more
+of them are held than fit into the page.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from librispeech_clf.audio.decoding import LOWEST_RATE_HZ, AudioFile, encode_fla
 from librispeech_clf.local.report.payload import escape_json
 
 AudioProvider = Callable[[str], bytes | None]
-Playable = tuple[int, dict[str, Any]]  # row of an utterance and what `make_playable` gives
-Advance = Callable[[int], None]  # told the number of utterances that were finished since
+Playable = tuple[int, dict[str, Any]]  # row of an utterance and what `make_playable` returns
+Advance = Callable[[int], None]  # called with the number of newly finished utterances
 
 DRAWN_TOGETHER = 32
 MOST_SAMPLES = 2**26
-"""Over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
+"""Samples over all channels: 70 minutes at 16 kHz, 256 MB. A longer recording is left out of the page."""
 HIGHEST_RATE_HZ = 768_000
 FLAC_HIGHEST_RATE_HZ = 655_350
 FLAC_MOST_CHANNELS = 8
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3", "AV")
-"""Formats of libsndfile, and what PyAV decodes, that name themselves in their first bytes and hold speech."""
+"""Formats of libsndfile, and those that PyAV decodes, that identify themselves in their first bytes and hold speech."""
 PLAYED = {
     "WAV": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
     "WAVEX": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"),
@@ -52,7 +52,7 @@ SPECTROGRAM_ROWS = 128
 WINDOW_S = 0.025
 HIGHEST_FREQUENCY_HZ = 8000
 JPEG_QUALITY = 60
-DECIBEL_SPAN = (30.0, 99.8)  # percentiles of the level which become black and white
+DECIBEL_SPAN = (30.0, 99.8)  # percentiles of the level that become black and white
 
 
 def place_recordings(
@@ -63,10 +63,10 @@ def place_recordings(
     limit_bytes: float,
     advance: Advance | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Prepare the recordings for the inside of the page, or write those beyond a number of bytes into a folder.
+    """Prepare the recordings to embed in the page or, beyond a number of bytes, write them into a folder.
 
     Returns:
-        `audio` of the payload: `mode` ("page", "folder" or "none") and, of a folder, its scripts; and one record per
+        `audio` of the payload: `mode` ("page", "folder" or "none") and, for a folder, its scripts; and one record per
         recording inside the page.
     """
     drawn = draw_recordings(ids, audio, advance=advance) if audio else iter(())
@@ -75,7 +75,7 @@ def place_recordings(
         held.append((row, playable))
         total += len(playable.get("content", b""))
         if total > limit_bytes:
-            written = (held.pop(0) for _ in range(len(held)))  # none is kept while the rest is drawn
+            written = (held.pop(0) for _ in range(len(held)))  # keep none while the rest is drawn
             scripts = write_audio_folder(folder, ids, itertools.chain(written, drawn))
             return {"mode": "folder", "scripts": scripts}, []
     blocks = [{"row": row, **playable} for row, playable in held]
@@ -88,7 +88,7 @@ def place_recordings(
 def draw_recordings(
     ids: Sequence[str], audio: AudioProvider, *, advance: Advance | None = None
 ) -> Iterator[Playable]:
-    """Decode and draw the recordings that there are, on all cores, a few ahead of the reader."""
+    """Decode and draw the existing recordings, on all cores, a few ahead of the reader."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(ids), DRAWN_TOGETHER):
             rows = range(start, min(start + DRAWN_TOGETHER, len(ids)))
@@ -99,7 +99,7 @@ def draw_recordings(
 
 
 def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playable]) -> list[str]:
-    """Write each utterance's audio and a script with its picture into the folder, a thousand in a folder of it.
+    """Write each utterance's audio and a script with its picture into the folder, a thousand per subfolder.
 
     A page opened from disk may play a file beside it but not read it, so the picture comes as a script. The scripts'
     addresses relative to the page are returned in the order of `ids`; empty where there is no audio.
@@ -124,7 +124,7 @@ def write_audio_folder(folder: Path, ids: Sequence[str], drawn: Iterable[Playabl
 
 
 def remove_old_audio(folder: Path, scripts: Sequence[str]) -> None:
-    """Remove from the folder what an earlier report left there and this one does not name; other files stay."""
+    """Remove files that an earlier report left in the folder and this one does not name; other files stay."""
     kept = {folder.parent / Path(script).with_suffix("") for script in scripts}
     for path in folder.rglob("*"):
         is_ours = re.fullmatch(r"\d{6}-[\w-]*\.(wav|flac|ogg|mp3|js)", path.name, re.ASCII)
@@ -145,10 +145,10 @@ def guess_audio_type(content: bytes) -> tuple[str, str]:
 
 
 def make_playable(content: bytes) -> dict[str, Any]:
-    """Return what the page may hold of a file of any content.
+    """Return what the page may hold of a file with any content.
 
     Returns:
-        `content`, the bytes to embed: the file where browsers play it as it is, else FLAC; and `picture`, see
+        `content`, the bytes to embed: the file itself if browsers play it, else FLAC; and `picture`, see
         `draw_waveform`; or `problem`.
     """
     try:
@@ -165,12 +165,12 @@ def make_playable(content: bytes) -> dict[str, Any]:
                 samples = samples.mean(axis=1, dtype=np.float64, keepdims=True)
             held = encode_flac(samples, sampling_rate=file.sampling_rate)
         return {"content": held, "picture": draw_waveform(file.samples, file.sampling_rate)}
-    except Exception as error:  # whatever a decoder makes of foreign bytes concerns this recording only
+    except Exception as error:  # whatever a decoder makes of untrusted bytes concerns only this recording
         return {"problem": f"The audio cannot be drawn: {error or type(error).__name__}"}
 
 
 def decode(content: bytes) -> AudioFile:
-    """Decode a file to its real end, whatever length its header claims.
+    """Decode a file to its real end, whatever length its header declares.
 
     Raises:
         ValueError: the file is not audio that a page may hold.
@@ -193,8 +193,8 @@ def draw_waveform(samples: np.ndarray, sampling_rate: int) -> dict[str, Any]:
 
     Returns:
         duration_s, peak (largest absolute sample), envelope (base64 of int8 pairs, minimum and maximum
-        per column, scaled to the peak so that quiet speech is readable), spectrogram (base64 JPEG, gray, low
-        frequencies below), highest_hz and the levels in dB which are black and white. A peak above 1 is
+        per column, scaled to the peak so that quiet speech is visible), spectrogram (base64 JPEG, gray, low
+        frequencies at the bottom), highest_hz and the levels in dB that are black and white. A peak above 1 is
         scaled to 1 for the spectrogram.
     """
     exact = samples.mean(axis=1, dtype=np.float64)
@@ -222,7 +222,7 @@ def compute_envelope(waveform: np.ndarray, *, columns: int = ENVELOPE_COLUMNS) -
     """Return the smallest and largest sample of each column of a waveform, float32 (N,), as a share of the peak.
 
     Returns:
-        int8 (columns, 2), -127 to 127; zeros for silence; fewer columns when there are fewer samples.
+        int8 (columns, 2), -127 to 127; zeros for silence; fewer columns if there are fewer samples.
     """
     columns = min(columns, waveform.size)
     starts = np.arange(columns) * waveform.size // columns

@@ -1,6 +1,6 @@
 """Show an analysis on the terminal: tables of error rates, the worst utterances, weak clusters.
 
-In: an `Analysis`. Out: what rich can print.
+In: an `Analysis`. Out: objects that rich can print.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ SHOWN_TERMS = 10
 SHOWN_SUSPECTS = 5
 GROUPS = ("split", "subset", "length")
 MOST_LINES = 100
-"""Lines from which on no further column's groups are shown."""
+"""Number of lines after which no more columns' groups are shown."""
 
 
 def show_analysis(analysis: Analysis) -> Iterator[RenderableType]:
-    """Yield what the terminal shows of a run, in its order."""
+    """Yield what the terminal shows about a run, in order."""
     if analysis.is_measured or not analysis.rates["utterances"]:
         yield show_rates(analysis.rates)
         yield from [show_worst(analysis.worst)] if analysis.worst else []
@@ -107,7 +107,7 @@ def show_worst(worst: Iterable[Worst]) -> Table:
         texts = Group(Line(item.reference), Line(item.hypothesis or "(nothing)", "dim"))
         table.add_row(without_markup(item.utterance_id), f"{item.errors} / {item.words}", texts)
     table.columns[0].max_width = WIDEST_NAME
-    table.columns[2].ratio, table.expand = 1, True  # the texts are cut to what the names leave
+    table.columns[2].ratio, table.expand = 1, True  # the texts are cut to the width that the names leave
     return table
 
 
@@ -125,7 +125,7 @@ def show_findings(search: Search) -> Iterator[RenderableType]:
 
 
 def hang(mark: str, *lines: Text) -> Padding:
-    """Lay lines behind a mark, so that what is wrapped stays behind it."""
+    """Put lines after a mark, with wrapped text indented past it."""
     grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column()
@@ -135,14 +135,14 @@ def hang(mark: str, *lines: Text) -> Padding:
 
 
 class Line:
-    """A foreign text on one line, cut behind a whole word with an ellipsis where it is too long."""
+    """An untrusted text on one line, cut after a whole word with an ellipsis if it is too long."""
 
     def __init__(self, text: str, style: str = "") -> None:
         """Take a text."""
         self.text, self.style = escape_unprintable(text), style
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Say how wide it may be."""
+        """Return how wide it may be."""
         return Measurement(min(SHORTEST_LINE, cell_len(self.text)), cell_len(self.text))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
@@ -207,7 +207,7 @@ def show_suspect_references(suspects: Sequence[Suspicion]) -> Iterator[Renderabl
 
 
 def show_reliability(reliability: Reliability | None) -> Iterator[RenderableType]:
-    """Say how far confidences are from the share of words that are right."""
+    """Say how far confidences are from the share of right words."""
     if reliability is None:
         return
     found = f"expected calibration error {percent(reliability.error)} % over {reliability.words} words"
@@ -226,7 +226,7 @@ def format_crossing(crossing: Crossing) -> str:
 
 
 def show_clusters(analysis: Analysis) -> Iterator[RenderableType]:
-    """Say the weak clusters in words, or that there are none."""
+    """Describe the weak clusters in words, or say that there are none."""
     clustering = analysis.clusters
     flagged = [cluster for cluster in clustering.clusters if cluster.is_weak]
     among = f"of {len(clustering.clusters)} clusters of the hidden states"
@@ -281,7 +281,7 @@ def show_curve(curve: Curve) -> Table:
 
 
 def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
-    """List the reasons why utterances failed, a line each."""
+    """List the reasons why utterances failed, one per line."""
     if not failures:
         return
     yield Text(f"{len(failures)} failed:", style="bold red")
@@ -295,10 +295,10 @@ def show_failures(failures: Mapping[str, str]) -> Iterator[RenderableType]:
 
 
 class _Table(Table):
-    """A table that cuts names, never figures, where the terminal is narrow."""
+    """A table that cuts names, never figures, if the terminal is narrow."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Any]:
-        """Leave names, or a last column of texts, what the figures leave; if that is next to nothing, wrap cells."""
+        """Give names, or a last column of texts, the width that figures leave; if that is almost none, wrap cells."""
         whole = options.update_width(10_000)
         widths = [self._measure_column(console, whole, column).maximum for column in self.columns]
         giving = len(widths) - 1 if self.expand else 0
@@ -312,7 +312,7 @@ class _Table(Table):
                 column.min_width = SHORTEST_NAME
             else:
                 column.no_wrap, column.overflow = False, "fold"
-                # Intervals are wrapped between their ends.
+                # Intervals wrap between their bounds.
                 column._cells = [
                     re.sub(r"(?<=\d)-", "- ", x) if isinstance(x, str) else x for x in column.cells
                 ]
@@ -330,7 +330,7 @@ def make_table(title: str | Text, columns: Sequence[str | Text], caption: str | 
 
 
 def name_units(part: Any, units: str | None) -> Any:
-    """Write the unit that a run counts, characters or tokens, where a part of the terminal's report says words."""
+    """Replace "word" in a part of the terminal's report with the unit that a run counts, characters or tokens."""
     if units is None:
         return part
     unit = units.removesuffix("s")
@@ -347,12 +347,12 @@ def name_units(part: Any, units: str | None) -> Any:
 
 
 def percent(value: float | None, *, sign: bool = False) -> str:
-    """Write a rate in percent with two digits behind the point."""
+    """Format a rate in percent with two decimals."""
     return "-" if value is None else f"{100 * value:{'+' if sign else ''}.2f}"
 
 
 def interval(rate: Mapping[str, Any]) -> str:
-    """Write an interval in percent."""
+    """Format an interval in percent."""
     if rate["low"] is None:
         return "-"
     ends = (100 * rate["low"], 100 * rate["high"])
@@ -368,22 +368,22 @@ def label_unit(rate: Mapping[str, Any]) -> str:
 
 
 def probability(value: float | None) -> str:
-    """Write a p-value."""
+    """Format a p-value."""
     if value is None:
         return "-"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def shorten(text: str) -> str:
-    """Cut a text to what fits into a line."""
+    """Cut a text to what fits on a line."""
     return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 1]}…"
 
 
 def without_markup(text: str, style: str = "") -> Text:
-    """Give a foreign text to rich as it is: no markup, no emoji codes, escape sequences made visible."""
+    """Pass an untrusted text to rich unchanged: no markup, no emoji codes, escape sequences made visible."""
     return Text(order(escape_unprintable(text)), style)
 
 
 def order(text: str) -> str:
-    """Put a line of Arabic or Hebrew in visual order where the terminal does not do it."""
+    """Put a line of Arabic or Hebrew in visual order if the terminal does not do so."""
     return to_visual_order(text) if needs_visual_order(sys.stdout) else text

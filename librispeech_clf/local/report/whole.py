@@ -1,7 +1,7 @@
 """The figures of all utterances, for a page that holds a sample of them.
 
 In: the record of a run's recordings and its analysis. Out: what the page's script would compute if it held every row,
-with the same definitions (`data.js`, `statistics.js`): figures, and figures by category and by bin of a column.
+by the same definitions (`data.js`, `statistics.js`): figures, overall and by category or bin of a column.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MEANS = (
     "ctc_loss", "confidence", "word_information_lost", "word_information_preserved", "calibrated_confidence",
 )  # fmt: skip
 BIN_COUNTS = (5, 6, 8)
-"""Of the overview, of the dashboards' cards, and of the dashboard when it opens."""
+"""Numbers of bins in the overview, on the dashboards' cards, and on the dashboard when it opens."""
 MOST_SPEAKERS = 10_000
 STANDARD = ("readability_dale_chall_score", "text_word_count", "signal_to_noise_ratio_db", "words_per_second")
-"""Endings of the columns that all figures are shown against; against the others it is the first figure."""
+"""Endings of the columns against which all figures are shown; against others, only the first figure is."""
 SPREAD = 20
 """Bars of the histogram of word error rates."""
 
@@ -47,7 +47,7 @@ def summarize_whole(
     """Summarize all recordings of a run; `bounds` as for `list_groupings`.
 
     Returns:
-        `size`, `sums` of the error counts, `figures` by key, `splits` by column and number of bins, and `spread`.
+        `size`; `sums` of the error counts; `figures` by key; `splits` by column and number of bins; and `spread`.
     """
     figures, blocks, known = list_figures(record), record.blocks, record.is_known
     groupings = list_groupings(record, bounds)
@@ -122,7 +122,7 @@ def list_figures(record: Record) -> list[Figure]:
 
 
 def find_edges(numbers: np.ndarray, count: int) -> np.ndarray:
-    """Return the edges of bins of about the same number of values, equal ones merged, as `quantileEdges` has them."""
+    """Return the edges of bins with about the same number of values, equal ones merged, as `quantileEdges` does."""
     edges = np.unique(np.quantile(numbers[np.isfinite(numbers)], np.arange(count + 1) / count))
     return edges if len(edges) > 1 else np.repeat(edges, 2)
 
@@ -130,14 +130,14 @@ def find_edges(numbers: np.ndarray, count: int) -> np.ndarray:
 def _estimate(
     figure: Figure, blocks: np.ndarray, known: np.ndarray, part: np.ndarray | slice = slice(None)
 ) -> list[float | int | None]:
-    """Return estimate, lower and upper bound, number of units and of utterances, and whether units are speakers."""
+    """Return estimate, lower and upper bound, numbers of units and utterances, and whether units are speakers."""
     numerators, denominators = figure.numerators[part], figure.denominators[part]
     held = np.isfinite(numerators) & np.isfinite(denominators)
     if not held.any():
         return [None, None, None, 0, 0, 0]
     values = np.stack([numerators[held], denominators[held]], axis=1)
     own = blocks[part][held]
-    if own.max() > len(own):  # sorting costs more than empty sums, but for a few rows of many speakers
+    if own.max() > len(own):  # sorting costs more than empty sums, except for few rows among many speakers
         own = np.unique(own, return_inverse=True)[1]
     sums = sum_by(values, own)[np.bincount(own) > 0]
     total = sums.sum(axis=0)

@@ -1,1 +1,1 @@
-"""Checkpoints of other libraries, converted to this project's model file."""
+"""Conversion of checkpoints from other libraries to this project's model file."""

@@ -1,8 +1,8 @@
 """Read a checkpoint in Hugging Face's folder format, local or from the hub, without PyTorch.
 
-Format: `config.json`, `vocab.json`, what describes preprocessing and tokenizer (optional: `DESCRIPTIONS`) and the
-tensors: `model.safetensors`, or `pytorch_model.bin`, or shards of either that an index names; and, of MMS, the adapter
-of a language, `adapter.deu.safetensors` or `.bin`, whose tensors replace those of the model.
+Format: `config.json`, `vocab.json`, optional descriptions of preprocessing and tokenizer (`DESCRIPTIONS`), and the
+tensors: `model.safetensors`, or `pytorch_model.bin`, or shards of either that an index names; and, for MMS, a
+language's adapter, `adapter.deu.safetensors` or `.bin`, whose tensors replace those of the model.
 """
 
 import json
@@ -37,9 +37,9 @@ class Checkpoint:
     """A checkpoint as its folder holds it.
 
     Attributes:
-        files: content of each of `DESCRIPTIONS` by its name; empty where there is no such file.
-        tensors: float32 weights by Hugging Face's name.
-        language_model: the folder of its own language model; None without.
+        files: content of each of `DESCRIPTIONS` by its name; empty if there is no such file.
+        tensors: float32 weights by Hugging Face's names.
+        language_model: the folder of its own language model; None if it has none.
     """
 
     files: Mapping[str, Mapping[str, Any]]
@@ -50,10 +50,10 @@ class Checkpoint:
 def find_checkpoint(source: str, language: str | None = None) -> Path:
     """Return the folder of a checkpoint; a hub name, owner/name, is downloaded to Hugging Face's cache first.
 
-    With it comes the adapter of the language, where there is one.
+    The language's adapter, if there is one, is downloaded with it.
 
     Raises:
-        FileNotFoundError: there is no such folder, and the hub does not give it.
+        FileNotFoundError: there is no such folder, and the hub does not provide it.
     """
     folder = Path(source)
     if folder.is_dir():
@@ -77,7 +77,7 @@ def find_checkpoint(source: str, language: str | None = None) -> Path:
 
 
 def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
-    """Read every file of a checkpoint folder that matters; of adapters, that of the language replaces tensors.
+    """Read every relevant file of a checkpoint folder; the tensors of the language's adapter replace the model's.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -100,7 +100,7 @@ def read_checkpoint(folder: Path, language: str | None = None) -> Checkpoint:
                 f"{folder}: the adapter of {language} has tensors that the model lacks: {foreign[:3]}"
             )
         tensors |= adapter
-        if (head := adapter.get("lm_head.weight")) is not None:  # of its own language's letters
+        if (head := adapter.get("lm_head.weight")) is not None:  # for its own language's letters
             files["config.json"]["vocab_size"] = len(head)
     language_model = folder / _LANGUAGE_MODEL
     return Checkpoint(files, tensors, language_model if language_model.is_dir() else None)
@@ -134,7 +134,7 @@ def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _list_shards(index: Path) -> list[Path]:
-    """Return the shards that an index names, which lie beside it."""
+    """Return the shards that an index names, which are in its folder."""
     shards = _read_json(index).get("weight_map")
     names = list(shards.values()) if isinstance(shards, dict) else []
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
@@ -162,5 +162,5 @@ def _read_file(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path}: damaged or not safetensors ({error}); copy the file again.") from error
     if others := [f"{name} {x.dtype.name}" for name, x in tensors.items() if x.dtype.name not in _FLOATS]:
         raise ValueError(f"{refusal} {', '.join(others[:3])}, {len(others)} in all")
-    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which is refused by name
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinity, which is refused by name
         return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}

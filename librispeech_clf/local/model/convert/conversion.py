@@ -1,8 +1,8 @@
 """Convert CTC checkpoints of the wav2vec 2.0 family to this project's Keras model: `poetry run convert-model`.
 
 In: a Hugging Face folder or hub name (`checkpoint.py`). Out: an `.h5` file that `load.load_model` reads, and its
-vocabulary beside it. The order: configuration, vocabulary, weights, files; a doubt is an error that names what does not
-fit.
+vocabulary beside it. The order is configuration, vocabulary, weights, files; any doubt is an error that names what
+does not fit.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ _ALLOWED = {  # None: absent, transformers' default
     "add_adapter": (False, None),
     "conv_pos_batch_norm": (False, None),
     "position_embeddings_type": (None,),
-    # transformers fixes it in the feature encoder; one value serves all norms here
+    # fixed by transformers in the feature encoder; here one value serves all norms
     "layer_norm_eps": (1e-5, None),
 }
 _PREPROCESSING = {
@@ -67,12 +67,12 @@ _PREPROCESSING = {
 
 
 def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configuration:
-    """Return the architecture that a Hugging Face `config.json` describes, of `Wav2Vec2Config` or another family's.
+    """Return the architecture that a Hugging Face `config.json` describes, for wav2vec 2.0 or another family.
 
-    Absent fields have that class's defaults.
+    Absent fields take the defaults of its configuration class.
 
     Raises:
-        ValueError: another family, a part that this model does not have, or a value that no model can have.
+        ValueError: the family is another, or it has a part that this model lacks, or a value that no model can have.
     """
     kind = hugging_face.get("model_type")
     if kind in _REFUSED_FAMILIES:
@@ -118,16 +118,16 @@ def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configurat
 
 
 def check_preprocessing(files: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a checkpoint that hears audio otherwise than this project prepares it.
+    """Refuse a checkpoint that expects audio prepared differently from how this project does it.
 
     Args:
         files: as `Checkpoint.files`; absent fields have the defaults of `Wav2Vec2FeatureExtractor`, which fit.
 
     Raises:
-        ValueError: another sampling rate than 16 kHz, audio that is not normalized, or no plain samples.
+        ValueError: it expects a sampling rate other than 16 kHz, unnormalized audio, or something else than samples.
     """
     described = {"preprocessor_config.json": files["preprocessor_config.json"]}
-    # Where transformers 5 has it.
+    # Its place in transformers 5.
     extractor = files["processor_config.json"].get("feature_extractor", {})
     described["processor_config.json: feature_extractor"] = extractor
     for place, fields in described.items():
@@ -146,7 +146,7 @@ def convert_checkpoint(
     """Convert a checkpoint; `language` as for `convert_vocabulary`.
 
     Returns:
-        The Keras model, what its logits mean, and the rows of the checkpoint's head that it has.
+        The Keras model, its vocabulary, and the rows that it takes from the checkpoint's head.
 
     Raises:
         ValueError: something does not fit; see the functions above.
@@ -174,13 +174,13 @@ def convert_checkpoint(
 
 
 def convert_file(source: str, path: Path, *, language: str | None = None) -> None:
-    """Convert a folder of Hugging Face, or a hub name, to an `.h5` file and its vocabulary; print what was converted.
+    """Convert a Hugging Face folder or hub name to an `.h5` file and its vocabulary; print what was converted.
 
-    The language is the ISO 639 code of what it hears; of adapters, it names one.
+    The language is an ISO 639 code; if there are adapters, it names one.
 
     Raises:
-        ValueError: the suffix is another, or the checkpoint cannot be converted.
-        OSError: the checkpoint is not there, or the files cannot be written.
+        ValueError: the suffix is not `.h5`, or the checkpoint cannot be converted.
+        OSError: the checkpoint does not exist, or the files cannot be written.
     """
     check_suffix(path)
     checkpoint = read_checkpoint(find_checkpoint(source, language), language)

@@ -1,4 +1,4 @@
-"""Read PyTorch's zip format (`pytorch_model.bin`, PyTorch 1.6 and later) without PyTorch, and run no code of it.
+"""Read PyTorch's zip format (`pytorch_model.bin`, PyTorch 1.6 and later) without PyTorch, running no code from it.
 
 Format: a zip with `data.pkl`, a pickle of a dictionary of tensors whose storages are the entries `data/KEY`, raw
 numbers in the byte order that `byteorder` names (little-endian without it).
@@ -34,17 +34,17 @@ _MALFORMED = (
 
 
 class _RefusedError(Exception):
-    """The archive is intact, and holds something that is no dense tensor of numbers."""
+    """The archive is intact, but holds something that is not a dense tensor of numbers."""
 
 
 def read_torch_archive(path: Path) -> dict[str, np.ndarray]:
     """Read the tensors of a `.bin` file of `torch.save`: a dictionary of them, or one under the key "state_dict".
 
     Returns:
-        Arrays by name, of the dtype they were saved in; bfloat16 as float32.
+        Arrays by name, in the dtype they were saved in; bfloat16 as float32.
 
     Raises:
-        ValueError: the file is damaged, of another format, or holds something else than dense tensors.
+        ValueError: the file is damaged, in another format, or holds anything but dense tensors.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -79,7 +79,7 @@ def _read_state(archive: zipfile.ZipFile) -> Any:
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Takes dictionaries, tensors and numbers; every other class is refused by name."""
+    """An unpickler of dictionaries, tensors and numbers, which refuses every other class by name."""
 
     def __init__(self, file: Any, archive: zipfile.ZipFile, prefix: str, order: Literal["<", ">"]) -> None:
         super().__init__(file)
@@ -121,7 +121,7 @@ class _TensorUnpickler(pickle.Unpickler):
 def _rebuild_tensor(
     storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
 ) -> np.ndarray:
-    """Return the tensor that lies in a storage, as an array of its own."""
+    """Return the tensor held by a storage, as a separate array."""
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     elements = math.prod(size)
     inside = offset >= 0 and min((0, *size, *stride)) == 0 and elements <= len(storage)

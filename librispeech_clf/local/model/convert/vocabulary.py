@@ -1,8 +1,8 @@
 """The vocabulary of a checkpoint: which row of its CTC head writes which token.
 
 In: `vocab.json` and what names its tokens: `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`.
-Out: a `Vocabulary` of the model's own tokens, and the head's row of each: the blank first, the others in the order of
-the head. Rows without a token are left out.
+Out: a `Vocabulary` of the model's own tokens, and each one's row in the head: the blank first, the others in the
+head's order. Rows without a token are left out.
 """
 
 import re
@@ -29,16 +29,16 @@ def convert_vocabulary(files: Files, *, head_rows: int, language: str | None) ->
     """Make a checkpoint's vocabulary.
 
     Args:
-        files: of the checkpoint.
-        head_rows: rows of the CTC head; added tokens beyond them are left out, as the head cannot write them.
-        language: ISO 639 code; which vocabulary, where `vocab.json` holds one for each language (MMS). None: English
-            where the letters are those of English, else not known.
+        files: the checkpoint's files.
+        head_rows: number of rows of the CTC head; added tokens beyond them are left out, as the head cannot write them.
+        language: ISO 639 code; chooses the vocabulary if `vocab.json` holds one per language (MMS). None: English
+            if the letters are those of English, else unknown.
 
     Returns:
-        The vocabulary, and the head's row of each of its tokens.
+        The vocabulary, and each of its tokens' row in the head.
 
     Raises:
-        ValueError: no such language; rows that are none, or two of one token; no blank, or nothing else.
+        ValueError: there is no such language; a token has an invalid row, or two; there is no blank, or nothing else.
     """
     tokens = _read_tokens(files, head_rows=head_rows, language=language)
     roles = _find_roles(files, tokens)
@@ -68,7 +68,7 @@ def convert_vocabulary(files: Files, *, head_rows: int, language: str | None) ->
 
 
 def _read_tokens(files: Files, *, head_rows: int, language: str | None) -> dict[str, int]:
-    """Return the tokens with the added ones, and the head's row of each."""
+    """Return the tokens, added ones included, and each one's row in the head."""
     rows: dict[str, Any] = dict(files["vocab.json"])
     if rows and all(isinstance(tokens, Mapping) for tokens in rows.values()):
         if language not in rows:
@@ -95,7 +95,7 @@ def _read_tokens(files: Files, *, head_rows: int, language: str | None) -> dict[
 
 
 def _list_added_tokens(files: Files) -> Iterator[tuple[str, str, Any]]:
-    """Yield file, token and row of each token that stands outside `vocab.json`."""
+    """Yield file, token and row of each token that is listed outside `vocab.json`."""
     for token, row in files["added_tokens.json"].items():
         yield "added_tokens.json", token, row
     file = "tokenizer_config.json: added_tokens_decoder"
@@ -108,7 +108,7 @@ def _list_added_tokens(files: Files) -> Iterator[tuple[str, str, Any]]:
 
 
 def _find_roles(files: Files, rows: Mapping[str, int]) -> dict[str, str]:
-    """Return the token of each role, by `tokenizer_config.json`, `special_tokens_map.json` or its usual name."""
+    """Return the token for each role, from `tokenizer_config.json`, `special_tokens_map.json` or by its usual name."""
     roles: dict[str, str] = {}
     for role, usual in _ROLES.items():
         named = [
@@ -121,7 +121,7 @@ def _find_roles(files: Files, rows: Mapping[str, int]) -> dict[str, str]:
 
 
 def _read_token(place: str, entry: Any) -> str | None:
-    """Return a token that stands as text or as {"content": text}."""
+    """Return a token that is given as text or as {"content": text}."""
     token = entry.get("content", entry) if isinstance(entry, Mapping) else entry
     if token is not None and not isinstance(token, str):
         raise ValueError(f"{place} must be a text, or an object with content. Received: {entry!r}")

@@ -1,6 +1,6 @@
-"""A checkpoint's tensors: their names, sizes and values, and which of them is which variable of the model.
+"""A checkpoint's tensors: their names, sizes and values, and which tensor belongs to which variable of the model.
 
-Names are those of `transformers`' wav2vec 2.0, whatever the family: `name_as_wav2vec2` sees to that.
+Names are those of wav2vec 2.0 in `transformers`, whatever the family: `name_as_wav2vec2` sees to that.
 """
 
 import re
@@ -15,7 +15,7 @@ from librispeech_clf.local.model.load import list_kernels, name_not_finite
 if TYPE_CHECKING:
     import keras
 
-UNNEEDED_TENSORS = frozenset(  # they replace masked frames in training only; the second is the older name
+UNNEEDED_TENSORS = frozenset(  # they replace masked frames, in training only; the second is the older name
     {"wav2vec2.masked_spec_embed", "wav2vec2.mask_time_emb_vector"}
 )
 _HEAD = "lm_head.weight"
@@ -48,7 +48,7 @@ _MODULES = {  # the model's layer: transformers' module
     r"layer_(\d+)_adapter_up": r"wav2vec2.encoder.layers.\1.adapter_layer.linear_2",
     "lm_head": "lm_head",
 }
-_FIELDS = {  # by the first word of a layer's name: what config.json says of its size
+_FIELDS = {  # by the first word of a layer's name: what config.json says about its size
     "feature": "conv_dim, conv_kernel and hidden_size",
     "positional": "num_conv_pos_embeddings and num_conv_pos_embedding_groups",
     "relative": "num_buckets and num_attention_heads",
@@ -60,10 +60,10 @@ _FIELDS = {  # by the first word of a layer's name: what config.json says of its
 def name_as_wav2vec2(tensors: Mapping[str, np.ndarray], family: str) -> dict[str, np.ndarray]:
     """Return tensors of a family, such as "hubert", under the names of wav2vec 2.0.
 
-    What a wrapper put before every name, such as "module." or "_orig_mod.", is taken off; the CTC head's name tells it.
+    A wrapper's prefix on every name, such as "module." or "_orig_mod.", is removed; the CTC head's name reveals it.
 
     Raises:
-        ValueError: there are names with and without it, which would be the same.
+        ValueError: there are names with and without the prefix, which would collide.
     """
     heads = [name for name in tensors if name.endswith(f".{_HEAD}")]
     wrapper = heads[0].removesuffix(_HEAD) if len(heads) == 1 and _HEAD not in tensors else ""
@@ -74,10 +74,10 @@ def name_as_wav2vec2(tensors: Mapping[str, np.ndarray], family: str) -> dict[str
 
 
 def check_tensors(configuration: Wav2Vec2Configuration, tensors: Mapping[str, np.ndarray]) -> None:
-    """Refuse weights that are no numbers, and sizes of `config.json` that they do not have, before a model is built.
+    """Refuse weights that are not finite, or not of the sizes in `config.json`, before a model is built.
 
     Raises:
-        ValueError: names fields of `config.json`, or tensors.
+        ValueError: the message names fields of `config.json`, or tensors.
     """
     for layer, shape in list_kernels(configuration, layers=len(tensors)).items():
         path = f"{layer}/kernel"
@@ -131,7 +131,7 @@ def convert_weights(model: "keras.Model", tensors: Mapping[str, np.ndarray]) -> 
         tensors: float32 weights by wav2vec 2.0's name, the CTC head's rows in the vocabulary's order.
 
     Raises:
-        ValueError: lists variables without a tensor, tensors without a variable, and shapes that differ.
+        ValueError: the message lists variables without a tensor, tensors without a variable, and shapes that differ.
     """
     tensors = fold_weight_norm(tensors)
     sources = {variable.path: find_tensor_name(variable.path) for variable in model.weights}
@@ -168,10 +168,11 @@ def find_tensor_name(path: str) -> str:
 
 
 def _pick(path: str, tensor: np.ndarray, *, groups: int) -> np.ndarray:
-    """Return a variable's numbers out of the tensor that holds them.
+    """Return a variable's numbers from the tensor that holds them.
 
-    torch's (out, in) and (out, in, k) are Keras' (in, out) and (k, in, out). A grouped positional convolution is here
-    one a group. WavLM's gates are what the graph has: two sums of four numbers each, and c * b - 1 as scale and shift.
+    torch's (out, in) and (out, in, k) are Keras's (in, out) and (k, in, out). A grouped positional convolution becomes
+    one per group. WavLM's gates become what the graph has: two sums of four numbers each, and c * b - 1 as scale and
+    shift.
     """
     layer, _, variable = path.partition("/")
     if layer.startswith("positional"):
@@ -182,6 +183,6 @@ def _pick(path: str, tensor: np.ndarray, *, groups: int) -> np.ndarray:
         tensor = tensor.reshape(2, 4, *tensor.shape[1:]).sum(axis=1)
     elif layer.endswith("_gate_scale"):
         tensor = tensor.reshape(-1) if variable == "kernel" else np.full(tensor.size, -1, np.float32)
-    if variable == "kernel" and tensor.ndim == 1:  # of a depthwise convolution of width 1
+    if variable == "kernel" and tensor.ndim == 1:  # a depthwise convolution of width 1
         return tensor[None, :, None]
     return tensor.T

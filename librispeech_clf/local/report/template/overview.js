@@ -182,10 +182,7 @@ function addLengthCard(board) {
 }
 
 function addKindsCard(board) {
-  const card = makePanel(
-    mark("Kinds of errors"),
-    "Counts, and shares of the reference's words or letters.",
-  );
+  const card = makePanel(mark("Kinds of errors"), "Counts, and shares of the reference's words or letters.");
   board.append(card);
   for (const unit of ["word", "character"]) {
     const [hits, ...counts] = ["hits", "substitutions", "deletions", "insertions"].map((kind) => [
