@@ -70,5 +70,5 @@ def test_local_workers_go_on_where_a_killed_head_stopped(alone, tmp_path):
     process.kill()
     process.wait()
     process.stdout.close()
-    assert "finished before" in finish(start(tmp_path, "--ray", "local"))
+    assert "already finished" in finish(start(tmp_path, "--ray", "local"))
     assert (tmp_path / "results.parquet").read_bytes() == alone

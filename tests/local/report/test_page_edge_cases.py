@@ -63,7 +63,7 @@ def test_what_was_not_evaluated_is_in_no_figure_of_a_system(browser, results, tm
     assert rates[1].word.rate == pytest.approx(word_error_rate(other.drop(failed)))
     browser.open(write_page(tmp_path / "p.html", results, systems=systems), "#tab=systems")
     wrong = (results["word_error_rate"] > 0) & (other["word_error_rate"] > 0)
-    assert f"all wrong: a reference to doubt: {wrong.sum()}" in browser.texts("#pair button")
+    assert f"all wrong: a suspect reference: {wrong.sum()}" in browser.texts("#pair button")
 
 
 def test_the_speed_of_systems_is_no_stage(opened):
