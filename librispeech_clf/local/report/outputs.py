@@ -196,10 +196,11 @@ def write_findings(
         ValueError: a threshold is on a group or figure that the run does not have.
     """
     findings = collect_findings(analysis, described)
-    atomic_write(out / "findings.json", render_json(findings).encode())
-    crossings = [check_threshold(threshold, findings) for threshold in thresholds]
-    findings["thresholds"] = make_plain(crossings)
-    atomic_write(out / "findings.json", render_json(findings).encode())
+    try:
+        crossings = [check_threshold(threshold, findings) for threshold in thresholds]
+        findings["thresholds"] = make_plain(crossings)
+    finally:  # once: a run killed between two writes would leave findings without thresholds
+        atomic_write(out / "findings.json", render_json(findings).encode())
     for crossing in crossings:
         console.print(without_markup(format_crossing(crossing), "bold red" if crossing.violated else ""))
     return any(crossing.violated for crossing in crossings)
