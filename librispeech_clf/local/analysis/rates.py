@@ -103,9 +103,10 @@ def find_interval(sums: np.ndarray, scale: str) -> tuple[float, float] | tuple[N
     """
     from scipy.stats import t as student
 
-    sums = sums[sums[:, 1] > 0]
+    # Words inserted where a speaker's references have none are errors of the figure, too.
+    sums = sums[sums.any(axis=1)]
     (errors, units), count = sums.T, len(sums)
-    if count < 2:
+    if np.count_nonzero(units) < 2:
         return None, None
     total = float(units.sum())
     value = float(errors.sum()) / total
@@ -132,7 +133,7 @@ def _on_log_scale(
     changes = np.log(np.maximum(without, 0.5 / (units.sum() - units)) / value)
     error = float(np.sqrt((count - 1) / count * np.sum(changes**2)))
     reach = min(quantile * error + error**2 * (quantile**2 + 1) / 2, float(np.log(_HIGHEST)))
-    high = np.exp(reach) if count >= FEWEST_SPEAKERS else 1 + reach
+    high = np.exp(reach) if np.count_nonzero(units) >= FEWEST_SPEAKERS else 1 + reach
     return value * float(np.exp(-quantile * error)), value * float(high)
 
 
@@ -167,8 +168,10 @@ def compare_paired(errors: np.ndarray, units: np.ndarray) -> Difference | None:
     Returns:
         The second rate minus the first; None with fewer than two speakers.
     """
-    sums = np.stack([errors, units], axis=2)[units.min(axis=1) > 0, ::-1].reshape(-1, 4)
-    return None if len(sums) < 2 else _test(*_subtract_rates(sums), len(sums) - 1)
+    sums = np.stack([errors, units], axis=2)[:, ::-1].reshape(-1, 4)
+    sums = sums[sums.any(axis=1)]
+    counts = np.count_nonzero(sums[:, 1::2], axis=0)
+    return None if counts.min() < 2 else _test(*_subtract_rates(sums), len(sums) - 1)
 
 
 def compare_groups(
@@ -182,10 +185,10 @@ def compare_groups(
         The rate inside minus that outside; None if one side has no units, or only one speaker's.
     """
     sides = np.stack([errors * inside, units * inside, errors * ~inside, units * ~inside], axis=1)
-    sums = sum_by(sides[units > 0], blocks[units > 0])
-    sums = sums[sums[:, 1] + sums[:, 3] > 0]
+    sums = sum_by(sides, blocks)
+    sums = sums[sums.any(axis=1)]
     counts = np.count_nonzero(sums[:, 1::2], axis=0)
-    if len(sums) == 0 or counts.min() < 2:
+    if counts.min() < 2:
         return None
     # Welch's degrees of freedom, assuming equal variance of speakers: a side with few speakers limits them.
     weights = np.sum(sums[:, 1::2] ** 2, axis=0) / sums[:, 1::2].sum(axis=0) ** 2

@@ -68,6 +68,17 @@ def test_no_reference_words_count_insertions_as_jiwer_does():
     assert (found.rate, found.low, found.units) == (jiwer.wer(["", ""], ["A B", ""]), None, 0)
 
 
+def test_words_inserted_where_there_is_no_reference_word_are_in_intervals_and_tests():
+    errors, words = np.array([2.0, 3, 1, 2, 3, 2, 40, 30]), np.array([10.0, 10, 10, 10, 10, 10, 0, 0])
+    found = rate_errors(make_record(errors, words))
+    assert found.rate == pytest.approx(83 / 60) and found.low < found.rate < found.high
+    inside = np.arange(8) % 2 == 0
+    apart = compare_groups(errors, words, inside, np.arange(8))
+    assert apart.value == pytest.approx(46 / 30 - 37 / 30)
+    paired = compare_paired(np.stack([np.full(8, 2.0), errors], axis=1), np.stack([words, words], axis=1))
+    assert paired.value == pytest.approx((83 - 16) / 60) and paired.low < paired.value < paired.high
+
+
 def test_summary_leaves_out_failed_rows_and_measures_length_in_words_where_none_is_known():
     summary = summarize_rates(make_record(np.where(WORDS == 6, np.nan, ERRORS), WORDS))
     assert (summary["failed"], summary["word"]["all"]["utterances"]) == (1, 4)

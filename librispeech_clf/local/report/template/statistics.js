@@ -63,6 +63,10 @@ function estimateRatio(rows, metric, unitOf = speakerOf) {
   return { estimate, low, high, unit, units, count: sums.count };
 }
 
+function countPositive(values) {
+  return values.filter((value) => value > 0).length;
+}
+
 function subtract(left, right) {
   return left === null || right === null ? null : left - right;
 }
@@ -70,9 +74,10 @@ function subtract(left, right) {
 // The interval of a difference of two ratios over the same units, as compare_paired of analysis/rates.py.
 function findDifference(sums, minus) {
   const kept = [...sums.numerators.keys()].filter((unit) =>
-    [sums, minus].every(({ denominators }) => denominators[unit] > 0),
+    [sums, minus].some(({ numerators, denominators }) => numerators[unit] || denominators[unit]),
   );
-  if (kept.length < 2) return [null, null];
+  const counts = [sums, minus].map(({ denominators }) => countPositive(denominators));
+  if (Math.min(...counts) < 2) return [null, null];
   const leaveOut = (of) => {
     const [numerators, denominators] = [of.numerators, of.denominators].map((values) =>
       kept.map((unit) => values[unit]),
@@ -90,10 +95,12 @@ function findDifference(sums, minus) {
 
 // The intervals of analysis/rates.py, which gives sources and reasons.
 function findInterval(allNumerators, allDenominators, scale) {
-  const numerators = allNumerators.filter((_, index) => allDenominators[index] > 0);
-  const denominators = allDenominators.filter((denominator) => denominator > 0);
-  const count = denominators.length;
-  if (count < 2) return [null, null];
+  const kept = [...allNumerators.keys()].filter((unit) => allNumerators[unit] || allDenominators[unit]);
+  const [numerators, denominators] = [allNumerators, allDenominators].map((of) =>
+    kept.map((unit) => of[unit]),
+  );
+  const count = kept.length;
+  if (countPositive(denominators) < 2) return [null, null];
   const total = sum(denominators);
   const whole = sum(numerators);
   const value = whole / total;
@@ -122,7 +129,7 @@ function findLogInterval(value, without, denominators, quantile) {
   );
   const error = Math.sqrt(((count - 1) / count) * sum(changes.map((change) => change ** 2)));
   const reach = Math.min(quantile * error + (error ** 2 * (quantile ** 2 + 1)) / 2, Math.log(HIGHEST));
-  const high = count >= FEWEST_SPEAKERS ? Math.exp(reach) : 1 + reach;
+  const high = countPositive(denominators) >= FEWEST_SPEAKERS ? Math.exp(reach) : 1 + reach;
   return [value * Math.exp(-quantile * error), value * high];
 }
 
