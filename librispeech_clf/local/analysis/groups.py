@@ -69,8 +69,9 @@ def bin_by_quantiles(values: np.ndarray, *, count: int = 5) -> Bins:
     labels = [bins.labels[number] for number in kept]
     if whole or len(kept) == 1:
         parts = [values[bins.index == number] for number in kept]
-        ends = [(f"{part.min():.6g}", f"{part.max():.6g}") for part in parts]
-        labels = [low if low == high else f"{low} to {high}" for low, high in ends]
+        ends = _spell([end for part in parts for end in (part.min(), part.max())])
+        pairs = zip(ends[::2], ends[1::2], strict=True)
+        labels = [low if low == high else f"{low} to {high}" for low, high in pairs]
     index = np.where(bins.index >= 0, np.searchsorted(kept, bins.index), -1)
     return Bins(tuple(labels), index, tuple(bins.ranges[number] for number in kept))
 
@@ -90,10 +91,22 @@ def _round_edges(present: np.ndarray, count: int, whole: bool) -> np.ndarray:
 def bin_at(values: np.ndarray, edges: Sequence[float]) -> Bins:
     """Cut numbers, float64 (N,), at fixed edges; a bin includes its lower edge, and may be empty."""
     index = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
-    named = [f"{edge:.6g}" for edge in edges]
+    named = _spell(edges)
     between = [f"{low} to {high}" for low, high in zip(named[:-1], named[1:], strict=True)]
     labels = (f"under {named[0]}", *between, f"{named[-1]} and over") if named else ("all",)
     return Bins(labels, index, tuple(zip((None, *edges), (*edges, None), strict=True)))
+
+
+def _spell(numbers: Sequence[float]) -> list[str]:
+    """Write whole numbers in full, others with the fewest digits, 6 at least, that keep apart what is not equal."""
+    for digits in range(6, 18):
+        written = [
+            f"{number:.0f}" if number == round(number) and abs(number) < 1e15 else f"{number:.{digits}g}"
+            for number in numbers
+        ]
+        if len(set(written)) >= len(set(numbers)):
+            break
+    return written
 
 
 def find_bounds(

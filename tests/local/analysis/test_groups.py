@@ -122,6 +122,22 @@ def test_bins_are_labeled_by_what_they_hold(values, count, labels):
     assert bin_by_quantiles(np.array(values), count=count).labels == labels
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (1_700_000_000 + np.arange(8) * 60, "1700000000 to 1700000060"),
+        ([10_000_001, 10_000_002, 10_000_003], "10000001"),
+        (0.1234567 + np.arange(4) * 1e-8, "under 0.12345671"),
+        (np.array([1, 2, 3]) * 1e300, "1e+300"),
+    ],
+)
+def test_groups_of_near_numbers_have_names_of_their_own(values, labels):
+    table = make_table(corpus_n=np.asarray(values, float))
+    rates = summarize_rates(Record(table))["word"]["groups"]["n"]
+    assert next(iter(rates)) == labels
+    assert sum(rate["utterances"] for rate in rates.values()) == len(values)
+
+
 def test_nulls_are_in_no_bin_and_skewed_values_leave_none_empty():
     bins = bin_by_quantiles(np.array([np.nan, 1.0, np.nan]))
     assert (bins.index.tolist(), bins.labels) == ([-1, 0, -1], ("1",))
