@@ -262,9 +262,10 @@ def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
-    """Return what is left out one at a time, given the numbers of known speakers and blocks; and a note on that."""
+    """Return what is left out one at a time, given the numbers of known speakers and of blocks with units; and a note."""
     if count < 2:
-        return "nothing", f"{'a single speaker' if speakers else 'fewer than two utterances'}: no interval"
+        few = f"fewer than two {'speakers' if speakers else 'utterances'} with words"
+        return "nothing", f"{'a single speaker' if speakers == 1 else few}: no interval"
     if speakers == 0:
         return "utterances", "utterances resampled: no speaker is known"
     return "speakers", f"few speakers ({speakers}): a coarse interval" if speakers < FEWEST_SPEAKERS else None
@@ -295,10 +296,11 @@ def rate_labels(
 
 
 def _rate(values: np.ndarray, blocks: np.ndarray, known: np.ndarray) -> ErrorRate:
-    names, index = np.unique(blocks, return_inverse=True)
+    index = np.unique(blocks, return_inverse=True)[1]
     speakers = len(np.unique(blocks[known]))
     errors, units = values.sum(axis=0)
     rate = None if len(values) == 0 else float(errors / units) if units > 0 else float(errors)
-    low, high = find_interval(sum_by(values, index), "rate")
-    explained = explain_blocks(speakers, len(names))
+    sums = sum_by(values, index)
+    low, high = find_interval(sums, "rate")
+    explained = explain_blocks(speakers, int(np.count_nonzero(sums[:, 1])))
     return ErrorRate(rate, low, high, int(errors), int(units), len(values), speakers, *explained)

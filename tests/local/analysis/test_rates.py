@@ -54,7 +54,7 @@ def test_speakers_are_left_out_one_at_a_time():
         (5, ["1", "2", "3", "4", "5"], "speakers", None),
         (5, ["1"] * 5, "nothing", "a single speaker: no interval"),
         (5, None, "utterances", "utterances resampled: no speaker is known"),
-        (1, None, "nothing", "fewer than two utterances: no interval"),
+        (1, None, "nothing", "fewer than two utterances with words: no interval"),
     ],
 )
 def test_what_is_left_out_is_told(count, speakers, resampled, note):
@@ -66,6 +66,8 @@ def test_what_is_left_out_is_told(count, speakers, resampled, note):
 def test_no_reference_words_count_insertions_as_jiwer_does():
     found = rate_errors(make_record(np.array([2.0, 0]), 0))
     assert (found.rate, found.low, found.units) == (jiwer.wer(["", ""], ["A B", ""]), None, 0)
+    found = rate_errors(make_record(np.array([2.0, 1]), np.array([9, 0]), ["1", "2"]))
+    assert (found.low, found.note) == (None, "fewer than two speakers with words: no interval")
 
 
 def test_words_inserted_where_there_is_no_reference_word_are_in_intervals_and_tests():
