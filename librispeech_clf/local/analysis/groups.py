@@ -151,7 +151,7 @@ def list_groupings(record: Record, bounds: Mapping[str, Sequence[float]] | None 
             bins = Bins(tuple(column.levels[code] for code in held), index, ())
         most = min(MOST_LEVELS, int(np.sum(bins.index >= 0)) - 1)
         if len(bins.labels) >= 2 and (numbers is not None or len(bins.labels) <= most):
-            taken = [grouping.name for grouping in groupings]
+            taken = [*NAMED, *(grouping.name for grouping in groupings)]
             names = (column.label, name.partition("_")[2], name)
             free = next(own for own in names if own not in taken)
             groupings.append(Grouping(**vars(bins), name=free, column=name))

@@ -11,6 +11,7 @@ from librispeech_clf.local.analysis.groups import (
     summarize_rates,
 )
 from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.analysis.thresholds import list_groups
 from tests.helpers.planted import count_table
 
 
@@ -50,6 +51,14 @@ def test_gender_is_the_corpus_own_where_no_table_of_speakers_tells():
     own, known = ["f", "m"] * 2, {"gender": ("F", "M"), "corpus_gender": ("f", "m")}
     assert name_labels(corpus_gender=own, record_gender=[None] * 4) == {"gender": ("f", "m")}
     assert name_labels(corpus_gender=own, record_gender=["F", "M"] * 2) == known
+
+
+def test_a_column_of_ones_own_is_not_taken_for_the_speaker_or_the_split():
+    table = make_table(record_speaker_id=["a", "b"] * 2, corpus_speaker=["a", "a", "b", "b"])
+    table.loc[[0, 2], "word_hits"] = 0.0
+    summary = summarize_rates(Record(table))
+    assert list(summary["word"]["groups"]) == ["corpus_speaker"]
+    assert list_groups(summary, "word")["speaker: a"]["rate"] == 1.0
 
 
 def test_numbers_are_cut_at_bounds_that_stand_before_the_run():
