@@ -358,7 +358,7 @@ def _decode(name: str, values: pyarrow.ChunkedArray) -> Column | None:
         return None
     is_number = types.is_integer(values.type) or types.is_floating(values.type)
     if is_number and not name.endswith("_id"):
-        numbers = values.cast(pyarrow.float64()).to_numpy()
+        numbers = values.cast(pyarrow.float64(), safe=False).to_numpy()  # beyond 2^53 rounded
         known = np.where(np.isfinite(numbers), numbers, np.nan)
         return Column(name, known, (), np.broadcast_to(-1, len(values)))
     if types.is_floating(values.type) and all(

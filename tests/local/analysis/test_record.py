@@ -47,6 +47,11 @@ def test_numbers_are_read_alike_whatever_the_column_type(dtype):
     assert np.isnan(nulls.numbers("signal_x")).all()
 
 
+def test_whole_numbers_that_no_float_holds_are_rounded():
+    record = Record(pd.DataFrame({"corpus_recorded_ns": [1_700_000_000_000_000_001, 2**60]}))
+    assert record.numbers("corpus_recorded_ns").tolist() == [1.7e18, 2.0**60]
+
+
 def test_a_selection_takes_the_rows_of_every_column():
     columns = {"record_gender": ["F", None, "M"], "signal_level_dbfs": [1.0, 2.0, 3.0]}
     table = make_table(**columns, latent=[[1.0], [2.0], None])
