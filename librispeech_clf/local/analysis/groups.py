@@ -182,9 +182,12 @@ def summarize_rates(record: Record, bounds: Mapping[str, Sequence[float]] | None
     groups: dict[str, tuple[Sequence[str], np.ndarray]] = {"length": (bins.labels, bins.index)}
     for title, column in columns.items():
         groups[title] = ((), np.full(len(record), -1)) if column is None else (column.levels, column.codes)
+    failed = len(record) - len(record.select_scored())
+    if "error" in record.names:  # what has no transcript is unscored, too, but did not fail
+        failed = sum(error is not None for error in record.texts("error"))
     summary: dict[str, Any] = {
         "utterances": len(record),
-        "failed": len(record) - len(record.select_scored()),
+        "failed": failed,
         "length": length,
         "groups": describe_groupings(own),
     }

@@ -110,6 +110,13 @@ def test_groups_that_people_ask_for(column, values, bounds, group, rows):
     assert {other["rate"] for other in groups.values()} <= {0.5, None}
 
 
+def test_recordings_without_a_transcript_did_not_fail():
+    table = make_table(error=[None, "cut off", None, None], transcribed=[True, True, False, False])
+    table.loc[1:, ["word_hits", "character_hits"]] = np.nan
+    summary = summarize_rates(Record(table))
+    assert (summary["utterances"], summary["failed"], summary["word"]["all"]["utterances"]) == (4, 1, 1)
+
+
 def test_bins_hold_about_equally_many_and_labels_are_true():
     values = np.random.default_rng(0).normal(7, 1.5, 1000)
     bins = bin_by_quantiles(values, count=5)
