@@ -210,11 +210,20 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
     path, summary = folder / "results.parquet", folder / "summary.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: not found; --compare needs the folder of a finished evaluation.")
+    try:
+        present = pyarrow.parquet.read_schema(path).names
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error}); --compare needs results of `evaluate`."
+        ) from error
+    if lacking := [name for name in ("utterance_id", "reference", "hypothesis") if name not in present]:
+        raise ValueError(f"{path}: no column {', '.join(lacking)}; --compare needs results of `evaluate`.")
     names = ["utterance_id", "reference", "hypothesis", "simulation", "error", "words"]
+    table = pyarrow.parquet.read_table(path, columns=[name for name in names if name in present])
     rows = {
-        row["utterance_id"]: row
-        for row in pyarrow.parquet.read_table(path, columns=names).to_pylist()
-        if row["simulation"] is None and row["error"] is None and row["utterance_id"] in references
+        row["utterance_id"]: dict.fromkeys(names) | row
+        for row in table.to_pylist()
+        if row.get("simulation") is None and row.get("error") is None and row["utterance_id"] in references
     }
     if not rows:
         raise ValueError(f"{folder}: shares no utterance with this run. Evaluate the same split with both.")

@@ -154,6 +154,19 @@ def test_an_older_run_is_a_system(tmp_path):
         open_older_run(tmp_path / "nowhere", REFERENCES, taken=[])
 
 
+def test_an_older_run_needs_texts_alone(tmp_path):
+    rows = make_rows(reference=[text for (text,) in REFERENCES.values()], hypothesis=["MISTER", "HE WENT"])
+    few = rows.select(["utterance_id", "reference", "hypothesis"])
+    pyarrow.parquet.write_table(few, tmp_path / "results.parquet")
+    assert open_older_run(tmp_path, REFERENCES, taken=[]).texts == {"a": "MISTER", "b": "HE WENT"}
+    pyarrow.parquet.write_table(few.drop_columns(["hypothesis"]), tmp_path / "results.parquet")
+    with pytest.raises(ValueError, match="no column hypothesis; --compare needs"):
+        open_older_run(tmp_path, REFERENCES, taken=[])
+    (tmp_path / "results.parquet").write_text("x")
+    with pytest.raises(ValueError, match=r"results.parquet: cannot be read \(.*; --compare needs"):
+        open_older_run(tmp_path, REFERENCES, taken=[])
+
+
 def test_each_system_is_scored_over_the_reference_that_is_nearest_to_it():
     references = {"a": ("THE COLOUR", "THE COLOR"), "b": ("TWO", "TOO MANY")}
     systems = Systems([], references, "strict", VOCABULARY)
