@@ -228,7 +228,8 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
     if not rows:
         raise ValueError(f"{folder}: shares no utterance with this run. Evaluate the same split with both.")
     for utterance, row in rows.items():
-        if row["reference"] is not None and row["reference"] not in references[utterance]:
+        # Of what this run has no transcript, the older one's is of no use.
+        if references[utterance] and row["reference"] not in (None, *references[utterance]):
             raise ValueError(
                 f"{utterance}: systems are compared over the same references; received "
                 f"{references[utterance][0]!r} and, in {folder}, {row['reference']!r}. "

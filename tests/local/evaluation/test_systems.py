@@ -158,7 +158,8 @@ def test_an_older_run_needs_texts_alone(tmp_path):
     rows = make_rows(reference=[text for (text,) in REFERENCES.values()], hypothesis=["MISTER", "HE WENT"])
     few = rows.select(["utterance_id", "reference", "hypothesis"])
     pyarrow.parquet.write_table(few, tmp_path / "results.parquet")
-    assert open_older_run(tmp_path, REFERENCES, taken=[]).texts == {"a": "MISTER", "b": "HE WENT"}
+    for references in (REFERENCES, {"a": (), "b": ("HE WENT",)}):  # of which this run has no transcript
+        assert open_older_run(tmp_path, references, taken=[]).texts == {"a": "MISTER", "b": "HE WENT"}
     pyarrow.parquet.write_table(few.drop_columns(["hypothesis"]), tmp_path / "results.parquet")
     with pytest.raises(ValueError, match="no column hypothesis; --compare needs"):
         open_older_run(tmp_path, REFERENCES, taken=[])
