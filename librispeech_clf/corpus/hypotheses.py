@@ -81,6 +81,7 @@ class System:
         source: what it is: a file and its format, or a decoder.
         notes: sentences on what was counted as empty and what was left over.
         is_older: whether it is an older run that this one is compared with.
+        normalization: the normalization that an older run's texts have had, where known.
         speed: seconds of audio per second, where known.
     """
 
@@ -90,6 +91,7 @@ class System:
     source: str = ""
     notes: tuple[str, ...] = ()
     is_older: bool = False
+    normalization: str | None = None
     speed: float | None = None
 
 

@@ -75,7 +75,8 @@ class Systems:
     def describe(self) -> dict[str, str]:
         """Describe the systems; nothing where the model alone is evaluated."""
         if len(self.systems) == 1 and not self.systems[0].texts:
-            return {}
+            # An older run's texts are not normalized again: Whisper's, twice, takes "05" for "5".
+            return {} if self.normalization in NORMALIZATIONS else {"normalization": self.normalization}
         sources = [f"{system.name} ({system.source})" for system in self.systems]
         shown = "; ".join(sources) if len(sources) <= MOST_SOURCES else str(len(sources))
         older = [("compared with", system.name) for system in self.systems if system.is_older]
@@ -101,7 +102,9 @@ class Systems:
         tables = {main.name: rows}
         ids = identified["utterance_id"].to_pylist()
         for system in others:
-            scored = self._score(ids, map(system.texts.get, ids), map(system.words.get, ids), timing)
+            is_done = system.normalization == self.normalization
+            texts, words = map(system.texts.get, ids), map(system.words.get, ids)
+            scored = self._score(ids, texts, words, timing, is_normalized=is_done)
             tables[system.name] = pyarrow.table(dict(zip(kept, identified, strict=True)) | scored)
         return tables
 
@@ -111,8 +114,10 @@ class Systems:
         texts: Iterable[str | None],
         words: Iterable[Sequence[Word] | None],
         timing: pyarrow.DataType,
+        *,
+        is_normalized: bool = False,
     ) -> dict[str, pyarrow.Array]:
-        normalize = make_normalizer(self.vocabulary, self.normalization)
+        normalize = str if is_normalized else make_normalizer(self.vocabulary, self.normalization)
         hypotheses = [None if text is None else normalize(text) for text in texts]
         said = [text or "" for text in hypotheses]
         chosen = [find_nearest(self.references[name], text) for name, text in zip(ids, said, strict=True)]
@@ -238,6 +243,7 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
     name, speed = folder.resolve().name, None
     try:
         described = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+        normalization = dict(described.get("run", ())).get("normalization")
         # Without a model, evaluating only read what had been recognized.
         if "model" in described.get("run", ()):
             speed = described["speed"]["evaluation"]["times_real_time"]
@@ -245,7 +251,8 @@ def open_older_run(folder: Path, references: Mapping[str, Sequence[str]], taken:
         raise ValueError(f"{summary}: is no summary of a run ({error}); evaluate it again.") from error
     texts, words = ({key: row[column] for key, row in rows.items()} for column in ("hypothesis", "words"))
     name = f"{name} (older)" if name in taken else name
-    return System(name, texts, words, f"older run {folder}", is_older=True, speed=speed)
+    source = f"older run {folder}"
+    return System(name, texts, words, source, is_older=True, speed=speed, normalization=normalization)
 
 
 @functools.cache

@@ -168,6 +168,17 @@ def test_an_older_run_needs_texts_alone(tmp_path):
         open_older_run(tmp_path, REFERENCES, taken=[])
 
 
+def test_texts_of_an_older_run_are_not_normalized_twice(tmp_path):
+    """Whisper's normalizer makes "call zero five" CALL 05, and of that CALL 5."""
+    rows = make_rows(reference=["CALL 05", "HE WENT"], hypothesis=["CALL 05", "HE WENT"])
+    pyarrow.parquet.write_table(rows, tmp_path / "results.parquet")
+    systems = Systems([System("model", {})], {"a": ("CALL 05",), "b": ("HE WENT",)}, "whisper", VOCABULARY)
+    (tmp_path / "summary.json").write_text(json.dumps({"run": systems.describe()}))
+    systems.add(open_older_run(tmp_path, systems.references, taken=[]))
+    table = systems.make_tables(make_rows(hypothesis=["CALL ZERO FIVE", "HE WENT"]))[tmp_path.name]
+    assert read_columns(table, "hypothesis", "word_error_rate") == [["CALL 05", "HE WENT"], [0, 0]]
+
+
 def test_each_system_is_scored_over_the_reference_that_is_nearest_to_it():
     references = {"a": ("THE COLOUR", "THE COLOR"), "b": ("TWO", "TOO MANY")}
     systems = Systems([], references, "strict", VOCABULARY)
