@@ -71,8 +71,9 @@ def find_doubles(record: Record) -> list[dict[str, Any]]:
     same_text: dict[str, list[int]] = {}
     for row, text in enumerate(texts):
         same_text.setdefault(text or f"no text {row}", []).append(row)
+    across = [pair for pair in found if splits[pair[0]] != splits[pair[1]]]
     for shared in same_text.values():
-        if len({splits[row] for row in shared}) > 1 and not any(set(pair) & set(shared) for pair in found):
+        if len({splits[row] for row in shared}) > 1 and not any(set(pair) & set(shared) for pair in across):
             found[tuple(shared)] = "same text in two splits"
     names = ["/".join(filter(None, of_row)) for of_row in splits]
     doubles = [

@@ -55,6 +55,15 @@ def test_doubles_by_audio_and_by_text(change, text, kind):
     assert find_doubles(Record(table)) == (expected if kind else [])
 
 
+def test_a_text_of_two_splits_is_told_though_one_of_them_holds_its_recording_twice():
+    table = make_table()
+    table.loc[[4, 30], "reference"] = table["reference"][3]
+    table.at[4, "acoustic_statistics"] = table["acoustic_statistics"][3]
+    table.loc[4, "signal_duration_s"] = table["signal_duration_s"][3]
+    kinds = [(double["kind"], double["rows"]) for double in find_doubles(Record(table))]
+    assert kinds == [("same text in two splits", [3, 4, 30]), ("same audio", [3, 4])]
+
+
 def test_doubles_within_a_split_stand_behind_those_across_if_there_are_any():
     table = make_table()
     assert find_doubles(Record(table)) == find_doubles(Record(table[:0])) == []
