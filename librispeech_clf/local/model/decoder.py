@@ -41,7 +41,7 @@ class LanguageModel:
 
     Attributes:
         path: an ARPA file or KenLM binary.
-        words: its words, as it spells them.
+        words: its words, as it spells them; empty if the file does not hold them.
         lm_weight, word_score: the values in its `attrs.json` (pyctcdecode's alpha and beta), or else the defaults.
     """
 
@@ -67,10 +67,6 @@ def read_language_model(path: Path) -> LanguageModel:
         raise FileNotFoundError(f"{path}: no such language model.")
     unigrams = path.with_name("unigrams.txt")
     words = read_lexicon(unigrams) if unigrams.is_file() else _read_words(path)
-    if not words:
-        raise ValueError(
-            f"{path}: a language model without unigrams; its words are needed: give --lexicon FILE."
-        )
     attributes = path.with_name("attrs.json")
     if not attributes.is_file():
         return LanguageModel(path, words)
@@ -228,6 +224,11 @@ class Decoder:
     ) -> dict[str, list[int]]:
         """Return the rows of each word that may be written."""
         given = read_lexicon(lexicon) if lexicon is not None else language_model.words  # type: ignore[union-attr]
+        if lexicon is None and not given:
+            raise ValueError(
+                f"{language_model.path}: a language model without unigrams; its words are needed: give --lexicon "  # type: ignore[union-attr]
+                "FILE, which spells them as it does."
+            )
         words = spell_words(given, self._vocabulary)
         unknown = [word for word in given if word not in words]
         shown = f"such as {unknown[0]!r}" if unknown else ""

@@ -197,6 +197,17 @@ def test_a_language_model_or_lexicon_that_does_not_serve_is_refused(arpa, name, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_lexicon_stands_in_for_the_words_that_a_binary_lacks(arpa, monkeypatch):
+    from flashlight.lib.text.decoder import ZeroLM, kenlm
+
+    binary, lexicon = arpa.with_name("lm.bin"), arpa.with_name("lexicon.txt")
+    binary.write_bytes(BINARY + b"version 5\n\0numbers")
+    lexicon.write_text("tea\nat\n")
+    monkeypatch.setattr(kenlm, "KenLM", lambda path, words: ZeroLM())  # it writes no binaries
+    decoder = Decoder(VOCABULARY, read_language_model(binary), lexicon=lexicon)
+    assert decoder.decode(make_logits(3)) in ("", "TEA", "AT")
+
+
 def test_the_package_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "flashlight.lib.text", None)
     with pytest.raises(ImportError, match="--extras lm"):
