@@ -222,7 +222,7 @@ class Decoder:
     def _choose_words(
         self, language_model: LanguageModel | None, lexicon: Path | None
     ) -> dict[str, list[int]]:
-        """Return the rows of each word that may be written."""
+        """Return the rows of each word that may be written, by the language model's spelling where it has one."""
         given = read_lexicon(lexicon) if lexicon is not None else language_model.words  # type: ignore[union-attr]
         if lexicon is None and not given:
             raise ValueError(
@@ -248,7 +248,19 @@ class Decoder:
             self.notes.append(
                 f"{len(unknown)} of the language model's {len(given)} words, {shown}, are left out."
             )
-        return words
+        if lexicon is None or language_model is None or not language_model.words:
+            return words
+        # Its entries are found by their spelling: those of the letters of a word of the lexicon.
+        known = spell_words(language_model.words, self._vocabulary)
+        listed = set(map(tuple, words.values()))
+        chosen = {word: rows for word, rows in known.items() if tuple(rows) in listed}
+        found = set(map(tuple, chosen.values()))
+        if strange := [word for word, rows in words.items() if tuple(rows) not in found]:
+            self.notes.append(
+                f"{len(strange)} of the lexicon's {len(given)} words, such as {strange[0]!r}, are unknown to the "
+                "language model."
+            )
+        return chosen | {word: words[word] for word in strange}
 
     def decode(self, logits: np.ndarray) -> str:
         """Return the best text of logits, float (T, V) or (1, T, V); frames that hold NaN are skipped."""

@@ -217,3 +217,17 @@ def test_the_package_is_an_extra(monkeypatch):
 def test_left_out_words_are_counted(arpa):
     arpa.write_text(ARPA.replace("tea", "t3a"))
     assert "1 of the language model's 4" in Decoder(VOCABULARY, read_language_model(arpa)).notes[0]
+
+
+def test_words_of_a_lexicon_are_those_of_the_language_model_in_any_case(arpa):
+    lexicon, model = arpa.with_name("lexicon.txt"), read_language_model(arpa)
+    lexicon.write_text("A\nTEA\nAT\nEat\n")
+    listed, own = (Decoder(VOCABULARY, model, lexicon=file, lm_weight=2.0) for file in (lexicon, None))
+    assert [listed.decode(make_logits(seed)) for seed in range(20)] == [
+        own.decode(make_logits(seed)) for seed in range(20)
+    ]
+    assert not listed.notes
+    lexicon.write_text("TEA\nTATE\n")
+    assert (
+        "1 of the lexicon's 2 words, such as 'TATE'" in Decoder(VOCABULARY, model, lexicon=lexicon).notes[0]
+    )
