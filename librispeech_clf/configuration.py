@@ -317,6 +317,8 @@ def _convert(kind: Any, value: Any, place: str) -> Any:
         return None if value is None else _convert(arguments[0], value, place)
     if origin is dict:
         items = _of_type(dict, value, place).items()
+        for key, _ in items:
+            _of_type(str, key, f"{place}: the name {key}")
         return {key: _convert(arguments[1], item, f"{place}.{key}") for key, item in items}
     if origin is tuple:
         return tuple(_convert(arguments[0], item, f"{place} item") for item in _of_type(list, value, place))

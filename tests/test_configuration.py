@@ -85,6 +85,8 @@ RATE = "audio.sampling_rate: the model needs 16000 Hz, got 22050; recordings at 
         ("corpus.root", 3, "corpus: root: expected str, got 3"),
         ("corpus.splits", [], r"corpus: splits: expected dict, got \[\]"),
         ("corpus.splits.tape", {}, "corpus.splits: unknown tape; known: sample, openslr"),
+        ("systems", {1: "x.jsonl"}, "systems: the name 1: expected str, got 1"),
+        ("systems", {False: "x.jsonl"}, "systems: the name False: expected str, got False"),
         ("corpus.splits.sample", MISSING, "corpus.splits: no entry for the source 'sample'"),
         ("corpus.splits.sample.test", "x", "splits.sample.test: expected list, got 'x'"),
         ("corpus.splits.sample.exam", [], "corpus.splits.sample: unknown exam"),
