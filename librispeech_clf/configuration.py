@@ -189,9 +189,9 @@ class Configuration:
         The root is relative to the working folder, and determines the source if none is given.
         """
         corpus = self.corpus
-        folder = Path(root).expanduser() if root is not None else corpus.root
+        folder = expand_home(root) if root is not None else corpus.root
         if not source and root and corpus.source == "sample":
-            source = guess_source(Path(root).expanduser())
+            source = guess_source(expand_home(root))
         source, splits = source or corpus.source, corpus.splits
         if subsets_by_state is not None:
             chosen = {state: tuple(subsets) for state, subsets in subsets_by_state.items()}
@@ -247,10 +247,15 @@ def load_configuration(
     if bounds := get(GROUPS_VARIABLE):
         groups = _convert(dict[str, tuple[float, ...]], _parse_yaml(bounds, GROUPS_VARIABLE), GROUPS_VARIABLE)
     if model := model or get(MODEL_VARIABLE):
-        path = Path(model).expanduser().absolute()
+        path = expand_home(model).absolute()
         beside = name_vocabulary_file(path)
         file = ModelFileConfiguration(path, beside if beside.is_file() else file.vocabulary)
     return dataclasses.replace(configuration, corpus=corpus, text=text, groups=groups, model=file)
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return a path with the home that ~ stands for; that of a user who is not known here stays as it is."""
+    return Path(os.path.expanduser(path))
 
 
 def guess_source(root: Path) -> str:
@@ -323,7 +328,7 @@ def _convert(kind: Any, value: Any, place: str) -> Any:
     if origin is tuple:
         return tuple(_convert(arguments[0], item, f"{place} item") for item in _of_type(list, value, place))
     if kind is Path:
-        return PROJECT_ROOT / Path(_of_type(str, value, place)).expanduser()
+        return PROJECT_ROOT / expand_home(_of_type(str, value, place))
     return _of_type(kind, value, place)
 
 

@@ -102,6 +102,13 @@ def test_root_may_be_null(tmp_path):
     assert load(write_settings(tmp_path, "corpus.root", None)).corpus.root is None
 
 
+def test_home_of_a_user_who_is_not_known(tmp_path):
+    load(write_settings(tmp_path, "corpus.root", "~no-such-user/data"))
+    with pytest.raises(FileNotFoundError, match="^~no-such-user/data: is no folder"):
+        load(root="~no-such-user/data")
+    assert load(model="~no-such-user/m.h5").model.path == Path("~no-such-user/m.h5").absolute()
+
+
 def test_root_without_a_source_is_taken_for_what_it_is(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "tree" / "LibriSpeech").mkdir(parents=True)
