@@ -75,6 +75,8 @@ def convert_configuration(hugging_face: Mapping[str, Any]) -> Wav2Vec2Configurat
         ValueError: the family is another, or it has a part that this model lacks, or a value that no model can have.
     """
     kind = hugging_face.get("model_type")
+    if not isinstance(kind, str | None):
+        raise ValueError(f"config.json: model_type must be a text. Received: {kind!r}")
     if kind in _REFUSED_FAMILIES:
         raise ValueError(
             f"config.json: a model of type {kind} cannot be converted: {_REFUSED_FAMILIES[kind]}."
@@ -198,7 +200,7 @@ def convert_file(source: str, path: Path, *, language: str | None = None) -> Non
     order = "stable layer norm" if configuration.do_stable_layer_norm else "layer norm last"
     names = {name.rpartition(".")[2] for name in UNNEEDED_TENSORS}
     unneeded = sorted(name for name in checkpoint.tensors if name.rpartition(".")[2] in names)
-    head = checkpoint.files["config.json"].get("vocab_size", Wav2Vec2Configuration.vocab_size)
+    head = checkpoint.files["config.json"].get("vocab_size") or Wav2Vec2Configuration.vocab_size
     unwritten = [f"row {row}, without a letter" for row in range(head) if row not in rows]
     described = {
         "from": source,

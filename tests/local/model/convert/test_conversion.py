@@ -112,6 +112,7 @@ def test_configuration_of_the_base_model_and_its_defaults():
     [
         ({"architectures": ["Wav2Vec2ForPreTraining"]}, "CTC head. Received: .'Wav2Vec2ForPreTraining'"),
         ({"model_type": "whisper"}, "model_type must be one of wav2vec2, hubert.* Received: 'whisper'"),
+        ({"model_type": ["wav2vec2"]}, "model_type must be a text. Received: .'wav2vec2'"),
         ({"model_type": "hubert"}, "architectures must be .'HubertForCTC'"),
         ({"model_type": "wav2vec2-conformer"}, "-conformer cannot be converted: its layers are Conformers"),
         ({"quantization_config": {"quant_method": "gptq"}}, "weights are quantized"),
@@ -164,6 +165,11 @@ def test_other_preprocessing_is_refused(name, fields, message):
         fields, place = {"feature_extractor": fields}, f"{name}: feature_extractor"
     with pytest.raises(ValueError, match=f"{place}:? {message}"):
         conversion.check_preprocessing(dict.fromkeys(DESCRIPTIONS, {}) | {name: fields})
+
+
+def test_null_is_as_good_as_absent(write_checkpoint, tmp_path, capsys):
+    assert convert(write_checkpoint({"vocab_size": None}), tmp_path / "tiny.h5") == 0
+    assert "Converted" in capsys.readouterr().out
 
 
 ONES = np.ones(3, np.float32)
