@@ -113,19 +113,21 @@ def write_transcribe(
 ) -> str:
     """Write transcribe.csv atomically, after the recordings it names, which are read by id; say what was chosen."""
     from librispeech_clf.local.analysis.prediction import rank_recordings
+    from librispeech_clf.local.report.recordings import guess_audio_type, make_playable
 
     if analysis.calibration is None:
         return "--transcribe: nothing is chosen, as the confidences are uncalibrated; see --calibrate."
     chosen = rank_recordings(
         record.select_recordings(), analysis.calibration, minutes=minutes, coverage=analysis.coverage
     )
-    names = [f"{TRANSCRIBE}/{number:05}.flac" for number in range(1, len(chosen) + 1)]
-    table = out / f"{TRANSCRIBE}.csv"
+    table, names = out / f"{TRANSCRIBE}.csv", []
     table.unlink(missing_ok=True)  # first, as it names the recordings
     shutil.rmtree(out / TRANSCRIBE, ignore_errors=True)
     (out / TRANSCRIBE).mkdir(parents=True)
-    for name, utterance_id in zip(names, chosen["id"], strict=True):
-        atomic_write(out / name, audio(utterance_id) or b"")
+    for utterance_id in chosen["id"]:
+        content = make_playable(audio(utterance_id) or b"").get("content") or b""
+        names.append(f"{TRANSCRIBE}/{len(names) + 1:05}.{guess_audio_type(content)[0]}")
+        atomic_write(out / names[-1], content)
     chosen.insert(1, "file_name", names)
     atomic_write(table, chosen.to_csv(index=False).encode())
     length = f"{chosen['seconds'].sum() / 60:.1f} minutes"

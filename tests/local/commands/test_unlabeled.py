@@ -2,9 +2,17 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from librispeech_clf.local.analysis.calibration import fit_calibration
+from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.commands.transcripts import write_transcribe
+from tests.helpers.sounds import encode, tone
+from tests.helpers.spoken import make_spoken
 
 
 @pytest.mark.slow
@@ -44,3 +52,27 @@ def test_a_filled_table_is_never_overwritten(content, forked, tmp_path):
     assert done.code == 2 and "transcribe.csv was changed" in done.stderr
     assert (tmp_path / "transcribe.csv").read_bytes() == content
     assert not (tmp_path / "results.parquet").exists()
+
+
+def write(out, files):
+    """Write the table and the recordings to transcribe, of one recording a file; return what is said and the table."""
+    rows = make_spoken(5, speakers=len(files), utterances=1)
+    latent = list(np.random.default_rng(0).normal(size=(len(rows), 8)))
+    rows = rows.assign(latent=latent, signal_duration_s=3.0, transcribed=False)
+    by_name = dict(zip(rows["utterance_id"], files, strict=True))
+    learnt = fit_calibration(Record(make_spoken(0)), corpus="made", split="validation")
+    analysis = SimpleNamespace(calibration=learnt, coverage=None)
+    said = write_transcribe(out, Record(rows), 9, analysis, by_name.get)
+    return said, pd.read_csv(out / "transcribe.csv"), by_name
+
+
+def test_recordings_to_transcribe_are_named_by_what_they_are(tmp_path):
+    files = [encode(tone(), form=form) for form in ("FLAC", "WAV", "OGG", "MP3", "AIFF")]
+    _, table, by_name = write(tmp_path, files)
+    suffixes = dict(zip(by_name, ("flac", "wav", "ogg", "mp3", "flac"), strict=True))
+    assert len(table) == 5
+    for row in table.itertuples():
+        assert row.file_name.endswith(f".{suffixes[row.id]}")
+        assert (tmp_path / row.file_name).read_bytes()[:3] == encode(tone(), form=suffixes[row.id].upper())[
+            :3
+        ]
