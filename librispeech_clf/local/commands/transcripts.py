@@ -120,15 +120,26 @@ def write_transcribe(
     chosen = rank_recordings(
         record.select_recordings(), analysis.calibration, minutes=minutes, coverage=analysis.coverage
     )
-    table, names = out / f"{TRANSCRIBE}.csv", []
+    table = out / f"{TRANSCRIBE}.csv"
+    names: list[str] = []
+    lost: list[str] = []
     table.unlink(missing_ok=True)  # first, as it names the recordings
     shutil.rmtree(out / TRANSCRIBE, ignore_errors=True)
     (out / TRANSCRIBE).mkdir(parents=True)
     for utterance_id in chosen["id"]:
-        content = make_playable(audio(utterance_id) or b"").get("content") or b""
+        content = make_playable(audio(utterance_id) or b"").get("content")
+        if content is None:  # it was there when it was evaluated
+            lost.append(utterance_id)
+            continue
         names.append(f"{TRANSCRIBE}/{len(names) + 1:05}.{guess_audio_type(content)[0]}")
         atomic_write(out / names[-1], content)
+    chosen = chosen[~chosen["id"].isin(lost)]
     chosen.insert(1, "file_name", names)
     atomic_write(table, chosen.to_csv(index=False).encode())
     length = f"{chosen['seconds'].sum() / 60:.1f} minutes"
-    return f"Transcribe first: {len(chosen)} recordings, {length}, in {table}."
+    left_out = (
+        f" Left out, as they cannot be read any more: {', '.join(lost[:3])}, {len(lost)} in all."
+        if lost
+        else ""
+    )
+    return f"Transcribe first: {len(chosen)} recordings, {length}, in {table}.{left_out}"

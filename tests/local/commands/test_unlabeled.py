@@ -76,3 +76,10 @@ def test_recordings_to_transcribe_are_named_by_what_they_are(tmp_path):
         assert (tmp_path / row.file_name).read_bytes()[:3] == encode(tone(), form=suffixes[row.id].upper())[
             :3
         ]
+
+
+def test_a_recording_that_vanished_is_left_out_by_name(tmp_path):
+    said, table, by_name = write(tmp_path, [encode(tone()), None, b"?"])
+    first, *lost = by_name
+    assert list(table["id"]) == [first] and (tmp_path / table["file_name"][0]).stat().st_size > 100
+    assert said.startswith("Transcribe first: 1 recordings") and all(name in said for name in lost)
