@@ -252,6 +252,14 @@ def test_server_that_has_no_address(tmp_path):
         download_verified(url, tmp_path / "file", describe(SUBSET, CONTENT), on_progress=lambda *_: None)
 
 
+def test_address_with_a_blank_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("tried again"))
+    with pytest.raises(ValueError, match="is no address .*; check --base-url"):
+        download_verified(
+            "http://a b/file", tmp_path / "file", describe(SUBSET, CONTENT), on_progress=lambda *_: None
+        )
+
+
 @pytest.mark.parametrize("has_filter", [True, False], ids=["today", "before Python 3.11.4"])
 def test_content_without_owner_and_rights(tmp_path, monkeypatch, has_filter):
     if not has_filter:

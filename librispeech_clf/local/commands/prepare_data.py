@@ -243,7 +243,7 @@ def _fetch_rest(url: str, path: Path, *, size: int, on_progress: Callable[[int, 
         if not url.startswith(("http://", "https://")):
             raise ValueError("http:// or https:// is needed")
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
-    except ValueError as error:
+    except (ValueError, http.client.InvalidURL) as error:
         raise ValueError(
             f"{url}: it, or where it redirects to, is not an address ({error}); check --base-url."
         ) from error
