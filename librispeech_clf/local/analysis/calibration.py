@@ -63,6 +63,13 @@ class Calibration:
     spread: float = 0.0
     highest: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number, or no text."""
+        for name, value in vars(self).items():
+            kinds = (str,) if name in ("corpus", "split") else (int, float)
+            if not isinstance(value, kinds) or (kinds != (str,) and not np.isfinite(value)):
+                raise ValueError(f"{name} is {value!r}")
+
     def __str__(self) -> str:
         """Say what it was fitted on."""
         return f"{self.split} of {self.corpus}"

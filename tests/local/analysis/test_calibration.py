@@ -1,5 +1,6 @@
 """The chance of a word to be right: learnt, kept beside a model, measured."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -90,6 +91,17 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
     path = tmp_path / "model.calibration.json"
     path.write_text(content)
     with pytest.raises(ValueError, match=r"model\.calibration\.json: not a calibration"):
+        calibrations.read_calibrations(path, "abc")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("words", "5"), ("certain", np.nan), ("highest", None), ("split", 5)]
+)
+def test_a_file_of_wrong_values_is_refused(tmp_path, name, value):
+    path = tmp_path / "model.calibration.json"
+    fitted = {"sample": dataclasses.asdict(MADE) | {name: value}}
+    path.write_text(json.dumps({"model_sha256": "abc", "fitted": fitted}))
+    with pytest.raises(ValueError, match=rf"model\.calibration\.json: not a calibration \({name} is "):
         calibrations.read_calibrations(path, "abc")
 
 
