@@ -90,7 +90,10 @@ def calibrate(run: Run, table: pyarrow.Table, fit: bool) -> tuple[Calibration | 
     configuration = run.request.configuration
     sha256 = hash_file(configuration.model.path)
     corpus, path = name_corpus(configuration), calibrations.name_calibration_file(configuration.model.path)
-    known = calibrations.read_calibrations(path, sha256)
+    known: dict[str, Calibration] = {}
+    # A file that cannot be read is made again.
+    with contextlib.suppress(ValueError) if fit else contextlib.nullcontext():
+        known = calibrations.read_calibrations(path, sha256)
     if fit:
         record = Record(table).select_recordings()
         known |= {corpus: calibrations.fit_calibration(record, corpus=corpus, split=run.described["subsets"])}

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
+from librispeech_clf.configuration import load_configuration
 from librispeech_clf.local.analysis.calibration import fit_calibration
 from librispeech_clf.local.analysis.record import Record
-from librispeech_clf.local.commands.transcripts import write_transcribe
+from librispeech_clf.local.commands.transcripts import calibrate, write_transcribe
 from tests.helpers.sounds import encode, tone
 from tests.helpers.spoken import make_spoken
 
@@ -83,3 +85,18 @@ def test_a_recording_that_vanished_is_left_out_by_name(tmp_path):
     first, *lost = by_name
     assert list(table["id"]) == [first] and (tmp_path / table["file_name"][0]).stat().st_size > 100
     assert said.startswith("Transcribe first: 1 recordings") and all(name in said for name in lost)
+
+
+def test_a_damaged_calibration_is_made_again_where_that_is_asked_for(tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"weights")
+    file = tmp_path / "model.calibration.json"
+    file.write_text("{")
+    configuration = load_configuration(source="sample", model=tmp_path / "model.h5")
+    run = SimpleNamespace(
+        request=SimpleNamespace(configuration=configuration), described={"subsets": "validation"}
+    )
+    table = pyarrow.Table.from_pandas(make_spoken(0))
+    with pytest.raises(ValueError, match="not a calibration"):
+        calibrate(run, table, False)
+    made, _ = calibrate(run, table, True)
+    assert made is not None and calibrate(run, table, False)[0] == made
