@@ -262,7 +262,7 @@ def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def explain_blocks(speakers: int, count: int) -> tuple[str, str | None]:
-    """Return what is left out one at a time, given the numbers of known speakers and of blocks with units; and a note."""
+    """Return what is left out one at a time, given the numbers of known speakers and of blocks with units; a note."""
     if count < 2:
         few = f"fewer than two {'speakers' if speakers else 'utterances'} with words"
         return "nothing", f"{'a single speaker' if speakers == 1 else few}: no interval"
