@@ -104,7 +104,7 @@ def test_root_may_be_null(tmp_path):
 
 def test_home_of_a_user_who_is_not_known(tmp_path):
     load(write_settings(tmp_path, "corpus.root", "~no-such-user/data"))
-    with pytest.raises(FileNotFoundError, match="^~no-such-user/data: is no folder"):
+    with pytest.raises(FileNotFoundError, match="^~no-such-user/data: is not a folder"):
         load(root="~no-such-user/data")
     assert load(model="~no-such-user/m.h5").model.path == Path("~no-such-user/m.h5").absolute()
 

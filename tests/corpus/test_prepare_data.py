@@ -254,7 +254,7 @@ def test_server_that_has_no_address(tmp_path):
 
 def test_address_with_a_blank_is_refused_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _: pytest.fail("tried again"))
-    with pytest.raises(ValueError, match="is no address .*; check --base-url"):
+    with pytest.raises(ValueError, match="is not an address .*; check --base-url"):
         download_verified(
             "http://a b/file", tmp_path / "file", describe(SUBSET, CONTENT), on_progress=lambda *_: None
         )
