@@ -112,8 +112,9 @@ def compare_systems(
     shared = np.flatnonzero(np.isfinite(errors).all(axis=0))
     best = errors[:, shared].argmin(axis=0), shared
     wrong, total = errors[best], words[best].sum()
+    rated = set(main.ids.tolist())
     return Systems(
-        rates=tuple(_rate(name, each, main.ids) for name, each in zip(names, recordings, strict=True)),
+        rates=tuple(_rate(name, each, rated) for name, each in zip(names, recordings, strict=True)),
         pairs=correct([compare(*places) for places in itertools.combinations(range(len(names)), 2)]),
         characters=correct([compare(0, place, "character") for place in range(1, len(names))]),
         groups=tuple(groups),
@@ -162,8 +163,8 @@ def correct(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     return tuple(replace(pair, corrected=p_value) for pair, p_value in zip(pairs, corrected, strict=True))
 
 
-def _rate(name: str, recordings: Record, ids: np.ndarray) -> SystemRate:
+def _rate(name: str, recordings: Record, rated: set[str]) -> SystemRate:
     """Rate a system on what the main one recognized; what was not evaluated is in no figure."""
-    recordings = recordings.select(np.isin(recordings.ids, ids))
+    recordings = recordings.select(np.array([name in rated for name in recordings.ids], bool))
     kinds = recordings.select_scored().counts().sum(axis=0)[1:].astype(int).tolist()
     return SystemRate(name, rate_errors(recordings), rate_errors(recordings, "character"), tuple(kinds))
