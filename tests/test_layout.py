@@ -37,11 +37,13 @@ ARROWS = {
     "visualizers": "text audio ctc metrics",
     "context": "text configuration corpus audio metrics",
     # What a user runs at the desk.
+    "local.memory": "",
     "local.cli": "text atomic_write configuration",
     "local.model": "text atomic_write hub_errors ctc",
-    "local.evaluation": "text atomic_write configuration context corpus audio ctc metrics local.model",
+    "local.evaluation": "text atomic_write configuration context corpus audio ctc metrics local.memory "
+    "local.model",
     "local.analysis": "text",
-    "local.report": "text atomic_write corpus audio local.analysis",
+    "local.report": "text atomic_write corpus audio local.memory local.analysis",
     "local.push": "text atomic_write ctc local.model",
     "local.commands": "text atomic_write configuration corpus audio metadata local.cli local.model local.evaluation "
     "local.analysis local.report local.push",

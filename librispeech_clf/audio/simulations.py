@@ -142,8 +142,10 @@ class SimulatedSplit(Split):
             case "clipping":
                 return acoustics.clip(waveform, **values)
             case _:
-                rates = {"loss_rate": values["share"], "sampling_rate": rate}
-                return acoustics.drop_packets(waveform, **rates, generator=generator)
+                loss_rate = values["share"]
+                return acoustics.drop_packets(
+                    waveform, loss_rate=loss_rate, sampling_rate=rate, generator=generator
+                )
 
 
 def simulate(

@@ -73,8 +73,8 @@ def find_columns(present: Sequence[str], columns: Mapping[str, str], *, place: s
             f"its columns are {', '.join(present)}."
         )
     found = dict(columns)
+    lowered = {name.lower(): name for name in reversed(present)} | {name: name for name in present}
     for key, names in NAMES.items():
-        lowered = {other.lower(): other for other in reversed(present)} | {other: other for other in present}
         name = next(
             (lowered[name] for name in names if lowered.get(name, "") not in ("", *found.values())), None
         )
@@ -218,6 +218,7 @@ def _read_seconds(value: Any, name: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
+@functools.cache  # asked for each row
 def _spell(name: str) -> str:
     """Return a column's name with underscores for blanks, hyphens and brackets: Start Time, start (s)."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -89,7 +89,9 @@ def list_chapters(folder: Path) -> list[str]:
 
     def named_folders(place: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
         found = (entry for entry in os.scandir(place) if entry.name.isalnum() and entry.is_dir())
-        return sorted(found, key=lambda own: (int(own.name) if own.name.isdecimal() else -1, own.name))
+        return sorted(
+            found, key=lambda entry: (int(entry.name) if entry.name.isdecimal() else -1, entry.name)
+        )
 
     return [chapter.path for speaker in named_folders(folder) for chapter in named_folders(speaker)]
 

@@ -65,8 +65,7 @@ def run(
             if arguments is None:
                 sys.excepthook = sys.__excepthook__  # code-loader's hook prints a table of its own
                 # What libraries say at the end of the process; what is registered last is called first.
-                for stream in (sys.stdout, sys.stderr):
-                    atexit.register(_silence, stream)
+                atexit.register(_silence_streams)
 
 
 def make_parser(name: str, description: str, **settings: Any) -> argparse.ArgumentParser:
@@ -161,6 +160,11 @@ def ignore_broken_pipe() -> Iterator[None]:
         sys.stdout.flush()
     finally:
         sys.stdout, sys.stderr = kept
+
+
+def _silence_streams() -> None:
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # as they are when the process ends
+        _silence(stream)
 
 
 def _silence(stream: Any) -> None:

@@ -64,10 +64,10 @@ class Calibration:
     highest: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no number, or no text."""
+        """Refuse fields of another type than declared, and numbers that are not finite."""
         for name, value in vars(self).items():
-            kinds = (str,) if name in ("corpus", "split") else (int, float)
-            if not isinstance(value, kinds) or (kinds != (str,) and not np.isfinite(value)):
+            is_text = name in ("corpus", "split")
+            if not isinstance(value, str if is_text else int | float) or not (is_text or np.isfinite(value)):
                 raise ValueError(f"{name} is {value!r}")
 
     def __str__(self) -> str:

@@ -101,7 +101,10 @@ def list_candidates(
     leaders = {name: own for name, own in merge_correlated(features).items() if has_plain_label(name)}
     tails = [tail for name, own in leaders.items() for tail in _cut(features, name, own, SHARES_OF_TAILS)]
     categories = list(_list_categories(features, fewest))
-    groups = [Candidate("cluster", (Condition("latent", name, name),), (x,)) for name, x in clusters.items()]
+    groups = [
+        Candidate("cluster", (Condition("latent", name, name),), (inside,))
+        for name, inside in clusters.items()
+    ]
     singles = _keep_large([*categories, *tails, *groups], blocks, fewest)
     # A trend is told by its strongest tail: without one it would be a finding of all utterances.
     shown = {(own.conditions[0].column, own.conditions[0].name) for own in singles if own.kind == "number"}

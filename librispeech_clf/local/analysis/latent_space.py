@@ -120,7 +120,8 @@ def reduce_vectors(
         if step > 1:  # all are projected, some at a time
             starts = range(0, len(vectors), MOST_FOR_NEIGHBORS)
             parts = (vectors[start : start + MOST_FOR_NEIGHBORS][:, varied] for start in starts)
-            reduced = np.concatenate([model.transform((x - means) / deviations)[:, :wanted] for x in parts])
+            projected = [model.transform((part - means) / deviations)[:, :wanted] for part in parts]
+            reduced = np.concatenate(projected)
     return reduced[:, :wanted]
 
 

@@ -31,6 +31,7 @@ from librispeech_clf.context import context
 from librispeech_clf.ctc.decoding import greedy_letters, greedy_text, greedy_words
 from librispeech_clf.ctc.frames import FRAME_DURATION_S, measure_frame_duration
 from librispeech_clf.local.evaluation.wiring import Wire, read_wiring
+from librispeech_clf.local.memory import release_memory
 from librispeech_clf.local.model.inference import (
     BATCH_SAMPLES,
     compile_model,
@@ -82,8 +83,14 @@ class Task:
 
     def start_row(self, error: str | None = None) -> Row:
         """Return the first columns of the row, failed or not."""
-        names = ("utterance_id", "split", "subset", "simulation", "severity")
-        return {name: getattr(self, name) for name in names} | {"error": error}
+        return {
+            "utterance_id": self.utterance_id,
+            "split": self.split,
+            "subset": self.subset,
+            "simulation": self.simulation,
+            "severity": self.severity,
+            "error": error,
+        }
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ class Engine:
         read_waveform.cache_clear()
         if self.__dict__.pop("model", None) is not None:
             gc.collect()
-            pyarrow.system_memory_pool().release_unused()  # glibc's malloc_trim
+            release_memory()
 
     @cached_property
     def split(self) -> Split:

@@ -23,6 +23,7 @@ import pyarrow.parquet
 
 from librispeech_clf.atomic_write import explain_disk, write_table
 from librispeech_clf.configuration import PACKAGE_FOLDER, PROJECT_ROOT
+from librispeech_clf.local.memory import release_memory
 
 if TYPE_CHECKING:
     from librispeech_clf.corpus.schema import Split
@@ -136,8 +137,9 @@ class Store:
             column = table[name].combine_chunks()
             table = table.drop_columns([name])
             columns[name] = pyarrow.chunked_array([column.take(rows) for rows in slices], column.type)
-            del column
-            pyarrow.system_memory_pool().release_unused()  # glibc's malloc_trim
+            if pyarrow.types.is_nested(column.type):  # the large ones
+                del column
+                release_memory()
         return pyarrow.table(columns), seconds
 
     def _take(self, keys: Iterable[str]) -> tuple[list[pyarrow.Table], float, list[str]]:

@@ -30,7 +30,8 @@ from librispeech_clf.local.analysis.summary import (
     summarize,
 )
 from librispeech_clf.local.analysis.thresholds import Threshold, check_threshold
-from librispeech_clf.local.report.page import MOST_ON_INDEX, release_memory, write_pages
+from librispeech_clf.local.memory import release_memory
+from librispeech_clf.local.report.page import MOST_ON_INDEX, write_pages
 from librispeech_clf.local.report.payload import name_simulated
 from librispeech_clf.local.report.terminal import format_crossing, name_units, show_analysis, without_markup
 

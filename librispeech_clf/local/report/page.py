@@ -22,6 +22,7 @@ from markupsafe import Markup
 from librispeech_clf.atomic_write import atomic_write
 from librispeech_clf.local.analysis.error_kinds import report_confusions
 from librispeech_clf.local.analysis.record import Record
+from librispeech_clf.local.memory import release_memory
 from librispeech_clf.local.report.expectations import list_tables
 from librispeech_clf.local.report.payload import build_payload, escape_json, list_heard
 from librispeech_clf.local.report.recordings import Advance, AudioProvider, place_recordings, remove_old_audio
@@ -198,12 +199,6 @@ def write_page(
     atomic_write(path, page.encode())
     remove_old_audio(path.parent / audio_folder, placed.get("scripts", ()))
     return path
-
-
-def release_memory() -> None:
-    """Return freed memory to the system; allocators keep it, 50 to 100 MB on test-clean after each stage."""
-    pyarrow.default_memory_pool().release_unused()
-    pyarrow.system_memory_pool().release_unused()  # glibc's malloc_trim
 
 
 def render_page(payload: Mapping[str, Any], audio_blocks: Sequence[Mapping[str, Any]] = ()) -> str:
